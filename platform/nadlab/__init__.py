@@ -1,0 +1,1 @@
+"""nadlab: distributed hyperparameter and ablation studies of neural-architecture design (SemiGAN-NAD)."""

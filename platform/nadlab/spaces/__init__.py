@@ -1,0 +1,18 @@
+"""Search spaces by name: `space("nasbench101")`, `space("nasbench201")`."""
+
+from nadlab.errors import UserError
+from nadlab.spaces.cells import Cells, SearchSpace
+from nadlab.spaces.nasbench101 import NASBench101
+from nadlab.spaces.nasbench201 import NASBench201
+
+SPACES: dict[str, SearchSpace] = {"nasbench101": NASBench101(), "nasbench201": NASBench201()}
+
+
+def space(name: str) -> SearchSpace:
+    """Return the space of that name; raise UserError naming the known ones."""
+    if name not in SPACES:
+        raise UserError(f"unknown search space {name!r}: choose one of {', '.join(SPACES)}")
+    return SPACES[name]
+
+
+__all__ = ["SPACES", "Cells", "NASBench101", "NASBench201", "SearchSpace", "space"]

@@ -1,0 +1,88 @@
+"""Architectures as values: a batch of cells (A, X) and the protocol that every search space meets.
+
+Shapes: N cells, V vertices, K operation labels. A cell is the paper's adjacency matrix A (V x V, upper
+triangular) and operation matrix X (V x K, one-hot, here as label indices); one cell is a batch of one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Keys = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """N cells of one space.
+
+    adjacency: uint8 (N, V, V), 1 where an edge runs from row to column, upper triangular.
+    operations: uint8 (N, V), index into the space's `operations`.
+    """
+
+    adjacency: NDArray[np.uint8]
+    operations: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    def __getitem__(self, index: slice | NDArray[np.int64] | NDArray[np.bool_] | list[int]) -> "Cells":
+        return Cells(self.adjacency[index], self.operations[index])
+
+    def __iter__(self) -> Iterator["Cells"]:
+        return (self[i : i + 1] for i in range(len(self)))
+
+
+def concatenate(parts: list[Cells]) -> Cells:
+    """Join batches of one space in order; at least one part."""
+    return Cells(
+        np.concatenate([part.adjacency for part in parts]), np.concatenate([part.operations for part in parts])
+    )
+
+
+class SearchSpace(Protocol):
+    """What a method may ask of a space without spending a query."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """Labels of the vertices; the position is the column of X."""
+        ...
+
+    @property
+    def vertices(self) -> int: ...
+
+    def enumerate(self) -> Cells:
+        """Return every cell of the space once, always in the same order."""
+        ...
+
+    def invalid_reasons(self, cells: Cells) -> list[str | None]:
+        """Return for each cell None, or the sentence that says which rule of the space it breaks."""
+        ...
+
+    def keys(self, cells: Cells) -> Keys:
+        """Return the canonical key of each valid cell, shape (N,): equal exactly for isomorphic cells."""
+        ...
+
+    def parse(self, text: str) -> Cells:
+        """Read one cell from the benchmark's notation; raise UserError with the reason when it is none."""
+        ...
+
+    def format(self, cell: Cells) -> str:
+        """Write one cell (a batch of one) in the benchmark's notation."""
+        ...
+
+    def sample(self, count: int, rng: np.random.Generator) -> Cells:
+        """Draw cells uniformly from the enumeration, with replacement."""
+        ...
+
+    def mutate(self, cells: Cells, rng: np.random.Generator) -> Cells:
+        """Return a valid cell one random change away from each given one."""
+        ...
+
+    def neighbours(self, cell: Cells) -> Cells:
+        """Return every distinct valid cell one change away from one cell, itself left out."""
+        ...
