@@ -33,7 +33,7 @@ class Recipe:
     test_samples: int = 5_000
     iid_noise: float = 0.02
     """standard deviation of MNIST-1D's white noise; its own default is 0.02"""
-    correlated_noise: float = 0.25
+    correlated_noise: float = 0.3
     """MNIST-1D's correlated noise; its own default is 0.25"""
     data_seed: int = 42
 
