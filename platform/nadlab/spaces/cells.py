@@ -67,6 +67,10 @@ class SearchSpace(Protocol):
         """Return the canonical key of each valid cell, shape (N,): equal exactly for isomorphic cells."""
         ...
 
+    def identities(self, cells: Cells) -> Keys:
+        """Return the number of each valid cell's notation, shape (N,): a table may tell isomorphic strings apart."""
+        ...
+
     def parse(self, text: str) -> Cells:
         """Read one cell from the benchmark's notation; raise UserError with the reason when it is none."""
         ...

@@ -1,0 +1,59 @@
+"""What a benchmark is: cells that can be queried, and the answer to a query."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nadlab.spaces import Cells, SearchSpace
+
+Split = Literal["valid", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One trained architecture: accuracies in percent, None where the benchmark has none."""
+
+    valid: float | None
+    test: float | None
+
+
+class Oracle(Protocol):
+    """A benchmark. Methods never see it: they see the `QueryLedger` in front of it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def space(self) -> SearchSpace: ...
+    @property
+    def search_split(self) -> Split:
+        """The accuracy that a query answers with; the paper searches NAS-Bench-201 by test accuracy."""
+        ...
+
+    @property
+    def report_split(self) -> Split:
+        """The accuracy that a result is judged by: test where there is one."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the table's file."""
+        ...
+
+    @property
+    def optimum(self) -> float:
+        """Best reported accuracy of a queryable cell, in percent."""
+        ...
+
+    def pool(self) -> Cells:
+        """Return the cells that can be queried, in a fixed order."""
+        ...
+
+    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
+        """Say which valid cells can be queried, shape (N,)."""
+        ...
+
+    def evaluate(self, cell: Cells) -> Evaluation:
+        """Answer for one queryable cell (a batch of one)."""
+        ...

@@ -1,0 +1,49 @@
+"""Benchmarks by name: the embedded one, and the tables found in `$NADLAB_DATA` or `../shared/data`."""
+
+import os
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.table import datasets, read_nasbench101, read_nasbench201
+from nadlab.errors import UserError
+
+EMBEDDED = Path(__file__).parent / "tables" / "mnist1d-201.csv"
+
+
+def data_folder() -> Path | None:
+    """Return the folder of downloaded tables, or None; raise UserError when $NADLAB_DATA names no folder."""
+    named = os.environ.get("NADLAB_DATA")
+    if named:
+        if not Path(named).is_dir():
+            raise UserError(f"$NADLAB_DATA is {named!r}, which is no folder: unset it or name the folder of your tables")
+        return Path(named)
+    beside = Path(__file__).parents[4] / "shared" / "data"
+    return beside if beside.is_dir() else None
+
+
+def sources() -> dict[str, tuple[Path, Callable[[], Oracle]]]:
+    """Return name -> (file, how to open it) of every benchmark that this machine has."""
+    found: dict[str, tuple[Path, Callable[[], Oracle]]] = {
+        "mnist1d-201": (EMBEDDED, partial(read_nasbench201, EMBEDDED, "mnist1d", "mnist1d-201", "valid"))
+    }
+    folder = data_folder()
+    if folder and (table := folder / "nasbench201.csv").exists():
+        for dataset in datasets(table):
+            name = f"nasbench201/{dataset}"
+            found[name] = (table, partial(read_nasbench201, table, dataset, name, "test"))
+    if folder and (table := folder / "nasbench101_sample.csv").exists():
+        found["nasbench101"] = (table, partial(read_nasbench101, table, "nasbench101"))
+    return found
+
+
+@cache
+def benchmark(name: str) -> Oracle:
+    """Open a benchmark; raise UserError that lists the known names."""
+    known = sources()
+    if name not in known:
+        raise UserError(
+            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA"
+        )
+    return known[name][1]()

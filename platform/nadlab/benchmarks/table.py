@@ -1,0 +1,146 @@
+"""Benchmarks from tables: one row a trained architecture, accuracies by dataset, split and epochs."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.oracle import Evaluation, Split
+from nadlab.errors import UserError
+from nadlab.spaces import Cells, SearchSpace, space
+from nadlab.spaces.cells import Keys, concatenate
+
+_COLUMN = re.compile(r"(?P<dataset>.+)_(?P<split>valid|test)_(?P<epochs>\d+)")
+
+
+@dataclass(frozen=True)
+class TableBenchmark:
+    """An `Oracle` over arrays; NaN where a split is absent.
+
+    identities: sorted int64 (N,), what a cell is looked up by; rows of the other arrays are in that order.
+    """
+
+    name: str
+    space: SearchSpace
+    search_split: Split
+    report_split: Split
+    digest: str
+    cells: Cells
+    identities: Keys
+    valid: NDArray[np.float64]
+    test: NDArray[np.float64]
+
+    @property
+    def optimum(self) -> float:
+        return float(np.max(self.valid if self.report_split == "valid" else self.test))
+
+    def pool(self) -> Cells:
+        return self.cells
+
+    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
+        return np.isin(self.space.identities(cells), self.identities)
+
+    def evaluate(self, cell: Cells) -> Evaluation:
+        row = int(np.searchsorted(self.identities, self.space.identities(cell)[0]))
+        valid, test = float(self.valid[row]), float(self.test[row])
+        return Evaluation(None if np.isnan(valid) else valid, None if np.isnan(test) else test)
+
+
+def datasets(path: Path) -> list[str]:
+    """Return the datasets that a table's header names, in its order."""
+    header = pd.read_csv(path, comment="#", nrows=0).columns
+    return list(dict.fromkeys(match["dataset"] for column in header if (match := _COLUMN.fullmatch(column))))
+
+
+def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split) -> TableBenchmark:
+    """Read one dataset of a table `arch_str,<dataset>_<split>_<epochs>,...`, accuracies in percent.
+
+    The longest training that the table has is taken. A table of classes (the embedded one) answers for every
+    isomorphic string. Raises UserError that names the row and what is wrong with it.
+    """
+    nasbench201 = space("nasbench201")
+    table = _read(path, ["arch_str"])
+    cells = _parse(path, table["arch_str"].tolist(), nasbench201)
+    found = [match for column in table.columns if (match := _COLUMN.fullmatch(column)) and match["dataset"] == dataset]
+    if not found:
+        raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(datasets(path))}")
+    epochs = max(int(match["epochs"]) for match in found)
+    valid, test = (_accuracies(path, table, f"{dataset}_{split}_{epochs}", 100.0) for split in ("valid", "test"))
+    if len(np.unique(nasbench201.keys(cells))) == len(cells):
+        everything = nasbench201.enumerate()
+        rows_of = {key: row for row, key in enumerate(nasbench201.keys(cells).tolist())}
+        rows = np.array([rows_of.get(key, -1) for key in nasbench201.keys(everything).tolist()])
+        cells, valid, test = everything[rows >= 0], valid[rows[rows >= 0]], test[rows[rows >= 0]]
+    return _benchmark(path, name, nasbench201, cells, valid, test, search_split)
+
+
+def read_nasbench101(path: Path, name: str) -> TableBenchmark:
+    """Read a table `module_hash,adjacency,operations,...,valid_accuracy_108`, accuracies as fractions.
+
+    Search by validation accuracy, as the paper does; judged by test accuracy where a column `test_accuracy_108`
+    exists, else by validation. Raises UserError that names the row and what is wrong with it.
+    """
+    nasbench101 = space("nasbench101")
+    table = _read(path, ["adjacency", "operations", "valid_accuracy_108"])
+    texts = (table["adjacency"].astype(str) + ";" + table["operations"].astype(str)).tolist()
+    cells = _parse(path, texts, nasbench101)
+    valid, test = (100.0 * _accuracies(path, table, f"{split}_accuracy_108", 1.0) for split in ("valid", "test"))
+    return _benchmark(path, name, nasbench101, cells, valid, test, "valid")
+
+
+def _benchmark(
+    path: Path,
+    name: str,
+    cell_space: SearchSpace,
+    cells: Cells,
+    valid: NDArray[np.float64],
+    test: NDArray[np.float64],
+    search_split: Split,
+) -> TableBenchmark:
+    identities, order = np.unique(cell_space.identities(cells), return_index=True)
+    if len(identities) < len(cells):
+        first = int(np.setdiff1d(np.arange(len(cells)), order)[0])
+        raise UserError(f"{path}, row {first + 1}: the cell stands in the table twice; remove one of the rows")
+    if np.isnan(valid if search_split == "valid" else test).any():
+        raise UserError(f"{path} has no {search_split} accuracy for {name}")
+    report_split: Split = "valid" if np.isnan(test).any() else "test"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return TableBenchmark(
+        name, cell_space, search_split, report_split, digest, cells[order], identities, valid[order], test[order]
+    )
+
+
+def _read(path: Path, needed: list[str]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, comment="#", dtype={"adjacency": str, "operations": str, "arch_str": str})
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no table of architectures: {str(error).strip()}") from error
+    absent = [column for column in needed if column not in table.columns]
+    if absent or table.empty:
+        raise UserError(f"{path} is no table of architectures: " + (f"column {absent[0]!r} is missing" if absent else "it has no rows"))
+    return table
+
+
+def _parse(path: Path, texts: list[str], cell_space: SearchSpace) -> Cells:
+    parsed: list[Cells] = []
+    for row, text in enumerate(texts, start=1):
+        try:
+            parsed.append(cell_space.parse(str(text)))
+        except UserError as error:
+            raise UserError(f"{path}, row {row}: {error}") from error
+    return concatenate(parsed)
+
+
+def _accuracies(path: Path, table: pd.DataFrame, column: str, top: float) -> NDArray[np.float64]:
+    if column not in table.columns:
+        return np.full(len(table), np.nan)
+    values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
+    wrong = ~((values >= 0) & (values <= top))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise UserError(f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]!r}")
+    return values

@@ -1,0 +1,1 @@
+"""SemiGAN-NAD (Liu et al., AISTATS 2024): Bi-Arch2Perf learns p(A, X, y), NACG designs with it."""

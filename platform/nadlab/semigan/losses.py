@@ -1,0 +1,42 @@
+"""Equations 6-10 as losses to minimise; D's outputs come as logits, log D = -softplus(-logit)."""
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def log_d(logits: Tensor) -> Tensor:
+    """Return E[log D], a scalar."""
+    return -softplus(-logits).mean()
+
+
+def log_one_minus_d(logits: Tensor) -> Tensor:
+    """Return E[log(1 - D)], a scalar."""
+    return -softplus(logits).mean()
+
+
+def discriminator_loss(real: Tensor, predicted: Tensor, generated: Tensor, alpha: float) -> Tensor:
+    """Equations 6 and 7, negated: beta_1 + alpha beta_2 + (1 - alpha) beta_3.
+
+    real, predicted, generated: D's logits of (x, rank), (x_u, rank of PP(x_u)), (AG(rank, z), rank).
+    """
+    return -(log_d(real) + alpha * log_one_minus_d(predicted) + (1 - alpha) * log_one_minus_d(generated))
+
+
+def adversarial_loss(logits: Tensor, saturating: bool) -> Tensor:
+    """E[log(1 - D)] of equations 8-10, or its non-saturating form -E[log D] (Goodfellow et al. 2014, Section 3)."""
+    return log_one_minus_d(logits) if saturating else -log_d(logits)
+
+
+def squared_error(y: Tensor, predicted: Tensor) -> Tensor:
+    """Equation 9, gamma_2 and gamma_3: E (y - PP(x))^2."""
+    return ((y - predicted) ** 2).mean()
+
+
+def predictor_loss(gamma_1: Tensor, gamma_2: Tensor, gamma_3: Tensor, alpha: float, alpha_p: float) -> Tensor:
+    """Equation 8: alpha gamma_1 + gamma_2 + alpha_p gamma_3."""
+    return alpha * gamma_1 + gamma_2 + alpha_p * gamma_3
+
+
+def generator_loss(adversarial: Tensor, alpha: float) -> Tensor:
+    """Equation 10: (1 - alpha) E[log(1 - D(AG(rank, z), rank))]."""
+    return (1 - alpha) * adversarial
