@@ -87,7 +87,9 @@ def main() -> None:
         while running:
             ended, _ = ray.wait(list(running), num_returns=1)
             running -= set(ended)
-            running |= {train_cells.remote(batch, recipe, options.seed) for batch, _ in zip(waiting, ended, strict=False)}
+            running |= {
+                train_cells.remote(batch, recipe, options.seed) for batch, _ in zip(waiting, ended, strict=False)
+            }
             rows = ray.get(ended[0])
             table.writelines(",".join(map(str, row)) + "\n" for row in rows)
             table.flush()

@@ -101,5 +101,3 @@ class QueryLedger:
         """Take back the queries of a checkpoint; the ledger must be empty."""
         assert not self._queries
         self._queries = {query.key: query for query in queries}
-
-

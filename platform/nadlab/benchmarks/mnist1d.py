@@ -67,9 +67,7 @@ def splits(recipe: Recipe) -> tuple[Split, Split, Split]:
     signals = torch.from_numpy(made["x"]).float().unsqueeze(1)
     digits = torch.from_numpy(made["y"]).long()
     sizes = [recipe.train_samples, recipe.valid_samples, recipe.test_samples]
-    train, valid, test = (
-        Split(x, y) for x, y in zip(signals.split(sizes), digits.split(sizes), strict=True)
-    )
+    train, valid, test = (Split(x, y) for x, y in zip(signals.split(sizes), digits.split(sizes), strict=True))
     return train, valid, test
 
 
@@ -138,8 +136,12 @@ def train_cell(operations: tuple[int, ...], recipe: Recipe, seed: int) -> Learni
         network = Network(operations, recipe.channels)
     steps = recipe.train_samples // recipe.batch_size
     optimizer = torch.optim.SGD(
-        network.parameters(), lr=recipe.learning_rate, momentum=0.9, nesterov=True,
-        weight_decay=recipe.weight_decay, foreach=True,
+        network.parameters(),
+        lr=recipe.learning_rate,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=recipe.weight_decay,
+        foreach=True,
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs * steps)
     curve: list[tuple[float, float]] = []

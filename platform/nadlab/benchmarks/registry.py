@@ -17,7 +17,9 @@ def data_folder() -> Path | None:
     named = os.environ.get("NADLAB_DATA")
     if named:
         if not Path(named).is_dir():
-            raise UserError(f"$NADLAB_DATA is {named!r}, which is no folder: unset it or name the folder of your tables")
+            raise UserError(
+                f"$NADLAB_DATA is {named!r}, which is no folder: unset it or name the folder of your tables"
+            )
         return Path(named)
     beside = Path(__file__).parents[4] / "shared" / "data"
     return beside if beside.is_dir() else None

@@ -121,7 +121,10 @@ def _read(path: Path, needed: list[str]) -> pd.DataFrame:
         raise UserError(f"{path} is no table of architectures: {str(error).strip()}") from error
     absent = [column for column in needed if column not in table.columns]
     if absent or table.empty:
-        raise UserError(f"{path} is no table of architectures: " + (f"column {absent[0]!r} is missing" if absent else "it has no rows"))
+        raise UserError(
+            f"{path} is no table of architectures: "
+            + (f"column {absent[0]!r} is missing" if absent else "it has no rows")
+        )
     return table
 
 
@@ -142,5 +145,7 @@ def _accuracies(path: Path, table: pd.DataFrame, column: str, top: float) -> NDA
     wrong = ~((values >= 0) & (values <= top))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        raise UserError(f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]!r}")
+        raise UserError(
+            f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]!r}"
+        )
     return values

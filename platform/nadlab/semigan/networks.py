@@ -24,12 +24,14 @@ class GIN(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(
             DenseGINConv(
-                nn.Sequential(nn.Linear(inputs if layer == 0 else width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+                nn.Sequential(
+                    nn.Linear(inputs if layer == 0 else width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
+                )
             )
             for layer in range(depth)
         )
 
-    def forward(self, features_BVF: Tensor, adjacency_BVV: Tensor) -> list[Tensor]:  # noqa: N803
+    def forward(self, features_BVF: Tensor, adjacency_BVV: Tensor) -> list[Tensor]:
         both_ways = adjacency_BVV + adjacency_BVV.transpose(1, 2)
         outputs: list[Tensor] = []
         for layer in self.layers:
@@ -98,7 +100,12 @@ class Generator(nn.Module):
         self.source, self.target = nn.Linear(width, width), nn.Linear(width, width)
         self.edge = nn.Linear(width, 1)
         self.operation = nn.Linear(width, operations)
-        for name, value in {"edges": edges, "fixed_edges": fixed_edges, "labels": labels, "positions": torch.eye(vertices)}.items():
+        for name, value in {
+            "edges": edges,
+            "fixed_edges": fixed_edges,
+            "labels": labels,
+            "positions": torch.eye(vertices),
+        }.items():
             self.register_buffer(name, value.float(), persistent=False)
 
     def probabilities(self, z_A: Tensor, z_X: Tensor, rank_BR: Tensor) -> tuple[Tensor, Tensor]:

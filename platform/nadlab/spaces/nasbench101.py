@@ -75,11 +75,18 @@ class NASBench101:
         rows, labels = matrix_text.split("/"), label_text.split("|")
         count = len(rows)
         if not 2 <= count <= VERTICES or any(len(row) != count or set(row) - {"0", "1"} for row in rows):
-            raise UserError(f"{text!r} is no NAS-Bench-101 cell: the adjacency must be 2 to {VERTICES} rows of as many 0s and 1s, joined by '/'")
+            raise UserError(
+                f"{text!r} is no NAS-Bench-101 cell: the adjacency must be 2 to {VERTICES} rows of as many 0s and 1s, joined by '/'"
+            )
         unknown = [label for label in labels if label not in OPERATIONS[:-1]]
         if len(labels) != count or unknown:
-            raise UserError(f"{text!r} is no NAS-Bench-101 cell: it needs {count} labels joined by '|', each one of {', '.join(OPERATIONS[:-1])}")
-        cell = padded(np.array([[int(digit) for digit in row] for row in rows], np.uint8), [OPERATIONS.index(label) for label in labels])
+            raise UserError(
+                f"{text!r} is no NAS-Bench-101 cell: it needs {count} labels joined by '|', each one of {', '.join(OPERATIONS[:-1])}"
+            )
+        cell = padded(
+            np.array([[int(digit) for digit in row] for row in rows], np.uint8),
+            [OPERATIONS.index(label) for label in labels],
+        )
         reason = self.invalid_reasons(cell)[0]
         if reason:
             raise UserError(f"{text!r} is no NAS-Bench-101 cell: {reason}")
@@ -111,7 +118,10 @@ class NASBench101:
         # an absent vertex takes part through any label, so an edge flip can bring it to life
         base = cell.operations[0]
         flipped = [
-            Cells(np.stack(adjacency), np.repeat(np.where(base == ABSENT, label, base)[None], len(_ROWS), axis=0).astype(np.uint8))
+            Cells(
+                np.stack(adjacency),
+                np.repeat(np.where(base == ABSENT, label, base)[None], len(_ROWS), axis=0).astype(np.uint8),
+            )
             for label in (1, 2, 3)
         ]
         relabelled = [

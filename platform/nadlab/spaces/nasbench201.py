@@ -86,7 +86,9 @@ class NASBench201:
                     )
                 found.append(EDGE_OPERATIONS.index(operation))
             if len(found) != target * (target + 1) // 2:
-                raise UserError(f"{text!r} is no NAS-Bench-201 cell: node {target} must have {target} edges written |op~source|")
+                raise UserError(
+                    f"{text!r} is no NAS-Bench-201 cell: node {target} must have {target} edges written |op~source|"
+                )
         if len(nodes) != 3:
             raise UserError(f"{text!r} is no NAS-Bench-201 cell: it must have 3 nodes joined by '+', not {len(nodes)}")
         return cells_of(np.array([found]))

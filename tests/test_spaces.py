@@ -1,0 +1,73 @@
+"""Every search space: notation, keys, validity, enumeration, change."""
+
+import numpy as np
+import pytest
+
+from nadlab.errors import UserError
+from nadlab.spaces import SPACES, SearchSpace, space
+
+PUBLISHED_COUNTS = {"nasbench101": (423_624, 423_624), "nasbench201": (15_625, 6_466)}
+
+
+@pytest.fixture(params=list(SPACES))
+def any_space(request: pytest.FixtureRequest) -> SearchSpace:
+    return space(request.param)
+
+
+def test_enumeration_has_the_published_number_of_cells_and_classes(any_space: SearchSpace) -> None:
+    cells = any_space.enumerate()
+    some = cells[np.random.default_rng(0).choice(len(cells), 3_000, replace=False)]
+    assert any_space.invalid_reasons(some) == [None] * len(some)
+    cells_count, classes = PUBLISHED_COUNTS[any_space.name]
+    assert len(cells) == cells_count
+    if any_space.name == "nasbench201":
+        assert len(np.unique(any_space.keys(cells))) == classes
+
+
+def test_notation_is_read_back_without_loss(any_space: SearchSpace) -> None:
+    for cell in any_space.sample(100, np.random.default_rng(1)):
+        again = any_space.parse(any_space.format(cell))
+        assert any_space.format(again) == any_space.format(cell)
+        assert (any_space.keys(again) == any_space.keys(cell)).all()
+
+
+def test_mutation_gives_valid_other_cells(any_space: SearchSpace) -> None:
+    rng = np.random.default_rng(2)
+    cells = any_space.sample(50, rng)
+    mutated = any_space.mutate(cells, rng)
+    assert any_space.invalid_reasons(mutated) == [None] * 50
+    assert (any_space.identities(mutated) != any_space.identities(cells)).all()
+
+
+def test_neighbours_are_distinct_valid_and_symmetric(any_space: SearchSpace) -> None:
+    cell = any_space.sample(1, np.random.default_rng(3))
+    near = any_space.neighbours(cell)
+    identities = any_space.identities(near)
+    assert len(np.unique(identities)) == len(near)
+    assert any_space.identities(cell)[0] not in identities
+    assert any_space.invalid_reasons(near) == [None] * len(near)
+
+
+def test_relabelled_101_cells_share_a_key() -> None:
+    nasbench101 = space("nasbench101")
+    one = nasbench101.parse("0110/0001/0001/0000;input|conv3x3-bn-relu|maxpool3x3|output")
+    two = nasbench101.parse("0110/0001/0001/0000;input|maxpool3x3|conv3x3-bn-relu|output")
+    other = nasbench101.parse("0110/0001/0001/0000;input|maxpool3x3|maxpool3x3|output")
+    assert nasbench101.keys(one) == nasbench101.keys(two)
+    assert nasbench101.keys(one) != nasbench101.keys(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("nasbench201", "|conv~0|+|none~0|none~1|+|none~0|none~1|none~2|", "operation 'conv'"),
+        ("nasbench201", "|none~0|+|none~0|none~1|", "3 nodes"),
+        ("nasbench201", "|none~0|+|none~0|none~2|+|none~0|none~1|none~2|", "must come from node 1"),
+        ("nasbench101", "01/00;input|input", "no NAS-Bench-101 cell"),
+        ("nasbench101", "00/00;input|output", "no path"),
+        ("nasbench101", "010/00/000;input|maxpool3x3|output", "adjacency must be"),
+    ],
+)
+def test_malformed_cell_is_refused_with_a_reason(name: str, text: str, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        space(name).parse(text)

@@ -1,0 +1,1 @@
+"""What Ray Tune runs: adapters around nadlab, no science."""
