@@ -63,8 +63,8 @@ class QueryLedger:
         missing = ~self.oracle.queryable(cells)
         if missing.any():
             first = int(np.flatnonzero(missing)[0])
-            cell = self.oracle.space.format(cells[first : first + 1])
-            raise UserError(f"{cell} cannot be queried: {self.oracle.name} does not hold it")
+            text = self.oracle.space.format(cells[first : first + 1])
+            raise UserError(f"{text} cannot be queried: {self.oracle.name} does not hold it")
         fresh = len(set(keys.tolist()) - set(self._queries))
         if fresh > self.remaining:
             raise BudgetSpent(f"{fresh} queries asked, {self.remaining} of {self.budget} left")

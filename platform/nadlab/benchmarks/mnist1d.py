@@ -67,7 +67,9 @@ def splits(recipe: Recipe) -> tuple[Split, Split, Split]:
     signals = torch.from_numpy(made["x"]).float().unsqueeze(1)
     digits = torch.from_numpy(made["y"]).long()
     sizes = [recipe.train_samples, recipe.valid_samples, recipe.test_samples]
-    train, valid, test = (Split(x, y) for x, y in zip(signals.split(sizes), digits.split(sizes), strict=True))
+    train, valid, test = (
+        Split(x, y) for x, y in zip(torch.split(signals, sizes), torch.split(digits, sizes), strict=True)
+    )
     return train, valid, test
 
 
@@ -165,7 +167,7 @@ def accuracy(network: Network, split: Split) -> float:
     """Return the share of right digits in percent."""
     network.eval()
     right = sum(
-        int((network(x).argmax(dim=1) == y).sum())
-        for x, y in zip(split.signals.split(1_000), split.digits.split(1_000), strict=True)
+        int((network(x).argmax(dim=1) == y).sum().item())
+        for x, y in zip(torch.split(split.signals, 1_000), torch.split(split.digits, 1_000), strict=True)
     )
     return 100.0 * right / len(split.digits)

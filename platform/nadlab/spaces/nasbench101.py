@@ -48,7 +48,7 @@ class NASBench101:
         inner = pruned.operations[:, 1:-1]
         live = pruned.adjacency[:, :, 1:-1].any(axis=1)
         wrong_inside = (live & ~np.isin(inner, (1, 2, 3))).any(axis=1)
-        rules = (
+        rules: tuple[tuple[NDArray[np.bool_], str], ...] = (
             (wrong_ends, "the first vertex must be 'input' and the last 'output'"),
             (lower, "the adjacency matrix must be upper triangular"),
             (edges == 0, "no path leads from the input to the output"),

@@ -1,0 +1,15 @@
+"""Search methods by name: each is called as `searcher(ledger, rng)` and spends the ledger's budget."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.searchers.random_search import random_search
+from nadlab.searchers.semigan_nad import semigan_nad
+
+Searcher = Callable[[QueryLedger, np.random.Generator], None]
+
+SEARCHERS: dict[str, Searcher] = {"random-search": random_search, "semigan-nad": semigan_nad}
+
+__all__ = ["SEARCHERS", "Searcher", "random_search", "semigan_nad"]

@@ -1,0 +1,53 @@
+"""SemiGAN-NAD: label at random, train Bi-Arch2Perf, design by NACG."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.errors import UserError
+from nadlab.searchers.random_search import draw
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.nacg import Generation, design
+from nadlab.semigan.settings import Settings
+from nadlab.spaces import SPACES, Cells
+from nadlab.spaces.cells import Keys
+
+
+def start(ledger: QueryLedger, settings: Settings, rng: np.random.Generator) -> BiArch2Perf:
+    """Query the labelled cells and build the untrained networks; the rest of the space is the unlabelled set."""
+    labelled = draw(ledger, settings.labels, rng)
+    return build(ledger, settings, labelled, int(rng.integers(2**31)))
+
+
+def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -> BiArch2Perf:
+    """Build the untrained networks on cells that are paid for."""
+    space = ledger.oracle.space
+    y = ledger.query(labelled)
+    cells, keys = whole_space(space.name)
+    unlabelled = cells[np.flatnonzero(~np.isin(keys, space.keys(labelled)))]
+    return BiArch2Perf(labelled, y, unlabelled, len(space.operations), settings, seed)
+
+
+def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
+    """Spend what is left of the budget on generated cells."""
+    return design(model, ledger, ledger.remaining, model.settings.generated, model.settings.generation_rounds)
+
+
+def semigan_nad(ledger: QueryLedger, rng: np.random.Generator) -> None:
+    """Run the default settings; all but K = 5 queries are labels."""
+    settings = Settings()
+    if ledger.budget < settings.final_k + 2:
+        raise UserError(f"semigan-nad needs a budget of at least {settings.final_k + 2} queries, not {ledger.budget}")
+    model = start(ledger, replace(settings, labels=ledger.budget - settings.final_k), rng)
+    for _ in range(settings.epochs):
+        model.epoch()
+    finish(model, ledger)
+
+
+@cache
+def whole_space(name: str) -> tuple[Cells, Keys]:
+    """Return every cell of a space and its canonical key."""
+    cells = SPACES[name].enumerate()
+    return cells, SPACES[name].keys(cells)
