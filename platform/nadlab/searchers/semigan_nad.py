@@ -49,5 +49,4 @@ def semigan_nad(ledger: QueryLedger, rng: np.random.Generator) -> None:
 @cache
 def whole_space(name: str) -> tuple[Cells, Keys]:
     """Return every cell of a space and its canonical key."""
-    cells = SPACES[name].enumerate()
-    return cells, SPACES[name].keys(cells)
+    return SPACES[name].enumerate(), SPACES[name].all_keys()

@@ -59,6 +59,14 @@ class SearchSpace(Protocol):
         """Return every cell of the space once, always in the same order."""
         ...
 
+    def all_keys(self) -> Keys:
+        """Return the canonical key of every cell of `enumerate`, without computing it anew."""
+        ...
+
+    def canonical(self, cells: Cells) -> Cells:
+        """Return each valid cell in the form in which `enumerate` gives it."""
+        ...
+
     def invalid_reasons(self, cells: Cells) -> list[str | None]:
         """Return for each cell None, or the sentence that says which rule of the space it breaks."""
         ...

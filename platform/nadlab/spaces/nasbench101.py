@@ -10,6 +10,7 @@ by '|', for example `011/001/000;input|conv3x3-bn-relu|output`.
 
 from functools import cache
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ class NASBench101:
     def enumerate(self) -> Cells:
         return cells_of_keys(all_keys())
 
+    def all_keys(self) -> Keys:
+        return all_keys()
+
+    def canonical(self, cells: Cells) -> Cells:
+        return cells_of_keys(self.keys(cells))
+
     def invalid_reasons(self, cells: Cells) -> list[str | None]:
         pruned = prune(cells)
         edges = pruned.adjacency.sum(axis=(1, 2), dtype=np.int64)
@@ -48,7 +55,7 @@ class NASBench101:
         inner = pruned.operations[:, 1:-1]
         live = pruned.adjacency[:, :, 1:-1].any(axis=1)
         wrong_inside = (live & ~np.isin(inner, (1, 2, 3))).any(axis=1)
-        rules: tuple[tuple[NDArray[np.bool_], str], ...] = (
+        rules: tuple[tuple[Any, str], ...] = (
             (wrong_ends, "the first vertex must be 'input' and the last 'output'"),
             (lower, "the adjacency matrix must be upper triangular"),
             (edges == 0, "no path leads from the input to the output"),

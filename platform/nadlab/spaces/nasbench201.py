@@ -47,6 +47,12 @@ class NASBench201:
     def enumerate(self) -> Cells:
         return cells_of(np.stack(np.unravel_index(np.arange(CELL_COUNT), (5,) * 6), axis=1))
 
+    def all_keys(self) -> Keys:
+        return _class_of_index()
+
+    def canonical(self, cells: Cells) -> Cells:
+        return cells
+
     def invalid_reasons(self, cells: Cells) -> list[str | None]:
         last = len(self.operations) - 1
         wrong_ends = (cells.operations[:, 0] != 0) | (cells.operations[:, 7] != last)

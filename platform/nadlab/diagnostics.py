@@ -1,0 +1,20 @@
+"""Measurements on a benchmark's own answers, outside the ledger: they judge a method and never reach it."""
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.semigan.biarch2perf import BiArch2Perf
+
+
+def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0) -> float:
+    """Return Kendall's tau-b between PP and the search accuracy on queryable cells that were not queried.
+
+    The cells depend on `seed` and the queried cells alone; fewer than `count` are taken where fewer exist.
+    """
+    oracle = ledger.oracle
+    pool = oracle.pool()
+    unseen = np.flatnonzero(~ledger.known(pool))
+    chosen = pool[np.random.default_rng(seed).permutation(unseen)[:count]]
+    truth = [answer.valid if oracle.search_split == "valid" else answer.test for answer in map(oracle.evaluate, chosen)]
+    return float(kendalltau(model.predict(chosen), np.array(truth, np.float64)).statistic)
