@@ -50,6 +50,11 @@ class BiArch2PerfTrainable(Trainable):
             tau = held_out_tau(self.model, self.ledger)
             generation = finish(self.model, self.ledger)
             report = {"done": True, "predictor_tau": tau, **asdict(generation)}
+        if report["done"]:
+            report |= {
+                "history": [*self.state.history, *rows],
+                "ledger": [asdict(query) for query in self.ledger.queries],
+            }
         seconds = self.state.seconds + time.perf_counter() - started
         self.state = replace(self.state, epoch=last, history=[*self.state.history, *rows], seconds=seconds)
         best = self.ledger.best()
