@@ -1,0 +1,130 @@
+"""The report of a study, made from its records alone: terminal table, Markdown, CSV, plots."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from nadlab.analysis import figures
+from nadlab.analysis.summary import LevelSummary, conclusions, summarize, words
+from nadlab.records import Record, StudyRecord
+
+HEADINGS = ("n", "accuracy %", "95 % interval", "regret", "difference to default", "95 % interval ")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A study's records and what they say."""
+
+    study: StudyRecord
+    records: tuple[Record, ...]
+    rows: tuple[LevelSummary, ...]
+    conclusions: tuple[str, ...]
+
+    def show(self, console: Console) -> None:
+        """Print the table and the conclusions."""
+        table = Table(
+            title=f"{self.study.study} on {self.study.benchmark}: {self.study.report_split} accuracy of the best cell"
+        )
+        for number, heading in enumerate((self.study.factor, *HEADINGS)):
+            table.add_column(heading, justify="right" if number else "left")
+        for row in self.rows:
+            table.add_row(*_cells(row))
+        console.print(table)
+        for sentence in self.conclusions:
+            console.print(sentence, highlight=False)
+
+    def markdown(self) -> str:
+        """Return the report as Markdown; the plots are named as files beside it."""
+        heading = (self.study.factor, *HEADINGS)
+        lines = [
+            f"# {self.study.study} on {self.study.benchmark}",
+            "",
+            self.study.question,
+            "",
+            f"Expected: {self.study.expectation}",
+            "",
+            f"| {' | '.join(heading)} |",
+            f"|{'---|' * len(heading)}",
+            *(f"| {' | '.join(_cells(row))} |" for row in self.rows),
+            "",
+            *(f"- {sentence}" for sentence in self.conclusions),
+            "",
+            f"Accuracy is the {self.study.report_split} accuracy of the cell with the best {self.study.search_split} "
+            f"accuracy among those queried; regret is counted to the table's best, {self.study.optimum:.2f} %. "
+            "Intervals are percentile bootstraps over seeds; differences are paired by seed.",
+            "",
+            f"![accuracy](accuracy_by_{_stem(self.study)}.png) ![best so far](best_so_far.png)",
+            "",
+            *self._provenance(),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def metrics(self) -> dict[str, float]:
+        """Return what the parent run shows as numbers."""
+        finished = [record for record in self.records if record.status == "FINISHED"]
+        return {"trials_finished": len(finished), "trials_failed": len(self.records) - len(finished)}
+
+    def _provenance(self) -> list[str]:
+        revisions = sorted({record.provenance["git_revision"] for record in self.records})
+        said = [f"Benchmark digest {self.study.digest[:16]}; code {', '.join(revisions)}."]
+        return [*said, "Trials come from several revisions of the code."] if len(revisions) > 1 else said
+
+
+def report_on(study: StudyRecord, records: Sequence[Record], rng: np.random.Generator) -> Report:
+    """Sum up the records of a study; `rng` draws the bootstrap samples."""
+    rows = summarize(study, records, rng)
+    return Report(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)))
+
+
+def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
+    """Write report.md, levels.csv, trials.csv and the plots; return their paths."""
+    study = report.study
+    paths = [folder / name for name in ("report.md", "levels.csv", "trials.csv")]
+    paths[0].write_text(report.markdown())
+    pd.DataFrame([_flat(row) for row in report.rows]).to_csv(paths[1], index=False)
+    pd.DataFrame([_trial_row(study, record) for record in report.records]).to_csv(paths[2], index=False)
+    if report.rows:
+        paths += [folder / f"accuracy_by_{_stem(study)}.png", folder / "best_so_far.png"]
+        figures.accuracy_by_level(paths[3], study, report.records, report.rows)
+        figures.best_so_far(paths[4], study, report.records, rng)
+    return paths
+
+
+def _stem(study: StudyRecord) -> str:
+    return study.factor.replace(" ", "_")
+
+
+def _cells(row: LevelSummary) -> list[str]:
+    name = f"{row.level} (default)" if row.is_default else row.level
+    difference = [f"{row.difference.mean:+.2f}", _ends(words(row.difference))] if row.difference else ["", ""]
+    numbers = [f"{row.accuracy.mean:.2f}", _ends(words(row.accuracy, "")), f"{row.regret:.2f}"]
+    return [name, str(row.accuracy.n), *numbers, *difference]
+
+
+def _ends(text: str) -> str:
+    return text.removeprefix("95 % interval ")
+
+
+def _flat(row: LevelSummary) -> dict[str, object]:
+    difference = asdict(row.difference) if row.difference else {}
+    return {
+        "level": row.level,
+        "is_default": row.is_default,
+        "n": row.accuracy.n,
+        "mean": row.accuracy.mean,
+        "low": row.accuracy.low,
+        "high": row.accuracy.high,
+        "regret": row.regret,
+        **{f"difference_{key}": difference.get(key) for key in ("mean", "low", "high", "n")},
+    }
+
+
+def _trial_row(study: StudyRecord, record: Record) -> dict[str, object]:
+    trial = record.trial
+    factors = {factor: trial.settings[factor] for factor in study.default}
+    return {"trial": trial.id, **factors, "seed": trial.seed, "status": record.status, **record.metrics}

@@ -1,0 +1,124 @@
+"""What a study leaves on disk: frozen values, written as JSON at once or not at all.
+
+A trial's identity is what decides its result: benchmark table, settings, seed and trainable. The study that asked
+for it is no part of it.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+Status = Literal["FINISHED", "FAILED"]
+Split = Literal["valid", "test"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration and seed on one benchmark table."""
+
+    benchmark: str
+    digest: str
+    """SHA-256 of the benchmark's table"""
+    seed: int
+    settings: dict[str, Any]
+    """every field of `Settings`"""
+    trainable: str
+    """module:class"""
+
+    @cached_property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits that name this trial on every machine."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A trial that ended: all that its reports and its MLflow run are made of."""
+
+    trial: Trial
+    status: Status
+    metrics: dict[str, float | None]
+    """the last result's numbers; None where the benchmark has none"""
+    history: list[dict[str, float]]
+    """losses, one row an epoch"""
+    ledger: list[dict[str, Any]]
+    """queries in order: number, key, cell, valid, test (percent)"""
+    started: float
+    """seconds since 1970, of the process that ended the trial"""
+    ended: float
+    provenance: dict[str, str]
+    """git revision, versions, host"""
+    error: str | None = None
+    """traceback of a failed trial"""
+
+    @cached_property
+    def digest(self) -> str:
+        """Fingerprint of the whole record: a delivery to MLflow carries it."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What a study's folder belongs to; `settings` lack the factors, which are free to grow."""
+
+    study: str
+    question: str
+    expectation: str
+    trainable: str
+    benchmark: str
+    digest: str
+    search_split: Split
+    report_split: Split
+    optimum: float
+    """best reported accuracy that the table allows, percent"""
+    settings: dict[str, Any]
+    default: dict[str, Any]
+    """factor -> its default level"""
+    study_id: str
+    """drawn when the folder was made: the parent run in MLflow carries it"""
+
+    def level(self, trial: Trial) -> str:
+        """Return a trial's level of the study's factors as text, such as `0.3`."""
+        return level_text({factor: trial.settings[factor] for factor in self.default})
+
+    @property
+    def factor(self) -> str:
+        """The factor's name; several are joined by ` x `."""
+        return " x ".join(self.default)
+
+
+def level_text(values: dict[str, Any]) -> str:
+    """Return levels of the factors, in their order, as text."""
+    return ", ".join("none" if value is None else str(value) for value in values.values())
+
+
+def incumbents(record: Record, study: StudyRecord) -> list[float]:
+    """Return after each query the reported accuracy of the cell that is best by search accuracy, in percent."""
+    curve: list[float] = []
+    best = None
+    for query in record.ledger:
+        if best is None or query[study.search_split] > best[study.search_split]:
+            best = query
+        curve.append(float(best[study.report_split]))
+    return curve
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file such that a reader, also after a crash, finds the old or the new content and no mixture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def read_record(path: Path) -> Record:
+    """Read a record; raise ValueError (also for torn JSON), KeyError or TypeError when the file is none."""
+    raw = json.loads(path.read_text())
+    return Record(**raw | {"trial": Trial(**raw["trial"])})

@@ -1,0 +1,139 @@
+"""Run a study: the missing trials go through Ray Tune to disk, and from there to MLflow and into the report.
+
+What a trainable must give: see `trainables/biarch2perf.py`. It gets config["trial"] = benchmark, seed, settings,
+epochs_per_step, resume; each result holds `epoch` and numbers, the last one `done`, `history` and `ledger`.
+"""
+
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+import numpy as np
+from rich.console import Console
+
+from nadlab.analysis.report import Report, report_on, write
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.cluster import connected
+from nadlab.delivery import Delivery
+from nadlab.folder import StudyFolder
+from nadlab.records import Record, Trial
+from nadlab.study import Study, described, plan
+from nadlab.tracking import STORE_ERRORS, Tracker, check_store, default_store
+from nadlab.tune import run_trials
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how a study runs."""
+
+    out: Path
+    tracking_uri: str | None = None
+    """None: a SQLite store in `out`"""
+    address: str | None = None
+    """None: a Ray cluster of this process"""
+    concurrent: int | None = None
+    """None: one trial a CPU"""
+
+
+class Stopped(BaseException):
+    """SIGINT or SIGTERM came; like KeyboardInterrupt it passes through `except Exception`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def run_study(study: Study, oracle: Oracle, place: Place) -> int:
+    """Run what is missing, deliver, report; return 0, 1 when something failed, or 128 + signal when stopped.
+
+    Raises UserError before any trial when the request can't be met.
+    """
+    trials = plan(study, oracle)
+    if place.tracking_uri:
+        check_store(place.tracking_uri)
+    with stoppable(), StudyFolder.claim(place.out, described(study, oracle, uuid.uuid4().hex)) as folder:
+        uri, artifacts = (place.tracking_uri, None) if place.tracking_uri else default_store(place.out)
+        tracker = Tracker.connect(uri, folder.study, artifacts)
+        try:
+            return _run(study, trials, folder, tracker, place)
+        except Stopped as stop:
+            tracker.close("KILLED")
+            click.echo(f"Stopped. What is done is kept in {place.out}: the same command goes on from here.", err=True)
+            return 128 + stop.number
+
+
+def _run(study: Study, trials: list[Trial], folder: StudyFolder, tracker: Tracker, place: Place) -> int:
+    console = Console()
+    ended = {trial.id: record for trial in trials if (record := folder.record(trial))}
+    missing = [trial for trial in trials if trial.id not in ended or ended[trial.id].status == "FAILED"]
+    console.print(
+        f"{study.name} on {study.benchmark}: {len(trials)} trials, {len(trials) - len(missing)} of them done, in {folder.path}"
+    )
+    with Delivery(tracker, folder) as delivery:
+        for record in folder.records():
+            delivery.hand_in(record)
+        if missing:
+            with connected(place.address, place.concurrent, study.trainable):
+                catch_signals()  # again: Ray has put its own handler in place
+                run_trials(study.trainable, missing, folder, place.concurrent, delivery.hand_in)
+        rng = np.random.default_rng(0)
+        report = report_on(folder.study, folder.records(), rng)
+        files = write(report, folder.path, rng)
+        undelivered = delivery.wait()
+    report.show(console)
+    console.print(
+        f"Report: {folder.path / 'report.md'}; runs: mlflow ui --backend-store-uri {tracker.uri}", soft_wrap=True
+    )
+    failed = [record for trial in trials if (record := folder.record(trial)) and record.status == "FAILED"]
+    return _conclude(tracker, folder, failed, undelivered, report, files)
+
+
+def _conclude(
+    tracker: Tracker, folder: StudyFolder, failed: list[Record], undelivered: int, report: Report, files: list[Path]
+) -> int:
+    for record in failed:
+        last = (record.error or "").strip().splitlines()[-1]
+        name = f"{folder.study.factor} {folder.study.level(record.trial)}, seed {record.trial.seed}"
+        click.echo(f"error: trial {name} failed: {last}; traceback in {folder.trial_path(record.trial)}", err=True)
+    if not failed:
+        folder.clear_engine()
+    try:
+        tracker.report(report.markdown(), files, report.metrics())
+        tracker.close("FAILED" if failed else "FINISHED")
+    except STORE_ERRORS as error:
+        undelivered += 1
+        click.echo(f"error: the report did not reach MLflow: {error}", err=True)
+    if undelivered:
+        click.echo("error: MLflow did not take everything: the same command delivers what is missing", err=True)
+    return 1 if failed or undelivered else 0
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into Stopped inside the block."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    catch_signals()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def catch_signals() -> None:
+    """Raise Stopped on the first signal; later ones are ignored while the run ends, which takes seconds."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for each in STOPPING:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(number)
+
+    for number in STOPPING:
+        signal.signal(number, stop)

@@ -1,0 +1,161 @@
+"""A study as a value: one question, what is varied, and what is held.
+
+STUDY = Study(name="ablate_alpha", ..., vary={"alpha": (0.1, 0.5, 0.9)})
+
+if __name__ == "__main__":
+    main(STUDY)
+"""
+
+import sys
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.errors import UserError
+from nadlab.records import StudyRecord, Trial
+from nadlab.semigan.settings import Settings
+
+Level = float | int | str | bool | None
+
+SMOKE: Mapping[str, Level] = {
+    "epochs": 2, "labels": 20, "final_k": 2, "width": 16, "unlabelled_per_epoch": 512, "generated": 200,
+}  # fmt: skip
+"""settings of a run of seconds"""
+SMOKE_SEEDS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A question about SemiGAN-NAD and the trials that answer it; its name is its file's and its MLflow experiment's.
+
+    Raises UserError when a factor is no setting or a level is none that the setting can take.
+    """
+
+    name: str
+    question: str
+    expectation: str
+    trainable: type
+    """a `ray.tune.Trainable`; see `nadlab.runner` for what its results must hold"""
+    vary: Mapping[str, Sequence[Level]]
+    """factor -> levels; the settings of `settings` are the default levels"""
+    settings: Settings = field(default_factory=Settings)
+    benchmark: str = "mnist1d-201"
+    seeds: Sequence[int] = (0, 1, 2)
+    """each is used at every level, so that differences are paired"""
+
+    def __post_init__(self) -> None:
+        for factor, levels in self.vary.items():
+            if not any(each.name == factor for each in fields(Settings)):
+                raise UserError(f"study {self.name}: {factor!r} is no setting of SemiGAN-NAD")
+            for level in levels:
+                changed(self.settings, {factor: level})
+
+    @property
+    def default(self) -> dict[str, Level]:
+        """Factor -> default level."""
+        return {factor: getattr(self.settings, factor) for factor in self.vary}
+
+    @property
+    def trainable_name(self) -> str:
+        """`module:class` of the trainable."""
+        return f"{self.trainable.__module__}:{self.trainable.__qualname__}"
+
+
+def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """Return settings with other values; raise UserError that names the value which can't be."""
+    return replace(settings, **values)
+
+
+def plan(study: Study, oracle: Oracle) -> list[Trial]:
+    """Return every trial of a study, all levels of one seed before the next seed.
+
+    Raises UserError when a budget is larger than the benchmark.
+    """
+    distinct = len(np.unique(oracle.space.keys(oracle.pool())))
+    combinations = [dict(zip(study.vary, levels, strict=True)) for levels in product(*study.vary.values())]
+    configurations = [changed(study.settings, values) for values in combinations]
+    for settings in configurations:
+        if settings.budget > distinct:
+            raise UserError(
+                f"{settings.labels} labels + {settings.final_k} final queries are more than the {distinct} distinct "
+                f"cells of {oracle.name}: ask for fewer with --labels"
+            )
+    return [
+        Trial(oracle.name, oracle.digest, seed, asdict(settings), study.trainable_name)
+        for seed in study.seeds
+        for settings in configurations
+    ]
+
+
+def described(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
+    """Return the study as its folder remembers it."""
+    return StudyRecord(
+        study=study.name,
+        question=study.question,
+        expectation=study.expectation,
+        trainable=study.trainable_name,
+        benchmark=oracle.name,
+        digest=oracle.digest,
+        search_split=oracle.search_split,
+        report_split=oracle.report_split,
+        optimum=oracle.optimum,
+        settings={name: value for name, value in asdict(study.settings).items() if name not in study.vary},
+        default=dict(study.default),
+        study_id=study_id,
+    )
+
+
+def smoke(study: Study) -> Study:
+    """Return a run of seconds: two levels (the first and the default), two seeds, small settings."""
+    settings = changed(study.settings, {name: value for name, value in SMOKE.items() if name not in study.vary})
+    vary = {factor: _two(levels, study.default[factor]) for factor, levels in study.vary.items()}
+    return replace(study, settings=settings, vary=vary, seeds=tuple(study.seeds)[:SMOKE_SEEDS])
+
+
+def parse_level(factor: str, text: str) -> Level:
+    """Read a level as the type of its setting; raise UserError when it is none."""
+    declared = typing.get_type_hints(Settings)[factor]
+    kinds = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
+    if type(None) in kinds and text.lower() == "none":
+        return None
+    kind = next(kind for kind in kinds if kind is not type(None))
+    try:
+        value: Level = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError):
+        raise UserError(f"{text!r} is no level of {factor}: it must be a {kind.__name__}") from None
+    return value
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Read seeds: a count (`10`), a range (`0-9`), a list (`1,4,7`) or a mixture; UserError otherwise."""
+    seeds: list[int] = []
+    try:
+        if text.strip().isdigit():
+            seeds = list(range(int(text)))
+        else:
+            for part in filter(None, text.split(",")):
+                first, dash, last = part.strip().partition("-")
+                seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+    except ValueError:
+        seeds = []
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise UserError(f"{text!r} names no seeds: give a count (10), a range (0-9) or a list of distinct ones (1,4,7)")
+    return tuple(seeds)
+
+
+def main(study: Study) -> None:
+    """Run a study as a command: parse the command line, run, report, exit."""
+    from nadlab.study_command import command  # late: a study that is only imported needs no command line
+
+    sys.exit(command(study)(standalone_mode=False))
+
+
+def _two(levels: Sequence[Level], default: Level) -> tuple[Level, ...]:
+    others = [level for level in levels if level != default]
+    return (*others[:1], default)

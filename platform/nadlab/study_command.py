@@ -1,0 +1,121 @@
+"""The command line of a study: options become a study with other settings, levels and seeds, and it is run."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from nadlab.study import Study, changed, parse_level, parse_seeds, smoke
+
+SETTINGS = {
+    "labels": "architectures queried for training",
+    "final_k": "generated architectures queried at the end",
+    "epochs": "epochs of training",
+}
+
+
+def command(study: Study) -> Callable[..., int]:
+    """Return the click command of a study; called with standalone_mode=False it returns the exit status."""
+
+    @click.command(name=study.name, help=_help(study), context_settings={"max_content_width": 110})
+    def run(**options: Any) -> int:
+        from nadlab.runner import Place, run_study  # late: --help needs no MLflow
+
+        asked, oracle, out = _request(study, options)
+        return run_study(asked, oracle, Place(out, options["tracking_uri"], options["address"], options["concurrent"]))
+
+    for option in reversed(_options(study)):
+        run = option(run)
+
+    def guarded(**keywords: Any) -> int:
+        try:
+            return int(run.main(**keywords) or 0)
+        except click.Abort:
+            return 130
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            return 2
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+
+    return guarded
+
+
+def flag(factor: str) -> str:
+    """Return the option that lists a factor's levels: `--alphas` of alpha, `--labels` of labels."""
+    return "--" + (factor if factor.endswith("s") else f"{factor}s").replace("_", "-")
+
+
+def _options(study: Study) -> list[Callable[[Any], Any]]:
+    seeds = f"{min(study.seeds)}-{max(study.seeds)}"
+    levels = {factor: ",".join(map(str, values)) for factor, values in study.vary.items()}
+    return [
+        click.option("--benchmark", default=study.benchmark, show_default=True,
+                     help="see `nadlab benchmarks`"),
+        click.option("--seeds", metavar="LIST", help=f"a count (10), a range (0-9) or a list (1,4,7)  [default: {seeds}]"),
+        *(click.option(flag(factor), f"levels_{factor}", metavar="LIST",
+                       help=f"levels of {factor}, separated by commas  [default: {text}]")
+          for factor, text in levels.items()),
+        *(click.option(f"--{name.replace('_', '-')}", name, type=int, metavar="N",
+                       help=f"{text}  [default: {getattr(study.settings, name)}]")
+          for name, text in SETTINGS.items() if name not in study.vary),
+        click.option("--concurrent", type=click.IntRange(1), metavar="N", help="trials at once  [default: one a CPU]"),
+        click.option("--address", help="a Ray cluster to join  [default: one of this process, on loopback]"),
+        click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
+                     help="where everything goes  [default: runs/STUDY/BENCHMARK, with the settings you change]"),
+        click.option("--tracking-uri", metavar="URI", help="MLflow server or store  [default: mlflow.db in --out]"),
+        click.option("--smoke", is_flag=True, help="a run of seconds with small settings, into a folder of its own"),
+    ]  # fmt: skip
+
+
+def _help(study: Study) -> str:
+    stem = f"python studies/{study.name}.py"
+    first = flag(next(iter(study.vary)))
+    return inspect.cleandoc(f"""
+        {study.question}
+
+        Expected: {study.expectation}
+
+        Every seed is run at every level. Stop it at any time: the same command goes on where it was, and
+        more seeds or levels run only what is missing. The report and MLflow's store lie in --out.
+
+        \b
+        Examples:
+          {stem} --smoke
+          {stem} --seeds 10 {first} {",".join(str(level) for level in next(iter(study.vary.values()))[:2])}
+          {stem} --benchmark nasbench201/cifar10 --seeds 0-9
+        """)
+
+
+def _request(study: Study, options: dict[str, Any]) -> tuple[Study, Oracle, Path]:
+    """Return the study as asked for, its open benchmark and its output folder."""
+    name = options["benchmark"]
+    oracle = benchmark(name)
+    asked = {setting: options[setting] for setting in SETTINGS if options.get(setting) is not None}
+    if options["smoke"]:
+        study = smoke(study)
+    levels = {
+        factor: tuple(parse_level(factor, part.strip()) for part in text.split(",") if part.strip())
+        for factor in study.vary
+        if (text := options[f"levels_{factor}"]) is not None
+    }
+    for factor, values in levels.items():
+        if not values or len(set(values)) < len(values):
+            raise UserError(f"{flag(factor)} must list distinct levels of {factor}, separated by commas")
+    suffix = "".join(f"-{key}-{value}" for key, value in asked.items() if value != getattr(study.settings, key))
+    study = replace(
+        study,
+        vary={**study.vary, **levels},
+        settings=changed(study.settings, asked),
+        seeds=parse_seeds(options["seeds"]) if options["seeds"] is not None else study.seeds,
+        benchmark=name,
+    )
+    folder = name.replace("/", "-") + ("-smoke" if options["smoke"] else "") + suffix
+    return study, oracle, options["out"] or Path("runs") / study.name / folder

@@ -1,0 +1,211 @@
+"""MLflow: one parent run a study, one child a trial, written by the driver alone.
+
+A child is delivered from its record on disk and ends only when it is complete, so a child that still runs was torn:
+it is deleted and delivered again. Trials are found by the tag `nadlab.trial_id`.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# a server that is down is noticed in seconds: what is not delivered stays on disk
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from nadlab.errors import UserError
+from nadlab.records import Record, StudyRecord, incumbents
+
+TRIAL, RECORD, STUDY = "nadlab.trial_id", "nadlab.record", "nadlab.study_id"
+PARENT = "mlflow.parentRunId"
+METRICS_A_CALL = 1000
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+
+
+class Tracker:
+    """One study's runs in one MLflow store. Methods raise STORE_ERRORS when the store is gone."""
+
+    def __init__(self, uri: str, client: MlflowClient, experiment: str, parent: str, study: StudyRecord) -> None:
+        self.uri = uri
+        self.client = client
+        self.experiment = experiment
+        self.parent = parent
+        self.study = study
+        self._delivered: dict[str, str] | None = None
+
+    @classmethod
+    def connect(cls, uri: str, study: StudyRecord, artifacts: Path | None) -> "Tracker":
+        """Open the study's experiment and parent run, made where absent; UserError when the store can't be used.
+
+        artifacts: where a new experiment keeps its files; None leaves that to the server.
+        """
+        client = _client(uri)
+        try:
+            found = client.get_experiment_by_name(study.study)
+            location = artifacts.absolute().as_uri() if artifacts else None
+            experiment = found.experiment_id if found else client.create_experiment(study.study, location)
+            runs = list(_search(client, experiment, f"tags.`{STUDY}` = '{study.study_id}'"))
+            parent = runs[0].info.run_id if runs else _create_parent(client, experiment, study)
+            client.update_run(parent, "RUNNING")
+        except STORE_ERRORS as error:
+            raise UserError(f"the tracking store {uri} can't be used: {_first_line(error)}") from error
+        return cls(uri, client, experiment, parent, study)
+
+    def deliver(self, record: Record, checkpoint: Path) -> None:
+        """Make the trial's child run hold this record; nothing is done when it already does."""
+        delivered = dict(self._sweep()) if self._delivered is None else self._delivered
+        self._delivered = None  # until this delivery is complete: after a failure the store is swept anew
+        known = delivered.get(record.trial.id)
+        if known != record.digest:
+            if known:
+                self._delete(record)
+            self._write(record, checkpoint)
+            delivered[record.trial.id] = record.digest
+        self._delivered = delivered
+
+    def _delete(self, record: Record) -> None:
+        for run in self._children(f" and tags.`{TRIAL}` = '{record.trial.id}'"):
+            self.client.delete_run(run.info.run_id)
+
+    def _write(self, record: Record, checkpoint: Path) -> None:
+        name = f"{self.study.factor} {self.study.level(record.trial)}, seed {record.trial.seed}"
+        tags = _tags(record, self.study) | {PARENT: self.parent}
+        run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
+        self.client.log_batch(run_id, params=_params(record))
+        metrics = _metrics(record, self.study)
+        for start in range(0, len(metrics), METRICS_A_CALL):
+            self.client.log_batch(run_id, metrics[start : start + METRICS_A_CALL])
+        if record.ledger:
+            columns = {key: [query[key] for query in record.ledger] for key in record.ledger[0]}
+            self.client.log_table(run_id, columns, "ledger.json")
+        if checkpoint.is_dir():
+            self.client.log_artifacts(run_id, str(checkpoint), "checkpoint")
+        if record.error:
+            self.client.log_text(run_id, record.error, "traceback.txt")
+        self.client.set_terminated(run_id, record.status, int(record.ended * 1000))
+
+    def report(self, markdown: str, files: Sequence[Path], metrics: Mapping[str, float]) -> None:
+        """Attach the report to the parent run and show it as the run's description."""
+        self.client.set_tag(self.parent, "mlflow.note.content", markdown)
+        for file in files:
+            self.client.log_artifact(self.parent, str(file), "report")
+        now = int(time.time() * 1000)
+        self.client.log_batch(self.parent, [Metric(key, value, now, 0) for key, value in metrics.items()])
+
+    def close(self, status: str) -> None:
+        """End the parent run as FINISHED, FAILED or KILLED."""
+        self.client.set_terminated(self.parent, status)
+
+    def _sweep(self) -> Iterator[tuple[str, str]]:
+        """Delete torn and doubled children; yield (trial, record digest) of the others."""
+        seen: set[str] = set()
+        for run in self._children(""):
+            trial = run.data.tags.get(TRIAL, "")
+            if run.info.status == "RUNNING" or trial in seen:
+                self.client.delete_run(run.info.run_id)
+            else:
+                seen.add(trial)
+                yield trial, run.data.tags[RECORD]
+
+    def _children(self, condition: str) -> list[Run]:
+        return list(_search(self.client, self.experiment, f"tags.`{PARENT}` = '{self.parent}'{condition}"))
+
+
+def default_store(out: Path) -> tuple[str, Path]:
+    """Return the URI of a study's own SQLite store and the folder of its artifacts, both in the output folder."""
+    return f"sqlite:///{(out / 'mlflow.db').absolute()}", out / "mlartifacts"
+
+
+def check_store(uri: str) -> None:
+    """Raise UserError, and write nothing, when a store does not answer."""
+    if urlsplit(uri).scheme not in ("http", "https"):
+        return  # a store of files is opened once the output folder is claimed
+    try:
+        _client(uri).search_experiments(max_results=1)
+    except STORE_ERRORS as error:
+        raise UserError(f"no MLflow server answers at {uri} ({_first_line(error)}): check --tracking-uri") from error
+
+
+def _client(uri: str) -> MlflowClient:
+    for name in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except (*STORE_ERRORS, ValueError) as error:
+        raise UserError(f"{uri!r} is no MLflow store ({_first_line(error)}): check --tracking-uri") from error
+
+
+def _search(client: MlflowClient, experiment: str, condition: str) -> Iterator[Run]:
+    token: str | None = None
+    while True:
+        page = client.search_runs([experiment], condition, max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _create_parent(client: MlflowClient, experiment: str, study: StudyRecord) -> str:
+    tags = {
+        STUDY: study.study_id,
+        "kind": "study",
+        "study": study.study,
+        "factor": study.factor,
+        "benchmark": study.benchmark,
+        "benchmark_digest": study.digest,
+        "mlflow.note.content": f"{study.question}\n\nExpected: {study.expectation}",
+    }
+    run = client.create_run(experiment, tags=tags, run_name=f"{study.study} on {study.benchmark}")
+    values = {"benchmark": study.benchmark, "trainable": study.trainable, **study.settings}
+    defaults = {f"default_{factor}": value for factor, value in study.default.items()}
+    client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in (values | defaults).items()])
+    return str(run.info.run_id)
+
+
+def _tags(record: Record, study: StudyRecord) -> dict[str, str]:
+    trial = record.trial
+    return {
+        TRIAL: trial.id,
+        RECORD: record.digest,
+        "kind": "trial",
+        "study": study.study,
+        "factor": study.factor,
+        "level": study.level(trial),
+        "seed": str(trial.seed),
+        "benchmark": trial.benchmark,
+        "benchmark_digest": trial.digest,
+        **record.provenance,
+    }
+
+
+def _params(record: Record) -> list[Param]:
+    trial = record.trial
+    values = {**trial.settings, "seed": trial.seed, "benchmark": trial.benchmark, "trainable": trial.trainable}
+    return [Param(key, str(value)) for key, value in values.items()]
+
+
+def _metrics(record: Record, study: StudyRecord) -> list[Metric]:
+    now = int(record.ended * 1000)
+    single = {key: value for key, value in record.metrics.items() if value is not None}
+    return [
+        *(Metric(key, value, now, 0) for key, value in single.items()),
+        *(
+            Metric(f"loss/{key}", value, now, epoch)
+            for epoch, row in enumerate(record.history, 1)
+            for key, value in row.items()
+        ),
+        *(Metric("best_so_far", value, now, number) for number, value in enumerate(incumbents(record, study), 1)),
+    ]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,158 @@
+"""Ray Tune as the engine: missing trials in, records out. The folder, not Tune, remembers what is done."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+# Tune's own loggers, snapshots and tables would cost time a trial and say nothing that the records don't
+os.environ |= {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+
+from ray import tune
+from ray.tune.result import AUTO_RESULT_KEYS
+
+from nadlab.cluster import resources_per_trial, slots
+from nadlab.folder import KEPT_CHECKPOINTS, StudyFolder
+from nadlab.progress import Progress
+from nadlab.provenance import provenance
+from nadlab.records import Record, Status, Trial
+
+STEPS_A_TRIAL = 10
+"""a kill costs at most a tenth of a trial"""
+
+
+def run_trials(
+    trainable: type, trials: list[Trial], folder: StudyFolder, concurrent: int | None, keep: Callable[[Record], None]
+) -> None:
+    """Run trials on the connected cluster; each one that ends is written to the folder and handed to `keep`.
+
+    A trial that fails is tried once more from its newest checkpoint, then recorded as FAILED; the others go on.
+    """
+    concurrent = min(concurrent or slots(), len(trials))
+    with Progress(trials) as progress:
+        books = Bookkeeper(trials, folder, keep, progress)
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, resources_per_trial(concurrent)),
+            param_space={"trial": tune.grid_search([_request(trial, folder) for trial in trials])},
+            tune_config=tune.TuneConfig(
+                max_concurrent_trials=concurrent,
+                reuse_actors=True,
+                trial_name_creator=_trial_id,
+                trial_dirname_creator=_trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name=f"launch-{time.time_ns()}",
+                storage_path=str((folder.path / "tune").absolute()),
+                failure_config=tune.FailureConfig(max_failures=1),
+                checkpoint_config=tune.CheckpointConfig(
+                    checkpoint_frequency=1, checkpoint_at_end=True, num_to_keep=KEPT_CHECKPOINTS
+                ),
+                callbacks=[books],
+                verbose=0,
+            ),
+        )
+        tuner.fit()
+
+
+class Bookkeeper(tune.Callback):
+    """Turns Tune's events into files.
+
+    Tune logs and drops what a callback raises on a result or checkpoint, so events are noted there and acted on in
+    `on_step_end`, where an error ends the run.
+    """
+
+    def __init__(
+        self, trials: list[Trial], folder: StudyFolder, keep: Callable[[Record], None], progress: Progress
+    ) -> None:
+        self.trials = {trial.id: trial for trial in trials}
+        self.folder = folder
+        self.keep = keep
+        self.progress = progress
+        self.provenance = provenance()
+        self.started: dict[str, float] = {}
+        self.checkpoints: dict[str, Path] = {}
+        self.events: deque[Callable[[], None]] = deque()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave Tune's own snapshot empty: this object stays with the driver."""
+        return {}
+
+    def on_trial_start(self, *, trial: Any, **_info: Any) -> None:
+        """Note the time."""
+        self.started.setdefault(_trial_id(trial), time.time())
+
+    def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_info: Any) -> None:
+        """Show how far the trial is."""
+        self.progress.reached(self.trials[_trial_id(trial)], int(result["epoch"]))
+
+    def on_checkpoint(self, *, trial: Any, checkpoint: Any, **_info: Any) -> None:
+        """Note a checkpoint that is complete."""
+        name, path = _trial_id(trial), Path(checkpoint.path)
+        self.checkpoints[name] = path
+        self.events.append(lambda: self.folder.note_checkpoint(self.trials[name], path))
+
+    def on_trial_complete(self, *, trial: Any, **_info: Any) -> None:
+        """Note a finished trial; its last checkpoint came before."""
+        name, result = _trial_id(trial), trial.last_result
+        self.events.append(lambda: self._finish(name, "FINISHED", result, None))
+
+    def on_trial_error(self, *, trial: Any, **_info: Any) -> None:
+        """Note a trial that failed for good."""
+        name, result, error = _trial_id(trial), trial.last_result, trial.get_error() or "no traceback was left"
+        self.events.append(lambda: self._finish(name, "FAILED", result, error))
+
+    def on_step_end(self, **_info: Any) -> None:
+        """Act on what was noted."""
+        while self.events:
+            self.events.popleft()()
+
+    def on_experiment_end(self, **_info: Any) -> None:
+        """Act on what the last step left."""
+        self.on_step_end()
+
+    def _finish(self, name: str, status: Status, result: dict[str, Any], error: str | None) -> None:
+        numbers = {
+            key: value
+            for key, value in (result or {}).items()
+            if key not in AUTO_RESULT_KEYS and key != "done" and isinstance(value, int | float | None)
+        }
+        record = Record(
+            trial=self.trials[name],
+            status=status,
+            metrics=numbers,
+            history=(result or {}).get("history", []),
+            ledger=(result or {}).get("ledger", []),
+            started=self.started.get(name, time.time()),
+            ended=time.time(),
+            provenance=self.provenance,
+            error=error,
+        )
+        self.folder.finish(record, self.checkpoints.get(name) if status == "FINISHED" else None)
+        self.progress.ended(record)
+        self.keep(record)
+
+
+def _request(trial: Trial, folder: StudyFolder) -> dict[str, Any]:
+    resume = folder.resume_point(trial)
+    return {
+        "id": trial.id,
+        "benchmark": trial.benchmark,
+        "seed": trial.seed,
+        "settings": trial.settings,
+        "epochs_per_step": ceil(trial.settings["epochs"] / STEPS_A_TRIAL),
+        "resume": str(resume.absolute()) if resume else None,
+    }
+
+
+def _trial_id(trial: Any) -> str:
+    return str(trial.config["trial"]["id"])
