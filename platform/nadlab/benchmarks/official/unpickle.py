@@ -1,0 +1,120 @@
+"""Pickles of downloaded files, read without trusting them: plain values and the few names that a format needs.
+
+Every global that a pickle names is looked up in a table of stand-ins of ours, never imported, so a hostile file
+runs nothing. Python's own unpickler is used rather than the C one, whose memo grows to whatever index a file
+names (five bytes could ask for tens of gigabytes).
+"""
+
+import bz2
+import io
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nadlab.errors import UserError
+
+Allowed = Mapping[tuple[str, str], Callable[..., Any]]
+"""(module, name) as a pickle spells it -> what stands in for it."""
+
+_NUMBERS = frozenset("biuf")
+
+
+class NumberType:
+    """Stands in for `numpy.dtype`: the type of one plain number, nothing structured and no objects."""
+
+    def __init__(self, code: str, *_flags: object) -> None:
+        self.code = code
+        self.order = "="
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.order = str(state[1])
+
+
+def number(kind: NumberType, data: bytes | str = b"") -> float:
+    """Stand in for `numpy.core.multiarray.scalar`: a plain number from its bytes.
+
+    Raises pickle.UnpicklingError unless the type is a boolean, integer or float and the bytes fit it.
+    """
+    dtype = np.dtype(kind.order + kind.code)
+    raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
+    if dtype.kind not in _NUMBERS or len(raw) != dtype.itemsize:
+        raise pickle.UnpicklingError(f"a number of type {kind.code!r} with {len(raw)} bytes")
+    return float(np.frombuffer(raw, dtype)[0])
+
+
+def text_bytes(text: str, encoding: str) -> bytes:
+    """Stand in for `_codecs.encode`, by which older protocols spell bytes."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"bytes spelt in {encoding!r}")
+    return text.encode("latin1")
+
+
+PLAIN: Allowed = {
+    ("_codecs", "encode"): text_bytes,
+    ("builtins", "set"): set,
+    ("__builtin__", "set"): set,
+    ("collections", "OrderedDict"): OrderedDict,
+    ("numpy", "dtype"): NumberType,
+    ("numpy.core.multiarray", "scalar"): number,
+    ("numpy._core.multiarray", "scalar"): number,
+}
+"""What result files of NAS-Bench-201 and NATS-Bench use beside plain values."""
+
+
+class _Restricted(pickle._Unpickler):
+    def __init__(self, stream: io.BytesIO, allowed: Allowed) -> None:
+        super().__init__(stream)
+        self.allowed = allowed
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.allowed:
+            raise UserError(f"it asks for {module}.{name}, which no such file needs, so it is not opened")
+        return self.allowed[module, name]
+
+    def persistent_load(self, pid: object) -> Any:
+        raise UserError(f"it asks for the outside object {pid!r}, which no such file needs, so it is not opened")
+
+
+def read_pickle(data: bytes, allowed: Allowed, where: Path) -> Any:
+    """Return the one object that the bytes hold.
+
+    Raises UserError that names the file, and the forbidden global if there is one, for anything that is no
+    complete pickle of plain values and `allowed` names.
+    """
+    stream = io.BytesIO(data)
+    try:
+        value = _Restricted(stream, allowed).load()
+    except UserError as error:
+        raise UserError(f"{where} is refused: {error}; download it again from its official source") from error
+    except Exception as error:  # a damaged pickle may fail in any way that Python code can
+        raise UserError(f"{where} is no readable pickle ({_short(error)}); download it again") from error
+    if stream.read(1):
+        raise UserError(f"{where} has bytes after its pickle ends; download it again")
+    return value
+
+
+def read_bz2(path: Path, limit: int) -> bytes:
+    """Return the decompressed bytes of a `.pbz2` file.
+
+    Raises UserError when the file is damaged, truncated, or holds more than `limit` bytes.
+    """
+    decompressor = bz2.BZ2Decompressor()
+    try:
+        data = decompressor.decompress(path.read_bytes(), max_length=limit + 1)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read as a bz2 file ({_short(error)}); download it again") from error
+    if len(data) > limit:
+        raise UserError(f"{path} unpacks to more than {limit:,} bytes, which no such file does; it is not opened")
+    if not decompressor.eof:
+        raise UserError(f"{path} is truncated; download it again")
+    if decompressor.unused_data:
+        raise UserError(f"{path} has bytes after its end; download it again")
+    return data
+
+
+def _short(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]
