@@ -1,6 +1,7 @@
 """The only place that starts Ray or joins a cluster."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,17 @@ def runtime_env(trainable: type) -> dict[str, Any]:
         "excludes": ["__pycache__"],
         "env_vars": {name: os.environ[name] for name in SENT_VARIABLES if name in os.environ},
     }
+
+
+def check_address(address: str) -> None:
+    """Raise UserError within seconds when nothing listens at `host:port` or `ray://host:port`; Ray itself takes minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto":
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise UserError(f"no Ray cluster answers at {address!r} ({error}): check --address") from error
 
 
 @contextmanager

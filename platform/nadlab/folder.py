@@ -164,7 +164,7 @@ def _check_same(path: Path, owner: StudyRecord, study: StudyRecord) -> None:
         )
     if list(owner.default) != list(study.default):
         raise UserError(f"{path} varies {owner.factor}, not {study.factor}: name another folder by --out")
-    for name in owner.settings.keys() | study.settings.keys():
+    for name in sorted(owner.settings.keys() | study.settings.keys()):
         old, new = owner.settings.get(name), study.settings.get(name)
         if old != new:
             raise UserError(f"{path} holds this study with {name} = {old}, not {new}: name another folder by --out")

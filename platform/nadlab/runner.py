@@ -18,7 +18,7 @@ from rich.console import Console
 
 from nadlab.analysis.report import Report, report_on, write
 from nadlab.benchmarks.oracle import Oracle
-from nadlab.cluster import connected
+from nadlab.cluster import check_address, connected
 from nadlab.delivery import Delivery
 from nadlab.folder import StudyFolder
 from nadlab.records import Record, Trial
@@ -56,6 +56,8 @@ def run_study(study: Study, oracle: Oracle, place: Place) -> int:
     Raises UserError before any trial when the request can't be met.
     """
     trials = plan(study, oracle)
+    if place.address:
+        check_address(place.address)
     if place.tracking_uri:
         check_store(place.tracking_uri)
     with stoppable(), StudyFolder.claim(place.out, described(study, oracle, uuid.uuid4().hex)) as folder:

@@ -151,9 +151,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 def main(study: Study) -> None:
     """Run a study as a command: parse the command line, run, report, exit."""
-    from nadlab.study_command import command  # late: a study that is only imported needs no command line
+    # late: a study that is only imported needs no command line
+    from nadlab.command_line import run_command
+    from nadlab.study_command import command
 
-    sys.exit(command(study)(standalone_mode=False))
+    sys.exit(run_command(command(study)))
 
 
 def _two(levels: Sequence[Level], default: Level) -> tuple[Level, ...]:

@@ -20,8 +20,8 @@ SETTINGS = {
 }
 
 
-def command(study: Study) -> Callable[..., int]:
-    """Return the click command of a study; called with standalone_mode=False it returns the exit status."""
+def command(study: Study) -> click.Command:
+    """Return the click command of a study; its value is the exit status."""
 
     @click.command(name=study.name, help=_help(study), context_settings={"max_content_width": 110})
     def run(**options: Any) -> int:
@@ -30,22 +30,9 @@ def command(study: Study) -> Callable[..., int]:
         asked, oracle, out = _request(study, options)
         return run_study(asked, oracle, Place(out, options["tracking_uri"], options["address"], options["concurrent"]))
 
-    for option in reversed(_options(study)):
+    for option in _options(study):
         run = option(run)
-
-    def guarded(**keywords: Any) -> int:
-        try:
-            return int(run.main(**keywords) or 0)
-        except click.Abort:
-            return 130
-        except UserError as error:
-            click.echo(f"error: {error}", err=True)
-            return 2
-        except click.ClickException as error:
-            error.show()
-            return error.exit_code
-
-    return guarded
+    return run
 
 
 def flag(factor: str) -> str:
@@ -54,7 +41,7 @@ def flag(factor: str) -> str:
 
 
 def _options(study: Study) -> list[Callable[[Any], Any]]:
-    seeds = f"{min(study.seeds)}-{max(study.seeds)}"
+    seeds = ",".join(map(str, study.seeds))
     levels = {factor: ",".join(map(str, values)) for factor, values in study.vary.items()}
     return [
         click.option("--benchmark", default=study.benchmark, show_default=True,

@@ -125,22 +125,21 @@ def default_store(out: Path) -> tuple[str, Path]:
 
 
 def check_store(uri: str) -> None:
-    """Raise UserError, and write nothing, when a store does not answer."""
-    if urlsplit(uri).scheme not in ("http", "https"):
-        return  # a store of files is opened once the output folder is claimed
+    """Raise UserError when a store can't be used, before anything is written for it."""
     try:
         _client(uri).search_experiments(max_results=1)
     except STORE_ERRORS as error:
-        raise UserError(f"no MLflow server answers at {uri} ({_first_line(error)}): check --tracking-uri") from error
+        reason = "nothing answers there" if urlsplit(uri).scheme in ("http", "https") else _first_line(error)
+        raise UserError(f"the tracking store {uri} can't be used ({reason}): check --tracking-uri") from error
 
 
 def _client(uri: str) -> MlflowClient:
-    for name in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         return MlflowClient(tracking_uri=uri)
     except (*STORE_ERRORS, ValueError) as error:
-        raise UserError(f"{uri!r} is no MLflow store ({_first_line(error)}): check --tracking-uri") from error
+        raise UserError(f"{uri!r} is no MLflow store: check --tracking-uri") from error
 
 
 def _search(client: MlflowClient, experiment: str, condition: str) -> Iterator[Run]:

@@ -1,0 +1,112 @@
+"""The command `nadlab`: benchmarks and searches. What is heavy is imported where it is needed, so that --help is fast."""
+
+import json
+import sys
+import time
+from typing import Any, Literal
+
+import click
+
+from nadlab.command_line import run_command
+from nadlab.errors import UserError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def nadlab() -> None:
+    """Studies of neural-architecture design around SemiGAN-NAD. Studies themselves: python studies/NAME.py --help."""
+
+
+@nadlab.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="one JSON line a benchmark")
+@click.pass_context
+def benchmarks(context: click.Context, as_json: bool) -> None:
+    """List the benchmarks of this machine: the embedded one and the tables in $NADLAB_DATA."""
+    if context.invoked_subcommand:
+        return
+    from nadlab.benchmarks.registry import benchmark, sources
+
+    rows = []
+    for name, (path, _) in sources().items():
+        oracle = benchmark(name)
+        cells, queryable = len(oracle.space.all_keys()), len(oracle.pool())
+        rows.append(
+            {"name": name, "cells": cells, "queryable": queryable, "digest": oracle.digest, "source": str(path)}
+        )
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+        return
+    _print_table("benchmarks", [row | {"digest": str(row["digest"])[:12]} for row in rows])
+
+
+@nadlab.command()
+@click.option("--method", default="semigan-nad", show_default=True, help="semigan-nad, random-search")
+@click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
+@click.option(
+    "--queries", type=int, default=160, show_default=True, help="distinct architectures that may be asked for"
+)
+@click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
+@click.option("--json", "as_json", is_flag=True, help="one JSON line a seed, as soon as it is known")
+def search(method: str, benchmark_name: str, queries: int, seeds: str, as_json: bool) -> None:
+    """Search a benchmark with a method, once a seed.
+
+    \b
+    Example: nadlab search --method random-search --benchmark nasbench201/cifar10 --queries 160 --seeds 0-9 --json
+    """
+    from nadlab.benchmarks.registry import benchmark
+    from nadlab.searchers import SEARCHERS
+    from nadlab.study import parse_seeds
+
+    if method not in SEARCHERS:
+        raise UserError(f"unknown method {method!r}: choose one of {', '.join(SEARCHERS)}")
+    chosen = parse_seeds(seeds)
+    oracle = benchmark(benchmark_name)
+    rows = []
+    for seed in chosen:
+        rows.append(
+            {"method": method, "benchmark": oracle.name, "seed": seed, **_search(method, oracle, queries, seed)}
+        )
+        if as_json:
+            click.echo(json.dumps(rows[-1]))
+    if not as_json:
+        _print_table(f"{method} on {oracle.name}", rows)
+
+
+def _search(method: str, oracle: Any, queries: int, seed: int) -> dict[str, float | None]:
+    import numpy as np
+    import torch
+
+    from nadlab.benchmarks.ledger import QueryLedger
+    from nadlab.searchers import SEARCHERS
+
+    torch.set_num_threads(1)  # as the trials do: a seed gives the same result in both
+    ledger = QueryLedger(oracle, queries)
+    started = time.perf_counter()
+    SEARCHERS[method](ledger, np.random.default_rng(seed))
+    seconds = time.perf_counter() - started
+    best = ledger.best()
+    return {
+        "queries": len(ledger.queries),
+        "best_valid": best.valid,
+        "best_test": best.test,
+        "regret": ledger.regret(),
+        "seconds": seconds,
+    }
+
+
+def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title)
+    for key, value in rows[0].items():
+        side: Literal["left", "right"] = "left" if isinstance(value, str) else "right"
+        table.add_column(key.replace("_", " "), justify=side, no_wrap=key == "name", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
+    Console().print(table)
+
+
+def main() -> None:
+    """Run `nadlab`: bad input gives one sentence and exit status 2."""
+    sys.exit(run_command(nadlab))

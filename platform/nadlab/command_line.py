@@ -1,0 +1,21 @@
+"""The door of every command: bad input becomes one sentence on stderr and exit status 2."""
+
+import logging
+
+import click
+
+from nadlab.errors import UserError
+
+
+def run_command(command: click.Command, arguments: list[str] | None = None) -> int:
+    """Run a click command and return its exit status; arguments default to the process's."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        return int(command.main(arguments, standalone_mode=False) or 0)
+    except click.Abort:
+        return 130
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()}", err=True)
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+    return 2
