@@ -1,0 +1,65 @@
+"""The folder of fetched and converted benchmarks: several processes use it at once, and no file in it is partial.
+
+`$NADLAB_CACHE` names it; without, it is `~/.cache/nadlab/benchmarks`.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from filelock import FileLock
+
+from nadlab.errors import UserError
+
+
+def cache_folder() -> Path:
+    """Return the cache folder, which need not exist yet."""
+    named = os.environ.get("NADLAB_CACHE")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "nadlab" / "benchmarks"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a file beside `path` to write to; it takes the name `path` when all went well and is removed otherwise.
+
+    Raises UserError when the folder cannot be written to or the disk is full.
+    """
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False) as made:
+            partial = Path(made.name)
+        try:
+            yield partial
+            with partial.open("rb") as written:
+                os.fsync(written.fileno())
+            partial.chmod(0o644)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Turn a failure to write at `path` into a UserError that says why."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"{path} cannot be written ({reason}): make room there or set $NADLAB_CACHE to another folder"
+        ) from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of `path` among all processes of this machine; waits for whoever has it."""
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(f".{path.name}.lock"))
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,76 @@
+"""Protocols: the switches that decide whether two results on one benchmark compare, under names.
+
+| preset | benchmark | a query answers with | judged by | runs | surrogate |
+| --- | --- | --- | --- | --- | --- |
+| `paper` | NAS-Bench-101 | validation, 108 epochs | test | mean of the three | - |
+| `paper` | NAS-Bench-201, NATS-Bench | test, 200 epochs | test | mean of all seeds | - |
+| `paper` | NAS-Bench-301 | validation | validation | - | mean, no noise |
+| `naslib` | NAS-Bench-101 | validation, 108 epochs | test | one at random | - |
+| `naslib` | NAS-Bench-201, NATS-Bench | validation, 200 epochs | test | mean of all seeds | - |
+| `naslib` | NAS-Bench-301 | validation | validation | - | with noise |
+
+`paper`: SemiGAN-NAD's Appendices A and C (average of three runs; validation for the search and test as the result on
+NAS-Bench-101; test throughout on NAS-Bench-201; only validation on NAS-Bench-301, whose noise it does not mention).
+`naslib`: NASLib's `query` methods (NAS-Bench-101's API draws one of the three runs; the surrogate's `predict`
+keeps its default, noise).
+
+The data set is the benchmark's name: `nasbench201/cifar10` reads validation accuracy from the training on the
+training half and test accuracy from the training on both halves, as the official API does; `nasbench201/cifar10-valid`
+reads both from the training on the training half alone, as NASLib does.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.oracle import Split
+from nadlab.errors import UserError
+
+Runs = Literal["mean", "one"]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a benchmark answers."""
+
+    name: str
+    search_split: Split
+    report_split: Split
+    runs: Runs
+    """`mean` of an architecture's runs, or `one`, drawn per architecture by `seed` and then always the same"""
+    noise: bool = False
+    """whether a surrogate adds its ensemble's spread, drawn per architecture by `seed`"""
+    seed: int = 0
+
+
+PRESETS: dict[str, dict[str, Protocol]] = {
+    "paper": {
+        "nasbench101": Protocol("paper", "valid", "test", "mean"),
+        "nasbench201": Protocol("paper", "test", "test", "mean"),
+        "darts": Protocol("paper", "valid", "valid", "mean"),
+    },
+    "naslib": {
+        "nasbench101": Protocol("naslib", "valid", "test", "one"),
+        "nasbench201": Protocol("naslib", "valid", "test", "mean"),
+        "darts": Protocol("naslib", "valid", "valid", "mean", noise=True),
+    },
+}
+"""Preset -> name of the search space -> protocol."""
+
+
+def protocol(preset: str, space_name: str) -> Protocol:
+    """Return a preset's protocol on a space; raise UserError that names the presets there are."""
+    if preset not in PRESETS:
+        raise UserError(f"unknown protocol {preset!r}: choose one of {', '.join(PRESETS)}")
+    return PRESETS[preset][space_name]
+
+
+def draw(keys: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
+    """Return a random-looking 64-bit number for each key, the same for equal keys and seeds (SplitMix64), shape (N,)."""
+    with np.errstate(over="ignore"):
+        mixed = keys.astype(np.uint64) + np.uint64(seed % 2**64) * np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+        return np.asarray(mixed ^ (mixed >> np.uint64(31)))
