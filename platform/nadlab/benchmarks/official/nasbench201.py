@@ -1,0 +1,66 @@
+"""NAS-Bench-201: `NAS-Bench-201-v1_1-096897.pth`, a torch file of nested dictionaries, no tensors.
+
+`meta_archs` lists the strings, `arch2infos[index]` holds `less` (12 epochs) and `full` (200 epochs), each with every
+seed and epoch (`nas_201_api/api_201.py` of D-X-Y/NAS-Bench-201). The whole file must be in memory once while it is
+converted, tens of gigabytes for the official one; NATS-Bench's folder holds the same trainings and needs little.
+"""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nadlab.benchmarks.archive import Archive
+from nadlab.benchmarks.official.nats import answers
+from nadlab.benchmarks.official.trials import Architecture, read_architecture, tables
+from nadlab.benchmarks.official.unpickle import PLAIN
+from nadlab.errors import UserError
+
+BUDGETS = {"12": "less", "200": "full"}
+
+
+def read_nasbench201(path: Path) -> Archive:
+    """Read the file through torch's restricted loader, plain numbers of numpy allowed beside plain values.
+
+    Raises UserError when it is damaged, of another layout, or names anything else (a hostile file).
+    """
+    content = _load(path)
+    texts, infos = content.get("meta_archs"), content.get("arch2infos")
+    if not isinstance(texts, list) or not isinstance(infos, Mapping):
+        raise UserError(f"{path} has no meta_archs and arch2infos: it is not NAS-Bench-201's official file")
+    architectures = [_architecture(path, texts, index, info) for index, info in infos.items()]
+    arrays = tables(architectures, path)
+    source = {"source": path.name, "architectures": str(len(architectures))}
+    return Archive("nasbench201", answers(arrays), source, arrays)
+
+
+def _architecture(path: Path, texts: list[Any], index: Any, info: Any) -> Architecture:
+    where = f"{path}, architecture {index!r}"
+    if not isinstance(index, int) or not 0 <= index < len(texts) or not isinstance(info, Mapping):
+        raise UserError(f"{where}: it is not among the {len(texts)} of meta_archs; download the file again")
+    if set(BUDGETS.values()) - set(info):
+        raise UserError(f"{where}: it lacks 'less' or 'full'; download the file again")
+    return read_architecture({budget: info[name] for budget, name in BUDGETS.items()}, texts[index], where)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    names: list[Any] = [(stand_in, f"{module}.{name}") for (module, name), stand_in in PLAIN.items()]
+    try:
+        with torch.serialization.safe_globals(names):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path} is refused: {_refusal(error)}; download it again from its official source") from error
+    except Exception as error:  # torch reports a damaged file by whatever its parser trips over
+        raise UserError(f"{path} is no readable torch file ({type(error).__name__}); download it again") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no dictionary: it is not NAS-Bench-201's official file")
+    return content
+
+
+def _refusal(error: pickle.UnpicklingError) -> str:
+    # torch's message explains to a programmer how to load such a file after all; a user needs the name alone
+    named = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", str(error))
+    return f"it asks for {named[1].rstrip('.')}, which no such file needs" if named else "it is no plain pickle"
