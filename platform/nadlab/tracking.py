@@ -4,6 +4,7 @@ A child is delivered from its record on disk and ends only when it is complete, 
 it is deleted and delivered again. Trials are found by the tag `nadlab.trial_id`.
 """
 
+import json
 import logging
 import os
 import time
@@ -26,6 +27,9 @@ from nadlab.records import Record, StudyRecord, incumbents
 
 TRIAL, RECORD, STUDY = "nadlab.trial_id", "nadlab.record", "nadlab.study_id"
 PARENT = "mlflow.parentRunId"
+LEDGER = "ledger.json"
+TABLES = {"mlflow.loggedArtifacts": json.dumps([{"path": LEDGER, "type": "table"}])}
+"""by this tag MLflow shows a file as a table and `mlflow.load_table` finds it"""
 METRICS_A_CALL = 1000
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 
@@ -77,15 +81,16 @@ class Tracker:
 
     def _write(self, record: Record, checkpoint: Path) -> None:
         name = f"{self.study.factor} {self.study.level(record.trial)}, seed {record.trial.seed}"
-        tags = _tags(record, self.study) | {PARENT: self.parent}
+        tags = _tags(record, self.study) | {PARENT: self.parent} | TABLES
         run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
         self.client.log_batch(run_id, params=_params(record))
         metrics = _metrics(record, self.study)
         for start in range(0, len(metrics), METRICS_A_CALL):
             self.client.log_batch(run_id, metrics[start : start + METRICS_A_CALL])
         if record.ledger:
-            columns = {key: [query[key] for query in record.ledger] for key in record.ledger[0]}
-            self.client.log_table(run_id, columns, "ledger.json")
+            columns = list(record.ledger[0])
+            rows = [[query[column] for column in columns] for query in record.ledger]
+            self.client.log_dict(run_id, {"columns": columns, "data": rows}, LEDGER)
         if checkpoint.is_dir():
             self.client.log_artifacts(run_id, str(checkpoint), "checkpoint")
         if record.error:

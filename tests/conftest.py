@@ -1,0 +1,97 @@
+"""What several tests share: a small synthetic table, one Ray, one finished smoke study."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nadlab.benchmarks.registry import benchmark
+from nadlab.records import Record
+from nadlab.runner import Place, run_study
+from nadlab.spaces import space
+from nadlab.study import Study, smoke
+from studies.ablate_alpha import STUDY
+
+TOY = "nasbench201/toy"
+
+
+def toy_table() -> str:
+    """300 NAS-Bench-201 classes whose accuracy grows with their convolutions."""
+    nasbench201 = space("nasbench201")
+    cells = nasbench201.enumerate()
+    rng = np.random.default_rng(0)
+    _, first = np.unique(nasbench201.keys(cells), return_index=True)
+    lines = ["arch_str,toy_valid_12,toy_test_12"]
+    for row in rng.permutation(first)[:300]:
+        convolutions = int(np.isin(cells.operations[row], (3, 4)).sum())
+        valid, test = 40 + 8 * convolutions + rng.uniform(0, 5, 2)
+        lines.append(f"{nasbench201.format(cells[int(row) : int(row) + 1])},{valid:.2f},{test:.2f}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """$NADLAB_DATA with the benchmark `nasbench201/toy`; before Ray starts, so that its workers know it too."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "nasbench201.csv").write_text(toy_table())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NADLAB_DATA", str(folder))
+        benchmark.cache_clear()
+        yield folder
+    benchmark.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def local_ray(data: Path) -> Iterator[None]:
+    """One Ray of two CPUs for every test of the session."""
+    from nadlab.cluster import connected
+
+    assert os.environ["NADLAB_DATA"] == str(data)
+    with connected(None, 2, STUDY.trainable):
+        yield
+
+
+@dataclass(frozen=True)
+class Done:
+    """A study that was run to its end."""
+
+    study: Study
+    out: Path
+    status: int
+
+    @property
+    def store(self) -> str:
+        """URI of its MLflow store."""
+        return f"sqlite:///{self.out / 'mlflow.db'}"
+
+
+def small(**changes: Any) -> Study:
+    """ablate_alpha's smoke run on the toy table."""
+    return replace(smoke(STUDY), benchmark=TOY, **changes)
+
+
+@pytest.fixture(scope="session")
+def smoke_study(local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Done:  # noqa: ARG001 - it runs
+    """Two levels of alpha, two seeds."""
+    out = tmp_path_factory.mktemp("smoke") / "out"
+    return Done(small(), out, run_study(small(), benchmark(TOY), Place(out)))
+
+
+def same_results(one: list[Record], two: list[Record]) -> bool:
+    """Say whether records agree bit for bit in all but times."""
+
+    def results(records: list[Record]) -> dict[str, Any]:
+        return {
+            record.trial.id: (
+                {key: value for key, value in record.metrics.items() if not key.endswith("seconds")},
+                record.history,
+                record.ledger,
+            )
+            for record in records
+        }
+
+    return results(one) == results(two)

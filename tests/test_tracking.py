@@ -1,0 +1,89 @@
+"""MLflow: one parent a study, one FINISHED child a trial, whatever happened to the driver."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+
+from nadlab.errors import UserError
+from nadlab.folder import StudyFolder, read_owner
+from nadlab.records import Record
+from nadlab.tracking import PARENT, TRIAL, Tracker, check_store
+
+
+@pytest.fixture
+def client(smoke_study: Any) -> MlflowClient:
+    return MlflowClient(tracking_uri=smoke_study.store)
+
+
+def runs_of(client: MlflowClient, kind: str) -> list[Any]:
+    experiments = [each.experiment_id for each in client.search_experiments() if each.name == "ablate_alpha"]
+    return list(client.search_runs(experiments, f"tags.kind = '{kind}'"))
+
+
+def records_of(out: Path) -> list[Record]:
+    owner = read_owner(out)
+    assert owner
+    return StudyFolder(out, owner).records()
+
+
+def test_every_trial_is_one_finished_child_of_one_parent(client: MlflowClient) -> None:
+    (parent,) = runs_of(client, "study")
+    children = runs_of(client, "trial")
+    assert [run.info.status for run in [parent, *children]] == ["FINISHED"] * 5
+    assert {run.data.tags[PARENT] for run in children} == {parent.info.run_id}
+    assert len({run.data.tags[TRIAL] for run in children}) == 4
+
+
+def test_child_holds_parameters_metrics_tags_ledger_and_checkpoint(smoke_study: Any, client: MlflowClient) -> None:
+    records = {record.trial.id: record for record in records_of(smoke_study.out)}
+    for run in runs_of(client, "trial"):
+        record = records[run.data.tags[TRIAL]]
+        assert run.data.params["alpha"] == run.data.tags["level"] == str(record.trial.settings["alpha"])
+        assert run.data.params["seed"] == run.data.tags["seed"] == str(record.trial.seed)
+        assert {"study", "factor", "git_revision", "benchmark_digest", "torch", "ray"} <= run.data.tags.keys()
+        assert run.data.metrics["queries"] == record.trial.settings["labels"] + record.trial.settings["final_k"]
+        wanted = {"regret", "share_valid", "share_unique", "share_novel", "predictor_tau", "best_valid", "best_test"}
+        assert wanted <= run.data.metrics.keys()
+        assert len(client.get_metric_history(run.info.run_id, "loss/predictor")) == record.trial.settings["epochs"]
+        curve = client.get_metric_history(run.info.run_id, "best_so_far")
+        assert len(curve) == len(record.ledger)
+        assert curve[-1].value == record.metrics["best_reported"]
+        table = json.loads(
+            Path(download_artifacts(f"runs:/{run.info.run_id}/ledger.json", tracking_uri=smoke_study.store)).read_text()
+        )
+        assert len(table["data"]) == len(record.ledger)
+        assert {file.path for file in client.list_artifacts(run.info.run_id, "checkpoint")} >= {"checkpoint/state.json"}
+
+
+def test_parent_holds_report_and_plots(client: MlflowClient) -> None:
+    (parent,) = runs_of(client, "study")
+    files = {Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "report")}
+    assert files == {"report.md", "levels.csv", "trials.csv", "accuracy_by_alpha.png", "best_so_far.png"}
+    assert "| alpha |" in parent.data.tags["mlflow.note.content"]
+
+
+def test_torn_delivery_is_deleted_and_made_again(smoke_study: Any, client: MlflowClient) -> None:
+    owner = read_owner(smoke_study.out)
+    assert owner
+    record, *_ = records_of(smoke_study.out)
+    (whole,) = [run for run in runs_of(client, "trial") if run.data.tags[TRIAL] == record.trial.id]
+    client.update_run(whole.info.run_id, "RUNNING")
+    checkpoint = StudyFolder(smoke_study.out, owner).trial_path(record.trial) / "checkpoint"
+    for _ in range(2):
+        tracker = Tracker.connect(smoke_study.store, owner, None)
+        tracker.deliver(record, checkpoint)
+        tracker.close("FINISHED")
+    (again,) = [run for run in runs_of(client, "trial") if run.data.tags[TRIAL] == record.trial.id]
+    assert again.info.run_id != whole.info.run_id
+    assert again.info.status == "FINISHED"
+    assert again.data.metrics == whole.data.metrics
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense:store"])
+def test_store_that_does_not_answer_is_one_sentence(uri: str) -> None:
+    with pytest.raises(UserError, match="--tracking-uri"):
+        check_store(uri)
