@@ -1,11 +1,17 @@
-"""Benchmarks by name: the embedded one, and the tables found in `$NADLAB_DATA` or `../shared/data`."""
+"""Benchmarks by name: the embedded one, tables in `$NADLAB_DATA` or `../shared/data`, and archives in the cache folder.
+
+An archive wins over a table of its name, since it holds all that the table does and every run.
+"""
 
 import os
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
+from nadlab.benchmarks.archived import archives
+from nadlab.benchmarks.cache import cache_folder
 from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.table import datasets, read_nasbench101, read_nasbench201
 from nadlab.errors import UserError
 
@@ -25,27 +31,33 @@ def data_folder() -> Path | None:
     return beside if beside.is_dir() else None
 
 
-def sources() -> dict[str, tuple[Path, Callable[[], Oracle]]]:
-    """Return name -> (file, how to open it) of every benchmark that this machine has."""
+def sources(preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]]]:
+    """Return name -> (file, how to open it) of every benchmark that this machine has under a protocol preset.
+
+    Tables in the data folder hold means alone and answer by the preset `paper` only. Raises UserError for an unknown
+    preset.
+    """
+    if preset not in PRESETS:
+        raise UserError(f"unknown protocol {preset!r}: choose one of {', '.join(PRESETS)}")
     found: dict[str, tuple[Path, Callable[[], Oracle]]] = {
         "mnist1d-201": (EMBEDDED, partial(read_nasbench201, EMBEDDED, "mnist1d", "mnist1d-201", "valid"))
     }
-    folder = data_folder()
+    folder = data_folder() if preset == "paper" else None
     if folder and (table := folder / "nasbench201.csv").exists():
         for dataset in datasets(table):
             name = f"nasbench201/{dataset}"
             found[name] = (table, partial(read_nasbench201, table, dataset, name, "test"))
     if folder and (table := folder / "nasbench101_sample.csv").exists():
         found["nasbench101"] = (table, partial(read_nasbench101, table, "nasbench101"))
-    return found
+    return found | archives(cache_folder(), preset)
 
 
 @cache
-def benchmark(name: str) -> Oracle:
-    """Open a benchmark; raise UserError that lists the known names."""
-    known = sources()
+def benchmark(name: str, preset: str = "paper") -> Oracle:
+    """Open a benchmark under a protocol preset (`nadlab.benchmarks.presets`); raise UserError that lists the names."""
+    known = sources(preset)
     if name not in known:
         raise UserError(
-            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA"
+            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA, or come by `nadlab benchmarks fetch`"
         )
     return known[name][1]()

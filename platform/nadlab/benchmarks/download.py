@@ -1,0 +1,103 @@
+"""One file from the web: resumed where it broke off, checked, and under its name only when it is whole."""
+
+import hashlib
+import time
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+from nadlab.benchmarks.cache import locked, writable
+from nadlab.errors import UserError
+
+ATTEMPTS = 5
+"""Tries in a row that bring no byte before the download is given up."""
+_BLOCK = 1 << 16
+"""Bytes received at a time; a connection that breaks loses less than one block."""
+_TIMEOUT = 30.0
+
+
+def download(url: str, path: Path, sha256: str | None = None, pause: float = 2.0) -> Path:
+    """Download a file unless it is there, and return its path; two processes at once download it once.
+
+    What a broken connection left is kept beside it (`.NAME.part`) and the next call goes on from there when a
+    checksum can vouch for the whole. `pause`: seconds before the first retry, twice as many before each next.
+
+    Raises UserError when the server refuses, the connection stays broken, the checksum is wrong (the file is then
+    removed) or the disk is full (its part is then removed).
+    """
+    with locked(path):
+        if path.exists():
+            return path
+        part = path.with_name(f".{path.name}.part")
+        if sha256 is None:
+            part.unlink(missing_ok=True)
+        _fetch(url, part, pause)
+        found = file_sha256(part)
+        if sha256 is not None and found != sha256:
+            part.unlink()
+            raise UserError(
+                f"{url} gave a file whose SHA-256 is {found}, not the published {sha256}: it was removed; try again, or download it by hand"
+            )
+        part.replace(path)
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fetch(url: str, part: Path, pause: float) -> None:
+    failures = 0
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            if _receive(url, part, before):
+                return
+            reason = "it ended early"
+        except requests.RequestException as error:
+            reason = str(error)
+        failures = 0 if part.exists() and part.stat().st_size > before else failures + 1
+        if failures >= ATTEMPTS:
+            raise UserError(f"{url} cannot be downloaded ({reason}): run the same command again to go on from here")
+        time.sleep(pause * 2 ** max(0, failures - 1))
+
+
+def _receive(url: str, part: Path, offset: int) -> bool:
+    """Append what the server sends; say whether the file is whole."""
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        if answer.status_code == requests.codes.requested_range_not_satisfiable and offset:
+            if answer.headers.get("Content-Range") == f"bytes */{offset}":
+                return True
+            part.unlink()  # longer than the file: not a part of it
+            return False
+        if 400 <= answer.status_code < 500:
+            raise UserError(f"{url} cannot be downloaded: the server answers {answer.status_code} {answer.reason}")
+        answer.raise_for_status()
+        if answer.status_code != requests.codes.partial_content:
+            offset = 0  # the server sends the file from its start
+        elif not answer.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
+            raise UserError(f"{url} cannot be downloaded: the server answers another range than the one asked for")
+        length = answer.headers.get("Content-Length")
+        total = offset + int(length) if length else None
+        _append(answer, part, offset, total)
+    return total is None or part.stat().st_size == total
+
+
+def _append(answer: requests.Response, part: Path, offset: int, total: int | None) -> None:
+    bar = tqdm(total=total, initial=offset, desc=part.name[1:-5], unit="B", unit_scale=True, unit_divisor=1024)
+    try:
+        with writable(part):
+            file = part.open("ab" if offset else "wb")
+        with bar, file:
+            for block in answer.iter_content(_BLOCK):
+                with writable(part):  # around the write alone: a broken connection is an OSError too
+                    file.write(block)
+                    file.flush()
+                bar.update(len(block))
+    except UserError:
+        part.unlink(missing_ok=True)  # a full disk is not left full
+        raise
