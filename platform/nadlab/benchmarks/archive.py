@@ -123,7 +123,7 @@ def open_archive(path: Path) -> OpenArchive:
         )
         digest = metadata["digest"]
         _check_shapes(content)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is a damaged benchmark archive ({error}): convert the official file again") from error
     return OpenArchive(path, digest, content)
 

@@ -26,6 +26,7 @@ from nadlab.spaces.nasbench101 import ABSENT, OPERATIONS, VERTICES
 
 SPLITS = ("train", "valid", "test")
 _CHUNK = 1 << 16
+_MALFORMED = (ValueError, TypeError, IndexError, OverflowError, RecursionError, Base64Error, DecodeError)
 _FIELDS = 10
 """Numbers kept of a record: epoch, seconds and three accuracies, half-way and at the end."""
 
@@ -51,8 +52,10 @@ def read_nasbench101(path: Path) -> Archive:
     for position, data in tqdm(read_records(path), desc=path.name, unit="records", mininterval=1):
         try:
             _add(records, data)
-        except (ValueError, TypeError, IndexError, KeyError, Base64Error, DecodeError) as error:
-            raise UserError(f"{path} has no NAS-Bench-101 record at byte {position:,} ({error})") from error
+        except _MALFORMED as error:
+            raise UserError(
+                f"{path} has no NAS-Bench-101 record at byte {position:,} ({type(error).__name__}: {error}); download it again"
+            ) from error
     if not records.cells:
         raise UserError(f"{path} holds no architecture; download it again")
     keys = _keys(path, records.cells)
@@ -76,6 +79,8 @@ def read_nasbench101(path: Path) -> Archive:
 
 def _add(records: _Records, data: bytes) -> None:
     module, budget, adjacency, labels, encoded = json.loads(data)
+    if not isinstance(adjacency, str) or not isinstance(labels, str):
+        raise TypeError("adjacency and labels must be text")
     metrics = ModelMetrics.FromString(a2b_base64(encoded, strict_mode=True))
     row = records.rows.setdefault(module, len(records.cells))
     if row == len(records.cells):
@@ -93,8 +98,10 @@ def _add(records: _Records, data: bytes) -> None:
             step.test_accuracy,
         )
     ]
-    if not all(0 <= value <= 1 for value in values[2:5] + values[7:]) or not min(values) >= 0:
-        raise ValueError("an accuracy outside 0 to 1, or a negative time")
+    if not all(0 <= value <= 1 for value in values[2:5] + values[7:]):
+        raise ValueError("an accuracy is outside 0 to 1")
+    if not all(0 <= value < 1e9 for value in values):
+        raise ValueError("an epoch or a time is no sensible number")
     records.row.append(row)
     records.budget.append(budget)
     records.values.extend(values)

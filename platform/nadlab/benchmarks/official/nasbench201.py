@@ -7,6 +7,7 @@ converted, tens of gigabytes for the official one; NATS-Bench's folder holds the
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def _architecture(path: Path, texts: list[Any], index: Any, info: Any) -> Archit
 
 
 def _load(path: Path) -> dict[str, Any]:
+    _check_container(path)
     names: list[Any] = [(stand_in, f"{module}.{name}") for (module, name), stand_in in PLAIN.items()]
     try:
         with torch.serialization.safe_globals(names):
@@ -58,6 +60,20 @@ def _load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no dictionary: it is not NAS-Bench-201's official file")
     return content
+
+
+def _check_container(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        return  # the container of torch before 1.6, which has no compression
+    try:
+        with zipfile.ZipFile(path) as container:
+            members = container.infolist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UserError(f"{path} is a damaged zip container ({error}); download it again") from error
+    # torch stores its records as they are; a compressed one could unpack to any size
+    stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+    if not stored or sum(member.file_size for member in members) > path.stat().st_size:
+        raise UserError(f"{path} is refused: it has compressed parts, which no torch file has; download it again")
 
 
 def _refusal(error: pickle.UnpicklingError) -> str:

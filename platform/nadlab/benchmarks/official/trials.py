@@ -54,8 +54,10 @@ def read_architecture(budgets: Mapping[str, Any], text: str, where: str) -> Arch
             if state["arch_str"] != text:
                 raise ValueError(f"it holds {state['arch_str']!r}, not {text!r}")
             for (dataset, seed), result in state["all_results"].items():
-                trainings.setdefault(f"{_name(dataset)}/{int(budget)}", {})[int(seed)] = _trial(result)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+                trainings.setdefault(f"{_name(dataset)}/{_count(budget)}", {})[_count(seed)] = _trial(result)
+        if not trainings:
+            raise ValueError("it holds no training")
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{where} is no result of NAS-Bench-201 ({error!r}); download it again") from error
     return Architecture(text, trainings)
 
@@ -64,7 +66,7 @@ def _trial(result: Mapping[str, Any]) -> Trial:
     accuracy: dict[str, dict[int, float]] = {"train": _curve(result["train_acc1es"], 100.0)}
     for label, value in result["eval_acc1es"].items():
         split, _, epoch = label.partition("@")
-        accuracy.setdefault(_name(split), {})[int(epoch) + 1] = _real(value, 100.0)
+        accuracy.setdefault(_name(split), {})[_count(epoch) + 1] = _real(value, 100.0)
     spent: dict[str, list[float]] = {}
     for label, value in (result["eval_times"] or {}).items():
         spent.setdefault(_name(label.partition("@")[0]), []).append(_real(value))
@@ -84,13 +86,19 @@ def _trial(result: Mapping[str, Any]) -> Trial:
 
 
 def _curve(values: Mapping[int, float], top: float = float("inf")) -> dict[int, float]:
-    return {int(epoch) + 1: _real(value, top) for epoch, value in values.items()}
+    return {_count(epoch) + 1: _real(value, top) for epoch, value in values.items()}
 
 
 def _real(value: float, top: float = float("inf")) -> float:
     if isinstance(value, str) or not 0 <= float(value) <= top:
         raise ValueError(f"{value!r} is no number from 0 to {top:g}")
     return float(value)
+
+
+def _count(value: int | str) -> int:
+    if not 0 <= int(value) < 1 << 20:
+        raise ValueError(f"{value!r} is no seed, epoch or budget")
+    return int(value)
 
 
 def _name(text: str) -> str:
