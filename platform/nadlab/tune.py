@@ -108,7 +108,7 @@ class Bookkeeper(tune.Callback):
 
     def on_trial_error(self, *, trial: Any, **_info: Any) -> None:
         """Note a trial that failed for good."""
-        name, result, error = _trial_id(trial), trial.last_result, trial.get_error() or "no traceback was left"
+        name, result, error = _trial_id(trial), trial.last_result, Path(trial.error_file).read_text()
         self.events.append(lambda: self._finish(name, "FAILED", result, error))
 
     def on_step_end(self, **_info: Any) -> None:

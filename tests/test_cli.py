@@ -1,0 +1,93 @@
+"""The command `nadlab`: lists benchmarks, searches, and answers bad input with one sentence and status 2."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from nadlab.cli import nadlab
+from nadlab.command_line import run_command
+
+
+def lines(*arguments: str) -> list[dict[str, object]]:
+    done = CliRunner().invoke(nadlab, list(arguments), catch_exceptions=False)
+    assert done.exit_code == 0
+    return [json.loads(line) for line in done.output.splitlines()]
+
+
+def test_help_needs_no_heavy_import() -> None:
+    code = (
+        "import sys, nadlab.cli; print([m for m in ('torch', 'ray', 'mlflow', 'pandas', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_benchmarks_are_listed_with_their_size_digest_and_source(data: Path) -> None:
+    rows = {row["name"]: row for row in lines("benchmarks", "--json")}
+    assert rows.keys() == {"mnist1d-201", "nasbench201/toy"}
+    toy = rows["nasbench201/toy"]
+    assert toy["cells"] == 15_625
+    assert isinstance(toy["queryable"], int)
+    assert 300 <= toy["queryable"] < 15_625
+    assert len(str(toy["digest"])) == 64
+    assert toy["source"] == str(data / "nasbench201.csv")
+
+
+@pytest.mark.usefixtures("data")
+def test_benchmarks_and_search_print_tables() -> None:
+    for arguments in (
+        ["benchmarks"],
+        ["search", "--method", "random-search", "--benchmark", "nasbench201/toy", "--queries", "5"],
+    ):
+        done = CliRunner().invoke(nadlab, arguments, catch_exceptions=False)
+        assert done.exit_code == 0
+        assert "nasbench201/toy" in done.output
+
+
+@pytest.mark.usefixtures("data")
+def test_search_gives_one_json_line_a_seed_and_the_same_again() -> None:
+    arguments = [
+        "search",
+        "--method",
+        "random-search",
+        "--benchmark",
+        "nasbench201/toy",
+        "--queries",
+        "20",
+        "--seeds",
+        "0-2",
+        "--json",
+    ]
+    first, again = lines(*arguments), lines(*arguments)
+    assert [list(row) for row in first] == [
+        ["method", "benchmark", "seed", "queries", "best_valid", "best_test", "regret", "seconds"]
+    ] * 3
+    assert [row["seed"] for row in first] == [0, 1, 2]
+    assert {row["queries"] for row in first} == {20}
+    assert [row | {"seconds": 0} for row in first] == [row | {"seconds": 0} for row in again]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", "--method", "guess"], "unknown method 'guess'"),
+        (["search", "--benchmark", "nope"], "unknown benchmark 'nope'"),
+        (["search", "--method", "random-search", "--benchmark", "nasbench201/toy", "--queries", "301"], "301 queries"),
+        (["search", "--seeds", "x"], "names no seeds"),
+        (["search", "--queries", "many"], "'many' is not a valid integer"),
+        (["find"], "No such command 'find'"),
+    ],
+)
+@pytest.mark.usefixtures("data")
+def test_bad_input_is_one_sentence_and_status_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(nadlab, arguments) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("error: ")
+    assert words in said[0]

@@ -1,0 +1,42 @@
+"""What is sent to a cluster: folders of code, found on nodes that lack the project."""
+
+from pathlib import Path
+
+import pytest
+
+from nadlab.cluster import check_address, resources_per_trial, runtime_env, slots
+from nadlab.errors import UserError
+from trainables.biarch2perf import BiArch2PerfTrainable
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_code_is_sent_as_folders_of_nadlab_and_of_the_trainables_package() -> None:
+    sent = runtime_env(BiArch2PerfTrainable)
+    assert sent["py_modules"] == [str(ROOT / "platform" / "nadlab"), str(ROOT / "trainables")]
+    assert "working_dir" not in sent
+
+
+def test_folder_of_tables_is_told_to_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NADLAB_DATA", "/data")
+    assert runtime_env(BiArch2PerfTrainable)["env_vars"] == {"NADLAB_DATA": "/data"}
+    monkeypatch.delenv("NADLAB_DATA")
+    assert runtime_env(BiArch2PerfTrainable)["env_vars"] == {}
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_trial_takes_one_cpu_and_no_gpu_where_there_is_none() -> None:
+    assert slots() == 2
+    assert resources_per_trial(2) == {"cpu": 1.0}
+
+
+def test_trials_share_the_gpus_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 16.0, "GPU": 2.0})
+    assert resources_per_trial(8) == {"cpu": 1.0, "gpu": 0.25}
+    assert resources_per_trial(1) == {"cpu": 1.0, "gpu": 1.0}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "nowhere", "ray://127.0.0.1:9"])
+def test_cluster_that_does_not_answer_is_one_sentence(address: str) -> None:
+    with pytest.raises(UserError, match="check --address"):
+        check_address(address)
