@@ -10,8 +10,9 @@ from mlflow.artifacts import download_artifacts
 
 from nadlab.errors import UserError
 from nadlab.folder import StudyFolder, read_owner
+from nadlab.mlflow_content import PARENT, TRIAL
 from nadlab.records import Record
-from nadlab.tracking import PARENT, TRIAL, Tracker, check_store
+from nadlab.tracking import Tracker, check_store
 
 
 @pytest.fixture

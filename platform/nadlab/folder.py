@@ -113,7 +113,8 @@ class StudyFolder:
 
     def clear_engine(self) -> None:
         """Remove what Ray Tune wrote; only when no part-done trial needs its checkpoints."""
-        if not any((self.path / "trials").glob("*/progress.json")):
+        noted = (self.path / "trials").glob("*/progress.json")
+        if all((path.parent / "record.json").exists() for path in noted):
             shutil.rmtree(self.path / "tune", ignore_errors=True)
 
     def _checkpoints(self, path: Path) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ A child is delivered from its record on disk and ends only when it is complete, 
 it is deleted and delivered again. Trials are found by the tag `nadlab.trial_id`.
 """
 
-import json
 import logging
 import os
 import time
@@ -18,18 +17,25 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run
+from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from nadlab.errors import UserError
-from nadlab.records import Record, StudyRecord, incumbents
+from nadlab.mlflow_content import (
+    LEDGER,
+    PARENT,
+    RECORD,
+    STUDY,
+    TRIAL,
+    study_params,
+    study_tags,
+    trial_metrics,
+    trial_params,
+    trial_tags,
+)
+from nadlab.records import Record, StudyRecord
 
-TRIAL, RECORD, STUDY = "nadlab.trial_id", "nadlab.record", "nadlab.study_id"
-PARENT = "mlflow.parentRunId"
-LEDGER = "ledger.json"
-TABLES = {"mlflow.loggedArtifacts": json.dumps([{"path": LEDGER, "type": "table"}])}
-"""by this tag MLflow shows a file as a table and `mlflow.load_table` finds it"""
 METRICS_A_CALL = 1000
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 
@@ -57,7 +63,11 @@ class Tracker:
             location = artifacts.absolute().as_uri() if artifacts else None
             experiment = found.experiment_id if found else client.create_experiment(study.study, location)
             runs = list(_search(client, experiment, f"tags.`{STUDY}` = '{study.study_id}'"))
-            parent = runs[0].info.run_id if runs else _create_parent(client, experiment, study)
+            name = f"{study.study} on {study.benchmark}"
+            run = runs[0] if runs else client.create_run(experiment, tags={STUDY: study.study_id}, run_name=name)
+            parent = run.info.run_id
+            # every time, as a kill may have come between the run and its content
+            client.log_batch(parent, params=study_params(study), tags=study_tags(study))
             client.update_run(parent, "RUNNING")
         except STORE_ERRORS as error:
             raise UserError(f"the tracking store {uri} can't be used: {_first_line(error)}") from error
@@ -81,10 +91,10 @@ class Tracker:
 
     def _write(self, record: Record, checkpoint: Path) -> None:
         name = f"{self.study.factor} {self.study.level(record.trial)}, seed {record.trial.seed}"
-        tags = _tags(record, self.study) | {PARENT: self.parent} | TABLES
+        tags = trial_tags(record, self.study) | {PARENT: self.parent}
         run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
-        self.client.log_batch(run_id, params=_params(record))
-        metrics = _metrics(record, self.study)
+        self.client.log_batch(run_id, params=trial_params(record))
+        metrics = trial_metrics(record, self.study)
         for start in range(0, len(metrics), METRICS_A_CALL):
             self.client.log_batch(run_id, metrics[start : start + METRICS_A_CALL])
         if record.ledger:
@@ -155,59 +165,6 @@ def _search(client: MlflowClient, experiment: str, condition: str) -> Iterator[R
         token = page.token
         if not token:
             return
-
-
-def _create_parent(client: MlflowClient, experiment: str, study: StudyRecord) -> str:
-    tags = {
-        STUDY: study.study_id,
-        "kind": "study",
-        "study": study.study,
-        "factor": study.factor,
-        "benchmark": study.benchmark,
-        "benchmark_digest": study.digest,
-        "mlflow.note.content": f"{study.question}\n\nExpected: {study.expectation}",
-    }
-    run = client.create_run(experiment, tags=tags, run_name=f"{study.study} on {study.benchmark}")
-    values = {"benchmark": study.benchmark, "trainable": study.trainable, **study.settings}
-    defaults = {f"default_{factor}": value for factor, value in study.default.items()}
-    client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in (values | defaults).items()])
-    return str(run.info.run_id)
-
-
-def _tags(record: Record, study: StudyRecord) -> dict[str, str]:
-    trial = record.trial
-    return {
-        TRIAL: trial.id,
-        RECORD: record.digest,
-        "kind": "trial",
-        "study": study.study,
-        "factor": study.factor,
-        "level": study.level(trial),
-        "seed": str(trial.seed),
-        "benchmark": trial.benchmark,
-        "benchmark_digest": trial.digest,
-        **record.provenance,
-    }
-
-
-def _params(record: Record) -> list[Param]:
-    trial = record.trial
-    values = {**trial.settings, "seed": trial.seed, "benchmark": trial.benchmark, "trainable": trial.trainable}
-    return [Param(key, str(value)) for key, value in values.items()]
-
-
-def _metrics(record: Record, study: StudyRecord) -> list[Metric]:
-    now = int(record.ended * 1000)
-    single = {key: value for key, value in record.metrics.items() if value is not None}
-    return [
-        *(Metric(key, value, now, 0) for key, value in single.items()),
-        *(
-            Metric(f"loss/{key}", value, now, epoch)
-            for epoch, row in enumerate(record.history, 1)
-            for key, value in row.items()
-        ),
-        *(Metric("best_so_far", value, now, number) for number, value in enumerate(incumbents(record, study), 1)),
-    ]
 
 
 def _first_line(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Ray Tune as the engine: missing trials in, records out. The folder, not Tune, remembers what is done."""
 
+import logging
 import os
 import time
 from collections import deque
@@ -26,6 +27,8 @@ from nadlab.folder import KEPT_CHECKPOINTS, StudyFolder
 from nadlab.progress import Progress
 from nadlab.provenance import provenance
 from nadlab.records import Record, Status, Trial
+
+logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # it would only list the failures that we name
 
 STEPS_A_TRIAL = 10
 """a kill costs at most a tenth of a trial"""

@@ -1,0 +1,72 @@
+"""What a study and a trial look like in MLflow: parameters, tags, metrics. Names are the same in every study."""
+
+import json
+
+from mlflow.entities import Metric, Param, RunTag
+
+from nadlab.records import Record, StudyRecord, incumbents, level_text
+
+TRIAL, RECORD, STUDY = "nadlab.trial_id", "nadlab.record", "nadlab.study_id"
+PARENT = "mlflow.parentRunId"
+LEDGER = "ledger.json"
+
+
+def study_params(study: StudyRecord) -> list[Param]:
+    """Return what all trials of a study share."""
+    values = {"benchmark": study.benchmark, "trainable": study.trainable, **study.settings}
+    return [Param(key, str(value)) for key, value in values.items()]
+
+
+def study_tags(study: StudyRecord) -> list[RunTag]:
+    """Return the parent run's tags; its description is replaced by the report."""
+    tags = {
+        "kind": "study",
+        "study": study.study,
+        "factor": study.factor,
+        "default_level": level_text(study.default),
+        "benchmark": study.benchmark,
+        "benchmark_digest": study.digest,
+        "mlflow.note.content": f"{study.question}\n\nExpected: {study.expectation}",
+    }
+    return [RunTag(key, value) for key, value in tags.items()]
+
+
+def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
+    """Return the tags by which a child run is found and filtered."""
+    trial = record.trial
+    return {
+        TRIAL: trial.id,
+        RECORD: record.digest,
+        "kind": "trial",
+        "study": study.study,
+        "factor": study.factor,
+        "level": study.level(trial),
+        "seed": str(trial.seed),
+        "benchmark": trial.benchmark,
+        "benchmark_digest": trial.digest,
+        # by this tag MLflow shows the file as a table and `mlflow.load_table` finds it
+        "mlflow.loggedArtifacts": json.dumps([{"path": LEDGER, "type": "table"}]),
+        **record.provenance,
+    }
+
+
+def trial_params(record: Record) -> list[Param]:
+    """Return every setting, the seed and the benchmark."""
+    trial = record.trial
+    values = {**trial.settings, "seed": trial.seed, "benchmark": trial.benchmark, "trainable": trial.trainable}
+    return [Param(key, str(value)) for key, value in values.items()]
+
+
+def trial_metrics(record: Record, study: StudyRecord) -> list[Metric]:
+    """Return the final numbers, the losses by epoch and the best accuracy so far by query; absent ones are left out."""
+    now = int(record.ended * 1000)
+    single = {key: value for key, value in record.metrics.items() if value is not None}
+    return [
+        *(Metric(key, value, now, 0) for key, value in single.items()),
+        *(
+            Metric(f"loss/{key}", value, now, epoch)
+            for epoch, row in enumerate(record.history, 1)
+            for key, value in row.items()
+        ),
+        *(Metric("best_so_far", value, now, number) for number, value in enumerate(incumbents(record, study), 1)),
+    ]
