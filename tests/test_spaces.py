@@ -7,6 +7,7 @@ from nadlab.errors import UserError
 from nadlab.spaces import SPACES, SearchSpace, space
 
 PUBLISHED_COUNTS = {"nasbench101": (423_624, 423_624), "nasbench201": (15_625, 6_466)}
+"""Of the spaces that can be listed."""
 
 
 @pytest.fixture(params=list(SPACES))
@@ -14,12 +15,14 @@ def any_space(request: pytest.FixtureRequest) -> SearchSpace:
     return space(request.param)
 
 
-def test_enumeration_has_the_published_number_of_cells_and_classes(any_space: SearchSpace) -> None:
+@pytest.mark.parametrize("name", list(PUBLISHED_COUNTS))
+def test_enumeration_has_the_published_number_of_cells_and_classes(name: str) -> None:
+    any_space = space(name)
     cells = any_space.enumerate()
     some = cells[np.random.default_rng(0).choice(len(cells), 3_000, replace=False)]
     assert any_space.invalid_reasons(some) == [None] * len(some)
     cells_count, classes = PUBLISHED_COUNTS[any_space.name]
-    assert len(cells) == cells_count
+    assert len(cells) == any_space.size == cells_count
     if any_space.name == "nasbench201":
         assert len(np.unique(any_space.keys(cells))) == classes
 
@@ -46,6 +49,19 @@ def test_neighbours_are_distinct_valid_and_symmetric(any_space: SearchSpace) -> 
     assert len(np.unique(identities)) == len(near)
     assert any_space.identities(cell)[0] not in identities
     assert any_space.invalid_reasons(near) == [None] * len(near)
+
+
+def test_unlabelled_cells_are_distinct_valid_and_repeatable(any_space: SearchSpace) -> None:
+    cells = any_space.unlabelled(2_000, np.random.default_rng(4))
+    assert len(np.unique(any_space.identities(cells))) == len(cells) == 2_000
+    assert any_space.invalid_reasons(cells) == [None] * 2_000
+    again = any_space.unlabelled(2_000, np.random.default_rng(4))
+    assert (any_space.identities(again) == any_space.identities(cells)).all()
+
+
+def test_more_unlabelled_cells_than_there_are_is_refused() -> None:
+    with pytest.raises(UserError, match="the space has 15,625"):
+        space("nasbench201").unlabelled(15_626, np.random.default_rng(0))
 
 
 def test_relabelled_101_cells_share_a_key() -> None:

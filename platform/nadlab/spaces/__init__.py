@@ -1,11 +1,12 @@
-"""Search spaces by name: `space("nasbench101")`, `space("nasbench201")`."""
+"""Search spaces by name: `space("nasbench101")`, `space("nasbench201")`, `space("darts")`."""
 
 from nadlab.errors import UserError
 from nadlab.spaces.cells import Cells, SearchSpace
+from nadlab.spaces.darts import DARTS
 from nadlab.spaces.nasbench101 import NASBench101
 from nadlab.spaces.nasbench201 import NASBench201
 
-SPACES: dict[str, SearchSpace] = {"nasbench101": NASBench101(), "nasbench201": NASBench201()}
+SPACES: dict[str, SearchSpace] = {"nasbench101": NASBench101(), "nasbench201": NASBench201(), "darts": DARTS()}
 
 
 def space(name: str) -> SearchSpace:
@@ -15,4 +16,4 @@ def space(name: str) -> SearchSpace:
     return SPACES[name]
 
 
-__all__ = ["SPACES", "Cells", "NASBench101", "NASBench201", "SearchSpace", "space"]
+__all__ = ["DARTS", "SPACES", "Cells", "NASBench101", "NASBench201", "SearchSpace", "space"]

@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nadlab.errors import UserError
+
 Keys = NDArray[np.int64]
 
 
@@ -42,6 +44,13 @@ def concatenate(parts: list[Cells]) -> Cells:
     )
 
 
+def choose(keys: Keys, count: int, rng: np.random.Generator) -> Keys:
+    """Draw `count` of the keys without replacement; raise UserError when there are fewer."""
+    if count > len(keys):
+        raise UserError(f"{count:,} distinct cells asked for, the space has {len(keys):,}: ask for fewer")
+    return rng.choice(keys, count, replace=False)
+
+
 class SearchSpace(Protocol):
     """What a method may ask of a space without spending a query."""
 
@@ -54,13 +63,24 @@ class SearchSpace(Protocol):
 
     @property
     def vertices(self) -> int: ...
+    @property
+    def size(self) -> int:
+        """Number of cells, without listing them."""
+        ...
 
     def enumerate(self) -> Cells:
-        """Return every cell of the space once, always in the same order."""
+        """Return every cell of the space once, always in the same order; raise UserError where they are too many."""
         ...
 
     def all_keys(self) -> Keys:
-        """Return the canonical key of every cell of `enumerate`, without computing it anew."""
+        """Return the canonical key of every cell of `enumerate`, without computing it anew; raise as it does."""
+        ...
+
+    def unlabelled(self, count: int, rng: np.random.Generator) -> Cells:
+        """Draw distinct cells uniformly, for methods that learn from cells without accuracies.
+
+        Raises UserError when the space has fewer.
+        """
         ...
 
     def canonical(self, cells: Cells) -> Cells:

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.errors import UserError
-from nadlab.spaces.cells import Cells, Keys, concatenate
+from nadlab.spaces.cells import Cells, Keys, choose, concatenate
 
 VERTICES = 7
 MAX_EDGES = 9
+CELL_COUNT = 423_624
 INNER_OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 OPERATIONS = ("input", *INNER_OPERATIONS, "output", "absent")
 INPUT, OUTPUT, ABSENT = 0, 4, 5
@@ -37,12 +38,16 @@ class NASBench101:
     name = "nasbench101"
     operations = OPERATIONS
     vertices = VERTICES
+    size = CELL_COUNT
 
     def enumerate(self) -> Cells:
         return cells_of_keys(all_keys())
 
     def all_keys(self) -> Keys:
         return all_keys()
+
+    def unlabelled(self, count: int, rng: np.random.Generator) -> Cells:
+        return cells_of_keys(choose(all_keys(), count, rng))
 
     def canonical(self, cells: Cells) -> Cells:
         return cells_of_keys(self.keys(cells))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.errors import UserError
-from nadlab.spaces.cells import Cells, Keys
+from nadlab.spaces.cells import Cells, Keys, choose
 
 EDGE_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -43,12 +43,16 @@ class NASBench201:
     name = "nasbench201"
     operations = ("input", *EDGE_OPERATIONS, "output")
     vertices = 8
+    size = CELL_COUNT
 
     def enumerate(self) -> Cells:
         return cells_of(np.stack(np.unravel_index(np.arange(CELL_COUNT), (5,) * 6), axis=1))
 
     def all_keys(self) -> Keys:
         return _class_of_index()
+
+    def unlabelled(self, count: int, rng: np.random.Generator) -> Cells:
+        return self.enumerate()[choose(np.arange(CELL_COUNT), count, rng)]
 
     def canonical(self, cells: Cells) -> Cells:
         return cells
