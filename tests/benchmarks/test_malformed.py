@@ -182,6 +182,7 @@ def add_archives(scratch: Path) -> None:
     whole = (scratch / "good.safetensors").read_bytes()
     size = int.from_bytes(whole[:8], "little")
     metadata = json.loads(whole[8 : 8 + size])["__metadata__"]
+    facts = json.loads(metadata["facts"])
     for name, data in damages(whole).items():
         CASES[f"archive: {name}"] = lambda folder, data=data: archive(folder, data)  # type: ignore[misc]
     arrays = load_file(scratch / "good.safetensors")
@@ -192,10 +193,11 @@ def add_archives(scratch: Path) -> None:
         "accuracies of two axes": ({"cifar10/108/test/accuracy": arrays["cifar10/108/test/accuracy"][0]}, {}),
         "too few rows": ({"keys": np.arange(2)}, {}),
         "another version": ({}, {"format": "nadlab-archive-0"}),
-        "unknown space": ({}, {"space": "imagenet"}),
-        "answers no JSON": ({}, {"answers": "{"}),
-        "answers without arrays": ({}, {"answers": '{"cifar10": {"108": {"test": "absent"}}}'}),
-        "answers a list": ({}, {"answers": "[1]"}),
+        "unknown space": ({}, {"facts": json.dumps({**facts, "space": "imagenet"})}),
+        "facts no JSON": ({}, {"facts": "{"}),
+        "facts a list": ({}, {"facts": "[]"}),
+        "answers without arrays": ({}, {"facts": json.dumps({**facts, "answers": {"x": {"1": {"test": "absent"}}}})}),
+        "answers a list": ({}, {"facts": json.dumps({**facts, "answers": [1]})}),
     }
     for name, (changed, meta) in changes.items():
         save_file({**arrays, **changed}, scratch / "bad.safetensors", {**metadata, **meta})

@@ -1,8 +1,4 @@
-"""Our own format of a benchmark: one safetensors file that opens by memory map, in milliseconds at any size.
-
-Why safetensors: one file (replaced atomically; a folder of .npy files is not), raw little-endian arrays behind a
-small JSON header (an npz cannot be mapped, Parquet must be decoded, Arrow has no plain three-axis arrays), no
-pickles, and its library is a dependency already. Processes that open the same file share its memory.
+"""A table benchmark as a container: every architecture, run, split and epoch of the official file.
 
 Arrays of N architectures, R runs, E epochs:
 
@@ -16,32 +12,22 @@ Arrays of N architectures, R runs, E epochs:
 | `<dataset>/<budget>/<split>/seconds` | float32 (N, R) | mean time of one evaluation of another split |
 | `<dataset>/parameters`, `/flops`, `/latency` | float64 (N,) | millions, millions, seconds |
 
-A budget is the number of epochs of the whole training. The header's metadata holds the space, `answers`
-(benchmark -> budget -> split -> the array prefix that answers for it), provenance, and a SHA-256 digest over all
-of these and every array.
+A budget is the number of epochs of the whole training. Facts: the space, `answers` (benchmark -> budget -> split ->
+the array prefix that answers for it) and provenance.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from nadlab.benchmarks.cache import replacing
+from nadlab.benchmarks.container import SUFFIX, Arrays, Container, open_container, write_container
 from nadlab.errors import UserError
 from nadlab.spaces import SPACES
 
-FORMAT = "nadlab-archive-1"
-SUFFIX = ".safetensors"
-_TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
+KIND = "nadlab-archive-1"
 
-Arrays = Mapping[str, NDArray[Any]]
 Answers = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
@@ -54,16 +40,11 @@ class Archive:
     provenance: Mapping[str, str]
     arrays: Arrays
 
-    def digest(self) -> str:
-        """Compute the SHA-256 of everything in it; reads every array."""
-        total = hashlib.sha256(json.dumps(self._header(), sort_keys=True).encode())
-        for name, array in sorted(self.arrays.items()):
-            total.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-            total.update(np.ascontiguousarray(array).data.cast("B"))
-        return total.hexdigest()
-
-    def _header(self) -> dict[str, Any]:
-        return {"space": self.space, "answers": self.answers, "provenance": self.provenance}
+    def container(self) -> Container:
+        """Return it as a container."""
+        return Container(
+            KIND, {"space": self.space, "answers": self.answers, "provenance": self.provenance}, self.arrays
+        )
 
 
 @dataclass(frozen=True)
@@ -76,52 +57,23 @@ class OpenArchive:
 
 
 def write_archive(archive: Archive, path: Path) -> str:
-    """Write the file, replacing one of that name in one step, and return the digest.
-
-    Raises UserError when the disk is full or the folder cannot be written to; an existing file then stays.
-    """
-    digest = archive.digest()
-    metadata = {
-        "format": FORMAT,
-        "digest": digest,
-        "space": archive.space,
-        "answers": json.dumps(archive.answers),
-        "provenance": json.dumps(archive.provenance),
-    }
-    arrays = {name: np.ascontiguousarray(array) for name, array in archive.arrays.items()}
-    with replacing(path) as partial:
-        try:
-            save_file(arrays, partial, metadata)
-        except SafetensorError as error:  # its library wraps the system's error in its own
-            raise OSError(str(error)) from error
-    return digest
+    """Write the file in one step and return its digest; raises as `write_container` does."""
+    return write_container(archive.container(), path)
 
 
 def open_archive(path: Path) -> OpenArchive:
-    """Map the file into memory and check its header, not its arrays.
+    """Map the file into memory and check the shapes of what answers.
 
     Raises UserError when it is no archive, truncated, or of another version of this format.
     """
-    try:
-        with safe_open(path, framework="numpy") as checked:
-            metadata = checked.metadata() or {}
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size))
-    except (OSError, SafetensorError, ValueError) as error:
-        raise UserError(f"{path} is no benchmark archive ({error}): convert the official file again") from error
-    if metadata.get("format") != FORMAT:
+    container, digest = open_container(path)
+    if container.kind != KIND:
         raise UserError(
-            f"{path} is no benchmark archive of the form {FORMAT!r}: convert the official file again with this version"
+            f"{path} is no benchmark archive of the form {KIND!r}: convert the official file again with this version"
         )
     try:
-        content = Archive(
-            metadata["space"],
-            json.loads(metadata["answers"]),
-            json.loads(metadata["provenance"]),
-            _mapped(path, 8 + size, header),
-        )
-        digest = metadata["digest"]
+        facts = container.facts
+        content = Archive(facts["space"], facts["answers"], facts["provenance"], container.arrays)
         _check_shapes(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is a damaged benchmark archive ({error}): convert the official file again") from error
@@ -134,7 +86,7 @@ def verify_archive(path: Path) -> OpenArchive:
     Raises UserError that says what is wrong.
     """
     opened = open_archive(path)
-    if opened.content.digest() != opened.digest:
+    if opened.content.container().digest() != opened.digest:
         raise UserError(f"{path} differs from what was written (wrong digest): convert the official file again")
     arrays = opened.content.arrays
     if (np.diff(arrays["keys"]) <= 0).any():
@@ -143,16 +95,6 @@ def verify_archive(path: Path) -> OpenArchive:
         if name.endswith("/accuracy") and not ((array >= 0) & (array <= 100) | np.isnan(array)).all():
             raise UserError(f"{path}: {name} has values outside 0 to 100 percent: convert the official file again")
     return opened
-
-
-def _mapped(path: Path, start: int, header: dict[str, Any]) -> Arrays:
-    everything = np.memmap(path, np.uint8, "r", start)
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            begin, end = entry["data_offsets"]
-            arrays[name] = np.asarray(everything[begin:end]).view(_TYPES[entry["dtype"]]).reshape(entry["shape"])
-    return arrays
 
 
 def _check_shapes(content: Archive) -> None:
@@ -167,3 +109,6 @@ def _check_shapes(content: Archive) -> None:
                     raise ValueError(f"{prefix} has no accuracies of three axes")
                 if accuracy.shape[::2] != (len(keys), len(epochs)) or 0 in accuracy.shape:
                     raise ValueError(f"{prefix} does not fit the keys")
+
+
+__all__ = ["KIND", "SUFFIX", "Archive", "OpenArchive", "open_archive", "verify_archive", "write_archive"]
