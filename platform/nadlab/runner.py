@@ -6,11 +6,8 @@ epochs_per_step, resume; each result holds `epoch` and numbers, the last one `do
 
 import signal
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import click
 import numpy as np
@@ -22,11 +19,10 @@ from nadlab.cluster import check_address, connected
 from nadlab.delivery import Delivery
 from nadlab.folder import StudyFolder
 from nadlab.records import Record, Trial
+from nadlab.stopping import Stopped, Stopping
 from nadlab.study import Study, described, plan
 from nadlab.tracking import STORE_ERRORS, Tracker, check_store, default_store
 from nadlab.tune import run_trials
-
-STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -42,14 +38,6 @@ class Place:
     """None: one trial a CPU"""
 
 
-class Stopped(BaseException):
-    """SIGINT or SIGTERM came; like KeyboardInterrupt it passes through `except Exception`."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def run_study(study: Study, oracle: Oracle, place: Place) -> int:
     """Run what is missing, deliver, report; return 0, 1 when something failed, or 128 + signal when stopped.
 
@@ -60,18 +48,22 @@ def run_study(study: Study, oracle: Oracle, place: Place) -> int:
         check_address(place.address)
     if place.tracking_uri:
         check_store(place.tracking_uri)
-    with stoppable(), StudyFolder.claim(place.out, described(study, oracle, uuid.uuid4().hex)) as folder:
+    stopping = Stopping()
+    with stopping.caught(), StudyFolder.claim(place.out, described(study, oracle, uuid.uuid4().hex)) as folder:
         uri, artifacts = (place.tracking_uri, None) if place.tracking_uri else default_store(place.out)
         tracker = Tracker.connect(uri, folder.study, artifacts)
         try:
-            return _run(study, trials, folder, tracker, place)
-        except Stopped as stop:
+            return _run(study, trials, folder, tracker, place, stopping)
+        except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
+            number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
             tracker.close("KILLED")
             click.echo(f"Stopped. What is done is kept in {place.out}: the same command goes on from here.", err=True)
-            return 128 + stop.number
+            return 128 + number
 
 
-def _run(study: Study, trials: list[Trial], folder: StudyFolder, tracker: Tracker, place: Place) -> int:
+def _run(
+    study: Study, trials: list[Trial], folder: StudyFolder, tracker: Tracker, place: Place, stopping: Stopping
+) -> int:
     console = Console()
     ended = {trial.id: record for trial in trials if (record := folder.record(trial))}
     missing = [trial for trial in trials if trial.id not in ended or ended[trial.id].status == "FAILED"]
@@ -82,9 +74,9 @@ def _run(study: Study, trials: list[Trial], folder: StudyFolder, tracker: Tracke
         for record in folder.records():
             delivery.hand_in(record)
         if missing:
-            with connected(place.address, place.concurrent, study.trainable):
-                catch_signals()  # again: Ray has put its own handler in place
-                run_trials(study.trainable, missing, folder, place.concurrent, delivery.hand_in)
+            with stopping.held(), connected(place.address, place.concurrent, study.trainable):
+                stopping.install()  # again: Ray has put its own handler in place
+                run_trials(study.trainable, missing, folder, place.concurrent, delivery.hand_in, stopping.check)
         rng = np.random.default_rng(0)
         report = report_on(folder.study, folder.records(), rng)
         files = write(report, folder.path, rng)
@@ -115,27 +107,3 @@ def _conclude(
     if undelivered:
         click.echo("error: MLflow did not take everything: the same command delivers what is missing", err=True)
     return 1 if failed or undelivered else 0
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into Stopped inside the block."""
-    before = {number: signal.getsignal(number) for number in STOPPING}
-    catch_signals()
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def catch_signals() -> None:
-    """Raise Stopped on the first signal; later ones are ignored while the run ends, which takes seconds."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for each in STOPPING:
-            signal.signal(each, signal.SIG_IGN)
-        raise Stopped(number)
-
-    for number in STOPPING:
-        signal.signal(number, stop)

@@ -35,15 +35,21 @@ STEPS_A_TRIAL = 10
 
 
 def run_trials(
-    trainable: type, trials: list[Trial], folder: StudyFolder, concurrent: int | None, keep: Callable[[Record], None]
+    trainable: type,
+    trials: list[Trial],
+    folder: StudyFolder,
+    concurrent: int | None,
+    keep: Callable[[Record], None],
+    check: Callable[[], None],
 ) -> None:
     """Run trials on the connected cluster; each one that ends is written to the folder and handed to `keep`.
 
     A trial that fails is tried once more from its newest checkpoint, then recorded as FAILED; the others go on.
+    `check` is called a few times a second and may raise to stop it all.
     """
     concurrent = min(concurrent or slots(), len(trials))
     with Progress(trials) as progress:
-        books = Bookkeeper(trials, folder, keep, progress)
+        books = Bookkeeper(trials, folder, keep, check, progress)
         tuner = tune.Tuner(
             tune.with_resources(trainable, resources_per_trial(concurrent)),
             param_space={"trial": tune.grid_search([_request(trial, folder) for trial in trials])},
@@ -75,11 +81,17 @@ class Bookkeeper(tune.Callback):
     """
 
     def __init__(
-        self, trials: list[Trial], folder: StudyFolder, keep: Callable[[Record], None], progress: Progress
+        self,
+        trials: list[Trial],
+        folder: StudyFolder,
+        keep: Callable[[Record], None],
+        check: Callable[[], None],
+        progress: Progress,
     ) -> None:
         self.trials = {trial.id: trial for trial in trials}
         self.folder = folder
         self.keep = keep
+        self.check = check
         self.progress = progress
         self.provenance = provenance()
         self.started: dict[str, float] = {}
@@ -118,6 +130,7 @@ class Bookkeeper(tune.Callback):
         """Act on what was noted."""
         while self.events:
             self.events.popleft()()
+        self.check()
 
     def on_experiment_end(self, **_info: Any) -> None:
         """Act on what the last step left."""
