@@ -28,9 +28,8 @@ class NACGTrainable(Trainable):
     def step(self) -> dict[str, Any]:
         """Keep the labels' queries, design anew with K queries, and report."""
         folder, oracle = Path(self.trial["checkpoint"]), benchmark(self.trial["benchmark"])
-        model, ledger, state = load(folder, oracle, final_k=self.trial["final_k"])
-        rounds = state.settings.generation_rounds
-        generation = design(model, ledger, self.trial["final_k"], self.trial["generated"], rounds)
+        model, ledger, _ = load(folder, oracle, final_k=self.trial["final_k"])
+        generation = design(model, ledger, self.trial["final_k"], self.trial["generated"])
         best = ledger.best()
         return {
             "done": True,

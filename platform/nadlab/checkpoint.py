@@ -39,7 +39,7 @@ def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) ->
     """Write a run into an existing folder."""
     weights = {
         f"{name}.{key}": value.contiguous().cpu()
-        for name, network in model.networks.items()
+        for name, network in model.networks.named()
         for key, value in network.state_dict().items()
     }
     moments: dict[str, Tensor] = {}
@@ -72,7 +72,7 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
     if state.digest != oracle.digest:
         raise UserError(f"{folder} was trained on another {state.benchmark} table (digest {state.digest[:12]})")
     space = oracle.space
-    labelled = space.canonical(concatenate([space.parse(query.cell) for query in queries[: state.settings.labels]]))
+    labelled = concatenate([space.parse(query.cell) for query in queries[: state.settings.labels]])
     if final_k is None:
         ledger = QueryLedger(oracle, state.settings.budget)
         ledger.load(queries)
@@ -80,8 +80,9 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
         ledger = QueryLedger(oracle, state.settings.labels + final_k)
         ledger.load(queries[: state.settings.labels])
     model = build(ledger, state.settings, labelled, state.seed)
+    model.steps_taken = state.epoch * model.steps_per_epoch
     weights = load_file(folder / "weights.safetensors")
-    for name, network in model.networks.items():
+    for name, network in model.networks.named():
         own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
         network.load_state_dict(own)
     moments = load_file(folder / "optimizers.safetensors")

@@ -101,7 +101,6 @@ def _benchmark(
     test: NDArray[np.float64],
     search_split: Split,
 ) -> TableBenchmark:
-    cells = cell_space.canonical(cells)
     identities, order = np.unique(cell_space.identities(cells), return_index=True)
     if len(identities) < len(cells):
         first = int(np.setdiff1d(np.arange(len(cells)), order)[0])

@@ -14,6 +14,9 @@ from nadlab.semigan.settings import Settings
 from nadlab.spaces import SPACES, Cells
 from nadlab.spaces.cells import Keys
 
+SAMPLED_CELLS = 600_000
+"""cells drawn from a space that is too large to enumerate (Section 4.2)"""
+
 
 def start(ledger: QueryLedger, settings: Settings, rng: np.random.Generator) -> BiArch2Perf:
     """Query the labelled cells and build the untrained networks; the rest of the space is the unlabelled set."""
@@ -22,17 +25,17 @@ def start(ledger: QueryLedger, settings: Settings, rng: np.random.Generator) -> 
 
 
 def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -> BiArch2Perf:
-    """Build the untrained networks on cells that are paid for."""
+    """Query cells, or look up those that are paid for, and build the untrained networks on them."""
     space = ledger.oracle.space
     y = ledger.query(labelled)
-    cells, keys = whole_space(space.name)
+    cells, keys = classes(space.name)
     unlabelled = cells[np.flatnonzero(~np.isin(keys, space.keys(labelled)))]
-    return BiArch2Perf(labelled, y, unlabelled, len(space.operations), settings, seed)
+    return BiArch2Perf(space.canonical(labelled), y, unlabelled, len(space.operations), settings, seed)
 
 
 def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
     """Spend what is left of the budget on generated cells."""
-    return design(model, ledger, ledger.remaining, model.settings.generated, model.settings.generation_rounds)
+    return design(model, ledger, ledger.remaining, model.settings.generated)
 
 
 def semigan_nad(ledger: QueryLedger, rng: np.random.Generator) -> None:
@@ -47,6 +50,12 @@ def semigan_nad(ledger: QueryLedger, rng: np.random.Generator) -> None:
 
 
 @cache
-def whole_space(name: str) -> tuple[Cells, Keys]:
-    """Return every cell of a space and its canonical key."""
-    return SPACES[name].enumerate(), SPACES[name].all_keys()
+def classes(name: str) -> tuple[Cells, Keys]:
+    """Return one cell of every isomorphism class of a space, or of a fixed sample of it, and their keys."""
+    space = SPACES[name]
+    if space.size <= SAMPLED_CELLS:
+        keys = space.all_keys()
+        first = np.unique(keys, return_index=True)[1]
+        return space.enumerate()[first], keys[first]
+    cells = space.unlabelled(SAMPLED_CELLS, np.random.default_rng(0))
+    return cells, space.keys(cells)

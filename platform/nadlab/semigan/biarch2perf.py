@@ -1,5 +1,6 @@
 """Bi-Arch2Perf (Section 3.1): D, AG and PP trained in turn, once a batch, on labelled and unlabelled cells."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,27 +11,38 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nadlab.semigan import losses
-from nadlab.semigan.networks import LATENT, Discriminator, Generator, Predictor
+from nadlab.semigan.decisions import decisions_of
+from nadlab.semigan.generator import LATENT, Generator, Latents
+from nadlab.semigan.networks import Discriminator, Graphs, Predictor, joined
 from nadlab.semigan.ranks import RANKS, rank, soft_rank
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells
+from nadlab.spaces.cells import concatenate
 
 
 @dataclass(frozen=True, slots=True)
 class EpochLosses:
-    """Means over an epoch's batches of equations 6, 8 and 10 and of equation 9's two errors."""
+    """Means over an epoch's batches."""
 
     discriminator: float
+    """equation 6, negated"""
     generator: float
+    """equation 10"""
     predictor: float
+    """equation 8"""
     labelled_error: float
+    """gamma_2 of equation 9"""
     generated_error: float
+    """gamma_3 of equation 9"""
+    coverage: float
+    """-log p_AG of real cells, in nats a cell"""
 
 
 class BiArch2Perf:
     """The three networks, their optimizers and the data of one run.
 
-    labelled, y: the queried cells and their accuracies in percent, (N,). unlabelled: the rest of the space.
+    labelled, y: the queried cells and their accuracies in percent, (N,). unlabelled: the rest of the space, one cell
+    of each isomorphism class. Both in canonical form.
     """
 
     def __init__(
@@ -40,103 +52,167 @@ class BiArch2Perf:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.random = torch.Generator().manual_seed(seed)
         self.operation_count = operations
-        self.labelled_A, self.labelled_X = self.tensors(labelled)
-        self.unlabelled = unlabelled
+        self.labelled = self.graphs(labelled)
+        # bytes on the device: floats would take four times as much memory, and are made batch by batch
+        self.unlabelled_A, self.unlabelled_X = self._bytes(unlabelled)
         self.t = settings.t if settings.t is not None else float(np.quantile(y, 1 - settings.rank0_share))
-        # what PP learns: accuracies above the floor, in units of their own spread
         accuracies = torch.tensor(np.maximum(y, self.t - settings.label_floor), dtype=torch.float32, device=self.device)
         self.mean, self.spread = accuracies.mean(), accuracies.std().clamp_min(1e-6)
-        self.accuracies = accuracies
         self.targets = (accuracies - self.mean) / self.spread
         self.ranks = F.one_hot(rank(accuracies, self.t), RANKS).float()
-        vertices = labelled.operations.shape[1]
-        edges, fixed_edges, labels = shared_structure(unlabelled, operations)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.generator = Generator(edges, fixed_edges, labels, settings.width, settings.generator_depth)
-            self.predictor = Predictor(vertices, operations, settings.width, settings.predictor_depth)
-            self.discriminator = Discriminator(vertices, operations, settings.width, settings.discriminator_depth)
-        self.networks = {"AG": self.generator, "PP": self.predictor, "D": self.discriminator}
+        self.networks = networks(concatenate([labelled, unlabelled]), operations, settings, seed)
+        self.generator = self.networks.AG.to(self.device)
+        self.predictor = self.networks.PP.to(self.device)
+        self.discriminator = self.networks.D.to(self.device)
+        betas = {"AG": (settings.beta_1, 0.999), "PP": (0.9, 0.999), "D": (settings.beta_1, 0.999)}
         self.optimizers = {
-            name: torch.optim.Adam(network.to(self.device).parameters(), lr=settings.learning_rate, foreach=True)
-            for name, network in self.networks.items()
+            name: torch.optim.Adam(network.parameters(), betas=betas[name], foreach=True)
+            for name, network in self.networks.named()
         }
+        epoch_size = min(len(unlabelled), settings.unlabelled_per_epoch or len(unlabelled))
+        self.steps_per_epoch = math.ceil(epoch_size / settings.unlabelled_batch)
+        self.steps_taken = 0
 
-    def tensors(self, cells: Cells) -> tuple[Tensor, Tensor]:
-        """Return (A, X) of cells as floats on the device: (B, V, V) and (B, V, K)."""
-        adjacency = torch.from_numpy(np.ascontiguousarray(cells.adjacency)).to(self.device).float()
-        labels = torch.from_numpy(cells.operations).to(self.device).long()
-        return adjacency, F.one_hot(labels, self.operation_count).float()
+    def _bytes(self, cells: Cells) -> tuple[Tensor, Tensor]:
+        adjacency = torch.from_numpy(np.ascontiguousarray(cells.adjacency))
+        return adjacency.to(self.device), torch.from_numpy(np.ascontiguousarray(cells.operations)).to(self.device)
 
-    def generate(self, ranks: Tensor) -> tuple[Tensor, Tensor]:
-        """Return AG's cells for one-hot ranks (B, 5); z_A and z_X are standard normal."""
-        vertices = self.labelled_A.shape[1]
-        shape = (len(ranks), vertices, LATENT)
+    def graphs(self, cells: Cells) -> Graphs:
+        """Return cells as the networks read them."""
+        return self._floats(*self._bytes(cells))
+
+    def _floats(self, adjacency: Tensor, operations: Tensor) -> Graphs:
+        return Graphs(adjacency.float(), F.one_hot(operations.long(), self.operation_count).float())
+
+    def latents(self, count: int) -> Latents:
+        """Draw z_A and z_X."""
+        shape = (count, self.labelled.A.shape[1], LATENT)
         z_A, z_X = (torch.randn(shape, generator=self.random).to(self.device) for _ in range(2))
-        adjacency, operations = self.generator(z_A, z_X, ranks)
-        return adjacency, operations
+        return Latents(z_A, z_X)
+
+    def generate(self, ranks: Tensor) -> Graphs:
+        """Return AG's cells for one-hot ranks (B, 5)."""
+        latents = self.latents(len(ranks))
+        shape = (len(ranks), *self.generator.decisions.allowed.shape)
+        uniform = torch.rand(shape, generator=self.random).clamp(1e-6, 1 - 1e-6).to(self.device)
+        generated: Graphs = self.generator(latents, uniform, ranks)
+        return generated
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:
-        """Return PP's accuracies in percent, (N,)."""
+        """Return PP's accuracies in percent of cells in canonical form, (N,)."""
         with torch.inference_mode():
-            parts = [self.predictor(*self.tensors(cells[start : start + 4096])) for start in range(0, len(cells), 4096)]
+            parts = [self.predictor(self.graphs(cells[start : start + 4096])) for start in range(0, len(cells), 4096)]
             predicted: NDArray[np.float64] = (torch.cat(parts) * self.spread + self.mean).double().cpu().numpy()
         return predicted
 
     def epoch(self) -> EpochLosses:
         """Train D, AG and PP once in turn on every batch of one epoch (Supplement C)."""
-        rows = [self._step(*self.tensors(batch)) for batch in self._unlabelled_batches()]
+        rows = [self._step(batch) for batch in self._unlabelled_batches()]
         return EpochLosses(*torch.stack(rows).mean(dim=0).tolist())
 
-    def _unlabelled_batches(self) -> Iterator[Cells]:
-        order = torch.randperm(len(self.unlabelled), generator=self.random)[: self.settings.unlabelled_per_epoch]
-        for batch in torch.split(order, self.settings.unlabelled_batch):
-            yield self.unlabelled[batch.numpy()]
+    def _unlabelled_batches(self) -> Iterator[Graphs]:
+        order = torch.randperm(len(self.unlabelled_X), generator=self.random)[: self.settings.unlabelled_per_epoch]
+        for batch in torch.split(order.to(self.device), self.settings.unlabelled_batch):
+            yield self._floats(self.unlabelled_A[batch], self.unlabelled_X[batch])
 
-    def _step(self, unlabelled_A: Tensor, unlabelled_X: Tensor) -> Tensor:
-        alpha, alpha_p = self.settings.alpha, self.settings.alpha_p
-        # y ~ p(y): the labels' own distribution; as many generated as labelled cells
+    def _step(self, unlabelled: Graphs) -> Tensor:
+        # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
         drawn = torch.randint(len(self.targets), (len(self.targets),), generator=self.random)
         ranks, targets = self.ranks[drawn], self.targets[drawn]
-
-        predicted = self.predictor(unlabelled_A, unlabelled_X)
-        predicted_ranks = soft_rank(predicted * self.spread + self.mean, self.t, temperature=self.settings.temperature)
-        generated_A, generated_X = self.generate(ranks)
-
-        discriminator_loss = losses.discriminator_loss(
-            self.discriminator(self.labelled_A, self.labelled_X, self.ranks),
-            self.discriminator(unlabelled_A, unlabelled_X, predicted_ranks.detach()),
-            self.discriminator(generated_A.detach(), generated_X.detach(), ranks),
-            alpha,
+        predicted_ranks = soft_rank(
+            self.predictor(unlabelled) * self.spread + self.mean, self.t, temperature=self.settings.temperature
         )
-        self._update("D", discriminator_loss)
+        generated = self.generate(ranks)
+        pseudo = predicted_ranks.detach()
+        discriminator_loss = self._train_discriminator(unlabelled, pseudo, generated.detach(), ranks)
+        generator_losses = self._train_generator(unlabelled, pseudo, generated, ranks)
+        predictor_losses = self._train_predictor(unlabelled, predicted_ranks, generated.detach(), targets)
+        self.steps_taken += 1
+        return torch.stack([discriminator_loss, generator_losses[0], *predictor_losses, generator_losses[1]]).detach()
 
-        adversarial = losses.adversarial_loss(self.discriminator(generated_A, generated_X, ranks), saturating=False)
-        generator_loss = losses.generator_loss(adversarial, alpha)
-        self._update("AG", generator_loss)
-
-        gamma_1 = losses.adversarial_loss(
-            self.discriminator(unlabelled_A, unlabelled_X, predicted_ranks), saturating=False
+    def _train_discriminator(self, unlabelled: Graphs, pseudo: Tensor, generated: Graphs, ranks: Tensor) -> Tensor:
+        """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
+        borrowed = min(self.settings.pseudo_real, len(unlabelled) // 2)
+        logits = self.discriminator(
+            joined(self.labelled, unlabelled, generated), torch.cat([self.ranks, pseudo, ranks])
         )
-        gamma_2 = losses.squared_error(self.targets, self.predictor(self.labelled_A, self.labelled_X))
-        gamma_3 = losses.squared_error(targets, self.predictor(generated_A.detach(), generated_X.detach()))
-        predictor_loss = losses.predictor_loss(gamma_1, gamma_2, gamma_3, alpha, alpha_p)
-        self._update("PP", predictor_loss)
-        return torch.stack([discriminator_loss, generator_loss, predictor_loss, gamma_2, gamma_3]).detach()
+        real, predicted, made = torch.split(
+            logits, [len(self.labelled) + borrowed, len(unlabelled) - borrowed, len(generated)]
+        )
+        loss = losses.discriminator_loss(real, predicted, made, self.settings.alpha)
+        self._update("D", loss)
+        return loss
+
+    def _train_generator(
+        self, unlabelled: Graphs, pseudo: Tensor, generated: Graphs, ranks: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Equation 10, and the likelihood of the cells that D takes as real (`coverage`)."""
+        settings = self.settings
+        adversarial = losses.adversarial_loss(self.discriminator(generated, ranks), settings.saturating)
+        loss = losses.generator_loss(adversarial, settings.alpha)
+        if not settings.coverage:
+            self._update("AG", loss)
+            return loss, torch.zeros_like(loss)
+        borrowed = min(settings.pseudo_real, len(unlabelled) // 2)
+        real = joined(self.labelled, unlabelled.first(borrowed))
+        real_ranks = torch.cat([self.ranks, pseudo[:borrowed]])
+        coverage = -self.generator.log_likelihood(self.latents(len(real)), real_ranks, real).mean()
+        self._update("AG", loss + settings.coverage * coverage)
+        return loss, coverage
+
+    def _train_predictor(
+        self, unlabelled: Graphs, predicted_ranks: Tensor, generated: Graphs, targets: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Equation 8."""
+        settings = self.settings
+        gamma_1 = losses.adversarial_loss(self.discriminator(unlabelled, predicted_ranks), settings.saturating)
+        known, made = self.predictor(joined(self.labelled, generated)).split([len(self.labelled), len(generated)])
+        gamma_2, gamma_3 = losses.squared_error(self.targets, known), losses.squared_error(targets, made)
+        loss = losses.predictor_loss(gamma_1, gamma_2, gamma_3, settings.alpha, settings.alpha_p)
+        self._update("PP", loss)
+        return loss, gamma_2, gamma_3
 
     def _update(self, name: str, loss: Tensor) -> None:
         """Take one Adam step of one network; gradients that reach the others are dropped."""
-        parameters = list(self.networks[name].parameters())
+        optimizer = self.optimizers[name]
+        parameters = optimizer.param_groups[0]["params"]
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
-        self.optimizers[name].step()
+        progress = self.steps_taken / (self.settings.epochs * self.steps_per_epoch)
+        optimizer.param_groups[0]["lr"] = self.settings.learning_rate * schedule(progress)
+        optimizer.step()
 
 
-def shared_structure(cells: Cells, operations: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what cells may have and what all have: edges (V, V), fixed edges (V, V), labels (V, K)."""
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The three networks under the paper's names."""
+
+    AG: Generator
+    PP: Predictor
+    D: Discriminator
+
+    def named(self) -> tuple[tuple[str, torch.nn.Module], ...]:
+        """Return each name with its network."""
+        return (("AG", self.AG), ("PP", self.PP), ("D", self.D))
+
+
+def networks(cells: Cells, operations: int, settings: Settings, seed: int) -> Networks:
+    """Return untrained networks; AG decides what differs between the given cells."""
+    vertices, width, precision = cells.operations.shape[1], settings.width, getattr(torch, settings.precision)
     labels = np.stack([(cells.operations == operation).any(axis=0) for operation in range(operations)], axis=1)
-    return (
-        torch.from_numpy(cells.adjacency.any(axis=0)),
-        torch.from_numpy(cells.adjacency.all(axis=0)),
-        torch.from_numpy(labels),
-    )
+    sometimes, always = cells.adjacency.any(axis=0), cells.adjacency.all(axis=0)
+    decisions = decisions_of(*(torch.from_numpy(array) for array in (sometimes, always, labels)))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Networks(
+            Generator(decisions, width, settings.generator_depth, precision),
+            Predictor(vertices, operations, width, settings.predictor_depth, precision),
+            Discriminator(vertices, operations, width, settings.discriminator_depth, precision),
+        )
+
+
+def schedule(progress: float, warm_up: float = 0.1) -> float:
+    """Return the share of the peak learning rate: linear from 0 up to 1, then a cosine to 0; progress in [0, 1)."""
+    if progress < warm_up:
+        return progress / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))

@@ -30,40 +30,41 @@ class Generation:
     """of the K queries, those for which no candidate was left: PP's best cells of the whole pool instead"""
 
 
-def generate_cells(model: BiArch2Perf, space: SearchSpace, count: int, rank: int = 0) -> tuple[Cells, int]:
-    """Return the valid ones of `count` cells generated under a rank, duplicates kept, and the number generated."""
+def generate_cells(model: BiArch2Perf, space: SearchSpace, count: int, rank: int = 0) -> Cells:
+    """Return the valid ones of `count` cells generated under a rank, duplicates kept."""
+    parts: list[Cells] = []
     with torch.inference_mode():
-        ranks = F.one_hot(torch.full((count,), rank), RANKS).float().to(model.device)
-        adjacency, operations = model.generate(ranks)
-    cells = Cells(adjacency.round().byte().cpu().numpy(), operations.argmax(dim=2).byte().cpu().numpy())
-    valid = np.array([reason is None for reason in space.invalid_reasons(cells)])
-    return cells[valid], count
+        for start in range(0, count, 1024):
+            ranks = F.one_hot(torch.full((min(1024, count - start),), rank), RANKS).float().to(model.device)
+            made = model.generate(ranks)
+            parts.append(Cells(made.A.byte().cpu().numpy(), made.X.argmax(dim=2).byte().cpu().numpy()))
+    cells = concatenate(parts)
+    return cells[np.array([reason is None for reason in space.invalid_reasons(cells)])]
 
 
-def design(model: BiArch2Perf, ledger: QueryLedger, final_k: int, count: int, rounds: int) -> Generation:
+def design(model: BiArch2Perf, ledger: QueryLedger, final_k: int, count: int) -> Generation:
     """Query the `final_k` generated cells that PP ranks highest, and say how generation went.
 
-    Generates `count` cells a round until `final_k` candidates are found or `rounds` are over.
+    Generates `count` cells a round until `settings.candidates` new cells of the benchmark are among them or
+    `settings.generation_rounds` are over.
     """
-    space = ledger.oracle.space
+    space, settings = ledger.oracle.space, model.settings
     parts: list[Cells] = []
-    generated = 0
-    for _ in range(rounds):
-        valid, made = generate_cells(model, space, count)
-        generated += made
-        parts.append(valid)
+    for _ in range(settings.generation_rounds):
+        parts.append(generate_cells(model, space, count))
         cells = concatenate(parts)
-        unique = _one_of_each(cells, space)
+        unique = one_of_each(cells, space)
         novel = unique[~ledger.known(unique)]
         candidates = novel[ledger.oracle.queryable(novel)]
-        if len(candidates) >= final_k:
+        if len(candidates) >= max(final_k, settings.candidates):
             break
-    chosen = _best_predicted(model, candidates, final_k)
-    filled = final_k - len(chosen)
+    chosen = best_predicted(model, candidates, space, final_k)
     ledger.query(chosen)
+    filled = final_k - len(chosen)
     if filled:
-        pool = _one_of_each(ledger.oracle.pool(), space)
-        ledger.query(_best_predicted(model, pool[~ledger.known(pool)], filled))
+        pool = one_of_each(ledger.oracle.pool(), space)
+        ledger.query(best_predicted(model, pool[~ledger.known(pool)], space, filled))
+    generated = count * len(parts)
     return Generation(
         generated,
         len(cells) / generated,
@@ -74,13 +75,15 @@ def design(model: BiArch2Perf, ledger: QueryLedger, final_k: int, count: int, ro
     )
 
 
-def _one_of_each(cells: Cells, space: SearchSpace) -> Cells:
+def one_of_each(cells: Cells, space: SearchSpace) -> Cells:
+    """Return the first cell of each isomorphism class, in order."""
     _, first = np.unique(space.keys(cells), return_index=True)
     return cells[np.sort(first)]
 
 
-def _best_predicted(model: BiArch2Perf, cells: Cells, count: int) -> Cells:
+def best_predicted(model: BiArch2Perf, cells: Cells, space: SearchSpace, count: int) -> Cells:
+    """Return the `count` cells that PP ranks highest, best first; all of them where there are fewer."""
     if not len(cells):
         return cells
-    order = np.argsort(-model.predict(cells), kind="stable")
+    order = np.argsort(-model.predict(space.canonical(cells)), kind="stable")
     return cells[order[:count]]

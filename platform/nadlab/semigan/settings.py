@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from nadlab.errors import UserError
 
+PRECISIONS = ("float32", "bfloat16")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -21,7 +23,7 @@ class Settings:
     """architectures queried for training"""
     final_k: int = 5
     """K: generated architectures queried at the end; labels + final_k is the budget"""
-    epochs: int = 60
+    epochs: int = 40
     """40 to 60 in the paper"""
     width: int = 64
     """hidden width of all three networks"""
@@ -29,8 +31,20 @@ class Settings:
     predictor_depth: int = 4
     discriminator_depth: int = 3
     learning_rate: float = 1e-3
-    """of the three Adam optimizers"""
-    unlabelled_batch: int = 1024
+    """peak of the three Adam optimizers: a linear warm-up over a tenth of the steps, then a cosine to zero"""
+    beta_1: float = 0.5
+    """Adam's first decay rate for AG and D; PP has 0.9"""
+    saturating: bool = False
+    """train AG and PP on E[log(1 - D)] as printed; by default on its non-saturating form -E[log D]"""
+    coverage: float = 0.3
+    """weight of AG's negative log-likelihood of the real cells beside equation 10: keeps AG from collapsing onto a few
+    cells; 0 is the printed equation"""
+    pseudo_real: int = 256
+    """cells of each unlabelled batch, half of it at most, that D takes as real with PP's rank, so that it does not
+    learn the labelled cells by heart (Triple-GAN, Li et al. 2017, Section 3.3); 0 is the printed equation"""
+    precision: str = "float32"
+    """of the GIN's matrix products: float32 or bfloat16"""
+    unlabelled_batch: int = 512
     """cells without a label in a batch"""
     unlabelled_per_epoch: int | None = None
     """cells without a label in an epoch, drawn anew each time; None takes all of them"""
@@ -40,8 +54,10 @@ class Settings:
     """of the soft rank, in widths of a rank"""
     generated: int = 5000
     """cells that NACG generates in a round"""
+    candidates: int = 500
+    """new cells of the benchmark among which PP chooses: NACG generates another round until it has as many"""
     generation_rounds: int = 10
-    """rounds after which NACG stops looking for K queryable cells"""
+    """rounds after which NACG makes do with the candidates that it has"""
 
     @property
     def budget(self) -> int:
@@ -53,10 +69,10 @@ class Settings:
             value = getattr(self, name)
             if not 0 < value < 1:
                 raise UserError(f"{name} must lie strictly between 0 and 1, not {value:g}")
-        counts = ("labels", "final_k", "epochs", "width", "generated", "generation_rounds", "unlabelled_batch")
         depths = ("generator_depth", "predictor_depth", "discriminator_depth")
-        for name in (*counts, *depths):
-            least = 2 if name == "labels" else 1
+        counts = ("final_k", "epochs", "width", "unlabelled_batch", "generated", "candidates", "generation_rounds")
+        least_of = {"labels": 2, "pseudo_real": 0} | dict.fromkeys((*counts, *depths), 1)
+        for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
         if self.unlabelled_per_epoch is not None and self.unlabelled_per_epoch < 1:
@@ -64,3 +80,9 @@ class Settings:
         for name in ("learning_rate", "label_floor", "temperature"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} must be positive, not {getattr(self, name):g}")
+        if self.coverage < 0:
+            raise UserError(f"coverage must not be negative, but is {self.coverage:g}")
+        if not 0 <= self.beta_1 < 1:
+            raise UserError(f"beta_1 must lie in [0, 1), not {self.beta_1:g}")
+        if self.precision not in PRECISIONS:
+            raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")

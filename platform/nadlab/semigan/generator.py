@@ -1,0 +1,97 @@
+"""AG (Supplement C): latents and a rank to a discrete cell.
+
+A 5-layer GIN over the latents' own soft graph extracts features, linear layers turn them into a cell. The paper does
+not say how the decisions about a cell agree with each other: here they are taken in turn, each from a layer that is
+linear in the features and in the decisions before it (NADE, Larochelle and Murray 2011).
+
+Shapes: B cells, V vertices, H width, G decisions of up to C choices each, R ranks.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nadlab.semigan.decisions import Decisions
+from nadlab.semigan.networks import GIN, RANK_EMBEDDING, Graphs
+from nadlab.semigan.ranks import RANKS
+
+LATENT = 16
+FORBIDDEN = -1e4
+"""logit of a choice that no cell of the space makes"""
+
+
+class Latents(NamedTuple):
+    """z_A and z_X, standard normal, (B, V, 16)."""
+
+    z_A: Tensor
+    z_X: Tensor
+
+
+class Generator(nn.Module):
+    """AG. `decisions` says what there is to generate; `width` is H, `depth` the GIN's number of layers."""
+
+    def __init__(
+        self, decisions: Decisions, width: int, depth: int = 5, precision: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__()
+        vertices = len(decisions.A)
+        count, choices = decisions.allowed.shape
+        self.similarity = nn.Linear(LATENT, LATENT, bias=False)
+        self.rank_embedding = nn.Linear(RANKS, RANK_EMBEDDING, bias=False)
+        self.gin = GIN(LATENT + RANK_EMBEDDING + vertices, width, depth, precision)
+        self.context = nn.Linear(vertices * depth * width + RANK_EMBEDDING, 2 * width)
+        self.memory = nn.Parameter(torch.randn(count, choices, 2 * width) / count**0.5)
+        self.choice = nn.Parameter(torch.randn(count, 2 * width, choices) / (2 * width) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(count, choices))
+        for name, value in decisions._asdict().items():
+            self.register_buffer(f"decisions_{name}", value, persistent=False)
+        self.register_buffer("positions", torch.eye(vertices), persistent=False)
+
+    @property
+    def decisions(self) -> Decisions:
+        """What is decided, on the generator's device."""
+        return Decisions(*(self.get_buffer(f"decisions_{name}") for name in Decisions._fields))
+
+    def features(self, latents: Latents, rank_BR: Tensor) -> Tensor:
+        """Return what the decisions start from, (B, 2 H); ranks are one-hot (B, 5)."""
+        z_A, z_X = latents
+        batch, vertices, _ = z_A.shape
+        graph = torch.sigmoid(self.similarity(z_A) @ z_A.transpose(1, 2) / LATENT**0.5).triu(1) / vertices
+        rank = self.rank_embedding(rank_BR)
+        condition = rank[:, None].expand(-1, vertices, -1)
+        positions = self.get_buffer("positions").expand(batch, -1, -1)
+        layers = self.gin(torch.cat([z_X, condition, positions], dim=2), graph)
+        extracted: Tensor = self.context(torch.cat([torch.cat(layers, dim=2).flatten(1).float(), rank], dim=1))
+        return extracted
+
+    def forward(self, latents: Latents, uniform_BGC: Tensor, rank_BR: Tensor) -> Graphs:
+        """Return discrete cells, drawn by the Gumbel-max trick; uniform is in (0, 1).
+
+        Their gradient is that of the Gumbel-softmax at temperature 1 (straight-through, Jang et al. 2017).
+        """
+        decisions = self.decisions
+        bias = self.bias + torch.where(decisions.allowed, 0.0, FORBIDDEN)
+        gumbel = -torch.log(-torch.log(uniform_BGC))
+        state = self.features(latents, rank_BR)
+        chosen: list[Tensor] = []
+        for place in range(len(bias)):
+            logits = torch.addmm(bias[place], F.relu(state), self.choice[place])
+            soft = F.softmax(logits + gumbel[:, place], dim=1)
+            hard = F.one_hot(soft.argmax(dim=1), soft.shape[1]).float()
+            chosen.append(hard + (soft - soft.detach()))
+            state = torch.addmm(state, chosen[-1], self.memory[place])
+        return decisions.cells(torch.stack(chosen, dim=1))
+
+    def log_likelihood(self, latents: Latents, rank_BR: Tensor, graphs: Graphs) -> Tensor:
+        """Return log p(cell | latents, rank) of each cell in nats, (B,)."""
+        decisions = self.decisions
+        chosen = decisions.of(graphs)
+        written = torch.einsum("bgc,gch->gbh", chosen, self.memory)
+        earlier = torch.ones(len(written), len(written), device=written.device).tril(-1)
+        before = (earlier @ written.flatten(1)).view_as(written)
+        bias = self.bias + torch.where(decisions.allowed, 0.0, FORBIDDEN)
+        hidden = F.relu(before + self.features(latents, rank_BR))
+        logits = torch.baddbmm(bias[:, None], hidden, self.choice)
+        return (F.log_softmax(logits, dim=2) * chosen.transpose(0, 1)).sum(dim=(0, 2))
