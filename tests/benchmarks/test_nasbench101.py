@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nadlab.benchmarks.archive import open_archive, verify_archive, write_archive
-from nadlab.benchmarks.archived import ArchivedBenchmark, archives, open_benchmark
+from nadlab.benchmarks.archived import ArchivedBenchmark, open_benchmark
+from nadlab.benchmarks.cached import cached
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.official.model_metrics import ModelMetrics
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
@@ -97,7 +98,7 @@ def test_cells_outside_the_archive_cannot_be_queried(archive: Path, cells: Cells
 
 
 def test_an_archive_folder_lists_its_benchmarks(archive: Path) -> None:
-    assert list(archives(archive.parent)) == ["nasbench101"]
+    assert list(cached(archive.parent)) == ["nasbench101"]
 
 
 def test_rewriting_gives_the_same_digest(archive: Path, tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.archive import SUFFIX, Archive, OpenArchive, open_archive
-from nadlab.benchmarks.oracle import Evaluation, Oracle, Split
+from nadlab.benchmarks.archive import Archive, OpenArchive, open_archive
+from nadlab.benchmarks.oracle import Evaluation, Split
 from nadlab.benchmarks.presets import Protocol, draw, protocol
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
@@ -113,17 +113,3 @@ def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -
             f"{path} has no {chosen.search_split} accuracy of {dataset} after {budget} epochs, by which the protocol {preset!r} searches"
         )
     return ArchivedBenchmark(name, opened, prefixes, budget, chosen)
-
-
-def archives(folder: Path, preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]]]:
-    """Return name -> (file, how to open it) of every data set of every archive in a folder.
-
-    A file `nasbench201.safetensors` gives `nasbench201/<dataset>`; with one data set its stem alone is the name.
-    """
-    found: dict[str, tuple[Path, Callable[[], Oracle]]] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        datasets = list(open_archive(path).content.answers)
-        for dataset in datasets:
-            name = path.stem if len(datasets) == 1 else f"{path.stem}/{dataset}"
-            found[name] = (path, partial(open_benchmark, path, dataset, name, preset))
-    return found

@@ -17,9 +17,9 @@ def fetch(name: str, keep_download: bool) -> None:
     \b
     Names: nasbench101, nasbench101-full, nasbench201, nasbench301-v0.9, nasbench301-v1.0
     """
-    from nadlab.benchmarks.archive import SUFFIX
     from nadlab.benchmarks.cache import cache_folder
     from nadlab.benchmarks.catalog import official
+    from nadlab.benchmarks.container import SUFFIX
     from nadlab.benchmarks.convert import convert
     from nadlab.benchmarks.download import download
 
@@ -47,30 +47,28 @@ def convert_command(source: Path, name: str | None) -> None:
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
     """Check every byte of archives in the cache folder; without names, of all."""
-    from nadlab.benchmarks.archive import verify_archive
+    from nadlab.benchmarks.cached import verify as verify_file
 
     for path in _chosen(names):
-        click.echo(f"{path.stem}: intact, digest {verify_archive(path).digest}")
+        click.echo(f"{path.stem}: intact, digest {verify_file(path)}")
 
 
 @click.command()
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="everything as one JSON object")
 def show(name: str, as_json: bool) -> None:
-    """Show what an archive holds: space, data sets, budgets, runs, provenance, digest."""
-    from nadlab.benchmarks.archive import open_archive
+    """Show what an archive holds: space, data sets, budgets, provenance, digest, the arrays and their shapes."""
+    from nadlab.benchmarks.container import open_container
 
     (path,) = _chosen((name,))
-    opened = open_archive(path)
-    content = opened.content
+    container, digest = open_container(path)
     facts = {
         "name": path.stem,
         "file": str(path),
         "megabytes": round(path.stat().st_size / 1e6, 1),
-        "space": content.space,
-        "digest": opened.digest,
-        "provenance": dict(content.provenance),
-        "arrays": {key: list(array.shape) for key, array in sorted(content.arrays.items())},
+        "digest": digest,
+        **container.facts,
+        "arrays": {key: list(array.shape) for key, array in sorted(container.arrays.items())},
     }
     if as_json:
         click.echo(json.dumps(facts))
@@ -85,8 +83,8 @@ def show(name: str, as_json: bool) -> None:
 
 
 def _chosen(names: tuple[str, ...]) -> list[Path]:
-    from nadlab.benchmarks.archive import SUFFIX
     from nadlab.benchmarks.cache import cache_folder
+    from nadlab.benchmarks.container import SUFFIX
 
     present = {path.stem: path for path in sorted(cache_folder().glob(f"*{SUFFIX}"))}
     missing = [name for name in names if name not in present]

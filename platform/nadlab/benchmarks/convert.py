@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from nadlab.benchmarks.archive import SUFFIX, Archive, write_archive
+from nadlab.benchmarks.archive import Archive
 from nadlab.benchmarks.cache import cache_folder, locked
+from nadlab.benchmarks.container import SUFFIX, write_container
 from nadlab.benchmarks.download import file_sha256
+from nadlab.benchmarks.surrogate import Surrogate
 from nadlab.errors import UserError
 
 
@@ -23,13 +25,13 @@ def convert(source: Path, name: str | None = None, origin: str = "local file") -
     if not re.fullmatch(r"[\w.-]+", name or default):
         raise UserError(f"{name!r} is no name for a benchmark: use letters, digits, dots and dashes")
     with locked(path):
-        archive = read(source)
-        provenance = {**archive.provenance, "origin": origin, "source_sha256": source_sha256(source)}
-        write_archive(replace(archive, provenance=provenance), path)
+        content = read(source)
+        provenance = {**content.provenance, "origin": origin, "source_sha256": source_sha256(source)}
+        write_container(replace(content, provenance=provenance).container(), path)
     return path
 
 
-def reader(source: Path) -> tuple[str, Callable[[Path], Archive]]:
+def reader(source: Path) -> tuple[str, Callable[[Path], Archive | Surrogate]]:
     """Return the benchmark's name and the reader for a file or folder, judged by its name and what it starts with.
 
     Raises UserError that lists the formats when it is none of them.
@@ -47,10 +49,15 @@ def reader(source: Path) -> tuple[str, Callable[[Path], Archive]]:
 
         _check_digits(source)
         return "nasbench201", read_nasbench201
+    if source.suffix == ".zip" or (source.is_dir() and any(source.rglob("surrogate_model.model"))):
+        from nadlab.benchmarks.official.nasbench301 import read_nasbench301
+
+        version = re.search(r"v?(0\.9|1\.0)", source.name)
+        return f"nasbench301-v{version[1]}" if version else "nasbench301", read_nasbench301
     if not source.exists():
         raise UserError(f"{source} does not exist: name a downloaded file or folder")
     raise UserError(
-        f"{source} is no official benchmark file: name a NAS-Bench-101 .tfrecord, a NAS-Bench-201 .pth, or the unpacked NATS-Bench folder with meta.pickle.pbz2"
+        f"{source} is no official benchmark file: name a NAS-Bench-101 .tfrecord, a NAS-Bench-201 .pth, the unpacked NATS-Bench folder with meta.pickle.pbz2, or NAS-Bench-301's .zip or folder of surrogates"
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from nadlab.benchmarks.archived import archives
 from nadlab.benchmarks.cache import cache_folder
+from nadlab.benchmarks.cached import cached
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.table import datasets, read_nasbench101, read_nasbench201
@@ -49,7 +49,7 @@ def sources(preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]
             found[name] = (table, partial(read_nasbench201, table, dataset, name, "test"))
     if folder and (table := folder / "nasbench101_sample.csv").exists():
         found["nasbench101"] = (table, partial(read_nasbench101, table, "nasbench101"))
-    return found | archives(cache_folder(), preset)
+    return found | cached(cache_folder(), preset)
 
 
 @cache

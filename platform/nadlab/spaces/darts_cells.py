@@ -63,6 +63,14 @@ def cells_of(sources: Ints, operations: Ints) -> Cells:
     return Cells(adjacency_of(sources), labels)
 
 
+def pair_places(sources: int) -> Ints:
+    """Return the place of each pair (low, high) among all pairs of that many sources, by low and then high: NAS-Bench-301's order."""
+    places = np.full((sources, sources), -1, np.int64)
+    for place, (low, high) in enumerate(combinations(range(sources), 2)):
+        places[low, high] = place
+    return places
+
+
 def adjacency_of(sources: Ints) -> NDArray[np.uint8]:
     """Return the graphs, shape (N, 11, 11)."""
     adjacency = np.zeros((len(sources), VERTICES, VERTICES), np.uint8)

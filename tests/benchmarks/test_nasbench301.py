@@ -1,0 +1,230 @@
+"""NAS-Bench-301's surrogates: small ones in the official layout, and boosters that XGBoost of 2020 pickled."""
+
+import json
+import os
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pytest
+import xgboost
+
+from nadlab.benchmarks.cached import cached, verify
+from nadlab.benchmarks.configspace import FEATURES, vectors
+from nadlab.benchmarks.convert import convert
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.official.lightgbm_models import read_lightgbm
+from nadlab.benchmarks.official.nasbench301 import BOOSTERS, read_nasbench301
+from nadlab.benchmarks.official.unpickle import read_pickle
+from nadlab.benchmarks.official.xgboost_models import read_xgboost
+from nadlab.benchmarks.surrogate import SurrogateBenchmark
+from nadlab.benchmarks.trees import ensemble
+from nadlab.errors import UserError
+from nadlab.spaces import space
+
+DARTS = space("darts")
+NORMAL = [("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 1), ("skip_connect", 0), ("skip_connect", 0), ("dil_conv_3x3", 2)]  # fmt: skip
+FILES = Path(__file__).parent / "files"
+MEMBERS = 3
+
+
+def write_member(folder: Path, model: object, kind: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "surrogate_model.model").write_bytes(pickle.dumps(model))
+    (folder / "model_config.json").write_text(json.dumps({"model": kind, "param:num_rounds": 40}))
+    (folder / "data_config.json").write_text(json.dumps({"seed": 6}))
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any], list[Any]]:
+    """A folder in the official layout, and the boosters in it."""
+    root = tmp_path_factory.mktemp("models") / "nb_models_1.0"
+    rng = np.random.default_rng(0)
+    features = vectors(DARTS.sample(2_000, rng))
+    accuracy = 90 + features[:, 10] / 2 + features[:, 33] * features[:, 11] / 9 + rng.normal(size=2_000) / 9
+    accurate, slow = [], []
+    for seed in range(MEMBERS):
+        chosen = rng.integers(0, 2_000, 1_500)
+        settings = {"objective": "reg:squarederror", "max_depth": 5, "seed": seed, "nthread": 1}
+        data = xgboost.DMatrix(features[chosen], label=accuracy[chosen])
+        accurate.append(xgboost.train(settings, data, num_boost_round=30))
+        write_member(root / "xgb_v1.0" / f"ensemble_member_{seed}", accurate[-1], "xgb")
+        train = lightgbm.Dataset(features[chosen], label=60 * accuracy[chosen])
+        valid = lightgbm.Dataset(features[:300], label=60 * accuracy[:300])
+        quiet = {"objective": "regression", "verbose": -1, "num_threads": 1, "seed": seed, "learning_rate": 0.5}
+        stop = [lightgbm.early_stopping(3, verbose=False)]
+        slow.append(lightgbm.train(quiet, train, 60, valid_sets=[valid], callbacks=stop))
+        write_member(root / "lgb_runtime_v1.0" / f"ensemble_member_{seed}", slow[-1], "lgb_time")
+    return root, accurate, slow
+
+
+@pytest.fixture(scope="module")
+def archive(official: tuple[Path, list[Any], list[Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NADLAB_CACHE", str(folder))
+        return convert(official[0])
+
+
+def opened(archive: Path, preset: str = "paper") -> SurrogateBenchmark:
+    oracle = cached(archive.parent, preset)["nasbench301-v1.0"][1]()
+    assert isinstance(oracle, SurrogateBenchmark)
+    return oracle
+
+
+def test_the_vector_of_the_published_example_is_configspace_s() -> None:
+    # ConfigSpace 0.6.1 on configspace.json and the genotype of automl/nasbench301 example.py; normal cell for both
+    text = f"Genotype(normal={NORMAL}, normal_concat=[2, 3, 4, 5], reduce={NORMAL}, reduce_concat=[2, 3, 4, 5])"
+    vector = vectors(DARTS.parse(text))[0].tolist()
+    assert vector[:10] == [0.5863451791322553, 0, 0, 0, 0.16666444442962952, 0.3099999239999697, 0, 0, 0, 0]
+    assert vector[10:21] == [3, 3, 3, 3, 0.003149999006299998, 0, 0, 1, 0, 0, 1]
+    assert vector[21:24] == [0.000749999001499998, 0, 0]
+    assert vector[24:32] == [
+        -3.6888794541139363, 0.8988764044943821, -8.111728083308073, 0.009949999019899998, 1e-12, 0, 0, 0.7051278400653053
+    ]  # fmt: skip
+    assert vector[32:44] == vector[44:] == [-1, 5, -1, -1, 3, 3, -1, 2, 3, -1, -1, 2]
+
+
+def test_predictions_are_the_libraries_own(official: tuple[Path, list[Any], list[Any]], archive: Path) -> None:
+    _, accurate, slow = official
+    oracle = opened(archive)
+    cells = DARTS.sample(500, np.random.default_rng(1))
+    features = vectors(cells)
+    expected = np.mean([booster.predict(xgboost.DMatrix(features)) for booster in accurate], axis=0)
+    assert oracle.accuracies(cells) == pytest.approx(expected, abs=1e-4)
+    assert all(booster.best_iteration < 60 for booster in slow)
+    expected = np.mean([booster.predict(features) for booster in slow], axis=0)
+    assert oracle.seconds(cells) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("version", ["1.0.2", "1.2.0"])
+def test_boosters_of_2020_predict_what_they_predicted_then(version: str) -> None:
+    # trained and pickled by that XGBoost on these features; today's XGBoost cannot open them
+    path = FILES / f"xgboost-{version}.pickle"
+    booster = read_pickle(path.read_bytes(), BOOSTERS, path)
+    trees = ensemble([read_xgboost(booster.state["handle"], str(path))], FEATURES)
+    features = np.random.RandomState(0).randint(-1, 7, size=(400, 56)).astype(float)
+    expected = [87.94298, 85.57187, 87.94298, 88.26569, 94.25169, 90.31483, 88.75035, 85.54242, 95.08178, 84.83891]
+    assert trees.predict(features[:10])[:, 0] == pytest.approx(expected, abs=2e-5)
+
+
+def test_a_runtime_booster_of_2020_predicts_what_it_predicted_then(capfd: pytest.CaptureFixture[str]) -> None:
+    path = FILES / "lightgbm-2.3.1.pickle"
+    state = read_pickle(path.read_bytes(), BOOSTERS, path).state
+    trees = ensemble([read_lightgbm(state["handle"], state["best_iteration"], str(path))], FEATURES)
+    features = np.random.RandomState(0).randint(-1, 7, size=(400, 56)).astype(float)
+    expected = [91.39677, 89.08964, 91.51552, 93.5102, 100.6677, 95.56843, 96.34384, 88.97908, 105.50442, 89.54395]
+    assert trees.predict(features[:10])[:, 0] == pytest.approx(expected, abs=1e-5)
+    assert capfd.readouterr().out == ""
+
+
+def test_the_zip_is_read_like_the_folder(official: tuple[Path, list[Any], list[Any]], tmp_path: Path) -> None:
+    packed = Path(shutil.make_archive(str(tmp_path / "models"), "zip", official[0].parent))
+    one, two = read_nasbench301(official[0]), read_nasbench301(packed)
+    cells = vectors(DARTS.sample(20, np.random.default_rng(2)))
+    assert (one.performance.predict(cells) == two.performance.predict(cells)).all()
+
+
+def test_every_cell_can_be_asked_and_the_ledger_counts(archive: Path) -> None:
+    oracle = opened(archive)
+    ledger = QueryLedger(oracle, 10)
+    cells = DARTS.sample(10, np.random.default_rng(3))
+    assert (ledger.query(cells) == oracle.accuracies(cells)).all()
+    assert ledger.queries[0].test is None
+    assert ledger.regret() > 0
+    assert (oracle.search_split, oracle.report_split) == ("valid", "valid")
+
+
+def test_noise_is_as_wide_as_the_ensemble_s_spread_and_always_the_same(archive: Path) -> None:
+    quiet, noisy = opened(archive), opened(archive, "naslib")
+    cells = DARTS.sample(4_000, np.random.default_rng(4))
+    answers = noisy.accuracies(cells)
+    assert (answers == opened(archive, "naslib").accuracies(cells)).all()
+    spread = quiet.surrogate.performance.predict(vectors(cells)).std(axis=1)
+    normal = (answers - quiet.accuracies(cells)) / spread
+    assert normal.mean() == pytest.approx(0, abs=0.05)
+    assert normal.std() == pytest.approx(1, abs=0.05)
+
+
+def test_the_best_known_cell_beats_random_ones(archive: Path) -> None:
+    oracle = opened(archive)
+    assert oracle.optimum > oracle.accuracies(DARTS.sample(3_000, np.random.default_rng(5))).max()
+
+
+def test_verify_finds_changed_bytes(archive: Path, tmp_path: Path) -> None:
+    assert verify(archive) == opened(archive).digest
+    data = bytearray(archive.read_bytes())
+    data[-3] ^= 1
+    (tmp_path / "changed.safetensors").write_bytes(data)
+    with pytest.raises(UserError, match="wrong digest"):
+        verify(tmp_path / "changed.safetensors")
+
+
+class Hostile:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("ran",)
+
+
+def damaged(folder: Path, name: str) -> Path:
+    model = folder / "xgb_v1.0" / "0" / "surrogate_model.model"
+    legacy = (FILES / "xgboost-1.2.0.pickle").read_bytes()
+    write_member(model.parent, None, "xgb")
+    changes: dict[str, bytes] = {
+        "hostile": pickle.dumps(Hostile()),
+        "no booster": pickle.dumps({"handle": b""}),
+        "empty": b"",
+        "truncated pickle": legacy[:-100],
+        "truncated model": legacy.replace(b"CONFIG-offset:", b"CONFIG-offset;", 1),
+        "another objective": legacy.replace(b"reg:squarederror", b"bin:logisticxxxx", 1),
+        "another booster": legacy.replace(b"gbtree", b"gblear", 1),
+        "huge byte array": b"cbuiltins\nbytearray\n(I9999999999\ntR.",
+    }
+    model.write_bytes(changes.get(name, legacy))
+    if name == "no configuration":
+        (model.parent / "model_config.json").unlink()
+    elif name == "configuration no JSON":
+        (model.parent / "model_config.json").write_text("{")
+    elif name == "graph network":
+        (model.parent / "model_config.json").write_text('{"model": "gnn_gin"}')
+    elif name == "LightGBM under XGBoost's name":
+        (model.parent / "model_config.json").write_text('{"model": "lgb_time"}')
+    elif name == "zip bomb":
+        packed = folder / "bomb.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as container:
+            container.writestr("xgb_v1.0/0/model_config.json", b" " * 50_000_000)
+            container.writestr("xgb_v1.0/0/surrogate_model.model", b"")
+        return packed
+    elif name == "no zip":
+        (folder / "models.zip").write_bytes(b"<html>")
+        return folder / "models.zip"
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hostile",
+        "no booster",
+        "empty",
+        "truncated pickle",
+        "truncated model",
+        "another objective",
+        "another booster",
+        "huge byte array",
+        "no configuration",
+        "configuration no JSON",
+        "graph network",
+        "LightGBM under XGBoost's name",
+        "zip bomb",
+        "no zip",
+    ],
+)
+def test_damaged_and_hostile_surrogates_are_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=str(tmp_path / "in")):
+        read_nasbench301(damaged(tmp_path / "in", name))
+    assert not (tmp_path / "ran").exists()
