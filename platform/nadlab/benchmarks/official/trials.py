@@ -4,7 +4,7 @@ Both files hold the same nested dictionaries (their APIs' `ArchResults` and `Res
 `all_results[(dataset, seed)]` with `train_acc1es[epoch]`, `eval_acc1es["split@epoch"]` and times, epochs from 0.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,16 @@ from numpy.typing import NDArray
 from nadlab.errors import UserError
 from nadlab.spaces import space
 
-Curve = Mapping[int, float]
-"""Epoch, counted from 1 -> value."""
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Values after epochs counted from 1, ascending; arrays, since the whole benchmark has 100 million of them."""
+
+    epochs: NDArray[np.int32]
+    values: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trial:
     """One training of one architecture."""
 
@@ -63,30 +68,31 @@ def read_architecture(budgets: Mapping[str, Any], text: str, where: str) -> Arch
 
 
 def _trial(result: Mapping[str, Any]) -> Trial:
-    accuracy: dict[str, dict[int, float]] = {"train": _curve(result["train_acc1es"], 100.0)}
+    splits: dict[str, dict[int, float]] = {"train": result["train_acc1es"]}
     for label, value in result["eval_acc1es"].items():
         split, _, epoch = label.partition("@")
-        accuracy.setdefault(_name(split), {})[_count(epoch) + 1] = _real(value, 100.0)
+        splits.setdefault(_name(split), {})[int(epoch)] = value
+    accuracy = {split: _curve(values, 100.0) for split, values in splits.items()}
     spent: dict[str, list[float]] = {}
     for label, value in (result["eval_times"] or {}).items():
         spent.setdefault(_name(label.partition("@")[0]), []).append(_real(value))
-    steps = sorted(_curve(result["train_times"] or {}).items())
-    if not {epoch for epoch, _ in steps} <= set(accuracy["train"]):
+    steps = _curve(result["train_times"] or {})
+    if not np.isin(steps.epochs, accuracy["train"].epochs).all():
         raise ValueError("it has training times of epochs without accuracies")
-    elapsed = np.cumsum([seconds for _, seconds in steps]).tolist()
-    latency = result["latency"] or []
+    latency = [_real(value) for value in result["latency"] or []]
     return Trial(
         accuracy,
-        {epoch: total for (epoch, _), total in zip(steps, elapsed, strict=True)},
+        Curve(steps.epochs, np.cumsum(steps.values, dtype=np.float64).astype(np.float32)),
         {split: float(np.mean(values)) for split, values in spent.items()},
         _real(result["params"]),
         _real(result["flop"]),
-        float(np.mean([_real(value) for value in latency])) if latency else float("nan"),
+        float(np.mean(latency)) if latency else float("nan"),
     )
 
 
-def _curve(values: Mapping[int, float], top: float = float("inf")) -> dict[int, float]:
-    return {_count(epoch) + 1: _real(value, top) for epoch, value in values.items()}
+def _curve(values: Mapping[int, float], top: float = float("inf")) -> Curve:
+    pairs = sorted((_count(epoch) + 1, _real(value, top)) for epoch, value in values.items())
+    return Curve(np.array([epoch for epoch, _ in pairs], np.int32), np.array([value for _, value in pairs], np.float32))
 
 
 def _real(value: float, top: float = float("inf")) -> float:
@@ -127,8 +133,7 @@ def tables(architectures: Sequence[Architecture], where: Path) -> dict[str, NDAr
 
 
 def _training_tables(training: str, rows: Sequence[Mapping[int, Trial]]) -> dict[str, NDArray[Any]]:
-    runs = max(len(row) for row in rows)
-    shape = (len(rows), runs)
+    shape = (len(rows), max(len(row) for row in rows))
     seeds = np.full(shape, -1, np.int32)
     trials: list[tuple[int, int, Trial]] = []
     for i, row in enumerate(rows):
@@ -137,16 +142,19 @@ def _training_tables(training: str, rows: Sequence[Mapping[int, Trial]]) -> dict
             trials.append((i, run, trial))
     arrays: dict[str, NDArray[Any]] = {f"{training}/runs": seeds}
     for split in sorted({split for *_, trial in trials for split in trial.accuracy}):
-        epochs, accuracy = _stacked(trials, shape, lambda trial, split=split: trial.accuracy.get(split, {}))  # type: ignore[misc]
-        arrays |= {f"{training}/{split}/epochs": epochs, f"{training}/{split}/accuracy": accuracy}
+        curves = [(i, run, trial.accuracy[split]) for i, run, trial in trials if split in trial.accuracy]
+        epochs = np.unique(np.concatenate([curve.epochs for *_, curve in curves]))
+        arrays |= {
+            f"{training}/{split}/epochs": epochs,
+            f"{training}/{split}/accuracy": _stacked(curves, shape, epochs),
+        }
         if split != "train":
             seconds = np.full(shape, np.nan, np.float32)
             for i, run, trial in trials:
                 seconds[i, run] = trial.evaluation_seconds.get(split, np.nan)
             arrays[f"{training}/{split}/seconds"] = seconds
-    arrays[f"{training}/train/seconds"] = _stacked(
-        trials, shape, lambda trial: trial.train_seconds, arrays[f"{training}/train/epochs"]
-    )[1]
+    spent = [(i, run, trial.train_seconds) for i, run, trial in trials]
+    arrays[f"{training}/train/seconds"] = _stacked(spent, shape, arrays[f"{training}/train/epochs"])
     dataset = training.partition("/")[0]
     for name in ("parameters", "flops", "latency"):
         values = np.full(len(rows), np.nan)
@@ -157,16 +165,9 @@ def _training_tables(training: str, rows: Sequence[Mapping[int, Trial]]) -> dict
 
 
 def _stacked(
-    trials: Sequence[tuple[int, int, Trial]],
-    shape: tuple[int, int],
-    curve_of: Callable[[Trial], Curve],
-    epochs: NDArray[np.int32] | None = None,
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    if epochs is None:
-        epochs = np.array(sorted({epoch for *_, trial in trials for epoch in curve_of(trial)}), np.int32)
-    place = {epoch: i for i, epoch in enumerate(epochs.tolist())}
+    curves: Sequence[tuple[int, int, Curve]], shape: tuple[int, int], epochs: NDArray[np.int32]
+) -> NDArray[np.float32]:
     values = np.full((*shape, len(epochs)), np.nan, np.float32)
-    for i, run, trial in trials:
-        for epoch, value in curve_of(trial).items():
-            values[i, run, place[epoch]] = value
-    return epochs, values
+    for i, run, curve in curves:
+        values[i, run, np.searchsorted(epochs, curve.epochs)] = curve.values
+    return values
