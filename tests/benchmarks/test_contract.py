@@ -1,0 +1,131 @@
+"""What every benchmark must do, whichever kind: one table of them, one set of tests."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.archive import write_archive
+from nadlab.benchmarks.archived import open_benchmark
+from nadlab.benchmarks.container import write_container
+from nadlab.benchmarks.ledger import BudgetSpent, QueryLedger
+from nadlab.benchmarks.official.nasbench101 import read_nasbench101
+from nadlab.benchmarks.official.nats import read_nats
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.registry import benchmark
+from nadlab.benchmarks.surrogate import Surrogate, open_surrogate
+from nadlab.benchmarks.trees import Model, Tree, ensemble
+from nadlab.errors import UserError
+from nadlab.spaces import Cells, space
+from nadlab.spaces.cells import concatenate
+from tests.benchmarks.official_files import nasbench101_records, nasbench201_content, write_nats, write_records
+
+
+def archived_101(folder: Path) -> Path:
+    cells = space("nasbench101").unlabelled(60, np.random.default_rng(0))
+    write_records(folder / "x.tfrecord", nasbench101_records(cells))
+    write_archive(read_nasbench101(folder / "x.tfrecord"), folder / "nasbench101.safetensors")
+    return folder / "nasbench101.safetensors"
+
+
+def archived_201(folder: Path) -> Path:
+    write_nats(folder / "nats", nasbench201_content())
+    write_archive(read_nats(folder / "nats"), folder / "nasbench201.safetensors")
+    return folder / "nasbench201.safetensors"
+
+
+def surrogate(folder: Path) -> Path:
+    def column(*values: float, kind: str = "i4") -> NDArray[Any]:
+        return np.array(values, kind)
+
+    def tree(feature: int, low: float, high: float) -> Tree:
+        values = column(0, low, high, kind="f8")
+        split = column(2.5, 0, 0, kind="f8")
+        return Tree(column(feature, 0, 0), split, values, column(1, -1, -1), column(2, -1, -1))
+
+    members = [Model((tree(10, -1, 1), tree(33, 0, member)), 90.0) for member in range(4)]
+    content = Surrogate("darts", ensemble(members, 56), None, {})
+    write_container(content.container(), folder / "darts.safetensors")
+    return folder / "darts.safetensors"
+
+
+Opener = Callable[[Path, str], Oracle]
+BENCHMARKS: dict[str, tuple[Callable[[Path], Path] | None, Opener]] = {
+    "embedded table": (None, lambda _, __: benchmark("mnist1d-201")),
+    "archive of NAS-Bench-101": (archived_101, lambda path, preset: open_benchmark(path, "cifar10", "a", preset)),
+    "archive of NAS-Bench-201": (archived_201, lambda path, preset: open_benchmark(path, "cifar10", "b", preset)),
+    "surrogate": (surrogate, lambda path, preset: open_surrogate(path, "c", preset)),
+}
+
+
+@pytest.fixture(params=[(name, preset) for name in BENCHMARKS for preset in ("paper", "naslib")], ids=" by ".join)
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Oracle]:
+    name, preset = request.param
+    make, opener = BENCHMARKS[name]
+    path = make(tmp_path) if make else tmp_path
+    return lambda: opener(path, preset)
+
+
+@pytest.fixture
+def oracle(reopen: Callable[[], Oracle]) -> Oracle:
+    return reopen()
+
+
+def some(oracle: Oracle) -> Cells:
+    pool = oracle.pool() if oracle.space.name != "darts" else oracle.space.sample(200, np.random.default_rng(0))
+    _, first = np.unique(oracle.space.keys(pool), return_index=True)
+    return pool[np.sort(first)[:5]]
+
+
+def test_answers_lie_between_zero_and_a_hundred_and_none_beats_the_optimum(oracle: Oracle) -> None:
+    noisy = oracle.space.name == "darts"
+    for cell in some(oracle):
+        answer = oracle.evaluate(cell)
+        judged = answer.valid if oracle.report_split == "valid" else answer.test
+        assert judged is not None
+        assert 0 <= judged <= 100
+        assert judged <= oracle.optimum or noisy
+        assert getattr(answer, oracle.search_split) is not None
+
+
+def test_opening_again_gives_the_same_digest_and_answers(oracle: Oracle, reopen: Callable[[], Oracle]) -> None:
+    again = reopen()
+    assert len(oracle.digest) == 64
+    assert oracle.digest == again.digest
+    assert [oracle.evaluate(cell) for cell in some(oracle)] == [again.evaluate(cell) for cell in some(oracle)]
+
+
+def test_the_ledger_counts_and_stops_at_the_budget(oracle: Oracle) -> None:
+    cells = some(oracle)
+    ledger = QueryLedger(oracle, 3)
+    first = ledger.query(concatenate([cells[:3], cells[:3]]))
+    assert (ledger.query(cells[:3]) == first[3:]).all()
+    assert ledger.remaining == 0
+    with pytest.raises(BudgetSpent):
+        ledger.query(cells[3:4])
+    assert len(ledger.queries) == 3
+
+
+def test_what_the_benchmark_lacks_cannot_be_queried(oracle: Oracle) -> None:
+    cells = oracle.space.sample(3_000, np.random.default_rng(1))
+    held = oracle.queryable(cells)
+    if oracle.space.name == "darts" or held.all():
+        assert held.all()
+        return
+    with pytest.raises(UserError, match="cannot be queried"):
+        QueryLedger(oracle, 10).query(cells[np.flatnonzero(~held)[:1]])
+
+
+def test_two_processes_read_one_file_at_once(tmp_path: Path) -> None:
+    path = archived_101(tmp_path)
+    code = "import sys; from pathlib import Path; from nadlab.benchmarks.archived import open_benchmark; "
+    code += "print(open_benchmark(Path(sys.argv[1]), 'cifar10', 'x').optimum)"
+    command = [sys.executable, "-c", code, str(path)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    answers = {process.communicate()[0] for process in both}
+    assert answers == {f"{open_benchmark(path, 'cifar10', 'x').optimum}\n"}
