@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.records import Record
@@ -17,6 +18,8 @@ from nadlab.study import Study, smoke
 from studies.ablate_alpha import STUDY
 
 TOY = "nasbench201/toy"
+
+torch.set_num_threads(1)  # as in the trials
 
 
 def toy_table() -> str:
@@ -33,11 +36,24 @@ def toy_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def toy_101_table() -> str:
+    """300 NAS-Bench-101 cells whose accuracy grows with their 3x3 convolutions."""
+    nasbench101 = space("nasbench101")
+    rng = np.random.default_rng(0)
+    lines = ["module_hash,adjacency,operations,valid_accuracy_108"]
+    for row, cell in enumerate(nasbench101.unlabelled(300, rng)):
+        convolutions = int((cell.operations == 1).sum())
+        adjacency, _, operations = nasbench101.format(cell).partition(";")
+        lines.append(f"{row:032x},{adjacency},{operations},{0.5 + 0.08 * convolutions + rng.uniform(0, 0.05):.6f}")
+    return "\n".join(lines) + "\n"
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """$NADLAB_DATA with the benchmark `nasbench201/toy`; before Ray starts, so that its workers know it too."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "nasbench201.csv").write_text(toy_table())
+    (folder / "nasbench101_sample.csv").write_text(toy_101_table())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NADLAB_DATA", str(folder))
         benchmark.cache_clear()

@@ -1,8 +1,11 @@
 """The command `nadlab`: benchmarks and searches. What is heavy is imported where it is needed, so that --help is fast."""
 
 import json
+import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import click
@@ -28,7 +31,7 @@ def benchmarks(context: click.Context, as_json: bool) -> None:
     rows = []
     for name, (path, _) in sources().items():
         oracle = benchmark(name)
-        cells, queryable = len(oracle.space.all_keys()), len(oracle.pool())
+        cells, queryable = oracle.space.size, len(oracle.pool())
         rows.append(
             {"name": name, "cells": cells, "queryable": queryable, "digest": oracle.digest, "source": str(path)}
         )
@@ -46,8 +49,9 @@ def benchmarks(context: click.Context, as_json: bool) -> None:
     "--queries", type=int, default=160, show_default=True, help="distinct architectures that may be asked for"
 )
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
-@click.option("--json", "as_json", is_flag=True, help="one JSON line a seed, as soon as it is known")
-def search(method: str, benchmark_name: str, queries: int, seeds: str, as_json: bool) -> None:
+@click.option("--concurrent", type=click.IntRange(1), help="seeds at a time, each on one core  [default: all cores]")
+@click.option("--json", "as_json", is_flag=True, help="one JSON line a seed, in the order of the seeds")
+def search(method: str, benchmark_name: str, queries: int, seeds: str, concurrent: int | None, as_json: bool) -> None:
     """Search a benchmark with a method, once a seed.
 
     \b
@@ -60,32 +64,50 @@ def search(method: str, benchmark_name: str, queries: int, seeds: str, as_json: 
     if method not in SEARCHERS:
         raise UserError(f"unknown method {method!r}: choose one of {', '.join(SEARCHERS)}")
     chosen = parse_seeds(seeds)
-    oracle = benchmark(benchmark_name)
+    benchmark(benchmark_name)  # an unknown name or a malformed table is told once, not by every process
     rows = []
-    for seed in chosen:
-        rows.append(
-            {"method": method, "benchmark": oracle.name, "seed": seed, **_search(method, oracle, queries, seed)}
-        )
+    for row in _searches(method, benchmark_name, queries, chosen, concurrent or os.cpu_count() or 1):
+        rows.append(row)
         if as_json:
-            click.echo(json.dumps(rows[-1]))
+            click.echo(json.dumps(row))
     if not as_json:
-        _print_table(f"{method} on {oracle.name}", rows)
+        _print_table(f"{method} on {benchmark_name}", rows)
 
 
-def _search(method: str, oracle: Any, queries: int, seed: int) -> dict[str, float | None]:
+def _searches(
+    method: str, benchmark_name: str, queries: int, seeds: Sequence[int], concurrent: int
+) -> Iterator[dict[str, Any]]:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    one = partial(_search, method, benchmark_name, queries)
+    if min(concurrent, len(seeds)) == 1:
+        yield from map(one, seeds)
+        return
+    # a forked process would inherit torch's threads in an unknown state
+    with ProcessPoolExecutor(min(concurrent, len(seeds)), mp_context=get_context("spawn")) as processes:
+        yield from processes.map(one, seeds)
+
+
+def _search(method: str, benchmark_name: str, queries: int, seed: int) -> dict[str, Any]:
     import numpy as np
     import torch
 
     from nadlab.benchmarks.ledger import QueryLedger
+    from nadlab.benchmarks.registry import benchmark
     from nadlab.searchers import SEARCHERS
 
     torch.set_num_threads(1)  # as the trials do: a seed gives the same result in both
+    oracle = benchmark(benchmark_name)
     ledger = QueryLedger(oracle, queries)
     started = time.perf_counter()
     SEARCHERS[method](ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
     best = ledger.best()
     return {
+        "method": method,
+        "benchmark": oracle.name,
+        "seed": seed,
         "queries": len(ledger.queries),
         "best_valid": best.valid,
         "best_test": best.test,

@@ -6,10 +6,10 @@ import numpy as np
 
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.searchers.random_search import random_search
-from nadlab.searchers.semigan_nad import semigan_nad
+from nadlab.searchers.semigan_nad import SemiGANNAD
 
 Searcher = Callable[[QueryLedger, np.random.Generator], None]
 
-SEARCHERS: dict[str, Searcher] = {"random-search": random_search, "semigan-nad": semigan_nad}
+SEARCHERS: dict[str, Searcher] = {"random-search": random_search, "semigan-nad": SemiGANNAD()}
 
-__all__ = ["SEARCHERS", "Searcher", "random_search", "semigan_nad"]
+__all__ = ["SEARCHERS", "Searcher", "SemiGANNAD", "random_search"]

@@ -1,6 +1,6 @@
 """SemiGAN-NAD: label at random, train Bi-Arch2Perf, design by NACG."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -38,15 +38,21 @@ def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
     return design(model, ledger, ledger.remaining, model.settings.generated)
 
 
-def semigan_nad(ledger: QueryLedger, rng: np.random.Generator) -> None:
-    """Run the default settings; all but K = 5 queries are labels."""
-    settings = Settings()
-    if ledger.budget < settings.final_k + 2:
-        raise UserError(f"semigan-nad needs a budget of at least {settings.final_k + 2} queries, not {ledger.budget}")
-    model = start(ledger, replace(settings, labels=ledger.budget - settings.final_k), rng)
-    for _ in range(settings.epochs):
-        model.epoch()
-    finish(model, ledger)
+@dataclass(frozen=True)
+class SemiGANNAD:
+    """The method as a searcher: all queries but the last K are labels, so `settings.labels` follows the budget."""
+
+    settings: Settings = field(default_factory=Settings)
+
+    def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
+        """Spend the whole budget; raise UserError when it is less than K + 2."""
+        final_k = self.settings.final_k
+        if ledger.budget < final_k + 2:
+            raise UserError(f"semigan-nad needs a budget of at least {final_k + 2} queries, not {ledger.budget}")
+        model = start(ledger, replace(self.settings, labels=ledger.budget - final_k), rng)
+        for _ in range(self.settings.epochs):
+            model.epoch()
+        finish(model, ledger)
 
 
 @cache

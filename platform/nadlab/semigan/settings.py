@@ -30,7 +30,7 @@ class Settings:
     generator_depth: int = 5
     predictor_depth: int = 4
     discriminator_depth: int = 3
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     """peak of the three Adam optimizers: a linear warm-up over a tenth of the steps, then a cosine to zero"""
     beta_1: float = 0.5
     """Adam's first decay rate for AG and D; PP has 0.9"""

@@ -1,0 +1,72 @@
+"""The one contract of every search method."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from nadlab.searchers import SEARCHERS, Searcher, SemiGANNAD, random_search
+from nadlab.semigan.settings import Settings
+from tests.conftest import TOY
+
+BUDGET = 24
+QUICK = Settings(epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
+QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
+    "random-search": lambda: random_search,
+    "semigan-nad": lambda: SemiGANNAD(QUICK),
+}
+OWN_BUDGETS_LEAST = {"semigan-nad": QUICK.final_k + 2}
+
+
+@pytest.fixture(params=sorted(SEARCHERS))
+def name(request: pytest.FixtureRequest, data: Path) -> str:  # noqa: ARG001 - it makes the tables
+    return str(request.param)
+
+
+def ledger_of(name: str, seed: int, budget: int = BUDGET, table: str = TOY) -> QueryLedger:
+    ledger = QueryLedger(benchmark(table), budget)
+    QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(seed))
+    return ledger
+
+
+def test_contract_covers_every_method() -> None:
+    assert QUICK_SEARCHERS.keys() == SEARCHERS.keys()
+
+
+@pytest.mark.parametrize("table", [TOY, "nasbench101"])
+def test_method_spends_its_budget_to_the_last_query_on_distinct_cells_of_a_part_of_the_space(
+    name: str, table: str
+) -> None:
+    ledger = ledger_of(name, 0, table=table)
+    space = ledger.oracle.space
+    keys = {int(space.keys(space.parse(query.cell))[0]) for query in ledger.queries}
+    assert len(keys) == len(ledger.queries) == BUDGET
+
+
+def test_same_seed_gives_the_same_ledger_in_another_process(name: str) -> None:
+    code = (
+        "import json, sys; from dataclasses import asdict; from tests.test_searchers import ledger_of;"
+        f"print(json.dumps([asdict(query) for query in ledger_of({name!r}, 3).queries]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [asdict(query) for query in ledger_of(name, 3).queries]
+
+
+def test_other_seed_gives_another_ledger(name: str) -> None:
+    assert ledger_of(name, 1).queries != ledger_of(name, 2).queries
+
+
+def test_smallest_budget_is_spent_or_refused_in_a_sentence(name: str) -> None:
+    least = OWN_BUDGETS_LEAST.get(name, 1)
+    assert len(ledger_of(name, 0, budget=least).queries) == least
+    if least > 1:
+        with pytest.raises(UserError, match=f"needs a budget of at least {least}"):
+            ledger_of(name, 0, budget=1)
