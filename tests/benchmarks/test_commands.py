@@ -112,3 +112,12 @@ def test_a_full_disk_keeps_the_old_archive(cache: Path, source: Path) -> None:
     assert "cannot be written" in done.stderr.splitlines()[-1]
     assert [path.name for path in cache.iterdir() if path.suffix != ".lock"] == ["nasbench101.safetensors"]
     assert (cache / "nasbench101.safetensors").read_bytes() == before
+
+
+def test_two_processes_at_once_convert_one_file(cache: Path, source: Path) -> None:
+    code = "import sys; from pathlib import Path; from nadlab.benchmarks.convert import convert; convert(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(source)]
+    both = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert run("verify") == 0
+    assert [path.name for path in cache.iterdir() if path.suffix != ".lock"] == ["nasbench101.safetensors"]

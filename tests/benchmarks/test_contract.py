@@ -96,6 +96,7 @@ def test_answers_lie_between_zero_and_a_hundred_and_none_beats_the_optimum(oracl
 def test_opening_again_gives_the_same_digest_and_answers(oracle: Oracle, reopen: Callable[[], Oracle]) -> None:
     again = reopen()
     assert len(oracle.digest) == 64
+    assert oracle.preset == again.preset
     assert oracle.digest == again.digest
     assert [oracle.evaluate(cell) for cell in some(oracle)] == [again.evaluate(cell) for cell in some(oracle)]
 

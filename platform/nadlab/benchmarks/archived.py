@@ -40,6 +40,10 @@ class ArchivedBenchmark:
         return self.protocol.report_split if self.protocol.report_split in self.prefixes else "valid"
 
     @property
+    def preset(self) -> str:
+        return self.protocol.name
+
+    @property
     def digest(self) -> str:
         return self.opened.digest
 

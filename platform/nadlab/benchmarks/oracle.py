@@ -37,6 +37,11 @@ class Oracle(Protocol):
         ...
 
     @property
+    def preset(self) -> str:
+        """Name of the protocol that it answers by (`nadlab.benchmarks.presets`); a result records it."""
+        ...
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the table's file."""
         ...

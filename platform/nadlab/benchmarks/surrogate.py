@@ -62,6 +62,10 @@ class SurrogateBenchmark:
     search_split: Split = "valid"
     report_split: Split = "valid"
 
+    @property
+    def preset(self) -> str:
+        return self.protocol.name
+
     @cached_property
     def _pool(self) -> Cells:
         return self.space.unlabelled(POOL, np.random.default_rng(0))
