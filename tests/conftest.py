@@ -56,6 +56,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "nasbench101_sample.csv").write_text(toy_101_table())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NADLAB_DATA", str(folder))
+        patch.setenv("NADLAB_CACHE", str(folder / "cache"))
         benchmark.cache_clear()
         yield folder
     benchmark.cache_clear()

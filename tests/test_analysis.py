@@ -13,7 +13,7 @@ from nadlab.folder import StudyFolder, read_owner
 from nadlab.records import Record, StudyRecord, Trial, incumbents
 
 STUDY = StudyRecord(
-    "ablate_x", "Does x matter?", "yes", "module:class", "toy", "0" * 64, "valid", "test", 95.0,
+    "ablate_x", "Does x matter?", "yes", "module:class", "toy", "0" * 64, "paper", "valid", "test", 95.0,
     {"labels": 2}, {"alpha": 0.5}, "id",
 )  # fmt: skip
 

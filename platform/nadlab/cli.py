@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import click
 
+from nadlab.benchmarks.commands import COMMANDS
 from nadlab.command_line import run_command
 from nadlab.errors import UserError
 
@@ -23,7 +24,7 @@ def nadlab() -> None:
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a benchmark")
 @click.pass_context
 def benchmarks(context: click.Context, as_json: bool) -> None:
-    """List the benchmarks of this machine: the embedded one and the tables in $NADLAB_DATA."""
+    """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched."""
     if context.invoked_subcommand:
         return
     from nadlab.benchmarks.registry import benchmark, sources
@@ -40,6 +41,10 @@ def benchmarks(context: click.Context, as_json: bool) -> None:
             click.echo(json.dumps(row))
         return
     _print_table("benchmarks", [row | {"digest": str(row["digest"])[:12]} for row in rows])
+
+
+for each in COMMANDS:
+    benchmarks.add_command(each)
 
 
 @nadlab.command()

@@ -26,6 +26,7 @@ def study_tags(study: StudyRecord) -> list[RunTag]:
         "default_level": level_text(study.default),
         "benchmark": study.benchmark,
         "benchmark_digest": study.digest,
+        "preset": study.preset,
         "mlflow.note.content": f"{study.question}\n\nExpected: {study.expectation}",
     }
     return [RunTag(key, value) for key, value in tags.items()]
@@ -44,6 +45,7 @@ def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
         "seed": str(trial.seed),
         "benchmark": trial.benchmark,
         "benchmark_digest": trial.digest,
+        "preset": study.preset,
         # by this tag MLflow shows the file as a table and `mlflow.load_table` finds it
         "mlflow.loggedArtifacts": json.dumps([{"path": LEDGER, "type": "table"}]),
         **record.provenance,

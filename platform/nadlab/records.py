@@ -71,6 +71,8 @@ class StudyRecord:
     trainable: str
     benchmark: str
     digest: str
+    preset: str
+    """protocol by which the benchmark answers (`nadlab.benchmarks.presets`)"""
     search_split: Split
     report_split: Split
     optimum: float

@@ -102,6 +102,7 @@ def described(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         trainable=study.trainable_name,
         benchmark=oracle.name,
         digest=oracle.digest,
+        preset=oracle.preset,
         search_split=oracle.search_split,
         report_split=oracle.report_split,
         optimum=oracle.optimum,

@@ -41,7 +41,7 @@ class Generator(nn.Module):
         self.similarity = nn.Linear(LATENT, LATENT, bias=False)
         self.rank_embedding = nn.Linear(RANKS, RANK_EMBEDDING, bias=False)
         self.gin = GIN(LATENT + RANK_EMBEDDING + vertices, width, depth, precision)
-        self.context = nn.Linear(vertices * depth * width + RANK_EMBEDDING, 2 * width)
+        self.context = nn.Linear(vertices * width + RANK_EMBEDDING, 2 * width)
         self.memory = nn.Parameter(torch.randn(count, choices, 2 * width) / count**0.5)
         self.choice = nn.Parameter(torch.randn(count, 2 * width, choices) / (2 * width) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(count, choices))
@@ -62,8 +62,8 @@ class Generator(nn.Module):
         rank = self.rank_embedding(rank_BR)
         condition = rank[:, None].expand(-1, vertices, -1)
         positions = self.get_buffer("positions").expand(batch, -1, -1)
-        layers = self.gin(torch.cat([z_X, condition, positions], dim=2), graph)
-        extracted: Tensor = self.context(torch.cat([torch.cat(layers, dim=2).flatten(1).float(), rank], dim=1))
+        last = self.gin(torch.cat([z_X, condition, positions], dim=2), graph)[-1]
+        extracted: Tensor = self.context(torch.cat([last.flatten(1).float(), rank], dim=1))
         return extracted
 
     def forward(self, latents: Latents, uniform_BGC: Tensor, rank_BR: Tensor) -> Graphs:

@@ -46,8 +46,8 @@ class Settings:
     """of the GIN's matrix products: float32 or bfloat16"""
     unlabelled_batch: int = 512
     """cells without a label in a batch"""
-    unlabelled_per_epoch: int | None = None
-    """cells without a label in an epoch, drawn anew each time; None takes all of them"""
+    unlabelled_per_epoch: int | None = 8192
+    """cells without a label in an epoch, drawn anew each time; None takes all of them, as the paper"""
     label_floor: float = 10.0
     """PP's target is at least t - label_floor: how bad a bad cell is doesn't matter to equation 11"""
     temperature: float = 1.0

@@ -84,7 +84,7 @@ class SearchSpace(Protocol):
         ...
 
     def canonical(self, cells: Cells) -> Cells:
-        """Return each valid cell in the form in which `enumerate` gives it."""
+        """Return the one cell of `enumerate` that stands for each valid cell's isomorphism class."""
         ...
 
     def invalid_reasons(self, cells: Cells) -> list[str | None]:

@@ -55,7 +55,7 @@ class NASBench201:
         return self.enumerate()[choose(np.arange(CELL_COUNT), count, rng)]
 
     def canonical(self, cells: Cells) -> Cells:
-        return cells
+        return self.enumerate()[self.keys(cells)]
 
     def invalid_reasons(self, cells: Cells) -> list[str | None]:
         last = len(self.operations) - 1
