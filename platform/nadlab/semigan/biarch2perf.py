@@ -14,7 +14,7 @@ from nadlab.semigan import losses
 from nadlab.semigan.decisions import decisions_of
 from nadlab.semigan.generator import LATENT, Generator, Latents
 from nadlab.semigan.networks import Discriminator, Graphs, Predictor, joined
-from nadlab.semigan.ranks import RANKS, rank, soft_rank
+from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank, soft_rank
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
@@ -56,10 +56,10 @@ class BiArch2Perf:
         # bytes on the device: floats would take four times as much memory, and are made batch by batch
         self.unlabelled_A, self.unlabelled_X = self._bytes(unlabelled)
         self.t = settings.t if settings.t is not None else float(np.quantile(y, 1 - settings.rank0_share))
-        accuracies = torch.tensor(np.maximum(y, self.t - settings.label_floor), dtype=torch.float32, device=self.device)
-        self.mean, self.spread = accuracies.mean(), accuracies.std().clamp_min(1e-6)
-        self.targets = (accuracies - self.mean) / self.spread
-        self.ranks = F.one_hot(rank(accuracies, self.t), RANKS).float()
+        scale = SCALES[settings.scale](y)
+        self.cuts = cuts(scale, self.t).to(self.device)
+        self.targets = torch.tensor(scale(y), dtype=torch.float32, device=self.device)
+        self.ranks = F.one_hot(rank(torch.from_numpy(y), self.t), RANKS).float().to(self.device)
         self.networks = networks(concatenate([labelled, unlabelled]), operations, settings, seed)
         self.generator = self.networks.AG.to(self.device)
         self.predictor = self.networks.PP.to(self.device)
@@ -99,10 +99,10 @@ class BiArch2Perf:
         return generated
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:
-        """Return PP's accuracies in percent of cells in canonical form, (N,)."""
+        """Return PP's scores of cells in canonical form, higher is better, (N,)."""
         with torch.inference_mode():
             parts = [self.predictor(self.graphs(cells[start : start + 4096])) for start in range(0, len(cells), 4096)]
-            predicted: NDArray[np.float64] = (torch.cat(parts) * self.spread + self.mean).double().cpu().numpy()
+            predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
         return predicted
 
     def epoch(self) -> EpochLosses:
@@ -119,9 +119,7 @@ class BiArch2Perf:
         # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
         drawn = torch.randint(len(self.targets), (len(self.targets),), generator=self.random)
         ranks, targets = self.ranks[drawn], self.targets[drawn]
-        predicted_ranks = soft_rank(
-            self.predictor(unlabelled) * self.spread + self.mean, self.t, temperature=self.settings.temperature
-        )
+        predicted_ranks = soft_rank(self.predictor(unlabelled), self.cuts, self.settings.temperature)
         generated = self.generate(ranks)
         pseudo = predicted_ranks.detach()
         discriminator_loss = self._train_discriminator(unlabelled, pseudo, generated.detach(), ranks)

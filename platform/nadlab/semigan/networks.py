@@ -83,7 +83,7 @@ class Encoder(nn.Module):
 
 
 class Predictor(nn.Module):
-    """PP: a 4-layer GIN, layers joined, linear layers; the accuracy in units of the labels' spread, (B,)."""
+    """PP: a 4-layer GIN, layers joined, linear layers; the accuracy as a score (`ranks.Scale`), (B,)."""
 
     def __init__(
         self, vertices: int, operations: int, width: int, depth: int = 4, precision: torch.dtype = torch.float32

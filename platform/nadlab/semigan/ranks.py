@@ -1,34 +1,81 @@
-"""Performance ranks: equation 11, and the differentiable form that equation 8 needs.
+"""Performance ranks: equation 11, the scale on which PP predicts, and the differentiable rank that equation 8 needs.
 
 Accuracies are in percent, so the paper's 0.02 is 2 and its t = 0.93 is 93.
 """
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, rankdata
 from torch import Tensor
 from torch.nn import functional as F
 
 RANKS = 5
+WIDTH = 2.0
 
 
-def rank(y: Tensor, t: float, width: float = 2.0) -> Tensor:
-    """Equation 11: floor((t + width - y) / width) above t - 3 width, else 4; long, shape of y.
+def rank(y: Tensor, t: float) -> Tensor:
+    """Equation 11: floor((t + 2 - y) / 2) above t - 6, else 4; long, shape of y.
 
-    Clamped to 0: for y > t + width the printed equation gives -1.
+    Clamped to 0: for y > t + 2 the printed equation gives -1.
     """
-    inner = torch.floor((t + width - y) / width).clamp(0, RANKS - 1)
-    return torch.where(y > t - 3 * width, inner, torch.full_like(y, RANKS - 1)).long()
+    inner = torch.floor((t + WIDTH - y) / WIDTH).clamp(0, RANKS - 1)
+    return torch.where(y > t - 3 * WIDTH, inner, torch.full_like(y, RANKS - 1)).long()
 
 
-def soft_rank(y: Tensor, t: float, width: float = 2.0, temperature: float = 1.0) -> Tensor:
-    """Return rank weights (batch, 5) whose value is the one-hot of equation 11 and whose gradient reaches y.
+@dataclass(frozen=True)
+class Scale:
+    """An increasing map from accuracies to scores: linear between knots, and beyond them as before the last ones."""
 
-    Straight-through (Bengio et al. 2013): the gradient is that of a softmax over the distances from y to the
-    middle of each rank's interval, in units of width * temperature; the outer ranks are open intervals.
+    y: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+    def __call__(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return the scores of accuracies."""
+        values = np.asarray(y, np.float64)
+        right = np.clip(np.searchsorted(self.y, values), 1, len(self.y) - 1)
+        slope = (self.score[right] - self.score[right - 1]) / (self.y[right] - self.y[right - 1])
+        scores: NDArray[np.float64] = self.score[right] + slope * (values - self.y[right])
+        return scores
+
+
+def linear_scale(y: NDArray[np.float64]) -> Scale:
+    """Return accuracies less their mean in units of their standard deviation: equation 9 but for a constant factor."""
+    mean, deviation = y.mean(), max(float(y.std()), 1e-6)
+    return Scale(np.array([mean - deviation, mean + deviation]), np.array([-1.0, 1.0]))
+
+
+def normal_scale(y: NDArray[np.float64]) -> Scale:
+    """Return the normal score of an accuracy's place among the labels (van der Waerden 1952).
+
+    Architectures pile up near the best accuracy and have a long tail of bad ones: on this scale PP's squared error
+    tells good from better as well as bad from worse.
     """
-    middles = t + width / 2 - width * torch.arange(RANKS, dtype=y.dtype, device=y.device)
-    inside = torch.minimum(torch.maximum(y, middles[-1] - width), middles[0] + width)
-    # the clamp of the outer intervals must not cut the gradient
-    inside = y + (inside - y).detach()
-    soft = F.softmax(-(((inside[:, None] - middles) / (width * temperature)) ** 2), dim=1)
-    hard = F.one_hot(rank(y, t, width), RANKS).to(y.dtype)
+    knots = np.unique(y)
+    if len(knots) < 2:
+        return linear_scale(y)
+    places = np.interp(knots, np.sort(y), rankdata(np.sort(y)))
+    return Scale(knots, norm.ppf((places - 0.5) / len(y)))
+
+
+SCALES = {"normal": normal_scale, "linear": linear_scale}
+
+
+def cuts(scale: Scale, t: float) -> Tensor:
+    """Return the scores of t, t - 2, t - 4 and t - 6, where equation 11 changes from one rank to the next, (4,)."""
+    return torch.tensor(scale(t - WIDTH * np.arange(RANKS - 1)), dtype=torch.float32)
+
+
+def soft_rank(score: Tensor, cuts: Tensor, temperature: float) -> Tensor:
+    """Return rank weights (B, 5) whose value is the one-hot of equation 11 and whose gradient reaches the score.
+
+    Straight-through (Bengio et al. 2013): the gradient is that of the cumulative logistic model
+    P(rank <= k) = sigmoid((score - cut_k) / temperature).
+    """
+    above = torch.sigmoid((score[:, None] - cuts) / temperature)
+    ends = torch.zeros_like(above[:, :1]), torch.ones_like(above[:, :1])
+    soft = torch.diff(torch.cat([ends[0], above, ends[1]], dim=1), dim=1)
+    hard = F.one_hot((score[:, None] <= cuts).sum(dim=1), RANKS).to(score.dtype)
     return hard + (soft - soft.detach())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from nadlab.errors import UserError
+from nadlab.semigan.ranks import SCALES
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -48,10 +49,10 @@ class Settings:
     """cells without a label in a batch"""
     unlabelled_per_epoch: int | None = 8192
     """cells without a label in an epoch, drawn anew each time; None takes all of them, as the paper"""
-    label_floor: float = 10.0
-    """PP's target is at least t - label_floor: how bad a bad cell is doesn't matter to equation 11"""
-    temperature: float = 1.0
-    """of the soft rank, in widths of a rank"""
+    scale: str = "normal"
+    """on which PP predicts: normal scores of the labels, or linear in their accuracy as in equation 9"""
+    temperature: float = 0.3
+    """of the soft rank, in units of the scale, on which labels have a standard deviation of 1"""
     generated: int = 5000
     """cells that NACG generates in a round"""
     candidates: int = 500
@@ -77,12 +78,14 @@ class Settings:
                 raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
         if self.unlabelled_per_epoch is not None and self.unlabelled_per_epoch < 1:
             raise UserError(f"unlabelled_per_epoch must be at least 1, not {self.unlabelled_per_epoch}")
-        for name in ("learning_rate", "label_floor", "temperature"):
+        for name in ("learning_rate", "temperature"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} must be positive, not {getattr(self, name):g}")
         if self.coverage < 0:
             raise UserError(f"coverage must not be negative, but is {self.coverage:g}")
         if not 0 <= self.beta_1 < 1:
             raise UserError(f"beta_1 must lie in [0, 1), not {self.beta_1:g}")
+        if self.scale not in SCALES:
+            raise UserError(f"scale must be one of {', '.join(SCALES)}, not {self.scale!r}")
         if self.precision not in PRECISIONS:
             raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
