@@ -1,10 +1,21 @@
 """Measurements on a benchmark's own answers, outside the ledger: they judge a method and never reach it."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.oracle import Oracle
 from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.spaces import Cells
+
+
+def search_accuracies(oracle: Oracle, cells: Cells) -> NDArray[np.float64]:
+    """Return the search accuracy of queryable cells in percent, (N,)."""
+    answers = [
+        answer.valid if oracle.search_split == "valid" else answer.test for answer in map(oracle.evaluate, cells)
+    ]
+    return np.array(answers, np.float64)
 
 
 def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0) -> float:
@@ -16,5 +27,5 @@ def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, see
     pool = oracle.pool()
     unseen = np.flatnonzero(~ledger.known(pool))
     chosen = pool[np.random.default_rng(seed).permutation(unseen)[:count]]
-    truth = [answer.valid if oracle.search_split == "valid" else answer.test for answer in map(oracle.evaluate, chosen)]
-    return float(kendalltau(model.predict(chosen), np.array(truth, np.float64)).statistic)
+    predicted = model.predict(oracle.space.canonical(chosen))
+    return float(kendalltau(predicted, search_accuracies(oracle, chosen)).statistic)
