@@ -14,6 +14,9 @@ from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.searchers import SEARCHERS, Searcher, SemiGANNAD, random_search
+from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.regularized_evolution import RegularizedEvolution
+from nadlab.searchers.reinforce import Reinforce
 from nadlab.semigan.settings import Settings
 from tests.conftest import TOY
 
@@ -21,6 +24,9 @@ BUDGET = 24
 QUICK = Settings(epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
 QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "random-search": lambda: random_search,
+    "regularized-evolution": RegularizedEvolution,
+    "local-search": LocalSearch,
+    "reinforce": Reinforce,
     "semigan-nad": lambda: SemiGANNAD(QUICK),
 }
 OWN_BUDGETS_LEAST = {"semigan-nad": QUICK.final_k + 2}

@@ -5,11 +5,20 @@ from collections.abc import Callable
 import numpy as np
 
 from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.searchers.local_search import LocalSearch
 from nadlab.searchers.random_search import random_search
+from nadlab.searchers.regularized_evolution import RegularizedEvolution
+from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.semigan_nad import SemiGANNAD
 
 Searcher = Callable[[QueryLedger, np.random.Generator], None]
 
-SEARCHERS: dict[str, Searcher] = {"random-search": random_search, "semigan-nad": SemiGANNAD()}
+SEARCHERS: dict[str, Searcher] = {
+    "random-search": random_search,
+    "regularized-evolution": RegularizedEvolution(),
+    "local-search": LocalSearch(),
+    "reinforce": Reinforce(),
+    "semigan-nad": SemiGANNAD(),
+}
 
 __all__ = ["SEARCHERS", "Searcher", "SemiGANNAD", "random_search"]
