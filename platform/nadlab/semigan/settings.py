@@ -40,14 +40,14 @@ class Settings:
     coverage: float = 0.3
     """weight of AG's negative log-likelihood of the real cells beside equation 10: keeps AG from collapsing onto a few
     cells; 0 is the printed equation"""
-    pseudo_real: int = 256
+    pseudo_real: int = 128
     """cells of each unlabelled batch, half of it at most, that D takes as real with PP's rank, so that it does not
     learn the labelled cells by heart (Triple-GAN, Li et al. 2017, Section 3.3); 0 is the printed equation"""
     precision: str = "float32"
     """of the GIN's matrix products: float32 or bfloat16"""
     unlabelled_batch: int = 512
     """cells without a label in a batch"""
-    unlabelled_per_epoch: int | None = 8192
+    unlabelled_per_epoch: int | None = 4096
     """cells without a label in an epoch, drawn anew each time; None takes all of them, as the paper"""
     scale: str = "normal"
     """on which PP predicts: normal scores of the labels, or linear in their accuracy as in equation 9"""
