@@ -15,7 +15,7 @@ from nadlab.command_line import run_command
 def lines(*arguments: str) -> list[dict[str, object]]:
     done = CliRunner().invoke(nadlab, list(arguments), catch_exceptions=False)
     assert done.exit_code == 0
-    return [json.loads(line) for line in done.output.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_help_needs_no_heavy_import() -> None:

@@ -3,16 +3,13 @@
 import json
 import os
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from functools import partial
+from dataclasses import asdict
 from typing import Any, Literal
 
 import click
 
 from nadlab.benchmarks.commands import COMMANDS
 from nadlab.command_line import run_command
-from nadlab.errors import UserError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -48,77 +45,40 @@ for each in COMMANDS:
 
 
 @nadlab.command()
-@click.option("--method", default="semigan-nad", show_default=True, help="semigan-nad, random-search")
+@click.option(
+    "--method",
+    "methods",
+    default="semigan-nad",
+    show_default=True,
+    help="one method or several, separated by commas; all are compared with the first on the same seeds",
+)
 @click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
 @click.option(
     "--queries", type=int, default=160, show_default=True, help="distinct architectures that may be asked for"
 )
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
 @click.option("--concurrent", type=click.IntRange(1), help="seeds at a time, each on one core  [default: all cores]")
-@click.option("--json", "as_json", is_flag=True, help="one JSON line a seed, in the order of the seeds")
-def search(method: str, benchmark_name: str, queries: int, seeds: str, concurrent: int | None, as_json: bool) -> None:
-    """Search a benchmark with a method, once a seed.
+@click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
+def search(
+    methods: str, benchmark_name: str, queries: int, seeds: str, concurrent: int | None, as_json: bool
+) -> None:  # fmt: skip
+    """Search a benchmark with one or more methods, once a seed.
 
     \b
-    Example: nadlab search --method random-search --benchmark nasbench201/cifar10 --queries 160 --seeds 0-9 --json
+    Example: nadlab search --method semigan-nad,random-search --benchmark nasbench201/cifar10 --queries 160
     """
-    from nadlab.benchmarks.registry import benchmark
-    from nadlab.searchers import SEARCHERS
+    from nadlab.search import compared, searches
     from nadlab.study import parse_seeds
 
-    if method not in SEARCHERS:
-        raise UserError(f"unknown method {method!r}: choose one of {', '.join(SEARCHERS)}")
-    chosen = parse_seeds(seeds)
-    benchmark(benchmark_name)  # an unknown name or a malformed table is told once, not by every process
+    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent or os.cpu_count() or 1)
     rows = []
-    for row in _searches(method, benchmark_name, queries, chosen, concurrent or os.cpu_count() or 1):
+    for row in found:
         rows.append(row)
         if as_json:
-            click.echo(json.dumps(row))
+            click.echo(json.dumps(asdict(row)))
     if not as_json:
-        _print_table(f"{method} on {benchmark_name}", rows)
-
-
-def _searches(
-    method: str, benchmark_name: str, queries: int, seeds: Sequence[int], concurrent: int
-) -> Iterator[dict[str, Any]]:
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    one = partial(_search, method, benchmark_name, queries)
-    if min(concurrent, len(seeds)) == 1:
-        yield from map(one, seeds)
-        return
-    # a forked process would inherit torch's threads in an unknown state
-    with ProcessPoolExecutor(min(concurrent, len(seeds)), mp_context=get_context("spawn")) as processes:
-        yield from processes.map(one, seeds)
-
-
-def _search(method: str, benchmark_name: str, queries: int, seed: int) -> dict[str, Any]:
-    import numpy as np
-    import torch
-
-    from nadlab.benchmarks.ledger import QueryLedger
-    from nadlab.benchmarks.registry import benchmark
-    from nadlab.searchers import SEARCHERS
-
-    torch.set_num_threads(1)  # as the trials do: a seed gives the same result in both
-    oracle = benchmark(benchmark_name)
-    ledger = QueryLedger(oracle, queries)
-    started = time.perf_counter()
-    SEARCHERS[method](ledger, np.random.default_rng(seed))
-    seconds = time.perf_counter() - started
-    best = ledger.best()
-    return {
-        "method": method,
-        "benchmark": oracle.name,
-        "seed": seed,
-        "queries": len(ledger.queries),
-        "best_valid": best.valid,
-        "best_test": best.test,
-        "regret": ledger.regret(),
-        "seconds": seconds,
-    }
+        _print_table(benchmark_name, [asdict(row) for row in rows])
+        _print_table("best cell by the reported accuracy, mean over seeds", compared(rows))
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
