@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -87,9 +88,7 @@ def main() -> None:
         while running:
             ended, _ = ray.wait(list(running), num_returns=1)
             running -= set(ended)
-            running |= {
-                train_cells.remote(batch, recipe, options.seed) for batch, _ in zip(waiting, ended, strict=False)
-            }
+            running |= {train_cells.remote(batch, recipe, options.seed) for batch in islice(waiting, len(ended))}
             rows = ray.get(ended[0])
             table.writelines(",".join(map(str, row)) + "\n" for row in rows)
             table.flush()
