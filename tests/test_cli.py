@@ -41,7 +41,17 @@ def test_benchmarks_are_listed_with_their_size_digest_and_source(data: Path) -> 
 def test_benchmarks_and_search_print_tables() -> None:
     for arguments in (
         ["benchmarks"],
-        ["search", "--method", "random-search", "--benchmark", "nasbench201/toy", "--queries", "5"],
+        [
+            "search",
+            "--method",
+            "random-search",
+            "--benchmark",
+            "nasbench201/toy",
+            "--queries",
+            "5",
+            "--concurrent",
+            "1",
+        ],
     ):
         done = CliRunner().invoke(nadlab, arguments, catch_exceptions=False)
         assert done.exit_code == 0
@@ -60,6 +70,8 @@ def test_search_gives_one_json_line_a_seed_and_the_same_again() -> None:
         "20",
         "--seeds",
         "0-2",
+        "--concurrent",
+        "1",
         "--json",
     ]
     first, again = lines(*arguments), lines(*arguments)

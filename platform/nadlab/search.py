@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from nadlab.analysis.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.summary import words
-from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.ledger import QueryLedger, distinct_cells
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.searchers import SEARCHERS
@@ -48,7 +48,10 @@ def searches(
     for method in methods:
         if method not in SEARCHERS:
             raise UserError(f"unknown method {method!r}: choose from {', '.join(SEARCHERS)}")
-    benchmark(benchmark_name)  # a malformed table is told once, not by every process
+    # told once, not by every process
+    distinct = distinct_cells(benchmark(benchmark_name))
+    if queries > distinct:
+        raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
     requests = list(product(methods, seeds))
     one = partial(_search, benchmark_name, queries)
     workers = min(concurrent, len(requests))

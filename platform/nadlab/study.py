@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from typing import Any
 
-import numpy as np
-
+from nadlab.benchmarks.ledger import distinct_cells
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
 from nadlab.records import StudyRecord, Trial
@@ -77,7 +76,7 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
 
     Raises UserError when a budget is larger than the benchmark.
     """
-    distinct = len(np.unique(oracle.space.keys(oracle.pool())))
+    distinct = distinct_cells(oracle)
     combinations = [dict(zip(study.vary, levels, strict=True)) for levels in product(*study.vary.values())]
     configurations = [changed(study.settings, values) for values in combinations]
     for settings in configurations:

@@ -26,6 +26,11 @@ class Query:
     test: float | None
 
 
+def distinct_cells(oracle: Oracle) -> int:
+    """Return how many architectures up to isomorphism a benchmark's pool holds."""
+    return len(np.unique(oracle.space.keys(oracle.pool())))
+
+
 class QueryLedger:
     """Counts distinct architectures up to isomorphism.
 

@@ -90,12 +90,12 @@ class BiArch2Perf:
         z_A, z_X = (torch.randn(shape, generator=self.random).to(self.device) for _ in range(2))
         return Latents(z_A, z_X)
 
-    def generate(self, ranks: Tensor) -> Graphs:
+    def generate(self, ranks: Tensor, temperature: float = 1.0) -> Graphs:
         """Return AG's cells for one-hot ranks (B, 5)."""
         latents = self.latents(len(ranks))
         shape = (len(ranks), *self.generator.decisions.allowed.shape)
         uniform = torch.rand(shape, generator=self.random).clamp(1e-6, 1 - 1e-6).to(self.device)
-        generated: Graphs = self.generator(latents, uniform, ranks)
+        generated: Graphs = self.generator(latents, uniform, ranks, temperature)
         return generated
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:

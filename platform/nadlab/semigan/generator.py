@@ -66,14 +66,14 @@ class Generator(nn.Module):
         extracted: Tensor = self.context(torch.cat([last.flatten(1).float(), rank], dim=1))
         return extracted
 
-    def forward(self, latents: Latents, uniform_BGC: Tensor, rank_BR: Tensor) -> Graphs:
+    def forward(self, latents: Latents, uniform_BGC: Tensor, rank_BR: Tensor, temperature: float = 1.0) -> Graphs:
         """Return discrete cells, drawn by the Gumbel-max trick; uniform is in (0, 1).
 
-        Their gradient is that of the Gumbel-softmax at temperature 1 (straight-through, Jang et al. 2017).
+        Below a temperature of 1 likelier choices are taken more often than AG's probabilities say. The cells' gradient is that of the Gumbel-softmax at temperature 1 (straight-through, Jang et al. 2017).
         """
         decisions = self.decisions
         bias = self.bias + torch.where(decisions.allowed, 0.0, FORBIDDEN)
-        gumbel = -torch.log(-torch.log(uniform_BGC))
+        gumbel = -temperature * torch.log(-torch.log(uniform_BGC))
         state = self.features(latents, rank_BR)
         chosen: list[Tensor] = []
         for place in range(len(bias)):

@@ -36,7 +36,7 @@ def generate_cells(model: BiArch2Perf, space: SearchSpace, count: int, rank: int
     with torch.inference_mode():
         for start in range(0, count, 1024):
             ranks = F.one_hot(torch.full((min(1024, count - start),), rank), RANKS).float().to(model.device)
-            made = model.generate(ranks)
+            made = model.generate(ranks, model.settings.generation_temperature)
             parts.append(Cells(made.A.byte().cpu().numpy(), made.X.argmax(dim=2).byte().cpu().numpy()))
     cells = concatenate(parts)
     return cells[np.array([reason is None for reason in space.invalid_reasons(cells)])]

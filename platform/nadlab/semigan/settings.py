@@ -55,6 +55,8 @@ class Settings:
     """of the soft rank, in units of the scale, on which labels have a standard deviation of 1"""
     generated: int = 5000
     """cells that NACG generates in a round"""
+    generation_temperature: float = 1.0
+    """of AG's choices in NACG: below 1 it keeps to what it thinks likely under rank 0"""
     candidates: int = 500
     """new cells of the benchmark among which PP chooses: NACG generates another round until it has as many"""
     generation_rounds: int = 10
@@ -78,7 +80,7 @@ class Settings:
                 raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
         if self.unlabelled_per_epoch is not None and self.unlabelled_per_epoch < 1:
             raise UserError(f"unlabelled_per_epoch must be at least 1, not {self.unlabelled_per_epoch}")
-        for name in ("learning_rate", "temperature"):
+        for name in ("learning_rate", "temperature", "generation_temperature"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} must be positive, not {getattr(self, name):g}")
         if self.coverage < 0:
