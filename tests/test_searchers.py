@@ -13,8 +13,12 @@ import pytest
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.searchers import SEARCHERS, Searcher, SemiGANNAD, random_search
+from nadlab.searchers import SEARCHERS, Searcher, SemiGANNAD, cell_decoder, graph_vae, random_search
+from nadlab.searchers.ag_net import AGNet
+from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
+from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.pre_nas import PRENAS
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.semigan.settings import Settings
@@ -22,11 +26,18 @@ from tests.conftest import TOY
 
 BUDGET = 24
 QUICK = Settings(epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
+VECTORS = graph_vae.Pretraining(cells=400, epochs=2, width=16)
+WRITER = cell_decoder.Pretraining(steps=60, batch=64, width=32)
 QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "random-search": lambda: random_search,
     "regularized-evolution": RegularizedEvolution,
     "local-search": LocalSearch,
     "reinforce": Reinforce,
+    "arch2vec-rl": lambda: Arch2vecRL(pretraining=VECTORS),
+    "arch2vec-bo": lambda: Arch2vecBO(pretraining=VECTORS, epochs=5),
+    "ga-nas": lambda: GANAS(pretraining=WRITER, initial=10, steps=3),
+    "ag-net": lambda: AGNet(pretraining=WRITER, epochs=2),
+    "pre-nas": lambda: PRENAS(initial=10, trees=10),
     "semigan-nad": lambda: SemiGANNAD(QUICK),
 }
 OWN_BUDGETS_LEAST = {"semigan-nad": QUICK.final_k + 2}

@@ -5,7 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.searchers.ag_net import AGNet
+from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
+from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.pre_nas import PRENAS
 from nadlab.searchers.random_search import random_search
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
@@ -18,6 +22,11 @@ SEARCHERS: dict[str, Searcher] = {
     "regularized-evolution": RegularizedEvolution(),
     "local-search": LocalSearch(),
     "reinforce": Reinforce(),
+    "arch2vec-rl": Arch2vecRL(),
+    "arch2vec-bo": Arch2vecBO(),
+    "ga-nas": GANAS(),
+    "ag-net": AGNet(),
+    "pre-nas": PRENAS(),
     "semigan-nad": SemiGANNAD(),
 }
 

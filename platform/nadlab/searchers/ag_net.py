@@ -1,0 +1,141 @@
+"""AG-Net (Lukasik, Jung and Keuper, ECCV 2022): a generator with a surrogate, retrained on the better cells.
+
+As published (paper and its code): a generator of latent size 32, pretrained on unlabelled cells; 16 random cells;
+then rounds in which generator and surrogate are trained together on all labelled cells, each cell drawn and its loss
+scaled by 1 / (0.01 N + rank) (latent-space optimisation by weighted retraining, Tripp et al. 2020), on
+0.1 reconstruction + 0.9 squared error of the surrogate, whose gradient reaches the generator; 15 epochs (30 on
+NAS-Bench-201) of batches of 16, Adam at 1e-3 with beta_1 = 0.5; latents uniform in [-3, 3]^32 give 100 new cells, of which
+the surrogate's best 16 are queried. The surrogate has four hidden layers.
+
+Choices: the generator is `nadlab.searchers.cell_decoder` where AG-Net's adds node by node with message passing; the
+surrogate reads its state after the last choice, where AG-Net's reads all scores; accuracies are standardised. Cells
+that the benchmark lacks are left out and more are generated, up to `rounds` times `generated` (the code: 4,500 cells).
+
+Validity, as tests/test_rival_parts.py measures it: all cells on NAS-Bench-201 and DARTS, where each choice is free, and
+over 95 % of 5,000 on NAS-Bench-101 after the pretraining. Its published table can't be checked further here: its
+accuracies (94.18 at 192 queries on NAS-Bench-101) are test accuracies that the shared sample lacks.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.searchers.cell_decoder import Pretraining, pretrained_decoder
+from nadlab.searchers.choices import choices_of
+from nadlab.searchers.graphs import torch_generator
+from nadlab.searchers.proposals import query_first, unseen
+from nadlab.searchers.unqueried import first_cells
+from nadlab.spaces import Cells, SearchSpace
+from nadlab.spaces.cells import concatenate
+
+
+class Surrogate(nn.Module):
+    """The decoder's last state to a standardised accuracy."""
+
+    def __init__(self, width: int, layers: int, random: torch.Generator) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(torch.randint(2**31, (1,), generator=random)))
+            hidden = [part for _ in range(layers) for part in (nn.Linear(width, width), nn.ReLU())]
+            self.layers = nn.Sequential(*hidden, nn.Linear(width, 1))
+
+    def forward(self, state_BH: Tensor) -> Tensor:
+        predicted: Tensor = self.layers(state_BH).squeeze(1)
+        return predicted
+
+
+def rank_weights(y: NDArray[np.float64], factor: float) -> Tensor:
+    """Return 1 / (factor N + rank) of each accuracy, the best having rank 0, (N,)."""
+    ranks = np.argsort(np.argsort(-y, kind="stable"), kind="stable")
+    return torch.from_numpy(1 / (factor * len(y) + ranks)).float()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AGNet:
+    """`ag-net`."""
+
+    pretraining: Pretraining = field(default_factory=Pretraining)
+    latent: int = 32
+    surrogate_layers: int = 4
+    initial: int = 16
+    batch: int = 16
+    """cells queried a round, and labelled cells in a batch"""
+    candidates: int = 100
+    """new cells among which the surrogate chooses"""
+    epochs: int = 15
+    learning_rate: float = 1e-3
+    alpha: float = 0.9
+    """weight of the surrogate's error; the rest is the reconstruction's"""
+    weight_factor: float = 0.01
+    reach: float = 3.0
+    """latents of proposals are uniform in [-reach, reach]"""
+    generated: int = 1000
+    rounds: int = 20
+    """batches of `generated` cells after which fewer candidates must do"""
+
+    def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
+        """Spend the budget; raise UserError when the benchmark has too few cells."""
+        cells = first_cells(ledger, self.initial, rng)
+        y = ledger.query(cells)
+        model = GeneratorAndSurrogate(self, ledger.oracle.space, torch_generator(rng))
+        while ledger.remaining:
+            model.retrain(cells, y)
+            chosen, answers = query_first(ledger, model.propose(ledger), self.batch, rng)
+            cells, y = concatenate([cells, chosen]), np.concatenate([y, answers])
+
+
+class GeneratorAndSurrogate:
+    """The two networks, their optimizer and random numbers in one search."""
+
+    def __init__(self, settings: AGNet, space: SearchSpace, random: torch.Generator) -> None:
+        self.settings, self.space, self.random = settings, space, random
+        self.decoder = pretrained_decoder(space.name, settings.latent, settings.pretraining)
+        self.surrogate = Surrogate(settings.pretraining.width, settings.surrogate_layers, random)
+        parameters = [*self.decoder.parameters(), *self.surrogate.parameters()]
+        self.optimizer = torch.optim.Adam(parameters, settings.learning_rate, betas=(0.5, 0.999), foreach=True)
+
+    def retrain(self, cells: Cells, y: NDArray[np.float64]) -> None:
+        """Train both on all labelled cells, weighted by rank."""
+        settings = self.settings
+        sequences = torch.from_numpy(choices_of(self.space).encode(self.space.canonical(cells)))
+        targets = torch.from_numpy((y - y.mean()) / (y.std() + 1e-6)).float()
+        weights = rank_weights(y, settings.weight_factor)
+        for _ in range(settings.epochs):
+            drawn = torch.multinomial(weights, len(y), replacement=True, generator=self.random)
+            for rows in drawn.split(settings.batch):
+                latents = torch.randn(len(rows), settings.latent, generator=self.random)
+                written = self.decoder.read(latents, sequences[rows])
+                error = (self.surrogate(written.state) - targets[rows]) ** 2
+                loss = (1 - settings.alpha) * -written.log_probability + settings.alpha * error
+                self.optimizer.zero_grad()
+                (loss * weights[rows]).mean().backward()
+                self.optimizer.step()
+
+    def propose(self, ledger: QueryLedger) -> Cells:
+        """Return new cells, the surrogate's favourites first."""
+        settings, choices = self.settings, choices_of(self.space)
+        found = ledger.oracle.pool()[:0]
+        for _ in range(settings.rounds):
+            latents = settings.reach * (2 * torch.rand(settings.generated, settings.latent, generator=self.random) - 1)
+            with torch.inference_mode():
+                made = choices.decode(self.decoder.draw(latents, self.random).sequences.numpy())
+            found = unseen(ledger, concatenate([found, made]))
+            if len(found) >= settings.candidates:
+                break
+        return self.best_first(found[: settings.candidates])
+
+    def best_first(self, cells: Cells) -> Cells:
+        """Return cells in the order of the surrogate's predictions."""
+        order = np.argsort(-self.predict(cells), kind="stable")
+        return cells[order]
+
+    def predict(self, cells: Cells) -> NDArray[np.float64]:
+        """Return the surrogate's standardised accuracies, (N,), under the mean latent."""
+        sequences = torch.from_numpy(choices_of(self.space).encode(self.space.canonical(cells)))
+        with torch.inference_mode():
+            state = self.decoder.read(torch.zeros(len(cells), self.settings.latent), sequences).state
+            return np.asarray(self.surrogate(state).double().numpy())
