@@ -12,9 +12,7 @@ from nadlab.spaces import Cells
 
 def search_accuracies(oracle: Oracle, cells: Cells) -> NDArray[np.float64]:
     """Return the search accuracy of queryable cells in percent, (N,)."""
-    answers = [
-        answer.valid if oracle.search_split == "valid" else answer.test for answer in map(oracle.evaluate, cells)
-    ]
+    answers = [answer.valid if oracle.search_split == "valid" else answer.test for answer in oracle.evaluate(cells)]
     return np.array(answers, np.float64)
 
 

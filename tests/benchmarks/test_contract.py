@@ -85,7 +85,7 @@ def some(oracle: Oracle) -> Cells:
 def test_answers_lie_between_zero_and_a_hundred_and_none_beats_the_optimum(oracle: Oracle) -> None:
     noisy = oracle.space.name == "darts"
     for cell in some(oracle):
-        answer = oracle.evaluate(cell)
+        answer = oracle.evaluate(cell)[0]
         judged = answer.valid if oracle.report_split == "valid" else answer.test
         assert judged is not None
         assert 0 <= judged <= 100

@@ -84,7 +84,7 @@ def test_search_is_by_validation_and_the_report_by_test(archive: Path, cells: Ce
     ledger = QueryLedger(oracle, 5)
     answers = ledger.query(cells[:5])
     assert (answers == oracle.accuracies(oracle.rows(SPACE.keys(cells[:5])), "valid")).all()
-    assert ledger.reported(ledger.queries[0]) == oracle.evaluate(cells[:1]).test
+    assert ledger.reported(ledger.queries[0]) == oracle.evaluate(cells[:1])[0].test
     assert oracle.optimum == pytest.approx(max(answer.test or 0 for answer in map(oracle.evaluate, cells)))
 
 

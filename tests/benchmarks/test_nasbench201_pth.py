@@ -29,7 +29,7 @@ def test_the_file_is_read_with_every_seed_and_epoch(tmp_path: Path, zipped: bool
     for i, cell in enumerate(CELLS201):
         trials = written["arch2infos"][i]["full"]["all_results"]
         seeds = written["arch2infos"][i]["full"]["dataset_seed"]["cifar10"]
-        answer = oracle.evaluate(cell)
+        answer = oracle.evaluate(cell)[0]
         assert answer.test == pytest.approx(
             np.mean([trials["cifar10", s]["eval_acc1es"]["ori-test@199"] for s in seeds])
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.benchmarks.archive import Archive, OpenArchive, open_archive
-from nadlab.benchmarks.oracle import Evaluation, Split
+from nadlab.benchmarks.oracle import Evaluation, Split, evaluations
 from nadlab.benchmarks.presets import Protocol, draw, protocol
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
@@ -57,13 +57,13 @@ class ArchivedBenchmark:
     def queryable(self, cells: Cells) -> NDArray[np.bool_]:
         return self.rows(self.space.identities(cells)) >= 0
 
-    def evaluate(self, cell: Cells) -> Evaluation:
-        row = self.rows(self.space.identities(cell))
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        rows = self.rows(self.space.identities(cells))
         valid, test = (
-            float(self.accuracies(row, split)[0]) if split in self.prefixes else float("nan")
+            self.accuracies(rows, split) if split in self.prefixes else np.full(len(rows), np.nan)
             for split in ("valid", "test")
         )
-        return Evaluation(None if np.isnan(valid) else valid, None if np.isnan(test) else test)
+        return evaluations(valid, test)
 
     def rows(self, identities: Keys) -> NDArray[np.int64]:
         """Return the row of each identity, -1 where the benchmark lacks it, shape (N,)."""

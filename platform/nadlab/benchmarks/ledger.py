@@ -75,7 +75,7 @@ class QueryLedger:
             raise BudgetSpent(f"{fresh} queries asked, {self.remaining} of {self.budget} left")
         for key, cell in zip(keys.tolist(), cells, strict=True):
             if key not in self._queries:
-                answer = self.oracle.evaluate(cell)
+                answer = self.oracle.evaluate(cell)[0]
                 text = self.oracle.space.format(cell)
                 self._queries[key] = Query(len(self._queries) + 1, key, text, answer.valid, answer.test)
         return np.array([self.answer(self._queries[key]) for key in keys.tolist()])

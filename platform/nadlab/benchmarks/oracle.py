@@ -19,6 +19,12 @@ class Evaluation:
     test: float | None
 
 
+def evaluations(valid: NDArray[np.float64], test: NDArray[np.float64]) -> list[Evaluation]:
+    """Return accuracies of both splits, (N,), as evaluations; NaN becomes None."""
+    pairs = zip(valid.tolist(), test.tolist(), strict=True)
+    return [Evaluation(*(None if np.isnan(value) else value for value in pair)) for pair in pairs]
+
+
 class Oracle(Protocol):
     """A benchmark. Methods never see it: they see the `QueryLedger` in front of it."""
 
@@ -59,6 +65,6 @@ class Oracle(Protocol):
         """Say which valid cells can be queried, shape (N,)."""
         ...
 
-    def evaluate(self, cell: Cells) -> Evaluation:
-        """Answer for one queryable cell (a batch of one)."""
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        """Answer for queryable cells, in their order."""
         ...

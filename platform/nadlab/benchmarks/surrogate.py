@@ -77,8 +77,8 @@ class SurrogateBenchmark:
     def queryable(self, cells: Cells) -> NDArray[np.bool_]:
         return np.ones(len(cells), bool)
 
-    def evaluate(self, cell: Cells) -> Evaluation:
-        return Evaluation(float(self.accuracies(cell)[0]), None)
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        return [Evaluation(accuracy, None) for accuracy in self.accuracies(cells).tolist()]
 
     def accuracies(self, cells: Cells) -> NDArray[np.float64]:
         """Return predictions in percent, (N,): the ensemble's mean, with noise as wide as its spread if asked for."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Evaluation, Split
+from nadlab.benchmarks.oracle import Evaluation, Split, evaluations
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
 from nadlab.spaces.cells import Keys, concatenate
@@ -46,10 +46,9 @@ class TableBenchmark:
     def queryable(self, cells: Cells) -> NDArray[np.bool_]:
         return np.isin(self.space.identities(cells), self.identities)
 
-    def evaluate(self, cell: Cells) -> Evaluation:
-        row = int(np.searchsorted(self.identities, self.space.identities(cell)[0]))
-        valid, test = float(self.valid[row]), float(self.test[row])
-        return Evaluation(None if np.isnan(valid) else valid, None if np.isnan(test) else test)
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        rows = np.searchsorted(self.identities, self.space.identities(cells))
+        return evaluations(self.valid[rows], self.test[rows])
 
 
 def datasets(path: Path) -> list[str]:
