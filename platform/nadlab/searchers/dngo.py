@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import BayesianRidge
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 Floats = NDArray[np.float64]
@@ -50,14 +51,16 @@ class DNGO:
                 loss.backward()
                 optimizer.step()
         self.regression = BayesianRidge()
-        with warnings.catch_warnings():
+        # small matrices: threads would cost more than they give, and make results depend on the cores
+        with threadpool_limits(1), warnings.catch_warnings():
             # the precisions are usable before they have settled to the library's tolerance
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.regression.fit(self._basis(features), targets.numpy().astype(np.float64))
 
     def predict(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Return mean and standard deviation, each (N,), in the targets' units."""
-        mean, deviation = self.regression.predict(self._basis(features), return_std=True)
+        with threadpool_limits(1):
+            mean, deviation = self.regression.predict(self._basis(features), return_std=True)
         return mean * self.spread + self.mean, deviation * self.spread
 
     def _inputs(self, features: NDArray[np.float32]) -> Tensor:
