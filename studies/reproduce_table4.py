@@ -70,11 +70,12 @@ def show(rows: Sequence[GeneratedQuality]) -> None:
 @click.option("--benchmark", "name", default="nasbench101", show_default=True, help="see `nadlab benchmarks`")
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
 @click.option("--labels", default=105, show_default=True, help="architectures queried for training")
-@click.option("--t", type=float, help="lower bound of rank 0 in percent  [default: a tenth of the labels are above it]")
+@click.option("--rank0-share", default=0.03, show_default=True, help="share of the labels that rank 0 gets")
+@click.option("--temperature", default=0.4, show_default=True, help="of AG's choices; 1 keeps to its probabilities")
 @click.option("--out", type=click.Path(path_type=Path), help="write the rows of all seeds to this JSON file")
-def command(name: str, seeds: str, labels: int, t: float | None, out: Path | None) -> None:
+def command(name: str, seeds: str, labels: int, rank0_share: float, temperature: float, out: Path | None) -> None:
     benchmark(name)  # an unknown name or a malformed table is told once, not by every process
-    settings = replace(Settings(), labels=labels, t=t)
+    settings = replace(Settings(), labels=labels, rank0_share=rank0_share, generation_temperature=temperature)
     chosen = parse_seeds(seeds)
     rows = list(measured(name, settings, chosen))
     show(rows)

@@ -85,7 +85,7 @@ def test_search_is_by_validation_and_the_report_by_test(archive: Path, cells: Ce
     answers = ledger.query(cells[:5])
     assert (answers == oracle.accuracies(oracle.rows(SPACE.keys(cells[:5])), "valid")).all()
     assert ledger.reported(ledger.queries[0]) == oracle.evaluate(cells[:1])[0].test
-    assert oracle.optimum == pytest.approx(max(answer.test or 0 for answer in map(oracle.evaluate, cells)))
+    assert oracle.optimum == pytest.approx(max(answer.test or 0 for answer in oracle.evaluate(cells)))
 
 
 def test_cells_outside_the_archive_cannot_be_queried(archive: Path, cells: Cells) -> None:
