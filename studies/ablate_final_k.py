@@ -1,0 +1,18 @@
+"""Ablate K, the generated architectures that are queried at the end (Section 3.2).
+
+python studies/ablate_final_k.py --smoke
+"""
+
+from nadlab.study import Study, main
+from trainables.biarch2perf import BiArch2PerfTrainable
+
+STUDY = Study(
+    name="ablate_final_k",
+    question="How many generated architectures are worth a query?",
+    expectation="a few: PP's order is right about its best cells only on average. The paper uses 5.",
+    trainable=BiArch2PerfTrainable,
+    vary={"final_k": (1, 5, 10, 20, 40)},
+)
+
+if __name__ == "__main__":
+    main(STUDY)
