@@ -15,7 +15,7 @@ class Progress:
         self._epochs = {trial.id: 0 for trial in trials}
         self._accuracies: list[float] = []
         self._failures = 0
-        total = sum(trial.settings["epochs"] for trial in trials)
+        total = sum(trial.epochs for trial in trials)
         # a bar in a log file is rewritten seldom
         pause = 0.2 if sys.stderr.isatty() else 10.0
         self._bar = tqdm(total=total, unit="epoch", mininterval=pause, dynamic_ncols=True)

@@ -7,7 +7,7 @@ for it is no part of it.
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,9 +25,14 @@ class Trial:
     """SHA-256 of the benchmark's table"""
     seed: int
     settings: dict[str, Any]
-    """every field of `Settings`"""
+    """every field of the study's settings"""
     trainable: str
     """module:class"""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the trial, 1 where it has none."""
+        return int(self.settings.get("epochs", 1))
 
     @cached_property
     def id(self) -> str:
@@ -82,6 +87,8 @@ class StudyRecord:
     """factor -> its default level"""
     study_id: str
     """drawn when the folder was made: the parent run in MLflow carries it"""
+    published: dict[str, float] = field(default_factory=dict)
+    """level as text -> accuracy that a paper reports, percent"""
 
     def level(self, trial: Trial) -> str:
         """Return a trial's level of the study's factors as text, such as `0.3`."""

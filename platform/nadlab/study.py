@@ -9,10 +9,10 @@ if __name__ == "__main__":
 import sys
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from nadlab.benchmarks.ledger import distinct_cells
 from nadlab.benchmarks.oracle import Oracle
@@ -22,8 +22,23 @@ from nadlab.semigan.settings import Settings
 
 Level = float | int | str | bool | None
 
+
+class TrialSettings(Protocol):
+    """A frozen dataclass of all that decides a trial but its seed and benchmark; it checks its own values."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def budget(self) -> int:
+        """Queries of a trial."""
+        ...
+
+
+AnySettings = TypeVar("AnySettings", bound=TrialSettings)
+
 SMOKE: Mapping[str, Level] = {
     "epochs": 2, "labels": 20, "final_k": 2, "width": 16, "unlabelled_per_epoch": 512, "generated": 200,
+    "queries": 20,
 }  # fmt: skip
 """settings of a run of seconds"""
 SMOKE_SEEDS = 2
@@ -31,7 +46,7 @@ SMOKE_SEEDS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A question about SemiGAN-NAD and the trials that answer it; its name is its file's and its MLflow experiment's.
+    """A question about a method and the trials that answer it; its name is its file's and its MLflow experiment's.
 
     Raises UserError when a factor is no setting or a level is none that the setting can take.
     """
@@ -43,15 +58,19 @@ class Study:
     """a `ray.tune.Trainable`; see `nadlab.runner` for what its results must hold"""
     vary: Mapping[str, Sequence[Level]]
     """factor -> levels; the settings of `settings` are the default levels"""
-    settings: Settings = field(default_factory=Settings)
+    rows: Collection[tuple[Level, ...]] | None = None
+    """the combinations of levels that are run, in the order of the factors; None runs every one"""
+    settings: TrialSettings = field(default_factory=Settings)
     benchmark: str = "mnist1d-201"
     seeds: Sequence[int] = (0, 1, 2)
     """each is used at every level, so that differences are paired"""
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """benchmark -> levels as text -> the accuracy that a paper reports, to stand beside ours"""
 
     def __post_init__(self) -> None:
         for factor, levels in self.vary.items():
-            if not any(each.name == factor for each in fields(Settings)):
-                raise UserError(f"study {self.name}: {factor!r} is no setting of SemiGAN-NAD")
+            if factor not in names(self.settings):
+                raise UserError(f"study {self.name}: {factor!r} is no setting of {type(self.settings).__name__}")
             for level in levels:
                 changed(self.settings, {factor: level})
 
@@ -61,12 +80,31 @@ class Study:
         return {factor: getattr(self.settings, factor) for factor in self.vary}
 
     @property
+    def combinations(self) -> list[dict[str, Level]]:
+        """Every combination of levels that is run: one of `rows`, or with a level that no row has."""
+        every = list(product(*self.vary.values()))
+        if self.rows is not None:
+            known = [set(levels) for levels in zip(*self.rows, strict=True)]
+            rows = set(self.rows)
+            every = [
+                levels
+                for levels in every
+                if levels in rows or any(level not in seen for level, seen in zip(levels, known, strict=True))
+            ]
+        return [dict(zip(self.vary, levels, strict=True)) for levels in every]
+
+    @property
     def trainable_name(self) -> str:
         """`module:class` of the trainable."""
         return f"{self.trainable.__module__}:{self.trainable.__qualname__}"
 
 
-def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
+def names(settings: TrialSettings) -> set[str]:
+    """Return the names of all settings."""
+    return {each.name for each in fields(settings)}
+
+
+def changed(settings: AnySettings, values: Mapping[str, Any]) -> AnySettings:
     """Return settings with other values; raise UserError that names the value which can't be."""
     return replace(settings, **values)
 
@@ -77,13 +115,14 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
     Raises UserError when a budget is larger than the benchmark.
     """
     distinct = distinct_cells(oracle)
-    combinations = [dict(zip(study.vary, levels, strict=True)) for levels in product(*study.vary.values())]
-    configurations = [changed(study.settings, values) for values in combinations]
+    configurations = [changed(study.settings, values) for values in study.combinations]
+    if not configurations:
+        raise UserError(f"study {study.name} runs none of these levels together: name others")
     for settings in configurations:
         if settings.budget > distinct:
+            words, option = _budget_words(settings)
             raise UserError(
-                f"{settings.labels} labels + {settings.final_k} final queries are more than the {distinct} distinct "
-                f"cells of {oracle.name}: ask for fewer with --labels"
+                f"{words} are more than the {distinct} distinct cells of {oracle.name}: ask for fewer with {option}"
             )
     return [
         Trial(oracle.name, oracle.digest, seed, asdict(settings), study.trainable_name)
@@ -108,19 +147,25 @@ def described(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         settings={name: value for name, value in asdict(study.settings).items() if name not in study.vary},
         default=dict(study.default),
         study_id=study_id,
+        published=dict(study.published.get(oracle.name, {})),
     )
 
 
 def smoke(study: Study) -> Study:
     """Return a run of seconds: two levels (the first and the default), two seeds, small settings."""
-    settings = changed(study.settings, {name: value for name, value in SMOKE.items() if name not in study.vary})
+    known = names(study.settings)
+    small = {name: value for name, value in SMOKE.items() if name in known and name not in study.vary}
+    settings = changed(study.settings, small)
     vary = {factor: _two(levels, study.default[factor]) for factor, levels in study.vary.items()}
+    if "queries" in vary:  # a level of the smoke run alone: the study's own budgets take minutes
+        vary["queries"] = (SMOKE["queries"],)
+        settings = changed(settings, {"queries": SMOKE["queries"]})
     return replace(study, settings=settings, vary=vary, seeds=tuple(study.seeds)[:SMOKE_SEEDS])
 
 
-def parse_level(factor: str, text: str) -> Level:
+def parse_level(settings: TrialSettings, factor: str, text: str) -> Level:
     """Read a level as the type of its setting; raise UserError when it is none."""
-    declared = typing.get_type_hints(Settings)[factor]
+    declared = typing.get_type_hints(type(settings))[factor]
     kinds = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
     if type(None) in kinds and text.lower() == "none":
         return None
@@ -156,6 +201,12 @@ def main(study: Study) -> None:
     from nadlab.study_command import command
 
     sys.exit(run_command(command(study)))
+
+
+def _budget_words(settings: TrialSettings) -> tuple[str, str]:
+    if isinstance(settings, Settings):
+        return f"{settings.labels} labels + {settings.final_k} final queries", "--labels"
+    return f"{settings.budget} queries", "--queries"
 
 
 def _two(levels: Sequence[Level], default: Level) -> tuple[Level, ...]:

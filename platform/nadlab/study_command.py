@@ -11,7 +11,7 @@ import click
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.study import Study, changed, parse_level, parse_seeds, smoke
+from nadlab.study import Study, changed, names, parse_level, parse_seeds, smoke
 
 SETTINGS = {
     "labels": "architectures queried for training",
@@ -52,7 +52,7 @@ def _options(study: Study) -> list[Callable[[Any], Any]]:
           for factor, text in levels.items()),
         *(click.option(f"--{name.replace('_', '-')}", name, type=int, metavar="N",
                        help=f"{text}  [default: {getattr(study.settings, name)}]")
-          for name, text in SETTINGS.items() if name not in study.vary),
+          for name, text in SETTINGS.items() if name not in study.vary and name in names(study.settings)),
         click.option("--concurrent", type=click.IntRange(1), metavar="N", help="trials at once  [default: one a CPU]"),
         click.option("--address", help="a Ray cluster to join  [default: one of this process, on loopback]"),
         click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
@@ -89,7 +89,7 @@ def _request(study: Study, options: dict[str, Any]) -> tuple[Study, Oracle, Path
     if options["smoke"]:
         study = smoke(study)
     levels = {
-        factor: tuple(parse_level(factor, part.strip()) for part in text.split(",") if part.strip())
+        factor: tuple(parse_level(study.settings, factor, part.strip()) for part in text.split(",") if part.strip())
         for factor in study.vary
         if (text := options[f"levels_{factor}"]) is not None
     }

@@ -165,7 +165,7 @@ def _request(trial: Trial, folder: StudyFolder) -> dict[str, Any]:
         "benchmark": trial.benchmark,
         "seed": trial.seed,
         "settings": trial.settings,
-        "epochs_per_step": ceil(trial.settings["epochs"] / STEPS_A_TRIAL),
+        "epochs_per_step": ceil(trial.epochs / STEPS_A_TRIAL),
         "resume": str(resume.absolute()) if resume else None,
     }
 

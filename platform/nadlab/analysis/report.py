@@ -30,17 +30,17 @@ class Report:
         table = Table(
             title=f"{self.study.study} on {self.study.benchmark}: {self.study.report_split} accuracy of the best cell"
         )
-        for number, heading in enumerate((self.study.factor, *HEADINGS)):
+        for number, heading in enumerate(self._heading()):
             table.add_column(heading, justify="right" if number else "left")
         for row in self.rows:
-            table.add_row(*_cells(row))
+            table.add_row(*self._cells(row))
         console.print(table)
         for sentence in self.conclusions:
             console.print(sentence, highlight=False)
 
     def markdown(self) -> str:
         """Return the report as Markdown; the plots are named as files beside it."""
-        heading = (self.study.factor, *HEADINGS)
+        heading = self._heading()
         lines = [
             f"# {self.study.study} on {self.study.benchmark}",
             "",
@@ -50,13 +50,14 @@ class Report:
             "",
             f"| {' | '.join(heading)} |",
             f"|{'---|' * len(heading)}",
-            *(f"| {' | '.join(_cells(row))} |" for row in self.rows),
+            *(f"| {' | '.join(self._cells(row))} |" for row in self.rows),
             "",
             *(f"- {sentence}" for sentence in self.conclusions),
             "",
             f"Accuracy is the {self.study.report_split} accuracy of the cell with the best {self.study.search_split} "
             f"accuracy among those queried; regret is counted to the table's best, {self.study.optimum:.2f} %. "
-            "Intervals are percentile bootstraps over seeds; differences are paired by seed.",
+            "Intervals are percentile bootstraps over seeds; differences are paired by seed."
+            + (" The last column is what the paper reports, its best result." if self.study.published else ""),
             "",
             f"![accuracy](accuracy_by_{_stem(self.study)}.png) ![best so far](best_so_far.png)",
             "",
@@ -68,6 +69,15 @@ class Report:
         """Return what the parent run shows as numbers."""
         finished = [record for record in self.records if record.status == "FINISHED"]
         return {"trials_finished": len(finished), "trials_failed": len(self.records) - len(finished)}
+
+    def _heading(self) -> tuple[str, ...]:
+        return (self.study.factor, *HEADINGS, *(("paper %",) if self.study.published else ()))
+
+    def _cells(self, row: LevelSummary) -> list[str]:
+        if not self.study.published:
+            return _cells(row)
+        paper = self.study.published.get(row.level)
+        return [*_cells(row), "" if paper is None else f"{paper:.2f}"]
 
     def _provenance(self) -> list[str]:
         revisions = sorted({record.provenance["git_revision"] for record in self.records})

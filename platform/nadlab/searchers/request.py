@@ -1,0 +1,25 @@
+"""What a study of search methods varies: which method, how many queries."""
+
+from dataclasses import dataclass
+
+from nadlab.errors import UserError
+from nadlab.searchers import SEARCHERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """One search but for its seed and benchmark: a method by name, with its published settings."""
+
+    method: str = "semigan-nad"
+    queries: int = 160
+
+    @property
+    def budget(self) -> int:
+        """Queries of a trial."""
+        return self.queries
+
+    def __post_init__(self) -> None:
+        if self.method not in SEARCHERS:
+            raise UserError(f"unknown method {self.method!r}: choose from {', '.join(SEARCHERS)}")
+        if self.queries < 1:
+            raise UserError(f"queries must be at least 1, not {self.queries}")

@@ -1,0 +1,24 @@
+"""How accuracy grows with the number of queries, for every search method.
+
+python studies/label_efficiency.py --benchmark nasbench201/cifar10 --seeds 20
+"""
+
+from nadlab.searchers import SEARCHERS
+from nadlab.searchers.request import SearchRequest
+from nadlab.study import Study, main
+from trainables.searcher import SearcherTrainable
+
+STUDY = Study(
+    name="label_efficiency",
+    question="How many queries does each search method need?",
+    expectation="methods that learn from unlabelled cells lead at few queries, and all meet near the table's best at "
+    "400. The paper claims few labels for SemiGAN-NAD and shows 110, 160 and 150 queries only.",
+    trainable=SearcherTrainable,
+    settings=SearchRequest(queries=160),
+    vary={"method": tuple(SEARCHERS), "queries": (16, 32, 64, 110, 160, 256, 400)},
+    benchmark="nasbench201/cifar10",
+    seeds=range(10),
+)
+
+if __name__ == "__main__":
+    main(STUDY)

@@ -1,0 +1,58 @@
+"""Run one search method by name: one Ray Tune trial, one step."""
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from ray.tune import Trainable
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.registry import benchmark
+from nadlab.searchers import SEARCHERS
+from nadlab.searchers.request import SearchRequest
+
+
+class SearcherTrainable(Trainable):
+    """config["trial"]: benchmark, seed, settings (fields of SearchRequest).
+
+    A search is over in seconds, so it has no checkpoint: after a kill it starts anew and, by its seed, asks for the
+    same cells.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Note what to run."""
+        torch.set_num_threads(1)
+        self.trial = config["trial"]
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial in the same process."""
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Spend the budget and report."""
+        request = SearchRequest(**self.trial["settings"])
+        ledger = QueryLedger(benchmark(self.trial["benchmark"]), request.queries)
+        started = time.perf_counter()
+        SEARCHERS[request.method](ledger, np.random.default_rng(self.trial["seed"]))
+        best = ledger.best()
+        return {
+            "done": True,
+            "history": [],
+            "ledger": [asdict(query) for query in ledger.queries],
+            "epoch": 1,
+            "queries": len(ledger.queries),
+            "best_valid": best.valid,
+            "best_test": best.test,
+            "best_reported": ledger.reported(best),
+            "regret": ledger.regret(),
+            "search_seconds": time.perf_counter() - started,
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Hold nothing: one step is the whole trial."""
+
+    def load_checkpoint(self, checkpoint: str | None) -> None:
+        """Hold nothing: one step is the whole trial."""
