@@ -16,11 +16,16 @@ from nadlab.errors import UserError
 from nadlab.searchers import SEARCHERS, Searcher, SemiGANNAD, cell_decoder, graph_vae, random_search
 from nadlab.searchers.ag_net import AGNet
 from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
+from nadlab.searchers.bananas import BANANAS
+from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
+from nadlab.searchers.ensemble import Perceptrons
 from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.nao import NAO
 from nadlab.searchers.pre_nas import PRENAS
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
+from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.settings import Settings
 from tests.conftest import TOY
 
@@ -33,6 +38,10 @@ QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "regularized-evolution": RegularizedEvolution,
     "local-search": LocalSearch,
     "reinforce": Reinforce,
+    "bayesian-optimisation": lambda: BayesianOptimisation(candidates=50),
+    "bananas": lambda: BANANAS(candidates=10, perceptrons=Perceptrons(epochs=2)),
+    "nao": lambda: NAO(epochs=2),
+    "seminas": lambda: SemiNAS(pretraining_epochs=2, unlabelled=50, epochs=1),
     "arch2vec-rl": lambda: Arch2vecRL(pretraining=VECTORS),
     "arch2vec-bo": lambda: Arch2vecBO(pretraining=VECTORS, epochs=5),
     "ga-nas": lambda: GANAS(pretraining=WRITER, initial=10, steps=3),

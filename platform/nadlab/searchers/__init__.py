@@ -7,13 +7,17 @@ import numpy as np
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.searchers.ag_net import AGNet
 from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
+from nadlab.searchers.bananas import BANANAS
+from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
 from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.nao import NAO
 from nadlab.searchers.pre_nas import PRENAS
 from nadlab.searchers.random_search import random_search
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.semigan_nad import SemiGANNAD
+from nadlab.searchers.seminas import SemiNAS
 
 Searcher = Callable[[QueryLedger, np.random.Generator], None]
 
@@ -22,6 +26,10 @@ SEARCHERS: dict[str, Searcher] = {
     "regularized-evolution": RegularizedEvolution(),
     "local-search": LocalSearch(),
     "reinforce": Reinforce(),
+    "bayesian-optimisation": BayesianOptimisation(),
+    "bananas": BANANAS(),
+    "nao": NAO(),
+    "seminas": SemiNAS(),
     "arch2vec-rl": Arch2vecRL(),
     "arch2vec-bo": Arch2vecBO(),
     "ga-nas": GANAS(),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.searchers.path_encoding import path_encoding
@@ -61,11 +62,16 @@ class Vicinity:
         for _ in range(WALK):
             for cell in self.around(parent):
                 return cell
-            near = self.neighbourhood(parent)
-            chosen = int(self.rng.integers(max(len(near), 1)))
-            # NAS-Bench-101's cell of a single edge has no neighbour
-            parent = near[chosen : chosen + 1] if len(near) else self.ledger.oracle.space.sample(1, self.rng)
+            parent = self.step(parent)
         return draw(self.ledger, 1, self.rng)
+
+    def step(self, cell: Cells) -> Cells:
+        """Return a random cell of a cell's neighbourhood, known or not."""
+        near = self.neighbourhood(cell)
+        if not len(near):  # NAS-Bench-101's cell of a single edge has no neighbour
+            return self.ledger.oracle.space.sample(1, self.rng)
+        chosen = int(self.rng.integers(len(near)))
+        return near[chosen : chosen + 1]
 
     def neighbourhood(self, cell: Cells) -> Cells:
         """Return a cell's neighbours, each that cannot be queried replaced by a near cell that can."""
@@ -80,13 +86,14 @@ class Vicinity:
     def _nearest(self, cell: Cells, neighbours: Cells, count: int) -> Cells:
         space, pool = self.ledger.oracle.space, self.ledger.oracle.pool()
         paths = path_encoding(cell, space)[0]
-        shared = self._pool_paths[paths].sum(axis=0, dtype=np.int64)
-        distance = self._pool_paths.sum(axis=0, dtype=np.int64) - 2 * shared
+        pool_paths, pool_counts = self._pool_paths
+        distance = pool_counts - 2 * pool_paths[paths].sum(axis=0, dtype=np.int64)
         order = np.lexsort((self.rng.random(len(pool)), distance))[: count + len(neighbours) + 1]
         taken = space.keys(concatenate([cell, neighbours]))
         return pool[order[~np.isin(space.keys(pool[order]), taken)][:count]]
 
     @cached_property
-    def _pool_paths(self) -> np.ndarray:
-        """Path encodings of the pool, (F, N): a sum over few paths of all cells is what is asked of it."""
-        return np.ascontiguousarray(path_encoding(self.ledger.oracle.pool(), self.ledger.oracle.space).T)
+    def _pool_paths(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Path encodings of the pool, (F, N), since a few paths of all cells are read; their number of each cell, (N,)."""
+        encoded = path_encoding(self.ledger.oracle.pool(), self.ledger.oracle.space)
+        return np.ascontiguousarray(encoded.T), encoded.sum(axis=1, dtype=np.int64)

@@ -1,0 +1,97 @@
+"""What NAO and SemiNAS share: rounds of learning from queried cells, improving the best in latent space, querying those.
+
+The published code starts from 1,100 random cells and queries 300 new ones in each of 3 rounds; here the same shares of
+whatever the budget is. In a round the 100 best cells are moved up the predictor's gradient by one step and decoded; the
+step grows from 1 to 100 until there are enough new cells.
+
+Choices: a decoded cell that cannot be queried is replaced by one of its neighbourhood that can (`Vicinity`); when all
+steps together bring too few, mutants of the best cells fill the round. Accuracies enter as normal scores: the published
+code leaves out what it knows to be bad, at no cost, and standardizes by constants of NAS-Bench-101.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.searchers.choices import choices_of
+from nadlab.searchers.encoder_decoder import EncoderDecoder
+from nadlab.searchers.normal_scores import normal_scores
+from nadlab.searchers.unqueried import Vicinity, first_cells
+from nadlab.spaces import Cells
+from nadlab.spaces.cells import concatenate
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How the budget is spent."""
+
+    first: float = 0.55
+    """share of the budget that goes to random cells"""
+    rounds: int = 3
+    best: int = 100
+    """cells that are improved in a round"""
+    largest_step: int = 100
+
+
+Learn = Callable[[EncoderDecoder, Cells, NDArray[np.float64], torch.Generator], Cells]
+"""Train a model on queried cells and their normal scores; return cells to improve, best first."""
+
+
+def search(ledger: QueryLedger, rng: np.random.Generator, schedule: Schedule, learn: Learn) -> None:
+    """Spend the whole budget."""
+    seed = int(rng.integers(2**31))
+    random = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        # modules and dropout draw from the global generator alone
+        torch.manual_seed(seed)
+        model = EncoderDecoder(choices_of(ledger.oracle.space).sizes)
+        vicinity = Vicinity(ledger, rng)
+        cells = first_cells(ledger, max(1, round(schedule.first * ledger.budget)), rng)
+        accuracies = ledger.query(cells)
+        for left in range(schedule.rounds, 0, -1):
+            count = -(-ledger.remaining // left)
+            if not count:
+                return
+            seeds = learn(model, ledger.oracle.space.canonical(cells), normal_scores(accuracies), random)
+            new = improved(model, seeds[: schedule.best], count, vicinity, schedule.largest_step)
+            cells, accuracies = concatenate([cells, new]), np.append(accuracies, ledger.query(new))
+
+
+def improved(model: EncoderDecoder, seeds: Cells, count: int, vicinity: Vicinity, largest_step: int) -> Cells:
+    """Return `count` distinct cells to query, from the seeds moved up the prediction."""
+    space = vicinity.ledger.oracle.space
+    choices = choices_of(space)
+    sequences = sequences_of(seeds, vicinity.ledger)
+    found: dict[int, Cells] = {}
+    tried: set[int] = set()
+    for step in range(1, largest_step + 1):
+        decoded = choices.decode(model.improve(sequences, float(step)).numpy())
+        decoded = decoded[np.array([reason is None for reason in space.invalid_reasons(decoded)])]
+        for cell, key in zip(decoded, space.keys(decoded).tolist(), strict=True):
+            if key not in tried:
+                tried.add(key)
+                _take(cell, vicinity, found)
+            if len(found) == count:
+                return concatenate(list(found.values()))
+    while len(found) < count:
+        _take(vicinity.child(seeds[[int(vicinity.rng.integers(len(seeds)))]]), vicinity, found)
+    return concatenate(list(found.values()))
+
+
+def sequences_of(cells: Cells, ledger: QueryLedger) -> Tensor:
+    """Return what the model reads, (N, L)."""
+    return torch.from_numpy(choices_of(ledger.oracle.space).encode(cells))
+
+
+def _take(cell: Cells, vicinity: Vicinity, found: dict[int, Cells]) -> None:
+    """Add a decoded cell, or what stands in for it, unless it is known."""
+    ledger = vicinity.ledger
+    if not ledger.oracle.queryable(cell)[0]:
+        cell = vicinity.child(cell)
+    if not ledger.known(cell)[0]:
+        found.setdefault(int(ledger.oracle.space.keys(cell)[0]), cell)

@@ -1,0 +1,40 @@
+"""NAO: encode cells as points, climb the predicted accuracy, decode (gradient descent of Tables 1-3).
+
+Luo et al., Neural Architecture Optimization, NeurIPS 2018, Algorithm 1. As published: the encoder, predictor and decoder
+are trained together for 1,000 epochs of batches of 100 on the queried cells alone (`encoder_decoder`), and the best 100
+cells are improved by gradient steps (`latent_ascent`); the model goes on from round to round. The LSTM's sizes are
+those of the authors' later code for NAS-Bench-101.
+
+Published on NAS-Bench-101 only: 93.74 test accuracy after 1,000 queries, which a sample of 12,000 cells without test
+accuracies cannot confirm. That it learns is checked in tests/test_rivals_on_tables.py.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.searchers.encoder_decoder import EncoderDecoder, Training
+from nadlab.searchers.latent_ascent import Schedule, search, sequences_of
+from nadlab.spaces import Cells
+
+
+@dataclass(frozen=True, slots=True)
+class NAO:
+    """The method as a searcher."""
+
+    epochs: int = 1000
+    training: Training = field(default_factory=Training)
+    schedule: Schedule = field(default_factory=Schedule)
+
+    def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
+        """Spend the whole budget."""
+
+        def learn(model: EncoderDecoder, cells: Cells, scores: NDArray[np.float64], random: torch.Generator) -> Cells:
+            targets = torch.from_numpy(scores).float()
+            self.training.fit(model, sequences_of(cells, ledger), targets, self.epochs, random)
+            return cells[np.argsort(-scores, kind="stable")]
+
+        search(ledger, rng, self.schedule, learn)

@@ -1,0 +1,57 @@
+"""SemiNAS: NAO whose model also learns from unlabelled cells, labelled by itself (Tables 1-3).
+
+Luo et al., Semi-Supervised Neural Architecture Search, NeurIPS 2020, Algorithm 1. As published: the model is trained on
+the queried cells for 1,000 epochs, predicts unlabelled cells, and is trained on both, the queried ones repeated until
+they are as many; the best 100 of both are improved (`latent_ascent`). The model goes on from round to round.
+
+Choices: 1,000 unlabelled cells and 100 epochs on both, where the published code has 10,000 and 500: its 55,000 steps a
+round are ten minutes of a core, these 2,000 are seconds. `SemiNAS(unlabelled=10_000, epochs=500)` is as published.
+
+Published: 93.24 on NAS-Bench-101 (110 queries), 93.68 and 72.20 on NAS-Bench-201 (160), by the authors of SemiGAN-NAD;
+the original reports 94.02 on NAS-Bench-101 after 2,000, which a sample of 12,000 cells cannot confirm.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.searchers.encoder_decoder import EncoderDecoder, Training
+from nadlab.searchers.latent_ascent import Schedule, search, sequences_of
+from nadlab.spaces import Cells
+from nadlab.spaces.cells import concatenate
+
+
+@dataclass(frozen=True, slots=True)
+class SemiNAS:
+    """The method as a searcher."""
+
+    pretraining_epochs: int = 1000
+    """on the queried cells"""
+    unlabelled: int = 1000
+    epochs: int = 100
+    """on both"""
+    training: Training = field(default_factory=Training)
+    schedule: Schedule = field(default_factory=Schedule)
+
+    def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
+        """Spend the whole budget."""
+        space = ledger.oracle.space
+
+        def learn(model: EncoderDecoder, cells: Cells, scores: NDArray[np.float64], random: torch.Generator) -> Cells:
+            labelled, targets = sequences_of(cells, ledger), torch.from_numpy(scores).float()
+            self.training.fit(model, labelled, targets, self.pretraining_epochs, random)
+            others = space.canonical(space.sample(self.unlabelled, rng))
+            others = others[~ledger.known(others)]
+            unlabelled = sequences_of(others, ledger)
+            with torch.no_grad():
+                predicted = model.predict(model.encode(unlabelled))
+            repeats = max(1, round(len(others) / len(cells)))
+            both = torch.cat([labelled.repeat(repeats, 1), unlabelled])
+            self.training.fit(model, both, torch.cat([targets.repeat(repeats), predicted]), self.epochs, random)
+            values = np.concatenate([scores, predicted.numpy()])
+            return concatenate([cells, others])[np.argsort(-values, kind="stable")]
+
+        search(ledger, rng, self.schedule, learn)
