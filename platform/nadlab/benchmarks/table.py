@@ -147,6 +147,6 @@ def _accuracies(path: Path, table: pd.DataFrame, column: str, top: float) -> NDA
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise UserError(
-            f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]!r}"
+            f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]}"
         )
     return values
