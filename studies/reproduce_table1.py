@@ -3,10 +3,9 @@
 python studies/reproduce_table1.py --seeds 20
 """
 
-from nadlab.published import TABLE_1
+from nadlab.published import TABLE_1, beside, levels_of, rows_of
 from nadlab.searchers.request import SearchRequest
 from nadlab.study import Study, main
-from studies.tables import beside, levels_of, rows_of
 from trainables.searcher import SearcherTrainable
 
 QUERIES = 110

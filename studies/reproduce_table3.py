@@ -5,10 +5,9 @@ Needs the surrogate (`nadlab benchmarks fetch nasbench301-v1.0`).
 python studies/reproduce_table3.py --seeds 20
 """
 
-from nadlab.published import TABLE_3
+from nadlab.published import TABLE_3, beside, levels_of, rows_of
 from nadlab.searchers.request import SearchRequest
 from nadlab.study import Study, main
-from studies.tables import beside, levels_of, rows_of
 from trainables.searcher import SearcherTrainable
 
 QUERIES = 150

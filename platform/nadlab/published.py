@@ -1,8 +1,12 @@
 """What the tables of the SemiGAN-NAD paper report (Liu et al., AISTATS 2024, Tables 1 to 3: best results)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from nadlab.records import level_text
+from nadlab.searchers import SEARCHERS
+from nadlab.study import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +69,26 @@ TABLE_3 = _rows(
     ("semigan-nad", 150, (94.73,)),
 )
 """Validation accuracy of CIFAR-10 on NAS-Bench-301; the paper does not name the surrogate's version."""
+
+
+def rows_of(table: Sequence[PublishedRow], queries: int) -> tuple[tuple[Level, ...], ...]:
+    """Return (method, queries): each row of the table, and each method that we have at the same number."""
+    equal = [(method, queries) for method in SEARCHERS]
+    published = [(row.method, row.queries) for row in table if row.method in SEARCHERS]
+    return tuple(dict.fromkeys([*equal, *published]))
+
+
+def levels_of(table: Sequence[PublishedRow], queries: int) -> dict[str, Sequence[Level]]:
+    """Return every method and number of queries of `rows_of`."""
+    numbers = sorted({row.queries for row in table} | {queries})
+    return {"method": tuple(SEARCHERS), "queries": tuple(numbers)}
+
+
+def beside(table: Sequence[PublishedRow]) -> Mapping[str, Mapping[str, float]]:
+    """Return benchmark -> level as text -> the paper's accuracy."""
+    found: dict[str, dict[str, float]] = {}
+    for row in table:
+        for benchmark, accuracy in row.accuracies.items():
+            level = level_text({"method": row.method, "queries": row.queries})
+            found.setdefault(benchmark, {})[level] = accuracy
+    return found

@@ -43,7 +43,7 @@ class DNGO:
         targets = torch.from_numpy((y - self.mean) / self.spread).float()
         inputs = self._inputs(features)
         parameters = [*self.basis.parameters(), *head.parameters()]
-        optimizer = torch.optim.Adam(parameters, lr=learning_rate, foreach=True)
+        optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
         for _ in range(epochs):
             for rows in torch.randperm(len(y), generator=random).split(batch):
                 loss = ((head(self.basis(inputs[rows])).squeeze(1) - targets[rows]) ** 2).mean()
