@@ -4,13 +4,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.oracle import Evaluation, Split
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.searchers import SEARCHERS, Searcher, SemiGANNAD, cell_decoder, graph_vae, random_search
@@ -27,6 +29,7 @@ from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.settings import Settings
+from nadlab.spaces import SPACES, Cells, SearchSpace
 from tests.conftest import TOY
 
 BUDGET = 24
@@ -57,8 +60,31 @@ def name(request: pytest.FixtureRequest, data: Path) -> str:  # noqa: ARG001 - i
     return str(request.param)
 
 
+@dataclass(frozen=True)
+class Separable:
+    """A benchmark of the DARTS space: accuracy grows with the separable convolutions. Every cell can be queried."""
+
+    name: str = "darts/separable"
+    space: SearchSpace = SPACES["darts"]
+    search_split: Split = "valid"
+    report_split: Split = "valid"
+    preset: str = "paper"
+    digest: str = "0" * 64
+    optimum: float = 98.0
+
+    def pool(self) -> Cells:
+        return self.space.unlabelled(300, np.random.default_rng(0))
+
+    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
+        return np.ones(len(cells), bool)
+
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        separable = np.isin(cells.operations, (5, 6)).sum(axis=1)
+        return [Evaluation(50 + 6 * float(count), None) for count in separable]
+
+
 def ledger_of(name: str, seed: int, budget: int = BUDGET, table: str = TOY) -> QueryLedger:
-    ledger = QueryLedger(benchmark(table), budget)
+    ledger = QueryLedger(Separable() if table == "darts" else benchmark(table), budget)
     QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(seed))
     return ledger
 
@@ -67,8 +93,8 @@ def test_contract_covers_every_method() -> None:
     assert QUICK_SEARCHERS.keys() == SEARCHERS.keys()
 
 
-@pytest.mark.parametrize("table", [TOY, "nasbench101"])
-def test_method_spends_its_budget_to_the_last_query_on_distinct_cells_of_a_part_of_the_space(
+@pytest.mark.parametrize("table", [TOY, "nasbench101", "darts"])
+def test_method_spends_its_budget_to_the_last_query_on_distinct_cells_of_every_space_or_a_part_of_it(
     name: str, table: str
 ) -> None:
     ledger = ledger_of(name, 0, table=table)
@@ -88,6 +114,11 @@ def test_same_seed_gives_the_same_ledger_in_another_process(name: str) -> None:
 
 def test_other_seed_gives_another_ledger(name: str) -> None:
     assert ledger_of(name, 1).queries != ledger_of(name, 2).queries
+
+
+def test_pool_that_is_smaller_than_the_budget_is_refused_in_a_sentence(name: str) -> None:
+    with pytest.raises(UserError, match=r"ask for fewer"):
+        ledger_of(name, 0, budget=301)
 
 
 def test_smallest_budget_is_spent_or_refused_in_a_sentence(name: str) -> None:

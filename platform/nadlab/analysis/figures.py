@@ -13,6 +13,8 @@ from nadlab.analysis.summary import LevelSummary, by_level
 from nadlab.records import Record, StudyRecord, incumbents
 
 SIZE = (7.0, 4.5)
+FLAT_LABELS = 7
+"""levels beyond which labels would overlap"""
 
 
 def accuracy_by_level(path: Path, study: StudyRecord, records: Sequence[Record], rows: Sequence[LevelSummary]) -> None:
@@ -33,7 +35,10 @@ def accuracy_by_level(path: Path, study: StudyRecord, records: Sequence[Record],
         colour = "C1" if row.is_default else "C0"
         axes.errorbar(positions[row.level], mean, yerr=spread, fmt="o", capsize=4, color=colour, zorder=2)
     axes.set_xticks(
-        list(positions.values()), [f"{row.level}\n(default)" if row.is_default else row.level for row in rows]
+        list(positions.values()),
+        [f"{row.level}\n(default)" if row.is_default else row.level for row in rows],
+        rotation=90 if len(rows) > FLAT_LABELS else 0,
+        fontsize="small" if len(rows) > FLAT_LABELS else None,
     )
     _save(axes, path)
 
@@ -53,6 +58,28 @@ def best_so_far(path: Path, study: StudyRecord, records: Sequence[Record], rng: 
     # the first random queries are far below: they would flatten all that matters
     axes.set_ylim(bottom=min(lowest), top=study.optimum + 0.05 * (study.optimum - min(lowest) + 1e-6))
     axes.legend(fontsize="small")
+    _save(axes, path)
+
+
+def accuracy_by_number(path: Path, study: StudyRecord, records: Sequence[Record], rng: np.random.Generator) -> None:
+    """Draw the mean accuracy over the second factor, a number, for every level of the first, with 95 % bands."""
+    first, second = study.default
+    groups: dict[str, dict[float, list[float]]] = {}
+    for group in by_level(study, records).values():
+        settings = group[0].trial.settings
+        accuracies = [float(record.metrics["best_reported"] or 0) for record in group]
+        groups.setdefault(str(settings[first]), {})[float(settings[second])] = accuracies
+    axes = _axes(study, second, f"best cell's {study.report_split} accuracy, %")
+    for level, points in groups.items():
+        numbers = sorted(points)
+        (line,) = axes.plot(numbers, [np.mean(points[number]) for number in numbers], marker=".", label=level)
+        if min(map(len, points.values())) > 1:
+            ends = [band(np.array(points[number])[:, None], rng) for number in numbers]
+            low, high = (np.concatenate(side) for side in zip(*ends, strict=True))
+            axes.fill_between(numbers, low, high, alpha=0.15, color=line.get_color())
+    axes.axhline(study.optimum, color="0.3", linestyle=":", linewidth=1, label="best in the table")
+    axes.set_xscale("log", base=2)
+    axes.legend(fontsize="small", ncols=2)
     _save(axes, path)
 
 

@@ -59,7 +59,8 @@ class Report:
             "Intervals are percentile bootstraps over seeds; differences are paired by seed."
             + (" The last column is what the paper reports, its best result." if self.study.published else ""),
             "",
-            f"![accuracy](accuracy_by_{_stem(self.study)}.png) ![best so far](best_so_far.png)",
+            f"![accuracy](accuracy_by_{_stem(self.study)}.png) ![best so far](best_so_far.png)"
+            + (" ![accuracy by number](accuracy_by_number.png)" if _by_number(self.study) else ""),
             "",
             *self._provenance(),
         ]
@@ -102,7 +103,16 @@ def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
         paths += [folder / f"accuracy_by_{_stem(study)}.png", folder / "best_so_far.png"]
         figures.accuracy_by_level(paths[3], study, report.records, report.rows)
         figures.best_so_far(paths[4], study, report.records, rng)
+        if _by_number(study):
+            paths.append(folder / "accuracy_by_number.png")
+            figures.accuracy_by_number(paths[5], study, report.records, rng)
     return paths
+
+
+def _by_number(study: StudyRecord) -> bool:
+    """Whether the study crosses a factor with a second one that is a number."""
+    levels = list(study.default.values())
+    return len(levels) == 2 and type(levels[1]) in (int, float)
 
 
 def _stem(study: StudyRecord) -> str:

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.ledger import QueryLedger, distinct_cells
 from nadlab.errors import UserError
 from nadlab.searchers.random_search import draw
 from nadlab.semigan.biarch2perf import BiArch2Perf
@@ -45,10 +45,16 @@ class SemiGANNAD:
     settings: Settings = field(default_factory=Settings)
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
-        """Spend the whole budget; raise UserError when it is less than K + 2."""
+        """Spend the whole budget; raise UserError when it is less than K + 2 or more than the benchmark has."""
         final_k = self.settings.final_k
         if ledger.budget < final_k + 2:
             raise UserError(f"semigan-nad needs a budget of at least {final_k + 2} queries, not {ledger.budget}")
+        distinct = distinct_cells(ledger.oracle)
+        if ledger.budget > distinct:
+            raise UserError(
+                f"{ledger.budget} queries are asked of {ledger.oracle.name}, which has {distinct} distinct cells: "
+                "ask for fewer"
+            )
         model = start(ledger, replace(self.settings, labels=ledger.budget - final_k), rng)
         for _ in range(self.settings.epochs):
             model.epoch()
