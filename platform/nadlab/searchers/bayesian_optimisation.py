@@ -20,12 +20,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from threadpoolctl import threadpool_limits
 
 from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.searchers.arch2vec import expected_improvement
 from nadlab.searchers.normal_scores import normal_scores
 from nadlab.searchers.path_encoding import path_encoding
 from nadlab.searchers.unqueried import Vicinity, first_cells, some_unqueried
@@ -62,7 +63,8 @@ class BayesianOptimisation:
             kernel = process.kernel_
             best = cells[np.argsort(-accuracies, kind="stable")[: self.parents]]
             asked = self._candidates(best, vicinity)
-            improvement = expected_improvement(process, path_encoding(asked, space).astype(float), float(scores.max()))
+            mean, deviation = _predicted(process, path_encoding(asked, space).astype(float))
+            improvement = expected_improvement(mean, deviation, float(scores.max()))
             chosen = asked[[int(np.argmax(improvement))]]
             accuracies = np.append(accuracies, ledger.query(chosen))
             cells = concatenate([cells, chosen])
@@ -76,16 +78,14 @@ class BayesianOptimisation:
 
 def _fitted(kernel: object, features: Floats, scores: Floats, *, fit: bool) -> GaussianProcessRegressor:
     process = GaussianProcessRegressor(kernel, optimizer="fmin_l_bfgs_b" if fit else None)
-    with warnings.catch_warnings():
+    with threadpool_limits(1), warnings.catch_warnings():
         # a parameter at its bound, or a likelihood that is flat there, is as good a kernel as any
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(features, scores)
     return process
 
 
-def expected_improvement(process: GaussianProcessRegressor, features: Floats, best: float) -> Floats:
-    """Return E[max(f - best, 0)] of each row."""
-    mean, deviation = process.predict(features, return_std=True)
-    deviation = np.maximum(deviation, 1e-9)
-    gain = (mean - best) / deviation
-    return np.asarray(deviation * (gain * norm.cdf(gain) + norm.pdf(gain)))
+def _predicted(process: GaussianProcessRegressor, features: Floats) -> tuple[Floats, Floats]:
+    with threadpool_limits(1):
+        mean, deviation = process.predict(features, return_std=True)
+    return mean, deviation

@@ -1,0 +1,216 @@
+"""What regularized evolution, local search, REINFORCE, BO, BANANAS, NAO and SemiNAS are made of."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.oracle import Evaluation, Oracle
+from nadlab.errors import UserError
+from nadlab.searchers import Searcher
+from nadlab.searchers.bananas import BANANAS, mutants
+from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
+from nadlab.searchers.choices import CHOICES, choices_of, one_hot
+from nadlab.searchers.encoder_decoder import EncoderDecoder, Training
+from nadlab.searchers.ensemble import Perceptrons
+from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.nao import NAO
+from nadlab.searchers.path_encoding import path_encoding
+from nadlab.searchers.regularized_evolution import RegularizedEvolution
+from nadlab.searchers.reinforce import Reinforce
+from nadlab.searchers.seminas import SemiNAS
+from nadlab.searchers.unqueried import Vicinity, some_unqueried
+from nadlab.spaces import SPACES, Cells, SearchSpace
+
+QUICK: dict[str, Searcher] = {
+    "regularized-evolution": RegularizedEvolution(),
+    "local-search": LocalSearch(),
+    "reinforce": Reinforce(),
+    "bayesian-optimisation": BayesianOptimisation(candidates=50),
+    "bananas": BANANAS(candidates=10, perceptrons=Perceptrons(epochs=2)),
+    "nao": NAO(epochs=2),
+    "seminas": SemiNAS(pretraining_epochs=2, unlabelled=50, epochs=1),
+}
+SPACE_NAMES = sorted(SPACES)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """A benchmark that holds a whole space, or the given cells of it: accuracy is the number of third operations."""
+
+    space: SearchSpace
+    held: Cells
+    whole: bool = True
+    name: str = "counting"
+    search_split: str = "valid"
+    report_split: str = "valid"
+    preset: str = "paper"
+    digest: str = ""
+    optimum: float = 100.0
+
+    def pool(self) -> Cells:
+        return self.held
+
+    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
+        held = np.isin(self.space.keys(cells), self.space.keys(self.held))
+        return np.ones(len(cells), bool) if self.whole else held
+
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        return [Evaluation(float(count), None) for count in (cells.operations == 3).sum(axis=1)]
+
+
+def ledger_of(name: str, budget: int, pool: int = 200, *, whole: bool = True) -> QueryLedger:
+    space = SPACES[name]
+    held = space.unlabelled(pool, np.random.default_rng(0))
+    return QueryLedger(cast(Oracle, Counting(space, held, whole)), budget)
+
+
+@pytest.mark.parametrize("method", sorted(QUICK))
+def test_method_spends_its_budget_on_distinct_cells_of_a_space_without_a_list(method: str) -> None:
+    ledger = ledger_of("darts", 24)
+    QUICK[method](ledger, np.random.default_rng(0))
+    assert len({query.key for query in ledger.queries}) == 24
+
+
+@pytest.mark.parametrize("method", sorted(QUICK))
+def test_pool_that_cannot_fill_the_budget_is_refused_before_anything_is_spent(method: str) -> None:
+    ledger = ledger_of("nasbench201", 24, pool=12, whole=False)
+    with pytest.raises(UserError, match="ask for fewer"):
+        QUICK[method](ledger, np.random.default_rng(0))
+    assert not ledger.queries
+
+
+@pytest.mark.parametrize("method", sorted(QUICK))
+def test_method_can_spend_a_pool_to_the_last_cell(method: str) -> None:
+    held = len(np.unique(SPACES["nasbench201"].keys(ledger_of("nasbench201", 1, 30).oracle.pool())))
+    ledger = ledger_of("nasbench201", held, 30, whole=False)
+    QUICK[method](ledger, np.random.default_rng(0))
+    assert ledger.remaining == 0
+
+
+@pytest.mark.parametrize("name", SPACE_NAMES)
+def test_choices_write_and_read_every_cell(name: str) -> None:
+    space = SPACES[name]
+    cells = space.sample(300, np.random.default_rng(0))
+    sequences = choices_of(space).encode(cells)
+    assert (space.keys(choices_of(space).decode(sequences)) == space.keys(cells)).all()
+    assert (one_hot(sequences, CHOICES[name].sizes).sum(axis=1) == len(CHOICES[name].sizes)).all()
+
+
+def test_paths_of_a_known_cell_are_found() -> None:
+    space = SPACES["nasbench101"]
+    cell = space.parse("0111/0010/0001/0000;input|conv3x3-bn-relu|maxpool3x3|output")
+    # the direct path; max pooling; convolution, then max pooling
+    assert np.flatnonzero(path_encoding(cell, space)[0]).tolist() == [0, 1 + 2, 1 + 3 + 2]
+
+
+@pytest.mark.parametrize(("name", "features"), [("nasbench101", 364), ("nasbench201", 156), ("darts", 5602)])
+def test_path_encoding_is_as_long_as_published_and_begins_with_its_truncation(name: str, features: int) -> None:
+    space = SPACES[name]
+    cells = space.sample(50, np.random.default_rng(0))
+    full, short = path_encoding(cells, space), path_encoding(cells, space, 2)
+    assert full.shape[1] == features
+    assert (full[:, : short.shape[1]] == short).all()
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "darts"])
+def test_isomorphic_cells_have_the_same_paths(name: str) -> None:
+    space = SPACES[name]
+    cells = space.sample(300, np.random.default_rng(0))
+    assert (path_encoding(cells, space) == path_encoding(space.canonical(cells), space)).all()
+
+
+def test_neighbourhood_is_the_neighbours_where_the_whole_space_can_be_queried() -> None:
+    vicinity = Vicinity(ledger_of("nasbench201", 10), np.random.default_rng(0))
+    cell = vicinity.ledger.oracle.pool()[:1]
+    space = SPACES["nasbench201"]
+    near, neighbours = vicinity.neighbourhood(cell), space.neighbours(cell)
+    assert (space.identities(near) == space.identities(neighbours)).all()
+
+
+def test_lacking_neighbours_are_replaced_by_the_nearest_cells_of_the_pool() -> None:
+    ledger = ledger_of("nasbench101", 10, pool=500, whole=False)
+    vicinity, space, pool = Vicinity(ledger, np.random.default_rng(0)), ledger.oracle.space, ledger.oracle.pool()
+    for cell in pool[:3]:
+        near = vicinity.neighbourhood(cell)
+        assert len(near) == len(space.neighbours(cell))
+        assert ledger.oracle.queryable(near).all()
+        assert space.keys(cell)[0] not in space.keys(near)
+        distances = (path_encoding(pool, space) != path_encoding(cell, space)).sum(axis=1)
+        chosen = (path_encoding(near, space) != path_encoding(cell, space)).sum(axis=1)
+        assert chosen.mean() <= np.sort(distances)[1 : len(near) + 1].mean() + 1
+
+
+def test_child_is_found_where_all_around_is_paid_for() -> None:
+    ledger = ledger_of("nasbench201", 100)
+    vicinity = Vicinity(ledger, np.random.default_rng(0))
+    parent = ledger.oracle.pool()[:1]
+    ledger.query(ledger.oracle.space.neighbours(parent))
+    ledger.query(parent)
+    child = vicinity.child(parent)
+    assert not ledger.known(child)[0]
+
+
+def test_cell_without_neighbours_has_children_all_the_same() -> None:
+    ledger = ledger_of("nasbench101", 10)
+    assert len(Vicinity(ledger, np.random.default_rng(0)).child(ledger.oracle.space.parse("01/00;input|output"))) == 1
+
+
+def test_some_unqueried_are_new_and_of_different_classes() -> None:
+    ledger = ledger_of("nasbench201", 50)
+    ledger.query(ledger.oracle.pool()[:20])
+    cells = some_unqueried(ledger, 100, np.random.default_rng(0))
+    assert not ledger.known(cells).any()
+    assert len(np.unique(ledger.oracle.space.keys(cells))) == len(cells)
+
+
+def test_mutants_are_new_distinct_and_near_the_best_parent() -> None:
+    ledger = ledger_of("nasbench201", 10)
+    parents = ledger.oracle.pool()[:5]
+    ledger.query(parents)
+    found = mutants(parents, 20, Vicinity(ledger, np.random.default_rng(0)))
+    assert len(np.unique(ledger.oracle.space.keys(found))) == 20
+    assert not ledger.known(found).any()
+    assert ((found[:10].operations != parents.operations[:1]).sum(axis=1) <= 2).all()
+
+
+def test_ensemble_learns_and_its_members_differ() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randint(0, 2, (100, 10), generator=generator).float()
+    targets = features @ torch.linspace(-1, 1, 10)
+    predicted = Perceptrons(members=3, layers=3).fit(features, targets, generator).predict(features)
+    assert predicted.shape == (3, 100)
+    assert (predicted.mean(dim=0) - targets).abs().mean() < 0.2
+    assert predicted.std(dim=0).mean() > 0
+
+
+@pytest.mark.parametrize("name", SPACE_NAMES)
+def test_decoder_writes_only_what_each_place_may_hold(name: str) -> None:
+    sizes = CHOICES[name].sizes
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = EncoderDecoder(sizes).eval()
+    sequences = torch.from_numpy(np.random.default_rng(0).integers(0, sizes, (20, len(sizes))))
+    written = model.improve(sequences, 5.0).numpy()
+    assert ((written >= 0) & (written < sizes)).all()
+
+
+def test_encoder_and_decoder_give_cells_back_and_a_step_raises_the_prediction() -> None:
+    sizes = CHOICES["nasbench201"].sizes
+    sequences = torch.from_numpy(np.random.default_rng(0).integers(0, sizes, (60, len(sizes))))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = EncoderDecoder(sizes)
+        scores = (sequences == 3).sum(dim=1).float()
+        targets = (scores - scores.mean()) / scores.std()
+        Training(learning_rate=5e-3).fit(model, sequences, targets, 150, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert (model.decode(model.encode(sequences)) == sequences).float().mean() > 0.9
+        before = model.predict(model.encode(sequences))
+    assert torch.corrcoef(torch.stack([before, targets]))[0, 1] > 0.9
+    improved = model.improve(sequences, 3.0)
+    assert (improved == 3).sum() > (sequences == 3).sum()
