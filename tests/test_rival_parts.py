@@ -23,7 +23,7 @@ def drawn(decoder: CellDecoder, space: SearchSpace, count: int) -> Cells:
 
 
 def test_autoencoder_learns_edges_before_operations_of_held_out_cells() -> None:
-    # the whole pretraining, 30 s, gives back every held-out cell: results/arch2vec_reconstruction.md
+    # the whole pretraining, 30 s, gives back every held-out cell: results/pretraining.md
     space = SPACES["nasbench201"]
     settings = graph_vae.Pretraining(cells=6000, epochs=6, width=32, learning_rate=5e-3, dropout=0.1)
     held_out = graphs_of(graph_vae.split(space, settings)[1], space)

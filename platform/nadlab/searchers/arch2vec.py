@@ -13,8 +13,7 @@ Choices: the published baseline and target are constants near the best accuracy 
 for CIFAR-10, lower baselines for harder data): here the baseline is the best accuracy so far less
 `baseline_gap`, the target the best so far, so that no table's optimum is assumed. Isomorphic cells of
 NAS-Bench-201 are one cell. Published: 94.54 and 73.93 (RL), 94.42 and 73.67 (BO) at 400 queries on NAS-Bench-201
-(SemiGAN-NAD's Table 2; above the table's optimum of 94.37, so of another protocol), 99.99 % of held-out cells of
-NAS-Bench-201 reconstructed.
+(SemiGAN-NAD's Table 2; above the table's optimum of 94.37, so of another protocol).
 """
 
 from dataclasses import dataclass, field
