@@ -178,6 +178,13 @@ def test_mutants_are_new_distinct_and_near_the_best_parent() -> None:
     assert ((found[:10].operations != parents.operations[:1]).sum(axis=1) <= 2).all()
 
 
+def test_mutants_of_the_cell_without_neighbours_can_be_queried() -> None:
+    ledger = ledger_of("nasbench101", 10, pool=50, whole=False)
+    parent = ledger.oracle.space.parse("01/00;input|output")
+    found = mutants(parent, 10, Vicinity(ledger, np.random.default_rng(0)))
+    assert ledger.oracle.queryable(found).all()
+
+
 def test_ensemble_learns_and_its_members_differ() -> None:
     generator = torch.Generator().manual_seed(0)
     features = torch.randint(0, 2, (100, 10), generator=generator).float()

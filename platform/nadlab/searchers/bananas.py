@@ -78,7 +78,8 @@ def mutants(parents: Cells, count: int, vicinity: Vicinity) -> Cells:
         cells = concatenate(found)
         _, first = np.unique(ledger.oracle.space.keys(cells), return_index=True)
         distinct = cells[np.sort(first)]
-        fresh = distinct[~ledger.known(distinct)]
+        # a step from the cell of a single edge may leave the benchmark
+        fresh = distinct[ledger.oracle.queryable(distinct) & ~ledger.known(distinct)]
         if len(fresh) >= count:
             break
     return fresh[:count] if len(fresh) else vicinity.child(parents[:1])

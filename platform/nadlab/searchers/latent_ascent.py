@@ -1,14 +1,15 @@
 """What NAO and SemiNAS share: rounds of learning from queried cells, improving the best in latent space, querying those.
 
-The published code starts from 1,100 random cells and queries 300 new ones in each of 3 rounds; here the same shares of
-whatever the budget is. In a round the 100 best cells are moved up the predictor's gradient by one step and decoded; the
-step grows from 1 to 100 until there are enough new cells.
+The published code starts from 1,100 random cells, queries 300 new ones in each of 3 rounds and improves the 100 best;
+here the same shares of whatever the budget is. In a round the best cells are moved up the predictor's gradient by one
+step and decoded; the step grows from 1 to 100 until there are enough new cells.
 
 Choices: a decoded cell that cannot be queried is replaced by one of its neighbourhood that can (`Vicinity`); when all
 steps together bring too few, mutants of the best cells fill the round. Accuracies enter as normal scores: the published
 code leaves out what it knows to be bad, at no cost, and standardizes by constants of NAS-Bench-101.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,8 +34,8 @@ class Schedule:
     first: float = 0.55
     """share of the budget that goes to random cells"""
     rounds: int = 3
-    best: int = 100
-    """cells that are improved in a round"""
+    best: float = 1 / 11
+    """share of the cells learned from that are improved in a round, the best ones"""
     largest_step: int = 100
 
 
@@ -58,7 +59,9 @@ def search(ledger: QueryLedger, rng: np.random.Generator, schedule: Schedule, le
             if not count:
                 return
             seeds = learn(model, ledger.oracle.space.canonical(cells), normal_scores(accuracies), random)
-            new = improved(model, seeds[: schedule.best], count, vicinity, schedule.largest_step)
+            new = improved(
+                model, seeds[: math.ceil(schedule.best * len(seeds))], count, vicinity, schedule.largest_step
+            )
             cells, accuracies = concatenate([cells, new]), np.append(accuracies, ledger.query(new))
 
 

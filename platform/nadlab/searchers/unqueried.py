@@ -66,9 +66,9 @@ class Vicinity:
         return draw(self.ledger, 1, self.rng)
 
     def step(self, cell: Cells) -> Cells:
-        """Return a random cell of a cell's neighbourhood, known or not."""
+        """Return a random cell of a cell's neighbourhood, known or not, or of the space when it has none."""
         near = self.neighbourhood(cell)
-        if not len(near):  # NAS-Bench-101's cell of a single edge has no neighbour
+        if not len(near):  # NAS-Bench-101's cell of a single edge
             return self.ledger.oracle.space.sample(1, self.rng)
         chosen = int(self.rng.integers(len(near)))
         return near[chosen : chosen + 1]
