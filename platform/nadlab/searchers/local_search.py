@@ -1,14 +1,14 @@
 """Local search: climb to the first better neighbour, start anew at a local optimum.
 
-White et al., Exploring the Loss Landscape in Neural Architecture Search, UAI 2021, Algorithm 1, in the form that they
-found best: ten random cells, then from the best of them; neighbours are queried in random order, and the climb moves as
-soon as one is better ("query until lower"). A neighbour that is known already is not asked again and not moved to.
+White et al., Exploring the Loss Landscape in Neural Architecture Search, UAI 2021, with the defaults of their code:
+ten random cells, then up from the best of them; neighbours are queried in random order, and the climb moves as soon as
+one is better. A neighbour that is known already is not asked again and not moved to.
 
-Choices: where the benchmark lacks a neighbour, a neighbour of that neighbour stands in (`Vicinity.around`); a start
+Choices: where the benchmark lacks a neighbour, a near cell stands in (`Vicinity`); a start
 that has nothing left around it ends at once.
 
-Published on NAS-Bench-201: at or near the optimum of CIFAR-10 within 300 queries; checked in
-tests/test_rivals_on_tables.py.
+Published: as good as the best methods of its time on NAS-Bench-101 and 201. Here it has NAS-Bench-201's optimum after
+160 queries with every one of 20 seeds, by the test accuracy that Table 2 searches by; tests/test_rivals_on_tables.py.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """NAO: encode cells as points, climb the predicted accuracy, decode (gradient descent of Tables 1-3).
 
 Luo et al., Neural Architecture Optimization, NeurIPS 2018, Algorithm 1. As published: the encoder, predictor and decoder
-are trained together for 1,000 epochs of batches of 100 on the queried cells alone (`encoder_decoder`), and the best 100
+are trained together for 1,000 epochs of batches of 100 on the queried cells alone (`encoder_decoder`), and the best
 cells are improved by gradient steps (`latent_ascent`); the model goes on from round to round. The LSTM's sizes are
 those of the authors' later code for NAS-Bench-101.
 

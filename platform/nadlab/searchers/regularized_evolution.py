@@ -3,7 +3,7 @@
 Real et al., Regularized Evolution for Image Classifier Architecture Search, AAAI 2019, Algorithm 1. As published: the
 tournament is drawn with replacement, a child is one mutation away, nothing but age decides who dies. Population and
 tournament are those of the NAS-Bench-201 baselines (Dong and Yang 2020; 10 and 3 in their NATS-Bench scripts); the
-NAS-Bench-101 baselines have 50 to 100 and 10 (Ying et al. 2019), which leaves 110 queries no generations.
+NAS-Bench-101 baselines have 100 and 10 (Ying et al. 2019), which would leave 110 queries no generations.
 
 Choices: a child is always new (`Vicinity.child`), since an isomorphic cell costs nothing here and would only let the
 population age.

@@ -2,13 +2,13 @@
 
 Luo et al., Semi-Supervised Neural Architecture Search, NeurIPS 2020, Algorithm 1. As published: the model is trained on
 the queried cells for 1,000 epochs, predicts unlabelled cells, and is trained on both, the queried ones repeated until
-they are as many; the best 100 of both are improved (`latent_ascent`). The model goes on from round to round.
+they are as many; the best of both are improved (`latent_ascent`). The model goes on from round to round.
 
 Choices: 1,000 unlabelled cells and 100 epochs on both, where the published code has 10,000 and 500: its 55,000 steps a
 round are ten minutes of a core, these 2,000 are seconds. `SemiNAS(unlabelled=10_000, epochs=500)` is as published.
 
-Published: 93.24 on NAS-Bench-101 (110 queries), 93.68 and 72.20 on NAS-Bench-201 (160), by the authors of SemiGAN-NAD;
-the original reports 94.02 on NAS-Bench-101 after 2,000, which a sample of 12,000 cells cannot confirm.
+Published: 93.24 on NAS-Bench-101 (110 queries), 93.68 and 72.20 on NAS-Bench-201 (160), by the authors of SemiGAN-NAD.
+A sample of 12,000 cells without test accuracies cannot confirm the first; on NAS-Bench-201 this one does better.
 """
 
 from dataclasses import dataclass, field
