@@ -78,7 +78,10 @@ def accuracy_by_number(path: Path, study: StudyRecord, records: Sequence[Record]
             low, high = (np.concatenate(side) for side in zip(*ends, strict=True))
             axes.fill_between(numbers, low, high, alpha=0.15, color=line.get_color())
     axes.axhline(study.optimum, color="0.3", linestyle=":", linewidth=1, label="best in the table")
-    axes.set_xscale("log", base=2)
+    axes.set_xscale("log")
+    ticks = sorted({number for points in groups.values() for number in points})
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
     axes.legend(fontsize="small", ncols=2)
     _save(axes, path)
 
