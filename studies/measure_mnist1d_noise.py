@@ -5,24 +5,20 @@ python studies/measure_mnist1d_noise.py --cells 14 --seeds 3
 
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
 
 import click
 import numpy as np
-import torch
-from tqdm import tqdm
 
 from nadlab.benchmarks.mnist1d import Recipe, train_cell
 from nadlab.command_line import run_command
+from nadlab.processes import side_by_side
 from nadlab.spaces import space
 
 
 def trained(recipe: Recipe, request: tuple[tuple[int, ...], int]) -> tuple[float, float]:
     """Return final validation accuracy in percent and the seconds of a training on one thread."""
-    torch.set_num_threads(1)
     started = time.process_time()
     curve = train_cell(request[0], recipe, request[1])
     return curve.valid[-1], time.process_time() - started
@@ -43,8 +39,7 @@ def command(cells: int, seeds: int, channels: int, epochs: int, learning_rate: f
     chosen = nasbench201.enumerate()[np.random.default_rng(0).permutation(np.unique(nasbench201.all_keys()))[:cells]]
     operations = [tuple((row[1:7].astype(int) - 1).tolist()) for row in chosen.operations]
     requests = list(product(operations, range(seeds)))
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
-        results = list(tqdm(processes.map(partial(trained, recipe), requests), total=len(requests), unit="training"))
+    results = list(side_by_side(partial(trained, recipe), requests, "training"))
     accuracies = np.array([accuracy for accuracy, _ in results]).reshape(cells, seeds)
     within = accuracies.std(axis=1, ddof=1)
     click.echo(

@@ -5,26 +5,22 @@ python studies/reproduce_table4.py --seeds 0-9
 
 import json
 import math
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import click
 import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
-from tqdm import tqdm
 
 from nadlab.analysis.generated import GeneratedQuality, generated_quality
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.command_line import run_command
+from nadlab.processes import side_by_side
 from nadlab.searchers.semigan_nad import start
 from nadlab.semigan.settings import Settings
 from nadlab.study import parse_seeds
@@ -36,19 +32,11 @@ PAPER_VALID, PAPER_ABOVE, PAPER_FACTOR = 0.3673, (0.7030, 0.6558), 0.7030 / 0.15
 
 def measure(name: str, settings: Settings, seed: int) -> GeneratedQuality:
     """Train one seed and judge what it generates."""
-    torch.set_num_threads(1)
     oracle = benchmark(name)
     model = start(QueryLedger(oracle, settings.labels), settings, np.random.default_rng(seed))
     for _ in range(settings.epochs):
         model.epoch()
     return generated_quality(model, oracle, THRESHOLDS)
-
-
-def measured(name: str, settings: Settings, seeds: Sequence[int]) -> Iterator[GeneratedQuality]:
-    """Measure seeds side by side, one a core."""
-    with ProcessPoolExecutor(min(len(seeds), os.cpu_count() or 1), mp_context=get_context("spawn")) as processes:
-        results = processes.map(partial(measure, name, settings), seeds)
-        yield from tqdm(results, total=len(seeds), unit="seed")
 
 
 def show(rows: Sequence[GeneratedQuality]) -> None:
@@ -75,9 +63,9 @@ def show(rows: Sequence[GeneratedQuality]) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="write the rows of all seeds to this JSON file")
 def command(name: str, seeds: str, labels: int, rank0_share: float, temperature: float, out: Path | None) -> None:
     benchmark(name)  # an unknown name or a malformed table is told once, not by every process
-    settings = replace(Settings(), labels=labels, rank0_share=rank0_share, generation_temperature=temperature)
+    settings = Settings(labels=labels, rank0_share=rank0_share, generation_temperature=temperature)
     chosen = parse_seeds(seeds)
-    rows = list(measured(name, settings, chosen))
+    rows = list(side_by_side(partial(measure, name, settings), chosen, "seed"))
     show(rows)
     if out:
         by_seed = {seed: asdict(row) for seed, row in zip(chosen, rows, strict=True)}

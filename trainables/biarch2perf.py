@@ -57,15 +57,10 @@ class BiArch2PerfTrainable(Trainable):
             }
         seconds = self.state.seconds + time.perf_counter() - started
         self.state = replace(self.state, epoch=last, history=[*self.state.history, *rows], seconds=seconds)
-        best = self.ledger.best()
         return {
             **report,
             "epoch": last,
-            "queries": len(self.ledger.queries),
-            "best_valid": best.valid,
-            "best_test": best.test,
-            "best_reported": self.ledger.reported(best),
-            "regret": self.ledger.regret(),
+            **self.ledger.outcome(),
             "train_seconds": seconds,
         }
 

@@ -30,15 +30,10 @@ class NACGTrainable(Trainable):
         folder, oracle = Path(self.trial["checkpoint"]), benchmark(self.trial["benchmark"])
         model, ledger, _ = load(folder, oracle, final_k=self.trial["final_k"])
         generation = design(model, ledger, self.trial["final_k"], self.trial["generated"])
-        best = ledger.best()
         return {
             "done": True,
             **asdict(generation),
-            "queries": len(ledger.queries),
-            "best_valid": best.valid,
-            "best_test": best.test,
-            "best_reported": ledger.reported(best),
-            "regret": ledger.regret(),
+            **ledger.outcome(),
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

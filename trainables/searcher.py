@@ -37,17 +37,12 @@ class SearcherTrainable(Trainable):
         ledger = QueryLedger(benchmark(self.trial["benchmark"]), request.queries)
         started = time.perf_counter()
         SEARCHERS[request.method](ledger, np.random.default_rng(self.trial["seed"]))
-        best = ledger.best()
         return {
             "done": True,
             "history": [],
             "ledger": [asdict(query) for query in ledger.queries],
             "epoch": 1,
-            "queries": len(ledger.queries),
-            "best_valid": best.valid,
-            "best_test": best.test,
-            "best_reported": ledger.reported(best),
-            "regret": ledger.regret(),
+            **ledger.outcome(),
             "search_seconds": time.perf_counter() - started,
         }
 

@@ -1,7 +1,6 @@
 """The command `nadlab`: benchmarks and searches. What is heavy is imported where it is needed, so that --help is fast."""
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from typing import Any, Literal
@@ -67,10 +66,11 @@ def search(
     \b
     Example: nadlab search --method semigan-nad,random-search --benchmark nasbench201/cifar10 --queries 160
     """
+    from nadlab.benchmarks.registry import benchmark
     from nadlab.search import compared, searches
     from nadlab.study import parse_seeds
 
-    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent or os.cpu_count() or 1)
+    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent)
     rows = []
     for row in found:
         rows.append(row)
@@ -78,7 +78,9 @@ def search(
             click.echo(json.dumps(asdict(row)))
     if not as_json:
         _print_table(benchmark_name, [asdict(row) for row in rows])
-        _print_table("best cell by the reported accuracy, mean over seeds", compared(rows))
+        _print_table(
+            "best cell by the reported accuracy, mean over seeds", compared(rows, benchmark(benchmark_name).optimum)
+        )
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:

@@ -60,6 +60,13 @@ class Record:
     error: str | None = None
     """traceback of a failed trial"""
 
+    @property
+    def accuracy(self) -> float:
+        """Reported accuracy of the best cell in percent; only a finished trial is sure to have one."""
+        value = self.metrics["best_reported"]
+        assert value is not None
+        return float(value)
+
     @cached_property
     def digest(self) -> str:
         """Fingerprint of the whole record: a delivery to MLflow carries it."""

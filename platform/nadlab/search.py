@@ -2,23 +2,21 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
-import torch
-from tqdm import tqdm
 
 from nadlab.analysis.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.summary import words
 from nadlab.benchmarks.ledger import QueryLedger, distinct_cells
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
+from nadlab.processes import side_by_side
 from nadlab.searchers import SEARCHERS
+from nadlab.searchers.request import SearchRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,44 +36,38 @@ class Search:
 
 
 def searches(
-    methods: Sequence[str], benchmark_name: str, queries: int, seeds: Sequence[int], concurrent: int
+    methods: Sequence[str], benchmark_name: str, queries: int, seeds: Sequence[int], concurrent: int | None
 ) -> Iterator[Search]:
     """Run every method once a seed, `concurrent` at a time, and give the results in order.
 
     Raises UserError at once for an unknown method or benchmark and for a budget that the benchmark or a method can't
     meet.
     """
-    for method in methods:
-        if method not in SEARCHERS:
-            raise UserError(f"unknown method {method!r}: choose from {', '.join(SEARCHERS)}")
+    requests = [(SearchRequest(method=method, queries=queries), seed) for method, seed in product(methods, seeds)]
     # told once, not by every process
     distinct = distinct_cells(benchmark(benchmark_name))
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
-    requests = list(product(methods, seeds))
-    one = partial(_search, benchmark_name, queries)
-    workers = min(concurrent, len(requests))
-    if workers == 1:
-        yield from map(one, requests)
-        return
-    # a forked process would inherit torch's threads in an unknown state
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
-        yield from tqdm(processes.map(one, requests), total=len(requests), unit="search")
+    yield from side_by_side(partial(_search, benchmark_name), requests, "search", concurrent)
 
 
-def _search(benchmark_name: str, queries: int, request: tuple[str, int]) -> Search:
-    method, seed = request
-    torch.set_num_threads(1)  # as the trials do: a seed gives the same result in both
-    ledger = QueryLedger(benchmark(benchmark_name), queries)
+def _search(benchmark_name: str, asked: tuple[SearchRequest, int]) -> Search:
+    request, seed = asked
+    ledger = QueryLedger(benchmark(benchmark_name), request.queries)
     started = time.perf_counter()
-    SEARCHERS[method](ledger, np.random.default_rng(seed))
+    SEARCHERS[request.method](ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
     best = ledger.best()
-    return Search(method, benchmark_name, seed, len(ledger.queries), best.valid, best.test, ledger.regret(), seconds)
+    return Search(
+        request.method, benchmark_name, seed, len(ledger.queries), best.valid, best.test, ledger.regret(), seconds
+    )
 
 
-def compared(rows: Sequence[Search]) -> list[dict[str, Any]]:
-    """Return a row a method: accuracy with its standard deviation, regret, and the paired difference to the first."""
+def compared(rows: Sequence[Search], optimum: float) -> list[dict[str, Any]]:
+    """Return a row a method: accuracy with its standard deviation, regret, and the paired difference to the first.
+
+    optimum: the benchmark's, from which regrets are counted.
+    """
     rng = np.random.default_rng(0)
     by_method: dict[str, dict[int, float]] = {}
     for row in rows:
@@ -85,18 +77,12 @@ def compared(rows: Sequence[Search]) -> list[dict[str, Any]]:
         {
             "method": method,
             "seeds": len(regrets),
-            "accuracy": _spread([_reported(row) for row in rows if row.method == method]),
+            "accuracy": _spread([optimum - regret for regret in regrets.values()]),
             "regret": _text(mean_interval(np.array(list(regrets.values())), rng)),
             f"behind {first}": "" if method == first else _text(paired_difference(regrets, by_method[first], rng)),
         }
         for method, regrets in by_method.items()
     ]
-
-
-def _reported(row: Search) -> float:
-    value = row.best_valid if row.best_test is None else row.best_test
-    assert value is not None
-    return value
 
 
 def _spread(values: Sequence[float]) -> str:

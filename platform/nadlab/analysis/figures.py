@@ -24,9 +24,7 @@ def accuracy_by_level(path: Path, study: StudyRecord, records: Sequence[Record],
     seeds: dict[int, list[tuple[int, float]]] = {}
     for level, group in by_level(study, records).items():
         for record in group:
-            seeds.setdefault(record.trial.seed, []).append(
-                (positions[level], float(record.metrics["best_reported"] or 0))
-            )
+            seeds.setdefault(record.trial.seed, []).append((positions[level], record.accuracy))
     for points in seeds.values():
         axes.plot(*zip(*points, strict=True), color="0.75", linewidth=0.8, marker=".", zorder=1)
     for row in rows:
@@ -67,7 +65,7 @@ def accuracy_by_number(path: Path, study: StudyRecord, records: Sequence[Record]
     groups: dict[str, dict[float, list[float]]] = {}
     for group in by_level(study, records).values():
         settings = group[0].trial.settings
-        accuracies = [float(record.metrics["best_reported"] or 0) for record in group]
+        accuracies = [record.accuracy for record in group]
         groups.setdefault(str(settings[first]), {})[float(settings[second])] = accuracies
     axes = _axes(study, second, f"best cell's {study.report_split} accuracy, %")
     for level, points in groups.items():

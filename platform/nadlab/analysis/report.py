@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nadlab.analysis import figures
-from nadlab.analysis.summary import LevelSummary, conclusions, summarize, words
+from nadlab.analysis.summary import LevelSummary, conclusions, ends, summarize
 from nadlab.records import Record, StudyRecord
 
 HEADINGS = ("n", "accuracy %", "95 % interval", "regret", "difference to default", "95 % interval ")
@@ -121,13 +121,9 @@ def _stem(study: StudyRecord) -> str:
 
 def _cells(row: LevelSummary) -> list[str]:
     name = f"{row.level} (default)" if row.is_default else row.level
-    difference = [f"{row.difference.mean:+.2f}", _ends(words(row.difference))] if row.difference else ["", ""]
-    numbers = [f"{row.accuracy.mean:.2f}", _ends(words(row.accuracy, "")), f"{row.regret:.2f}"]
+    difference = [f"{row.difference.mean:+.2f}", ends(row.difference)] if row.difference else ["", ""]
+    numbers = [f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), f"{row.regret:.2f}"]
     return [name, str(row.accuracy.n), *numbers, *difference]
-
-
-def _ends(text: str) -> str:
-    return text.removeprefix("95 % interval ")
 
 
 def _flat(row: LevelSummary) -> dict[str, object]:

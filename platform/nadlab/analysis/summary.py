@@ -79,13 +79,18 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
 
 def words(interval: Interval, sign: str = "+") -> str:
     """Return an interval as text."""
+    return ends(interval, sign) if interval.low is None else f"95 % interval {ends(interval, sign)}"
+
+
+def ends(interval: Interval, sign: str = "+") -> str:
+    """Return an interval's ends as text."""
     if interval.low is None or interval.high is None:
         return "no interval"
-    return f"95 % interval {interval.low:{sign}.2f} to {interval.high:{sign}.2f}"
+    return f"{interval.low:{sign}.2f} to {interval.high:{sign}.2f}"
 
 
 def _accuracies(records: Sequence[Record]) -> dict[int, float]:
-    return {record.trial.seed: float(record.metrics["best_reported"] or 0.0) for record in records}
+    return {record.trial.seed: record.accuracy for record in records}
 
 
 def _order(study: StudyRecord, record: Record) -> tuple[tuple[bool, float, str], ...]:

@@ -1,6 +1,7 @@
 """The one door to a benchmark: every evaluation is counted, budgeted and recorded."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,16 @@ class Query:
     cell: str
     valid: float | None
     test: float | None
+
+
+class Outcome(TypedDict):
+    """Where a search stands; accuracies in percent and regret in percentage points, None where there is no split."""
+
+    queries: int
+    best_valid: float | None
+    best_test: float | None
+    best_reported: float
+    regret: float
 
 
 def distinct_cells(oracle: Oracle) -> int:
@@ -101,6 +112,17 @@ class QueryLedger:
     def regret(self) -> float:
         """Return the optimum less the best query's reported accuracy, in percentage points."""
         return self.oracle.optimum - self.reported(self.best())
+
+    def outcome(self) -> Outcome:
+        """Return what a search has reached, as its record keeps it; raise UserError when nothing was queried yet."""
+        best = self.best()
+        return {
+            "queries": len(self.queries),
+            "best_valid": best.valid,
+            "best_test": best.test,
+            "best_reported": self.reported(best),
+            "regret": self.regret(),
+        }
 
     def load(self, queries: tuple[Query, ...]) -> None:
         """Take back the queries of a checkpoint; the ledger must be empty."""

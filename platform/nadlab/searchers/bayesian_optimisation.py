@@ -26,8 +26,8 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from threadpoolctl import threadpool_limits
 
 from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.normal_scores import normal_scores
 from nadlab.searchers.arch2vec import expected_improvement
-from nadlab.searchers.normal_scores import normal_scores
 from nadlab.searchers.path_encoding import path_encoding
 from nadlab.searchers.unqueried import Vicinity, first_cells, some_unqueried
 from nadlab.spaces import Cells

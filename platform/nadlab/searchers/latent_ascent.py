@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.normal_scores import normal_scores
 from nadlab.searchers.choices import choices_of
 from nadlab.searchers.encoder_decoder import EncoderDecoder
-from nadlab.searchers.normal_scores import normal_scores
 from nadlab.searchers.unqueried import Vicinity, first_cells
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate

@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from nadlab.benchmarks.ledger import QueryLedger, distinct_cells
+from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.errors import UserError
-from nadlab.searchers.random_search import draw
+from nadlab.searchers.unqueried import first_cells
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.nacg import Generation, design
 from nadlab.semigan.settings import Settings
@@ -19,8 +19,11 @@ SAMPLED_CELLS = 600_000
 
 
 def start(ledger: QueryLedger, settings: Settings, rng: np.random.Generator) -> BiArch2Perf:
-    """Query the labelled cells and build the untrained networks; the rest of the space is the unlabelled set."""
-    labelled = draw(ledger, settings.labels, rng)
+    """Query the labelled cells and build the untrained networks; the rest of the space is the unlabelled set.
+
+    Raises UserError when the benchmark has fewer cells than the budget.
+    """
+    labelled = first_cells(ledger, settings.labels, rng)
     return build(ledger, settings, labelled, int(rng.integers(2**31)))
 
 
@@ -45,16 +48,10 @@ class SemiGANNAD:
     settings: Settings = field(default_factory=Settings)
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
-        """Spend the whole budget; raise UserError when it is less than K + 2 or more than the benchmark has."""
+        """Spend the whole budget; raise UserError when it is less than K + 2."""
         final_k = self.settings.final_k
         if ledger.budget < final_k + 2:
             raise UserError(f"semigan-nad needs a budget of at least {final_k + 2} queries, not {ledger.budget}")
-        distinct = distinct_cells(ledger.oracle)
-        if ledger.budget > distinct:
-            raise UserError(
-                f"{ledger.budget} queries are asked of {ledger.oracle.name}, which has {distinct} distinct cells: "
-                "ask for fewer"
-            )
         model = start(ledger, replace(self.settings, labels=ledger.budget - final_k), rng)
         for _ in range(self.settings.epochs):
             model.epoch()

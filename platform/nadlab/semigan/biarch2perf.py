@@ -128,9 +128,13 @@ class BiArch2Perf:
         self.steps_taken += 1
         return torch.stack([discriminator_loss, generator_losses[0], *predictor_losses, generator_losses[1]]).detach()
 
+    def _borrowed(self, unlabelled: Graphs) -> int:
+        """Return how many cells of an unlabelled batch, its first, count as real."""
+        return min(self.settings.pseudo_real, len(unlabelled) // 2)
+
     def _train_discriminator(self, unlabelled: Graphs, pseudo: Tensor, generated: Graphs, ranks: Tensor) -> Tensor:
         """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
-        borrowed = min(self.settings.pseudo_real, len(unlabelled) // 2)
+        borrowed = self._borrowed(unlabelled)
         logits = self.discriminator(
             joined(self.labelled, unlabelled, generated), torch.cat([self.ranks, pseudo, ranks])
         )
@@ -151,7 +155,7 @@ class BiArch2Perf:
         if not settings.coverage:
             self._update("AG", loss)
             return loss, torch.zeros_like(loss)
-        borrowed = min(settings.pseudo_real, len(unlabelled) // 2)
+        borrowed = self._borrowed(unlabelled)
         real = joined(self.labelled, unlabelled.first(borrowed))
         real_ranks = torch.cat([self.ranks, pseudo[:borrowed]])
         coverage = -self.generator.log_likelihood(self.latents(len(real)), real_ranks, real).mean()

@@ -72,7 +72,7 @@ class Generator(nn.Module):
         Below a temperature of 1 likelier choices are taken more often than AG's probabilities say. The cells' gradient is that of the Gumbel-softmax at temperature 1 (straight-through, Jang et al. 2017).
         """
         decisions = self.decisions
-        bias = self.bias + torch.where(decisions.allowed, 0.0, FORBIDDEN)
+        bias = self._bias()
         gumbel = -temperature * torch.log(-torch.log(uniform_BGC))
         state = self.features(latents, rank_BR)
         chosen: list[Tensor] = []
@@ -91,7 +91,9 @@ class Generator(nn.Module):
         written = torch.einsum("bgc,gch->gbh", chosen, self.memory)
         earlier = torch.ones(len(written), len(written), device=written.device).tril(-1)
         before = (earlier @ written.flatten(1)).view_as(written)
-        bias = self.bias + torch.where(decisions.allowed, 0.0, FORBIDDEN)
         hidden = F.relu(before + self.features(latents, rank_BR))
-        logits = torch.baddbmm(bias[:, None], hidden, self.choice)
+        logits = torch.baddbmm(self._bias()[:, None], hidden, self.choice)
         return (F.log_softmax(logits, dim=2) * chosen.transpose(0, 1)).sum(dim=(0, 2))
+
+    def _bias(self) -> Tensor:
+        return self.bias + torch.where(self.decisions.allowed, 0.0, FORBIDDEN)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, rankdata
 from torch import Tensor
 from torch.nn import functional as F
+
+from nadlab.normal_scores import normal_scores
 
 RANKS = 5
 WIDTH = 2.0
@@ -53,11 +54,8 @@ def normal_scale(y: NDArray[np.float64]) -> Scale:
     Architectures pile up near the best accuracy and have a long tail of bad ones: on this scale PP's squared error
     tells good from better as well as bad from worse.
     """
-    knots = np.unique(y)
-    if len(knots) < 2:
-        return linear_scale(y)
-    places = np.interp(knots, np.sort(y), rankdata(np.sort(y)))
-    return Scale(knots, norm.ppf((places - 0.5) / len(y)))
+    knots, first = np.unique(y, return_index=True)
+    return Scale(knots, normal_scores(y)[first]) if len(knots) > 1 else linear_scale(y)
 
 
 SCALES = {"normal": normal_scale, "linear": linear_scale}
