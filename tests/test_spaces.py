@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nadlab.errors import UserError
-from nadlab.spaces import SPACES, SearchSpace, space
+from nadlab.spaces import SPACES, Cells, SearchSpace, space
 
 PUBLISHED_COUNTS = {"nasbench101": (423_624, 423_624), "nasbench201": (15_625, 6_466)}
 """Of the spaces that can be listed."""
@@ -71,6 +71,29 @@ def test_relabelled_101_cells_share_a_key() -> None:
     other = nasbench101.parse("0110/0001/0001/0000;input|maxpool3x3|maxpool3x3|output")
     assert nasbench101.keys(one) == nasbench101.keys(two)
     assert nasbench101.keys(one) != nasbench101.keys(other)
+
+
+def test_every_101_cell_has_its_own_key_and_keeps_it_when_its_inner_vertices_are_reordered() -> None:
+    nasbench101 = space("nasbench101")
+    cells, keys, rng = nasbench101.enumerate(), nasbench101.all_keys(), np.random.default_rng(5)
+    assert len(np.unique(keys)) == len(cells)
+    assert (nasbench101.keys(cells) == keys).all()
+    reordered = 0
+    for _ in range(5):
+        order = np.concatenate([[0], rng.permutation(np.arange(1, 6)), [6]])
+        moved = Cells(cells.adjacency[:, order][:, :, order], cells.operations[:, order])
+        upper = np.flatnonzero(~np.tril(moved.adjacency).any(axis=(1, 2)))
+        assert (nasbench101.keys(moved[upper]) == keys[upper]).all()
+        reordered += len(upper)
+    assert reordered > 10_000
+
+
+def test_the_101_cell_of_a_single_edge_has_nothing_to_be_mutated_to() -> None:
+    nasbench101 = space("nasbench101")
+    single = nasbench101.parse("01/00;input|output")
+    assert len(nasbench101.neighbours(single)) == 0
+    with pytest.raises(UserError, match="can't be mutated"):
+        nasbench101.mutate(single, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ class SearchSpace(Protocol):
         ...
 
     def mutate(self, cells: Cells, rng: np.random.Generator) -> Cells:
-        """Return a valid cell one random change away from each given one."""
+        """Return a valid cell one random change away from each given one; raise UserError where there is none."""
         ...
 
     def neighbours(self, cell: Cells) -> Cells:

@@ -30,6 +30,9 @@ _EDGE_BITS = 2 ** np.arange(len(_ROWS), dtype=np.int64)[::-1]
 _LABEL_PLACES = 4 ** np.arange(5, dtype=np.int64)[::-1]
 _LABEL_CODES = 4**5
 _PERMUTATIONS = np.array([(0, *inner, 6) for inner in permutations(range(1, 6))])
+_TURNED = 2.0**40
+"""code of an edge that a permutation turns around: more than any cell's, and the identity turns none"""
+_CHUNK = 1 << 12
 
 
 class NASBench101:
@@ -71,13 +74,8 @@ class NASBench101:
 
     def keys(self, cells: Cells) -> Keys:
         pruned = prune(cells)
-        labels = np.where(pruned.operations[:, 1:-1] == ABSENT, 4, pruned.operations[:, 1:-1]).astype(np.int64) - 1
-        graphs = pruned.adjacency[:, _ROWS, _COLUMNS] @ _EDGE_BITS
-        best = np.full(len(cells), np.iinfo(np.int64).max)
-        for permutation, (places, forbidden) in zip(_PERMUTATIONS, _edge_moves(), strict=True):
-            codes = _move_edges(graphs, places) * _LABEL_CODES + labels[:, permutation[1:-1] - 1] @ _LABEL_PLACES
-            best = np.where(graphs & forbidden, best, np.minimum(best, codes))
-        return best
+        labels = np.where(pruned.operations[:, 1:-1] == ABSENT, 3, pruned.operations[:, 1:-1] - 1)
+        return _least_codes(pruned.adjacency[:, _ROWS, _COLUMNS], labels)
 
     def identities(self, cells: Cells) -> Keys:
         return self.keys(cells)
@@ -119,6 +117,8 @@ class NASBench101:
         drawn: list[Cells] = []
         for cell in cells:
             near = self.neighbours(cell)
+            if not len(near):
+                raise UserError(f"{self.format(cell)} can't be mutated: no valid cell is one change away from it")
             chosen = int(rng.integers(0, len(near)))
             drawn.append(near[chosen : chosen + 1])
         return concatenate(drawn)
@@ -175,24 +175,25 @@ def prune(cells: Cells) -> Cells:
 
 
 @cache
-def _edge_moves() -> list[tuple[NDArray[np.int64], int]]:
-    """For each permutation: the new place of every edge bit, and the bits that it would turn around."""
-    place_of = {edge: i for i, edge in enumerate(zip(_ROWS.tolist(), _COLUMNS.tolist(), strict=True))}
-    moves: list[tuple[NDArray[np.int64], int]] = []
-    for permutation in _PERMUTATIONS:
-        # new vertex i is old vertex permutation[i]
-        new_of_old = np.argsort(permutation)
-        ends = [(int(new_of_old[r]), int(new_of_old[c])) for r, c in zip(_ROWS, _COLUMNS, strict=True)]
-        places = np.array([_EDGE_BITS[place_of[min(e), max(e)]] for e in ends])
-        moves.append((places, int(sum(bit for bit, (a, b) in zip(_EDGE_BITS.tolist(), ends, strict=True) if a > b))))
-    return moves
+def _code_places() -> NDArray[np.float64]:
+    """Return what each edge and each inner vertex's label adds to a cell's code under each permutation, (21 + 5, 120)."""
+    new_of_old = np.argsort(_PERMUTATIONS, axis=1)  # new vertex i is old vertex permutation[i]
+    sources, targets = new_of_old[:, _ROWS], new_of_old[:, _COLUMNS]
+    bits = np.zeros((VERTICES, VERTICES))
+    bits[_ROWS, _COLUMNS] = _EDGE_BITS * _LABEL_CODES
+    edges = np.where(sources < targets, bits[sources, targets], _TURNED)
+    return np.concatenate([edges, _LABEL_PLACES[new_of_old[:, 1:-1] - 1]], axis=1).T.copy()
 
 
-def _move_edges(graphs: Keys, places: NDArray[np.int64]) -> Keys:
-    moved = np.zeros_like(graphs)
-    for bit, place in zip(_EDGE_BITS, places, strict=True):
-        moved |= np.where(graphs & bit, place, 0)
-    return moved
+def _least_codes(edges: NDArray[np.integer], labels: NDArray[np.integer]) -> Keys:
+    """Return the least code over all permutations; edges (N, 21) are 0 or 1, labels of inner vertices (N, 5) 0 to 3."""
+    digits = np.concatenate([edges, labels], axis=1)
+    least = np.empty(len(digits), np.int64)
+    for start in range(0, len(digits), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        # in floats, where a product is fast; all numbers are whole and below 2^53, so it is exact
+        least[part] = (digits[part].astype(np.float64) @ _code_places()).min(axis=1)
+    return least
 
 
 def cells_of_keys(keys: Keys) -> Cells:
@@ -216,21 +217,14 @@ def all_keys() -> Keys:
     adjacency[:, _ROWS, _COLUMNS] = (codes[:, None] & _EDGE_BITS) > 0
     ends = np.zeros((len(codes), VERTICES), np.uint8)
     pruned = prune(Cells(adjacency, ends))
-    tidy = (pruned.adjacency == adjacency).all(axis=(1, 2)) & adjacency.any(axis=(1, 2))
-    codes = codes[tidy]
-    least = codes.copy()
-    for places, forbidden in _edge_moves():
-        least = np.where(codes & forbidden, least, np.minimum(least, _move_edges(codes, places)))
-    return np.concatenate([_labellings(int(code)) for code in codes[least == codes]])
+    tidy = np.flatnonzero((pruned.adjacency == adjacency).all(axis=(1, 2)) & adjacency.any(axis=(1, 2)))
+    adjacency, codes = adjacency[tidy], codes[tidy]
+    least = _least_codes(adjacency[:, _ROWS, _COLUMNS], np.zeros((len(codes), 5), np.uint8)) // _LABEL_CODES
+    return np.concatenate([_labellings(graph) for graph in adjacency[least == codes]])
 
 
-def _labellings(graph: int) -> Keys:
-    code = np.array([graph])
-    touched = cells_of_keys(code * _LABEL_CODES).adjacency[0]
-    live = (touched.any(axis=0) | touched.any(axis=1))[1:-1]
-    labels = np.array(list(product(*[(0, 1, 2) if alive else (3,) for alive in live])), np.int64)
-    best = labels @ _LABEL_PLACES
-    for permutation, (places, forbidden) in zip(_PERMUTATIONS, _edge_moves(), strict=True):
-        if not graph & forbidden and int(_move_edges(code, places)[0]) == graph:
-            best = np.minimum(best, labels[:, permutation[1:-1] - 1] @ _LABEL_PLACES)
-    return np.unique(graph * _LABEL_CODES + best)
+def _labellings(graph: NDArray[np.uint8]) -> Keys:
+    live = graph[:, 1:-1].max(axis=0)
+    labels = np.array(list(product(*[(0, 1, 2) if alive else (3,) for alive in live])), np.uint8)
+    edges = graph[_ROWS, _COLUMNS]
+    return np.unique(_least_codes(np.broadcast_to(edges, (len(labels), len(edges))), labels))
