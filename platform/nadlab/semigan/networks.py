@@ -60,10 +60,12 @@ class GIN(nn.Module):
         hidden = features_BVF.to(self.precision)
         outputs: list[Tensor] = []
         for inner, outer in zip(self.inner, self.outer, strict=True):
-            hidden = torch.bmm(neighbours, hidden)
+            # as a matrix: in place on the view that a linear layer makes of three dimensions, ReLU would copy gradients
+            rows = torch.bmm(neighbours, hidden).flatten(0, 1)
             for linear in (inner, outer):
                 weight, bias = (linear.get_parameter(name).to(self.precision) for name in ("weight", "bias"))
-                hidden = F.linear(hidden, weight, bias).relu_()
+                rows = F.linear(rows, weight, bias).relu_()
+            hidden = rows.view(*hidden.shape[:2], -1)
             outputs.append(hidden)
         return outputs
 
