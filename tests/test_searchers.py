@@ -71,6 +71,7 @@ class Separable:
     preset: str = "paper"
     digest: str = "0" * 64
     optimum: float = 98.0
+    queryable_count: int = SPACES["darts"].size
 
     def pool(self) -> Cells:
         return self.space.unlabelled(300, np.random.default_rng(0))

@@ -28,7 +28,7 @@ def benchmarks(context: click.Context, as_json: bool) -> None:
     rows = []
     for name, (path, _) in sources().items():
         oracle = benchmark(name)
-        cells, queryable = oracle.space.size, len(oracle.pool())
+        cells, queryable = oracle.space.size, oracle.queryable_count
         rows.append(
             {"name": name, "cells": cells, "queryable": queryable, "digest": oracle.digest, "source": str(path)}
         )

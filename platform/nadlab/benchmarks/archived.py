@@ -51,6 +51,10 @@ class ArchivedBenchmark:
     def optimum(self) -> float:
         return float(np.nanmax(self.accuracies(np.arange(len(self._keys)), self.report_split)))
 
+    @property
+    def queryable_count(self) -> int:
+        return len(self._keys)
+
     def pool(self) -> Cells:
         return _DECODE[self._content.space](np.asarray(self._keys))
 
@@ -108,7 +112,7 @@ def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -
     if not budgets:
         raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(opened.content.answers)}")
     budget = max(budgets, key=int)
-    chosen = protocol(preset, opened.content.space)
+    chosen = protocol(preset, opened.content.space, dataset)
     prefixes: dict[Split, str] = {
         split: budgets[budget][split] for split in ("valid", "test") if split in budgets[budget]
     }

@@ -57,8 +57,13 @@ class Oracle(Protocol):
         """Best reported accuracy of a queryable cell, in percent."""
         ...
 
+    @property
+    def queryable_count(self) -> int:
+        """Number of cells that can be queried."""
+        ...
+
     def pool(self) -> Cells:
-        """Return the cells that can be queried, in a fixed order."""
+        """Return the cells that can be queried, in a fixed order; where the space is too large to list, a fixed sample."""
         ...
 
     def queryable(self, cells: Cells) -> NDArray[np.bool_]:

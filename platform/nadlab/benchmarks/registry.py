@@ -1,4 +1,4 @@
-"""Benchmarks by name: the embedded one, tables in `$NADLAB_DATA` or `../shared/data`, and archives in the cache folder.
+"""Benchmarks by name: the embedded ones, tables in `$NADLAB_DATA` or `../shared/data`, and archives in the cache folder.
 
 An archive wins over a table of its name, since it holds all that the table does and every run.
 """
@@ -15,7 +15,8 @@ from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.table import datasets, read_nasbench101, read_nasbench201
 from nadlab.errors import UserError
 
-EMBEDDED = Path(__file__).parent / "tables" / "mnist1d-201.csv"
+EMBEDDED = Path(__file__).parent / "embedded"
+"""Archives that the package holds, made by `studies/embed_mnist1d.py`."""
 
 
 def data_folder() -> Path | None:
@@ -39,9 +40,7 @@ def sources(preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]
     """
     if preset not in PRESETS:
         raise UserError(f"unknown protocol {preset!r}: choose one of {', '.join(PRESETS)}")
-    found: dict[str, tuple[Path, Callable[[], Oracle]]] = {
-        "mnist1d-201": (EMBEDDED, partial(read_nasbench201, EMBEDDED, "mnist1d", "mnist1d-201", "valid"))
-    }
+    found = cached(EMBEDDED, preset)
     folder = data_folder() if preset == "paper" else None
     if folder and (table := folder / "nasbench201.csv").exists():
         for dataset in datasets(table):

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.configspace import FEATURES, vectors
 from nadlab.benchmarks.container import Container, open_container
+from nadlab.benchmarks.features import VECTORS
 from nadlab.benchmarks.oracle import Evaluation, Split
 from nadlab.benchmarks.presets import Protocol, draw, protocol
 from nadlab.benchmarks.trees import Trees
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
 
-KIND = "nadlab-surrogate-1"
+KIND = "nadlab-surrogate-2"
 POOL = 600_000
 """Cells of the pool: the paper's unlabelled set (arch2vec's number), drawn once and for all."""
 _SEARCH = 2_000
@@ -29,9 +29,15 @@ class Surrogate:
     """What predicts validation accuracy in percent and, perhaps, the seconds of a training."""
 
     space: str
+    features: str
+    """what its trees read of a cell, one of `nadlab.benchmarks.features.VECTORS`"""
     performance: Trees
     runtime: Trees | None
     provenance: Mapping[str, str]
+
+    def vectors(self, cells: Cells) -> NDArray[np.float64]:
+        """Return what the trees read of valid cells, (N, F)."""
+        return VECTORS[self.features](cells)
 
     def container(self) -> Container:
         """Return it as a container, with the best known cell found by a fixed search."""
@@ -41,9 +47,15 @@ class Surrogate:
             if trees is not None:
                 depths[part] = trees.depth
                 arrays |= {f"{part}/{f.name}": getattr(trees, f.name) for f in fields(trees) if f.name != "depth"}
-        cell, accuracy = best_known(self.performance, space(self.space))
+        cell, accuracy = best_known(self)
         best = {"cell": space(self.space).format(cell), "accuracy": accuracy}
-        facts = {"space": self.space, "depths": depths, "best_known": best, "provenance": self.provenance}
+        facts = {
+            "space": self.space,
+            "features": self.features,
+            "depths": depths,
+            "best_known": best,
+            "provenance": self.provenance,
+        }
         return Container(KIND, facts, arrays)
 
 
@@ -66,12 +78,16 @@ class SurrogateBenchmark:
     def preset(self) -> str:
         return self.protocol.name
 
+    @property
+    def queryable_count(self) -> int:
+        return self.space.size
+
     @cached_property
     def _pool(self) -> Cells:
-        return self.space.unlabelled(POOL, np.random.default_rng(0))
+        return self.space.unlabelled(min(POOL, self.space.size), np.random.default_rng(0))
 
     def pool(self) -> Cells:
-        """Return the 600,000 cells of the unlabelled set; every other valid cell can be queried as well."""
+        """Return the unlabelled set, 600,000 cells or all; every other valid cell can be queried as well."""
         return self._pool
 
     def queryable(self, cells: Cells) -> NDArray[np.bool_]:
@@ -82,7 +98,7 @@ class SurrogateBenchmark:
 
     def accuracies(self, cells: Cells) -> NDArray[np.float64]:
         """Return predictions in percent, (N,): the ensemble's mean, with noise as wide as its spread if asked for."""
-        members = self.surrogate.performance.predict(vectors(cells))
+        members = self.surrogate.performance.predict(self.surrogate.vectors(cells))
         if not self.protocol.noise:
             return np.asarray(members.mean(axis=1))
         identities = self.space.identities(cells)
@@ -98,7 +114,7 @@ class SurrogateBenchmark:
         """Return the predicted seconds of a training, (N,); raise UserError when there is no runtime surrogate."""
         if self.surrogate.runtime is None:
             raise UserError(f"{self.name} has no runtime surrogate: convert a folder that holds lgb_runtime as well")
-        return np.asarray(self.surrogate.runtime.predict(vectors(cells)).mean(axis=1))
+        return np.asarray(self.surrogate.runtime.predict(self.surrogate.vectors(cells)).mean(axis=1))
 
 
 def open_surrogate(path: Path, name: str, preset: str = "paper") -> SurrogateBenchmark:
@@ -111,9 +127,9 @@ def open_surrogate(path: Path, name: str, preset: str = "paper") -> SurrogateBen
         performance, runtime = (_trees(container, part) for part in ("performance", "runtime"))
         if performance is None:
             raise ValueError("it has no trees")
-        content = Surrogate(facts["space"], performance, runtime, facts["provenance"])
+        content = Surrogate(facts["space"], facts["features"], performance, runtime, facts["provenance"])
         best = float(facts["best_known"]["accuracy"])
-        return SurrogateBenchmark(name, space(content.space), digest, protocol(preset, content.space), content, best)
+        return SurrogateBenchmark(name, space(content.space), digest, protocol(preset, "surrogate"), content, best)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise
@@ -127,17 +143,25 @@ def _trees(container: Container, part: str) -> Trees | None:
     return Trees(**columns, depth=int(container.facts["depths"][part]))
 
 
-def best_known(trees: Trees, cell_space: SearchSpace) -> tuple[Cells, float]:
-    """Return the best cell that a fixed search finds, and its accuracy: random cells, then climbs from the best."""
-    assert trees.feature.max(initial=0) < FEATURES
-    drawn = cell_space.sample(_SEARCH, np.random.default_rng(0))
-    values = trees.predict(vectors(drawn)).mean(axis=1)
+def best_known(surrogate: Surrogate) -> tuple[Cells, float]:
+    """Return the best cell of the space, or of what a fixed search finds in a space too large to list.
+
+    That search draws random cells and climbs from the best of them. The accuracy is returned beside the cell.
+    """
+
+    cell_space = space(surrogate.space)
+
+    def accuracies(cells: Cells) -> NDArray[np.float64]:
+        return np.asarray(surrogate.performance.predict(surrogate.vectors(cells)).mean(axis=1))
+
+    drawn = cell_space.enumerate() if cell_space.size <= POOL else cell_space.sample(_SEARCH, np.random.default_rng(0))
+    values = accuracies(drawn)
     found: list[tuple[float, int, Cells]] = []
     for climb, start in enumerate(np.argsort(-values)[:_CLIMBS].tolist()):
         cell, value = drawn[start : start + 1], float(values[start])
         while True:
             near = cell_space.neighbours(cell)
-            nearby = trees.predict(vectors(near)).mean(axis=1)
+            nearby = accuracies(near)
             best = int(np.argmax(nearby))
             if nearby[best] <= value:
                 break

@@ -40,6 +40,10 @@ class TableBenchmark:
     def optimum(self) -> float:
         return float(np.max(self.valid if self.report_split == "valid" else self.test))
 
+    @property
+    def queryable_count(self) -> int:
+        return len(self.cells)
+
     def pool(self) -> Cells:
         return self.cells
 

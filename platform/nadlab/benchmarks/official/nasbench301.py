@@ -80,7 +80,9 @@ def read_nasbench301(source: Path) -> Surrogate:
         raise UserError(f"{source} has no XGBoost surrogate: it needs xgb_v*/…/{MODEL_FILE} and model_config.json")
     runtime = _trees(source, by_kind["runtime"]) if by_kind["runtime"] else None
     counts = {f"{kind}_members": str(len(folders)) for kind, folders in by_kind.items()}
-    return Surrogate("darts", _trees(source, by_kind["performance"]), runtime, {"source": source.name, **counts})
+    return Surrogate(
+        "darts", "nasbench301", _trees(source, by_kind["performance"]), runtime, {"source": source.name, **counts}
+    )
 
 
 def _trees(source: Path, members: list[tuple[Place, str]]) -> Trees:
