@@ -1,8 +1,9 @@
-"""The command `nadlab`: benchmarks and searches. What is heavy is imported where it is needed, so that --help is fast."""
+"""The command `nadlab`: benchmarks, searches, MLflow's server. What is heavy is imported where it is needed, so that --help is fast."""
 
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Literal
 
 import click
@@ -81,6 +82,36 @@ def search(
         _print_table(
             "best cell by the reported accuracy, mean over seeds", compared(rows, benchmark(benchmark_name).optimum)
         )
+
+
+@nadlab.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("mlflow"),
+    show_default=True,
+    help="database and artifacts, where no other place is named",
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--store", metavar="URI", help="another database, such as postgresql://...")
+@click.option("--artifacts", metavar="URI", help="another place of artifacts, such as s3://...")
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="processes that answer")
+@click.option(
+    "--basic-auth",
+    "authenticated",
+    is_flag=True,
+    help="ask for the name and password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+)
+def mlflow(**options: Any) -> int:
+    """Start an MLflow server on loopback; studies send their runs to it by --tracking-uri.
+
+    \b
+    Example: nadlab mlflow --folder ~/mlflow
+             python studies/ablate_alpha.py --tracking-uri http://127.0.0.1:5000
+    """  # fmt: skip
+    from nadlab.tracking_server import serve
+
+    return serve(**options)
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
