@@ -1,4 +1,4 @@
-"""`nadlab mlflow`: on loopback, sixteen writers at once, closed to strangers on request."""
+"""`nadlab mlflow`: on loopback, sixteen writers at once, closed to foreign hosts."""
 
 import os
 import socket
@@ -78,7 +78,6 @@ def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_
         assert refused.status_code == 403
 
 
-def test_password_is_asked_for_and_kept_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
-    with pytest.raises(UserError, match="set both"):
-        serve(tmp_path, authenticated=True)
+def test_folder_that_cannot_be_written_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="--folder"):
+        serve(Path("/proc/mlflow"), 5000, None, None, 1)

@@ -96,12 +96,6 @@ def search(
 @click.option("--store", metavar="URI", help="another database, such as postgresql://...")
 @click.option("--artifacts", metavar="URI", help="another place of artifacts, such as s3://...")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="processes that answer")
-@click.option(
-    "--basic-auth",
-    "authenticated",
-    is_flag=True,
-    help="ask for the name and password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
-)
 def mlflow(**options: Any) -> int:
     """Start an MLflow server on loopback; studies send their runs to it by --tracking-uri.
 
