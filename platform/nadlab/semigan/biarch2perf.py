@@ -151,7 +151,7 @@ class BiArch2Perf:
         """Equation 10, and the likelihood of the cells that D takes as real (`coverage`)."""
         settings = self.settings
         adversarial = losses.adversarial_loss(self.discriminator(generated, ranks), settings.saturating)
-        loss = losses.generator_loss(adversarial, settings.alpha)
+        loss = losses.generator_loss(adversarial, settings.alpha) * settings.generator_adversarial
         if not settings.coverage:
             self._update("AG", loss)
             return loss, torch.zeros_like(loss)
@@ -170,7 +170,13 @@ class BiArch2Perf:
         gamma_1 = losses.adversarial_loss(self.discriminator(unlabelled, predicted_ranks), settings.saturating)
         known, made = self.predictor(joined(self.labelled, generated)).split([len(self.labelled), len(generated)])
         gamma_2, gamma_3 = losses.squared_error(self.targets, known), losses.squared_error(targets, made)
-        loss = losses.predictor_loss(gamma_1, gamma_2, gamma_3, settings.alpha, settings.alpha_p)
+        loss = losses.predictor_loss(
+            gamma_1 * settings.predictor_adversarial,
+            gamma_2,
+            gamma_3 * settings.generated_labels,
+            settings.alpha,
+            settings.alpha_p,
+        )
         self._update("PP", loss)
         return loss, gamma_2, gamma_3
 

@@ -37,6 +37,12 @@ class Settings:
     """Adam's first decay rate for AG and D; PP has 0.9"""
     saturating: bool = False
     """train AG and PP on E[log(1 - D)] as printed; by default on its non-saturating form -E[log D]"""
+    generator_adversarial: bool = True
+    """train AG on equation 10; false leaves it `coverage` alone"""
+    predictor_adversarial: bool = True
+    """gamma_1 of equation 8"""
+    generated_labels: bool = True
+    """gamma_3 of equation 8: AG's cells with the rank's label"""
     coverage: float = 0.3
     """weight of AG's negative log-likelihood of the real cells beside equation 10: keeps AG from collapsing onto a few
     cells; 0 is the printed equation"""
@@ -85,6 +91,8 @@ class Settings:
                 raise UserError(f"{name} must be positive, not {getattr(self, name):g}")
         if self.coverage < 0:
             raise UserError(f"coverage must not be negative, but is {self.coverage:g}")
+        if not self.generator_adversarial and not self.coverage:
+            raise UserError("generator_adversarial = False with coverage = 0 leaves nothing to train AG on")
         if not 0 <= self.beta_1 < 1:
             raise UserError(f"beta_1 must lie in [0, 1), not {self.beta_1:g}")
         if self.scale not in SCALES:

@@ -1,0 +1,42 @@
+"""Switches of the terms: each changes what its network learns, and only the switched term goes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from nadlab.searchers.semigan_nad import start
+from nadlab.semigan.settings import Settings
+from tests.conftest import TOY
+
+SMALL = Settings(epochs=1, labels=20, final_k=2, width=8, unlabelled_per_epoch=64, unlabelled_batch=64)
+
+
+def after_one_step(settings: Settings) -> dict[str, torch.Tensor]:
+    """Name of the network -> its parameters after the only step of an epoch."""
+    model = start(QueryLedger(benchmark(TOY), settings.budget), settings, np.random.default_rng(0))
+    model.steps_taken = 1  # past the first step, whose learning rate is 0
+    model.steps_per_epoch = 4
+    model.epoch()
+    return {
+        name: torch.cat([value.flatten() for value in network.parameters()]) for name, network in model.networks.named()
+    }
+
+
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize(
+    ("term", "network"),
+    [("generator_adversarial", "AG"), ("predictor_adversarial", "PP"), ("generated_labels", "PP")],
+)
+def test_switch_changes_its_own_network_alone(term: str, network: str) -> None:
+    on, off = after_one_step(SMALL), after_one_step(replace(SMALL, **{term: False}))
+    assert {name for name in on if not torch.equal(on[name], off[name])} == {network}
+
+
+def test_generator_without_any_loss_is_refused() -> None:
+    with pytest.raises(UserError, match="nothing to train AG on"):
+        Settings(generator_adversarial=False, coverage=0)
