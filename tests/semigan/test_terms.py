@@ -1,7 +1,5 @@
 """Switches of the terms: each changes what its network learns, and only the switched term goes."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -11,6 +9,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.searchers.semigan_nad import start
 from nadlab.semigan.settings import Settings
+from nadlab.study import changed
 from tests.conftest import TOY
 
 SMALL = Settings(epochs=1, labels=20, final_k=2, width=8, unlabelled_per_epoch=64, unlabelled_batch=64)
@@ -33,7 +32,7 @@ def after_one_step(settings: Settings) -> dict[str, torch.Tensor]:
     [("generator_adversarial", "AG"), ("predictor_adversarial", "PP"), ("generated_labels", "PP")],
 )
 def test_switch_changes_its_own_network_alone(term: str, network: str) -> None:
-    on, off = after_one_step(SMALL), after_one_step(replace(SMALL, **{term: False}))
+    on, off = after_one_step(SMALL), after_one_step(changed(SMALL, {term: False}))
     assert {name for name in on if not torch.equal(on[name], off[name])} == {network}
 
 
