@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,13 @@ from nadlab.searchers.pre_nas import PRENAS
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS
-from nadlab.semigan.settings import Settings
+from nadlab.semigan.settings import PAPER, SEQUENTIAL, Settings
 from nadlab.spaces import SPACES, Cells, SearchSpace
 from tests.conftest import TOY
 
 BUDGET = 24
 QUICK = Settings(epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
+QUICK_ROUNDS = replace(SEQUENTIAL, epochs=2, round_epochs=1, width=16, unlabelled_per_epoch=512, candidates=20)
 VECTORS = graph_vae.Pretraining(cells=400, epochs=2, width=16)
 WRITER = cell_decoder.Pretraining(steps=60, batch=64, width=32)
 QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
@@ -51,8 +52,14 @@ QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "ag-net": lambda: AGNet(pretraining=WRITER, epochs=2),
     "pre-nas": lambda: PRENAS(initial=10, trees=10),
     "semigan-nad": lambda: SemiGANNAD(QUICK),
+    "semigan-nad-paper": lambda: SemiGANNAD(replace(PAPER, epochs=1, width=16, unlabelled_batch=8192, generated=300)),
+    "semigan-nad-sequential": lambda: SemiGANNAD(QUICK_ROUNDS),
 }
-OWN_BUDGETS_LEAST = {"semigan-nad": QUICK.final_k + 2}
+OWN_BUDGETS_LEAST = {
+    "semigan-nad": QUICK.final_k + 2,
+    "semigan-nad-paper": PAPER.final_k + 2,
+    "semigan-nad-sequential": 3,
+}
 
 
 @pytest.fixture(params=sorted(SEARCHERS))

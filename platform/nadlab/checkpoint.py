@@ -71,6 +71,10 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
     state = State(**raw | {"settings": Settings(**raw["settings"])})
     if state.digest != oracle.digest:
         raise UserError(f"{folder} was trained on another {state.benchmark} table (digest {state.digest[:12]})")
+    if final_k is not None and state.settings.per_round is not None:
+        raise UserError(
+            f"{folder} has learnt from its final queries: it can't be asked what it would have done with K = {final_k}"
+        )
     space = oracle.space
     labelled = concatenate([space.parse(query.cell) for query in queries[: state.settings.labels]])
     if final_k is None:

@@ -18,6 +18,7 @@ from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.semigan_nad import SemiGANNAD
 from nadlab.searchers.seminas import SemiNAS
+from nadlab.semigan.settings import PAPER, SEQUENTIAL
 
 Searcher = Callable[[QueryLedger, np.random.Generator], None]
 
@@ -36,6 +37,8 @@ SEARCHERS: dict[str, Searcher] = {
     "ag-net": AGNet(),
     "pre-nas": PRENAS(),
     "semigan-nad": SemiGANNAD(),
+    "semigan-nad-paper": SemiGANNAD(PAPER),
+    "semigan-nad-sequential": SemiGANNAD(SEQUENTIAL),
 }
 
 __all__ = ["SEARCHERS", "Searcher", "SemiGANNAD", "random_search"]

@@ -1,18 +1,18 @@
-"""SemiGAN-NAD: label at random, train Bi-Arch2Perf, design by NACG."""
+"""SemiGAN-NAD: label at random, train Bi-Arch2Perf, design by NACG, at once or in rounds."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
+import torch
 
 from nadlab.benchmarks.ledger import QueryLedger
-from nadlab.errors import UserError
-from nadlab.searchers.unqueried import first_cells
+from nadlab.searchers.unqueried import Vicinity, first_cells
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.nacg import Generation, design
+from nadlab.semigan.nacg import Generation, design, over_rounds
 from nadlab.semigan.settings import Settings
-from nadlab.spaces import SPACES, Cells
-from nadlab.spaces.cells import Keys
+from nadlab.spaces import SPACES, Cells, SearchSpace
+from nadlab.spaces.cells import Keys, concatenate
 
 SAMPLED_CELLS = 600_000
 """cells drawn from a space that is too large to enumerate (Section 4.2)"""
@@ -31,29 +31,59 @@ def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -
     """Query cells, or look up those that are paid for, and build the untrained networks on them."""
     space = ledger.oracle.space
     y = ledger.query(labelled)
-    cells, keys = classes(space.name)
-    unlabelled = cells[np.flatnonzero(~np.isin(keys, space.keys(labelled)))]
-    return BiArch2Perf(space.canonical(labelled), y, unlabelled, len(space.operations), settings, seed)
+    return BiArch2Perf(space.canonical(labelled), y, others(space, labelled), len(space.operations), settings, seed)
 
 
 def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
-    """Spend what is left of the budget on generated cells."""
-    return design(model, ledger, ledger.remaining, model.settings.generated)
+    """Spend what is left of the budget on generated cells: at once, or in rounds that the networks learn from."""
+    settings = model.settings
+    if settings.per_round is None:
+        return design(model, ledger, ledger.remaining, settings.generated)
+    drawn = torch.randint(2**31, (1,), generator=model.random)
+    vicinity = Vicinity(ledger, np.random.default_rng(int(drawn)))
+    rounds: list[Generation] = []
+    while True:
+        nearby = [vicinity.neighbourhood(cell) for cell in best_cells(ledger, settings.neighbours_of)]
+        count = min(settings.per_round, ledger.remaining)
+        rounds.append(design(model, ledger, count, settings.generated, nearby))
+        if not ledger.remaining:
+            return over_rounds(rounds)
+        learn_more(model, ledger)
+
+
+def best_cells(ledger: QueryLedger, count: int) -> list[Cells]:
+    """Return the queried cells with the best answers, best first."""
+    best = sorted(ledger.queries, key=ledger.answer, reverse=True)[:count]
+    return [ledger.oracle.space.parse(query.cell) for query in best]
+
+
+def learn_more(model: BiArch2Perf, ledger: QueryLedger) -> None:
+    """Train on for `round_epochs`, with every answer of the ledger as a label."""
+    space, epochs = ledger.oracle.space, model.settings.round_epochs
+    labelled = concatenate([space.parse(query.cell) for query in ledger.queries])
+    y = np.array([ledger.answer(query) for query in ledger.queries])
+    model.learn_from(space.canonical(labelled), y, others(space, labelled), epochs)
+    for _ in range(epochs):
+        model.epoch()
+
+
+def others(space: SearchSpace, labelled: Cells) -> Cells:
+    """Return the unlabelled set: the cells of the space, or of its sample, that are isomorphic to no labelled one."""
+    cells, keys = classes(space.name)
+    return cells[np.flatnonzero(~np.isin(keys, space.keys(labelled)))]
 
 
 @dataclass(frozen=True)
 class SemiGANNAD:
-    """The method as a searcher: all queries but the last K are labels, so `settings.labels` follows the budget."""
+    """The method as a searcher; labels and K follow the budget (`Settings.within`)."""
 
     settings: Settings = field(default_factory=Settings)
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
-        """Spend the whole budget; raise UserError when it is less than K + 2."""
-        final_k = self.settings.final_k
-        if ledger.budget < final_k + 2:
-            raise UserError(f"semigan-nad needs a budget of at least {final_k + 2} queries, not {ledger.budget}")
-        model = start(ledger, replace(self.settings, labels=ledger.budget - final_k), rng)
-        for _ in range(self.settings.epochs):
+        """Spend the whole budget; raise UserError when it is too small."""
+        settings = self.settings.within(ledger.budget)
+        model = start(ledger, settings, rng)
+        for _ in range(settings.epochs):
             model.epoch()
         finish(model, ledger)
 

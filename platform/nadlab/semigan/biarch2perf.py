@@ -52,14 +52,6 @@ class BiArch2Perf:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.random = torch.Generator().manual_seed(seed)
         self.operation_count = operations
-        self.labelled = self.graphs(labelled)
-        # bytes on the device: floats would take four times as much memory, and are made batch by batch
-        self.unlabelled_A, self.unlabelled_X = self._bytes(unlabelled)
-        self.t = settings.t if settings.t is not None else float(np.quantile(y, 1 - settings.rank0_share))
-        scale = SCALES[settings.scale](y)
-        self.cuts = cuts(scale, self.t).to(self.device)
-        self.targets = torch.tensor(scale(y), dtype=torch.float32, device=self.device)
-        self.ranks = F.one_hot(rank(torch.from_numpy(y), self.t), RANKS).float().to(self.device)
         self.networks = networks(concatenate([labelled, unlabelled]), operations, settings, seed)
         self.generator = self.networks.AG.to(self.device)
         self.predictor = self.networks.PP.to(self.device)
@@ -69,9 +61,22 @@ class BiArch2Perf:
             name: torch.optim.Adam(network.parameters(), betas=betas[name], foreach=True)
             for name, network in self.networks.named()
         }
+        self.learn_from(labelled, y, unlabelled, settings.epochs)
+
+    def learn_from(self, labelled: Cells, y: NDArray[np.float64], unlabelled: Cells, epochs: int) -> None:
+        """Take other data for the next `epochs` epochs, whose learning rate rises and falls anew; weights are kept."""
+        settings = self.settings
+        self.labelled = self.graphs(labelled)
+        # bytes on the device: floats would take four times as much memory, and are made batch by batch
+        self.unlabelled_A, self.unlabelled_X = self._bytes(unlabelled)
+        self.t = settings.t if settings.t is not None else float(np.quantile(y, 1 - settings.rank0_share))
+        scale = SCALES[settings.scale](y)
+        self.cuts = cuts(scale, self.t).to(self.device)
+        self.targets = torch.tensor(scale(y), dtype=torch.float32, device=self.device)
+        self.ranks = F.one_hot(rank(torch.from_numpy(y), self.t), RANKS).float().to(self.device)
         epoch_size = min(len(unlabelled), settings.unlabelled_per_epoch or len(unlabelled))
         self.steps_per_epoch = math.ceil(epoch_size / settings.unlabelled_batch)
-        self.steps_taken = 0
+        self.epochs, self.steps_taken = epochs, 0
 
     def _bytes(self, cells: Cells) -> tuple[Tensor, Tensor]:
         adjacency = torch.from_numpy(np.ascontiguousarray(cells.adjacency))
@@ -186,7 +191,7 @@ class BiArch2Perf:
         parameters = optimizer.param_groups[0]["params"]
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
-        progress = self.steps_taken / (self.settings.epochs * self.steps_per_epoch)
+        progress = self.steps_taken / (self.epochs * self.steps_per_epoch)
         optimizer.param_groups[0]["lr"] = self.settings.learning_rate * schedule(progress)
         optimizer.step()
 

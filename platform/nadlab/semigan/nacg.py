@@ -1,5 +1,6 @@
 """NACG (Section 3.2): generate under rank 0, predict, query the top K, return the best."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +43,24 @@ def generate_cells(model: BiArch2Perf, space: SearchSpace, count: int, rank: int
     return cells[np.array([reason is None for reason in space.invalid_reasons(cells)])]
 
 
-def design(model: BiArch2Perf, ledger: QueryLedger, final_k: int, count: int) -> Generation:
-    """Query the `final_k` generated cells that PP ranks highest, and say how generation went.
+def over_rounds(rounds: Sequence[Generation]) -> Generation:
+    """Return the sums of the counts and the means of the shares of several rounds."""
+    return Generation(
+        generated=sum(one.generated for one in rounds),
+        share_valid=float(np.mean([one.share_valid for one in rounds])),
+        share_unique=float(np.mean([one.share_unique for one in rounds])),
+        share_novel=float(np.mean([one.share_novel for one in rounds])),
+        candidates=sum(one.candidates for one in rounds),
+        filled=sum(one.filled for one in rounds),
+    )
 
+
+def design(
+    model: BiArch2Perf, ledger: QueryLedger, final_k: int, count: int, nearby: Sequence[Cells] = ()
+) -> Generation:
+    """Query the `final_k` cells that PP ranks highest, and say how generation went.
+
+    They are chosen from what AG generates and from `nearby`, valid cells that may be known, or not in the benchmark.
     Generates `count` cells a round until `settings.candidates` new cells of the benchmark are among them or
     `settings.generation_rounds` are over.
     """
@@ -58,7 +74,9 @@ def design(model: BiArch2Perf, ledger: QueryLedger, final_k: int, count: int) ->
         candidates = novel[ledger.oracle.queryable(novel)]
         if len(candidates) >= max(final_k, settings.candidates):
             break
-    chosen = best_predicted(model, candidates, space, final_k)
+    beside = one_of_each(concatenate([candidates, *nearby]), space)
+    beside = beside[ledger.oracle.queryable(beside)]
+    chosen = best_predicted(model, beside[~ledger.known(beside)], space, final_k)
     ledger.query(chosen)
     filled = final_k - len(chosen)
     if filled:

@@ -1,6 +1,6 @@
 """What can be varied in SemiGAN-NAD; the defaults are the paper's where it gives a value (DESIGN.md lists the gaps)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nadlab.errors import UserError
 from nadlab.semigan.ranks import SCALES
@@ -67,11 +67,30 @@ class Settings:
     """new cells of the benchmark among which PP chooses: NACG generates another round until it has as many"""
     generation_rounds: int = 10
     """rounds after which NACG makes do with the candidates that it has"""
+    per_round: int | None = None
+    """of the K queries, those that NACG asks before the networks go on learning, now from the answers too; None asks
+    all K at once, as the paper"""
+    round_epochs: int = 4
+    """epochs of training between two such rounds of queries"""
+    neighbours_of: int = 0
+    """best cells so far whose neighbours PP ranks together with AG's cells; 0 is the paper"""
 
     @property
     def budget(self) -> int:
         """Queries of a trial."""
         return self.labels + self.final_k
+
+    def within(self, budget: int) -> "Settings":
+        """Return these settings with labels and K for another budget.
+
+        K stays as it is when it is asked at once; in rounds labels and K keep their proportion. Raises UserError when
+        two labels and K, in rounds two labels and one query, are more than the budget.
+        """
+        least = 2 + (self.final_k if self.per_round is None else 1)
+        if budget < least:
+            raise UserError(f"SemiGAN-NAD needs a budget of at least {least} queries, not {budget}")
+        labels = budget - self.final_k if self.per_round is None else max(2, budget * self.labels // self.budget)
+        return replace(self, labels=labels, final_k=budget - labels)
 
     def __post_init__(self) -> None:
         for name in ("alpha", "alpha_p", "rank0_share"):
@@ -79,13 +98,24 @@ class Settings:
             if not 0 < value < 1:
                 raise UserError(f"{name} must lie strictly between 0 and 1, not {value:g}")
         depths = ("generator_depth", "predictor_depth", "discriminator_depth")
-        counts = ("final_k", "epochs", "width", "unlabelled_batch", "generated", "candidates", "generation_rounds")
-        least_of = {"labels": 2, "pseudo_real": 0} | dict.fromkeys((*counts, *depths), 1)
+        counts = (
+            "final_k",
+            "epochs",
+            "width",
+            "unlabelled_batch",
+            "generated",
+            "candidates",
+            "generation_rounds",
+            "round_epochs",
+        )
+        least_of = {"labels": 2, "pseudo_real": 0, "neighbours_of": 0} | dict.fromkeys((*counts, *depths), 1)
         for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
         if self.unlabelled_per_epoch is not None and self.unlabelled_per_epoch < 1:
             raise UserError(f"unlabelled_per_epoch must be at least 1, not {self.unlabelled_per_epoch}")
+        if self.per_round is not None and self.per_round < 1:
+            raise UserError(f"per_round must be at least 1, not {self.per_round}")
         for name in ("learning_rate", "temperature", "generation_temperature"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} must be positive, not {getattr(self, name):g}")
@@ -99,3 +129,16 @@ class Settings:
             raise UserError(f"scale must be one of {', '.join(SCALES)}, not {self.scale!r}")
         if self.precision not in PRECISIONS:
             raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
+
+
+PAPER = Settings(
+    saturating=True, scale="linear", coverage=0, pseudo_real=0, unlabelled_per_epoch=None, epochs=60, candidates=5,
+    generation_rounds=1,
+)  # fmt: skip
+"""What the paper says, to the letter; where it says nothing, the defaults"""
+
+SEQUENTIAL = Settings(
+    labels=40, final_k=120, per_round=10, neighbours_of=5, epochs=15, unlabelled_batch=256, pseudo_real=64,
+    unlabelled_per_epoch=2048, generated=1000, candidates=200, precision="bfloat16",
+)  # fmt: skip
+"""The same budget in rounds: a quarter of it labels at random, then ten queries a round"""
