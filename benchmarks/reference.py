@@ -1,0 +1,260 @@
+"""SemiGAN-NAD's training as one would write it first: torch-geometric, a cell at a time, a DataLoader.
+
+The equations (`losses.py`, `ranks.py`) and AG's decoding are nadlab's; encoding, batching, GINs, optimizers and the loop
+are not. With the weights and the random state of a `BiArch2Perf` it makes the same numbers but for rounding.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import Dataset, Subset
+from torch_geometric.data import Batch, Data
+from torch_geometric.loader import DataLoader
+from torch_geometric.nn import GINConv, global_mean_pool
+from torch_geometric.utils import scatter, to_dense_adj
+
+from nadlab.semigan import losses
+from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, schedule
+from nadlab.semigan.generator import LATENT, Generator, Latents
+from nadlab.semigan.networks import GIN, Discriminator, Graphs, Predictor
+from nadlab.semigan.ranks import soft_rank
+from nadlab.spaces import Cells
+
+
+def encode(adjacency: Sequence[Sequence[int]], operations: Sequence[int], operation_count: int) -> Data:
+    """Return one cell as a graph with edges both ways; a vertex has its operation and its position, one-hot."""
+    vertices = len(operations)
+    features, edges = [], []
+    for vertex, operation in enumerate(operations):
+        row = [0.0] * (operation_count + vertices)
+        row[operation] = row[operation_count + vertex] = 1.0
+        features.append(row)
+        for target in range(vertices):
+            if adjacency[vertex][target]:
+                edges += [(vertex, target), (target, vertex)]
+    edge_index = torch.tensor(edges, dtype=torch.long).reshape(-1, 2).T.contiguous()
+    return Data(x=torch.tensor(features), edge_index=edge_index)
+
+
+class CellDataset(Dataset[Data]):
+    """Cells, encoded when they are asked for."""
+
+    def __init__(self, cells: Cells, operation_count: int) -> None:
+        self.cells = cells
+        self.operation_count = operation_count
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __getitem__(self, index: int) -> Data:
+        adjacency, operations = self.cells.adjacency[index].tolist(), self.cells.operations[index].tolist()
+        return encode(adjacency, operations, self.operation_count)
+
+
+def batch_of(A: Tensor, X: Tensor) -> Batch:
+    """Return generated cells as weighted graphs, so that gradients reach A and X."""
+    graphs = []
+    vertices = A.shape[1]
+    pairs = [(source, target) for source in range(vertices) for target in range(source + 1, vertices)]
+    for adjacency, operations in zip(A, X, strict=True):
+        edges = [*pairs, *((target, source) for source, target in pairs)]
+        weights = torch.stack([adjacency[source, target] for source, target in pairs])
+        features = torch.cat([operations, torch.eye(vertices)], dim=1)
+        edge_index = torch.tensor(edges, dtype=torch.long).T.contiguous()
+        graphs.append(Data(x=features, edge_index=edge_index, edge_weight=weights.repeat(2)))
+    return Batch.from_data_list(graphs)
+
+
+class WeightedGINConv(GINConv):
+    """GINConv that takes weights of the edges, too."""
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        """Return MLP(x + weighted sum of the neighbours)."""
+        if edge_weight is None:
+            plain: Tensor = super().forward(x, edge_index)
+            return plain
+        source, target = edge_index
+        mixed: Tensor = self.nn(x + scatter(edge_weight[:, None] * x[source], target, dim_size=len(x), reduce="sum"))
+        return mixed
+
+
+class PlainGIN(nn.Module):
+    """Layers with the weights of a `GIN`."""
+
+    def __init__(self, gin: GIN) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList()
+        for inner, outer in zip(gin.inner, gin.outer, strict=True):
+            convolution = WeightedGINConv(nn.Identity())
+            convolution.nn = nn.Sequential(inner, nn.ReLU(), outer, nn.ReLU())  # the constructor would draw new weights
+            self.convolutions.append(convolution)
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> list[Tensor]:
+        """Return the outputs of all layers."""
+        outputs = []
+        for convolution in self.convolutions:
+            x = convolution(x, edge_index, edge_weight)
+            outputs.append(x)
+        return outputs
+
+
+class PlainEncoder(nn.Module):
+    """Layers joined and averaged over the vertices."""
+
+    def __init__(self, gin: GIN) -> None:
+        super().__init__()
+        self.gin = PlainGIN(gin)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return one row a graph."""
+        layers = self.gin(batch.x, batch.edge_index, batch.edge_weight)
+        return torch.cat([global_mean_pool(layer, batch.batch) for layer in layers], dim=1)
+
+
+class PlainPredictor(nn.Module):
+    """PP."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__()
+        self.encoder, self.head = PlainEncoder(predictor.encoder.gin), predictor.head
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return scores."""
+        scores: Tensor = self.head(self.encoder(batch)).squeeze(1)
+        return scores
+
+
+class PlainDiscriminator(nn.Module):
+    """D."""
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.encoder, self.head = PlainEncoder(discriminator.encoder.gin), discriminator.head
+        self.rank_embedding = discriminator.rank_embedding
+
+    def forward(self, batch: Batch, ranks: Tensor) -> Tensor:
+        """Return logits."""
+        logits: Tensor = self.head(torch.cat([self.encoder(batch), self.rank_embedding(ranks)], dim=1)).squeeze(1)
+        return logits
+
+
+class PlainGenerator(Generator):
+    """AG, its GIN by torch-geometric and its likelihood decision by decision."""
+
+    def features(self, latents: Latents, rank_BR: Tensor) -> Tensor:
+        """Return what the decisions start from."""
+        vertices = latents.z_A.shape[1]
+        rank = self.rank_embedding(rank_BR)
+        graphs = []
+        for z_A, z_X, condition in zip(*latents, rank, strict=True):
+            graph = torch.sigmoid(self.similarity(z_A) @ z_A.T / LATENT**0.5) / vertices
+            edges = [(source, target) for source in range(vertices) for target in range(source + 1, vertices)]
+            weights = torch.stack([graph[source, target] for source, target in edges]).repeat(2)
+            both = [*edges, *((target, source) for source, target in edges)]
+            x = torch.cat([z_X, condition.expand(vertices, -1), torch.eye(vertices)], dim=1)
+            graphs.append(Data(x=x, edge_index=torch.tensor(both).T.contiguous(), edge_weight=weights))
+        batch = Batch.from_data_list(graphs)
+        last = PlainGIN(self.gin)(batch.x, batch.edge_index, batch.edge_weight)[-1]
+        extracted: Tensor = self.context(torch.cat([last.reshape(len(rank), -1), rank], dim=1))
+        return extracted
+
+    def log_likelihood(self, latents: Latents, rank_BR: Tensor, graphs: Graphs) -> Tensor:
+        """Return log p of each cell."""
+        chosen, state = self.decisions.of(graphs), self.features(latents, rank_BR)
+        total = torch.zeros(len(chosen))
+        for place, bias in enumerate(self._bias()):
+            logits = F.relu(state) @ self.choice[place] + bias
+            total = total + (F.log_softmax(logits, dim=1) * chosen[:, place]).sum(dim=1)
+            state = state + chosen[:, place] @ self.memory[place]
+        return total
+
+
+class PlainTraining:
+    """The training of a `BiArch2Perf`, with a copy of its weights and random state; it must not have taken a step."""
+
+    def __init__(self, model: BiArch2Perf) -> None:
+        settings = self.settings = model.settings
+        networks = deepcopy(model.networks)
+        self.AG = PlainGenerator(networks.AG.decisions, settings.width, settings.generator_depth)
+        self.AG.load_state_dict(networks.AG.state_dict())
+        self.PP, self.D = PlainPredictor(networks.PP), PlainDiscriminator(networks.D)
+        count = model.operation_count
+        self.labelled = CellDataset(
+            Cells(model.labelled.A.byte().numpy(), model.labelled.X.argmax(dim=2).numpy()), count
+        )
+        self.unlabelled = CellDataset(Cells(model.unlabelled_A.numpy(), model.unlabelled_X.numpy()), count)
+        self.targets, self.ranks, self.cuts = model.targets, model.ranks, model.cuts
+        self.random = torch.Generator()
+        self.random.set_state(model.random.get_state())
+        beta_1 = settings.beta_1
+        self.optimizers = {
+            "AG": torch.optim.Adam(self.AG.parameters(), betas=(beta_1, 0.999), foreach=False),
+            "PP": torch.optim.Adam(self.PP.parameters(), foreach=False),
+            "D": torch.optim.Adam(self.D.parameters(), betas=(beta_1, 0.999), foreach=False),
+        }
+        self.steps = settings.epochs * model.steps_per_epoch
+        self.steps_taken = 0
+
+    def epoch(self) -> EpochLosses:
+        """Train D, AG and PP once in turn on every batch."""
+        order = torch.randperm(len(self.unlabelled), generator=self.random)[: self.settings.unlabelled_per_epoch]
+        loader = DataLoader(Subset(self.unlabelled, order.tolist()), batch_size=self.settings.unlabelled_batch)
+        rows = [self.step(batch) for batch in loader]
+        return EpochLosses(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
+
+    def step(self, unlabelled: Batch) -> tuple[float, ...]:
+        """Train on one batch; return the losses in the order of `EpochLosses`."""
+        settings, count = self.settings, len(self.labelled)
+        (labelled,) = DataLoader(self.labelled, batch_size=count)
+        drawn = torch.randint(count, (count,), generator=self.random)
+        ranks, targets = self.ranks[drawn], self.targets[drawn]
+        predicted_ranks = soft_rank(self.PP(unlabelled), self.cuts, settings.temperature)
+        pseudo = predicted_ranks.detach()
+        shape = (count, *self.AG.decisions.allowed.shape)
+        latents = self.latents(count)
+        made = self.AG(latents, torch.rand(shape, generator=self.random).clamp(1e-6, 1 - 1e-6), ranks)
+        generated, fixed = batch_of(made.A, made.X), batch_of(made.A.detach(), made.X.detach())
+        borrowed = min(settings.pseudo_real, len(pseudo) // 2)
+
+        pairs = self.D(unlabelled, pseudo)
+        real = torch.cat([self.D(labelled, self.ranks), pairs[:borrowed]])
+        discriminator_loss = losses.discriminator_loss(real, pairs[borrowed:], self.D(fixed, ranks), settings.alpha)
+        self.update("D", discriminator_loss)
+
+        adversarial = losses.adversarial_loss(self.D(generated, ranks), settings.saturating)
+        generator_loss = losses.generator_loss(adversarial, settings.alpha)
+        first = [unlabelled[cell] for cell in range(borrowed)]
+        cells = Batch.from_data_list([*labelled.to_data_list(), *first])
+        known = torch.cat([self.ranks, pseudo[:borrowed]])
+        coverage = -self.AG.log_likelihood(self.latents(len(known)), known, self.graphs(cells, len(known))).mean()
+        self.update("AG", generator_loss + settings.coverage * coverage)
+
+        gamma_1 = losses.adversarial_loss(self.D(unlabelled, predicted_ranks), settings.saturating)
+        gamma_2 = losses.squared_error(self.targets, self.PP(labelled))
+        gamma_3 = losses.squared_error(targets, self.PP(fixed))
+        predictor_loss = losses.predictor_loss(gamma_1, gamma_2, gamma_3, settings.alpha, settings.alpha_p)
+        self.update("PP", predictor_loss)
+        self.steps_taken += 1
+        every = (discriminator_loss, generator_loss, predictor_loss, gamma_2, gamma_3, coverage)
+        return tuple(loss.item() for loss in every)
+
+    def latents(self, count: int) -> Latents:
+        """Draw z_A and z_X."""
+        shape = (count, len(self.AG.decisions.A), LATENT)
+        return Latents(torch.randn(shape, generator=self.random), torch.randn(shape, generator=self.random))
+
+    def graphs(self, batch: Batch, count: int) -> Graphs:
+        """Return cells as AG's likelihood reads them."""
+        A = to_dense_adj(batch.edge_index, batch.batch).triu()
+        return Graphs(A, batch.x.view(count, A.shape[1], -1)[:, :, : self.unlabelled.operation_count])
+
+    def update(self, name: str, loss: Tensor) -> None:
+        """Take one Adam step of one network."""
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad()
+        loss.backward(retain_graph=True)
+        optimizer.param_groups[0]["lr"] = self.settings.learning_rate * schedule(self.steps_taken / self.steps)
+        optimizer.step()

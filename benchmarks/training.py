@@ -1,0 +1,118 @@
+"""Time SemiGAN-NAD's training against the plain reference (`reference.py`), and say what the machine spends it on.
+
+Both train on one thread from the same weights and random numbers, an epoch of one after an epoch of the other; the
+losses of the first epoch must agree. The time is in CPU seconds, so that neighbours on a shared machine disturb less.
+
+\b
+python benchmarks/training.py --measured 3          # the first epochs of a trial of 60
+python benchmarks/training.py --no-reference        # the whole trial
+"""
+
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from benchmarks.measuring import Spread, as_json, cpu_seconds, matrix_peak, ratios, show, spread
+from benchmarks.reference import PlainTraining
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.registry import benchmark
+from nadlab.command_line import run_command
+from nadlab.searchers.semigan_nad import finish, start
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.settings import PRECISIONS, Settings
+
+AGREEMENT = 1e-4
+"""largest relative difference of a first epoch's loss"""
+PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm")
+
+
+def profiled(model: BiArch2Perf) -> dict[str, str]:
+    """Return the shares of an epoch's time: matrix products, the largest other operators, the rest."""
+    with profile(activities=[ProfilerActivity.CPU]) as recorded:
+        model.epoch()
+    times = {event.key: event.self_cpu_time_total for event in recorded.key_averages()}
+    total = sum(times.values())
+    others = sorted((key for key in times if key not in PRODUCTS), key=lambda key: -times[key])
+    shares = {"matrix products": sum(times.get(key, 0.0) for key in PRODUCTS) / total}
+    shares |= {key: times[key] / total for key in others[:8]}
+    shares["all others"] = 1 - sum(shares.values())
+    return {name: f"{share:.1%}" for name, share in shares.items()}
+
+
+def compared(ours: dict[str, float], theirs: dict[str, float]) -> float:
+    """Return the largest relative difference of two epochs' losses; raise where they do not agree."""
+    worst = max(abs(ours[name] - theirs[name]) / max(1.0, abs(theirs[name])) for name in ours)
+    if worst > AGREEMENT:
+        raise click.ClickException(f"the first epoch's losses differ by {worst:.1e}: {ours} against {theirs}")
+    return worst
+
+
+@click.command(help=__doc__)
+@click.option("--benchmark", "name", default="nasbench201/cifar10", show_default=True, help="see `nadlab benchmarks`")
+@click.option("--epochs", default=60, show_default=True, type=click.IntRange(1), help="length of the trial")
+@click.option("--measured", type=click.IntRange(1), help="epochs of it that are run  [default: all]")
+@click.option("--unlabelled-per-epoch", type=int, help="cells  [default: all]")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True)
+@click.option("--reference/--no-reference", default=True, show_default=True, help="the reference needs float32")
+@as_json
+def command(
+    name: str,
+    epochs: int,
+    measured: int | None,
+    unlabelled_per_epoch: int | None,
+    precision: str,
+    reference: bool,
+    as_json: bool,
+) -> None:
+    torch.set_num_threads(1)
+    if reference and precision != "float32":
+        raise click.UsageError("the reference computes in float32 alone: add --no-reference")
+    settings = Settings(epochs=epochs, unlabelled_per_epoch=unlabelled_per_epoch, precision=precision)
+    oracle = benchmark(name)
+    ledger = QueryLedger(oracle, settings.budget)
+    made: list[BiArch2Perf] = []
+    set_up = cpu_seconds(lambda: made.append(start(ledger, settings, np.random.default_rng(0))))
+    model = made[0]
+    plain = PlainTraining(model) if reference else None
+    ours: list[float] = []
+    theirs: list[float] = []
+    figures: dict[str, Any] = {}
+    for epoch in tqdm(range(measured or epochs), unit="epoch", disable=None):
+        losses: list[dict[str, float]] = []
+        ours.append(cpu_seconds(lambda: losses.append(asdict(model.epoch()))))  # noqa: B023 - called at once
+        if plain:
+            theirs.append(cpu_seconds(lambda: losses.append(asdict(plain.epoch()))))  # noqa: B023
+            if epoch == 0:
+                figures["largest relative difference of a loss in the first epoch"] = compared(*losses)
+    figures["CPU s an epoch"] = spread(ours)
+    if plain:
+        figures |= {"CPU s an epoch of the reference": spread(theirs), "reference / nadlab": ratios(theirs, ours)}
+    figures["CPU s of the set-up"] = set_up
+    if len(ours) == epochs:
+        figures["CPU s of NACG"] = cpu_seconds(lambda: finish(model, ledger))
+        figures["CPU s of the trial"] = set_up + sum(ours) + figures["CPU s of NACG"]
+    with FlopCounterMode(display=False) as counter:
+        model.epoch()
+    figures |= shares(counter.get_total_flops() / 1e9, spread(ours), precision)
+    show(figures | {"profile of an epoch": profiled(model)}, as_json)
+
+
+def shares(products: float, epoch: Spread, precision: str) -> dict[str, Any]:
+    """Return the machine's matrix peak and the share of it that an epoch's products, in GFLOP, reach."""
+    peak = matrix_peak(getattr(torch, precision))
+    return {
+        "GFLOP of matrix products an epoch": products,
+        f"matrix peak of a core in {precision}, GFLOP/s": peak,
+        "share of the peak that an epoch reaches": products / epoch.median / peak.median,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(command))
