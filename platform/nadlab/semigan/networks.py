@@ -63,7 +63,7 @@ class GIN(nn.Module):
             # as a matrix: in place on the view that a linear layer makes of three dimensions, ReLU would copy gradients
             rows = torch.bmm(neighbours, hidden).flatten(0, 1)
             for linear in (inner, outer):
-                weight, bias = (linear.get_parameter(name).to(self.precision) for name in ("weight", "bias"))
+                weight, bias = (getattr(linear, name).to(self.precision) for name in ("weight", "bias"))
                 rows = F.linear(rows, weight, bias).relu_()
             hidden = rows.view(*hidden.shape[:2], -1)
             outputs.append(hidden)

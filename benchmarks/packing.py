@@ -1,0 +1,86 @@
+"""Time S seeds of PP's training step in one program, weights stacked, against the S seeds in turn.
+
+PP is the largest of the three networks and its step is of the same operators. Stacking saves the calls of operators and
+fills their products; it can't save arithmetic, so the share of the machine's matrix peak that a single seed reaches
+bounds what it gains.
+
+\b
+python benchmarks/packing.py
+python benchmarks/packing.py --width 16 --cells 64    # small products, where calls cost most
+"""
+
+import sys
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad, stack_module_state, vmap
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from benchmarks.measuring import as_json, cpu_seconds, matrix_peak, ratios, show, spread
+from nadlab.command_line import run_command
+from nadlab.semigan.losses import squared_error
+from nadlab.semigan.networks import Graphs, Predictor
+from nadlab.spaces import space
+
+Parameters = dict[str, Tensor]
+
+
+@click.command(help=__doc__)
+@click.option("--space", "name", default="nasbench201", show_default=True)
+@click.option("--seeds", default=8, show_default=True, type=click.IntRange(2))
+@click.option("--cells", default=512, show_default=True, type=click.IntRange(1), help="in a batch")
+@click.option("--width", default=64, show_default=True, type=click.IntRange(1))
+@click.option("--repetitions", default=10, show_default=True, type=click.IntRange(1))
+@as_json
+def command(name: str, seeds: int, cells: int, width: int, repetitions: int, as_json: bool) -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    each = space(name)
+    predictors = [Predictor(each.vertices, len(each.operations), width) for _ in range(seeds)]
+    batches = [each.canonical(each.sample(cells, np.random.default_rng(seed))) for seed in range(seeds)]
+    A = torch.stack([torch.from_numpy(batch.adjacency).float() for batch in batches])
+    labels = torch.stack([torch.from_numpy(batch.operations).long() for batch in batches])
+    X = torch.nn.functional.one_hot(labels, len(each.operations)).float()
+    y = torch.randn(seeds, cells)
+    stacked, buffers = stack_module_state(predictors)
+
+    def loss(parameters: Parameters, buffers: Parameters, A: Tensor, X: Tensor, y: Tensor) -> Tensor:
+        return squared_error(y, functional_call(predictors[0], (parameters, buffers), (Graphs(A, X),)))
+
+    packed = vmap(grad(loss))
+
+    def in_turn() -> list[tuple[Tensor, ...]]:
+        return [
+            torch.autograd.grad(squared_error(y[i], predictor(Graphs(A[i], X[i]))), list(predictor.parameters()))
+            for i, predictor in enumerate(predictors)
+        ]
+
+    differences = [
+        float((packed_gradient[i] - gradient).abs().max())
+        for i, gradients in enumerate(in_turn())
+        for packed_gradient, gradient in zip(packed(stacked, buffers, A, X, y).values(), gradients, strict=True)
+    ]
+    single, together = [], []
+    for _ in tqdm(range(repetitions), unit="round", disable=None):
+        single.append(cpu_seconds(in_turn))
+        together.append(cpu_seconds(lambda: packed(stacked, buffers, A, X, y)))
+    with FlopCounterMode(display=False) as counter:
+        in_turn()
+    peak = matrix_peak(torch.float32)
+    products = counter.get_total_flops() / 1e9
+    figures = {
+        "largest difference of a gradient": max(differences),
+        f"CPU s of {seeds} seeds in turn": spread(single),
+        f"CPU s of {seeds} seeds at once": spread(together),
+        "in turn / at once": ratios(single, together),
+        "matrix peak of a core, GFLOP/s": peak,
+        "in turn / the products alone at this peak": spread([each * peak.median / products for each in single]),
+    }
+    show(figures, as_json)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(command))
