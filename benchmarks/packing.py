@@ -59,7 +59,7 @@ def command(name: str, seeds: int, cells: int, width: int, repetitions: int, as_
         ]
 
     differences = [
-        float((packed_gradient[i] - gradient).abs().max())
+        (packed_gradient[i] - gradient).detach().abs().max().item()
         for i, gradients in enumerate(in_turn())
         for packed_gradient, gradient in zip(packed(stacked, buffers, A, X, y).values(), gradients, strict=True)
     ]

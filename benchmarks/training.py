@@ -8,6 +8,7 @@ python benchmarks/training.py --measured 3          # the first epochs of a tria
 python benchmarks/training.py --no-reference        # the whole trial
 """
 
+import resource
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -98,6 +99,7 @@ def command(
     if len(ours) == epochs:
         figures["CPU s of NACG"] = cpu_seconds(lambda: finish(model, ledger))
         figures["CPU s of the trial"] = set_up + sum(ours) + figures["CPU s of NACG"]
+    figures["MiB of memory at the peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     with FlopCounterMode(display=False) as counter:
         model.epoch()
     figures |= shares(counter.get_total_flops() / 1e9, spread(ours), precision)
