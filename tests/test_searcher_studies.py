@@ -10,7 +10,7 @@ from nadlab.errors import UserError
 from nadlab.folder import StudyFolder, read_owner
 from nadlab.published import TABLE_1, TABLE_2, TABLE_3
 from nadlab.runner import Place, run_study
-from nadlab.searchers import SEARCHERS
+from nadlab.searchers import COMPARED
 from nadlab.searchers.request import SearchRequest
 from nadlab.study import Study, plan, smoke
 from studies import label_efficiency, reproduce_table1, reproduce_table2, reproduce_table3
@@ -47,7 +47,7 @@ def test_table_runs_every_method_at_one_number_and_each_published_row_at_its_own
     study: Study, table: tuple[object, ...], queries: int
 ) -> None:
     rows = [(row["method"], row["queries"]) for row in study.combinations]
-    assert {(method, queries) for method in SEARCHERS} <= set(rows)
+    assert {(method, queries) for method in COMPARED} <= set(rows)
     published = {text for levels in study.published.values() for text in levels}
     assert published >= {f"{method}, {number}" for method, number in rows if number != queries}
     assert len(published) == len(table)
@@ -55,7 +55,7 @@ def test_table_runs_every_method_at_one_number_and_each_published_row_at_its_own
 
 
 def test_label_efficiency_runs_every_method_at_every_number() -> None:
-    assert len(label_efficiency.STUDY.combinations) == 7 * len(SEARCHERS)
+    assert len(label_efficiency.STUDY.combinations) == 7 * len(COMPARED)
 
 
 def test_level_that_no_row_knows_is_run_with_all_others() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from nadlab.records import level_text
-from nadlab.searchers import SEARCHERS
+from nadlab.searchers import COMPARED
 from nadlab.study import Level
 
 
@@ -73,15 +73,15 @@ TABLE_3 = _rows(
 
 def rows_of(table: Sequence[PublishedRow], queries: int) -> tuple[tuple[Level, ...], ...]:
     """Return (method, queries): each row of the table, and each method that we have at the same number."""
-    equal = [(method, queries) for method in SEARCHERS]
-    published = [(row.method, row.queries) for row in table if row.method in SEARCHERS]
+    equal = [(method, queries) for method in COMPARED]
+    published = [(row.method, row.queries) for row in table if row.method in COMPARED]
     return tuple(dict.fromkeys([*equal, *published]))
 
 
 def levels_of(table: Sequence[PublishedRow], queries: int) -> dict[str, Sequence[Level]]:
     """Return every method and number of queries of `rows_of`."""
     numbers = sorted({row.queries for row in table} | {queries})
-    return {"method": tuple(SEARCHERS), "queries": tuple(numbers)}
+    return {"method": COMPARED, "queries": tuple(numbers)}
 
 
 def beside(table: Sequence[PublishedRow]) -> Mapping[str, Mapping[str, float]]:

@@ -42,11 +42,15 @@ def test_embedded_table_answers_for_every_string_alike_for_isomorphic_ones() -> 
     assert max(np.ptp(accuracies[keys == key]) for key in np.unique(keys)[:200]) == 0
 
 
-def test_best_cells_do_not_saturate_and_the_accuracies_spread() -> None:
+def test_best_cells_do_not_saturate_and_stand_out_from_the_noise_of_a_training() -> None:
     oracle = benchmark("mnist1d-201")
-    accuracies = np.array([answer.valid for answer in oracle.evaluate(oracle.pool())])
+    assert isinstance(oracle, ArchivedBenchmark)
+    runs = oracle.opened.content.arrays["mnist1d/10/valid/accuracy"][:, :, 0].astype(np.float64)
+    noise = np.sqrt(np.median(runs.var(axis=1, ddof=1)) / runs.shape[1])
+    means = runs.mean(axis=1)
+    assert runs.shape[1] >= 2
     assert oracle.optimum < 98
-    assert np.quantile(accuracies, 0.9) - np.quantile(accuracies, 0.5) > 3
+    assert np.quantile(means, 0.99) - np.quantile(means, 0.5) > 4 * noise
 
 
 @pytest.mark.parametrize(("name", "least"), [("mnist1d-101", 0.5), ("mnist1d-darts", 0.4)])

@@ -41,4 +41,7 @@ SEARCHERS: dict[str, Searcher] = {
     "semigan-nad-sequential": SemiGANNAD(SEQUENTIAL),
 }
 
-__all__ = ["SEARCHERS", "Searcher", "SemiGANNAD", "random_search"]
+COMPARED = tuple(name for name in SEARCHERS if name != "semigan-nad-paper")
+"""What studies of all methods run: the paper's own setting trains on the whole space, on NAS-Bench-101 for an hour."""
+
+__all__ = ["COMPARED", "SEARCHERS", "Searcher", "SemiGANNAD", "random_search"]
