@@ -35,9 +35,7 @@ def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
 before_imports = time.perf_counter()
 from pathlib import Path
-from typing import Any
 from nadlab.benchmarks.archived import open_benchmark
-from nadlab.spaces import space
 import_seconds = time.perf_counter() - before_imports
 memory = resident()
 start = time.perf_counter()

@@ -12,7 +12,6 @@ on that fifth, once for each fifth.
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from sklearn.model_selection import KFold
 from tqdm import tqdm
 
 from nadlab.benchmarks.archive import Archive, write_archive
+from nadlab.benchmarks.archived import DECODE
 from nadlab.benchmarks.container import SUFFIX, write_container
 from nadlab.benchmarks.features import VECTORS
 from nadlab.benchmarks.official.xgboost_models import read_xgboost
@@ -34,10 +34,8 @@ from nadlab.benchmarks.surrogate import Surrogate
 from nadlab.benchmarks.trees import Model, Trees, ensemble
 from nadlab.command_line import run_command
 from nadlab.errors import UserError
-from nadlab.spaces import Cells, space
+from nadlab.spaces import space
 from nadlab.spaces.cells import Keys
-from nadlab.spaces.darts_cells import cells_of, decode
-from nadlab.spaces.nasbench101 import cells_of_keys as nasbench101_cells
 
 RESULTS = Path(__file__).parents[1] / "results" / "mnist1d"
 BENCHMARKS = {"nasbench201": "mnist1d-201", "nasbench101": "mnist1d-101", "darts": "mnist1d-darts"}
@@ -46,10 +44,6 @@ TREES = {"objective": "reg:squarederror", "eta": 0.07, "max_depth": 4, "subsampl
          "min_child_weight": 2, "nthread": 1}  # fmt: skip
 MOST_TREES, PATIENCE = 250, 30
 FOLDS = 5
-CELLS_OF: dict[str, Callable[[Keys], Cells]] = {
-    "nasbench101": nasbench101_cells,
-    "darts": lambda keys: cells_of(*decode(keys)),
-}
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +80,7 @@ def held_out(features: Floats, accuracies: Floats) -> tuple[Floats, Floats]:
 
 def embed_surrogate(name: str, rows: pd.DataFrame, provenance: dict[str, str], path: Path) -> str:
     """Fit, measure and write a surrogate; return what was measured as a sentence."""
-    cells: Cells = CELLS_OF[name](rows["cell"].to_numpy(np.int64))
+    cells = DECODE[name](rows["cell"].to_numpy(np.int64))
     features, accuracies = VECTORS[name](cells), rows["valid"].to_numpy(np.float64)
     taus, determinations = held_out(features, accuracies)
     measured = f"held out: Kendall's tau {_mean(taus)}, R2 {_mean(determinations)}"
@@ -106,14 +100,16 @@ def embed_table(name: str, rows: pd.DataFrame, provenance: dict[str, str], path:
     if not complete:
         raise UserError(f"no seed is complete yet: go on with python studies/build_mnist1d.py {name}")
     identities = cell_space.identities(cell_space.enumerate())
+    epochs = json.loads(provenance["recipe"])["epochs"]
+    prefix = f"mnist1d/{epochs}"
     arrays: dict[str, NDArray[Any]] = {
         "keys": identities,
-        "mnist1d/10/runs": np.tile(np.array(complete, np.int32), (len(keys), 1)),
+        f"{prefix}/runs": np.tile(np.array(complete, np.int32), (len(keys), 1)),
     }
     for split in ("valid", "test"):
-        arrays[f"mnist1d/10/{split}/accuracy"] = _by_seed(rows, split, classes, complete)[of][:, :, None]
-        arrays[f"mnist1d/10/{split}/epochs"] = np.array([10], np.int32)
-    answers = {"mnist1d": {"10": {split: f"mnist1d/10/{split}" for split in ("valid", "test")}}}
+        arrays[f"{prefix}/{split}/accuracy"] = _by_seed(rows, split, classes, complete)[of][:, :, None]
+        arrays[f"{prefix}/{split}/epochs"] = np.array([epochs], np.int32)
+    answers = {"mnist1d": {str(epochs): {split: f"{prefix}/{split}" for split in ("valid", "test")}}}
     write_archive(Archive(name, answers, provenance, arrays), path)
     said = f"{len(classes):,} classes, seeds {', '.join(map(str, complete))}"
     if len(complete) > 1:

@@ -14,6 +14,7 @@ from nadlab.benchmarks.presets import Protocol, draw, protocol
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
 from nadlab.spaces.cells import Keys
+from nadlab.spaces.darts_cells import cells_of, decode
 from nadlab.spaces.nasbench101 import cells_of_keys
 
 
@@ -56,7 +57,7 @@ class ArchivedBenchmark:
         return len(self._keys)
 
     def pool(self) -> Cells:
-        return _DECODE[self._content.space](np.asarray(self._keys))
+        return DECODE[self._content.space](np.asarray(self._keys))
 
     def queryable(self, cells: Cells) -> NDArray[np.bool_]:
         return self.rows(self.space.identities(cells)) >= 0
@@ -96,10 +97,12 @@ class ArchivedBenchmark:
         return self._content.arrays["keys"]
 
 
-_DECODE: dict[str, Callable[[Keys], Cells]] = {
+DECODE: dict[str, Callable[[Keys], Cells]] = {
     "nasbench101": cells_of_keys,
     "nasbench201": lambda keys: space("nasbench201").enumerate()[keys],
+    "darts": lambda keys: cells_of(*decode(keys)),
 }
+"""Name of the search space -> the cells of identities."""
 
 
 def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -> ArchivedBenchmark:

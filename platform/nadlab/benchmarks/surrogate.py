@@ -127,6 +127,8 @@ def open_surrogate(path: Path, name: str, preset: str = "paper") -> SurrogateBen
         performance, runtime = (_trees(container, part) for part in ("performance", "runtime"))
         if performance is None:
             raise ValueError("it has no trees")
+        if facts["features"] not in VECTORS:
+            raise ValueError(f"unknown features {facts['features']!r}")
         content = Surrogate(facts["space"], facts["features"], performance, runtime, facts["provenance"])
         best = float(facts["best_known"]["accuracy"])
         return SurrogateBenchmark(name, space(content.space), digest, protocol(preset, "surrogate"), content, best)
@@ -148,7 +150,6 @@ def best_known(surrogate: Surrogate) -> tuple[Cells, float]:
 
     That search draws random cells and climbs from the best of them. The accuracy is returned beside the cell.
     """
-
     cell_space = space(surrogate.space)
 
     def accuracies(cells: Cells) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ def datasets(path: Path) -> list[str]:
 def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split) -> TableBenchmark:
     """Read one dataset of a table `arch_str,<dataset>_<split>_<epochs>,...`, accuracies in percent.
 
-    The longest training that the table has is taken. A table of classes (the embedded one) answers for every
+    The longest training that the table has is taken. A table of classes answers for every
     isomorphic string. Raises UserError that names the row and what is wrong with it.
     """
     nasbench201 = space("nasbench201")

@@ -60,7 +60,7 @@ def design(
 ) -> Generation:
     """Query the `final_k` cells that PP ranks highest, and say how generation went.
 
-    They are chosen from what AG generates and from `nearby`, valid cells that may be known, or not in the benchmark.
+    They are chosen from what AG generates and from `nearby`, cells that can be queried, of which the known are left out.
     Generates `count` cells a round until `settings.candidates` new cells of the benchmark are among them or
     `settings.generation_rounds` are over.
     """
@@ -74,9 +74,8 @@ def design(
         candidates = novel[ledger.oracle.queryable(novel)]
         if len(candidates) >= max(final_k, settings.candidates):
             break
-    beside = one_of_each(concatenate([candidates, *nearby]), space)
-    beside = beside[ledger.oracle.queryable(beside)]
-    chosen = best_predicted(model, beside[~ledger.known(beside)], space, final_k)
+    beside = [near[~ledger.known(near)] for near in nearby]
+    chosen = best_predicted(model, one_of_each(concatenate([candidates, *beside]), space), space, final_k)
     ledger.query(chosen)
     filled = final_k - len(chosen)
     if filled:

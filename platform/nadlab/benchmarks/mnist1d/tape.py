@@ -181,12 +181,10 @@ def forward(table, values, weights, statistics, training):  # type: ignore[no-un
             for c in range(c_in):
                 for k in range(kernel):
                     first, start, runs, count = _taps(k, 0, l_out, l_in, l_out, stride, dilation, padding)
-                    weight = weights[w + c * kernel + k]
                     for run in range(runs):
                         yo = y[(c * l_out + first + run) * LANES :][:count]
-                        xo = x[(c * l_in + start + run * stride) * LANES :][:count]
-                        for j in range(count):
-                            yo[j] += weight * xo[j]
+                        xo = x[(c * l_in + start + run * stride) * LANES :]
+                        _combine(yo, xo, 0, weights[w + c * kernel + k :], 0, 1, count)
         elif op == BATCH_NORM:
             size = l_in * LANES
             for c in range(c_in):
@@ -205,7 +203,7 @@ def forward(table, values, weights, statistics, training):  # type: ignore[no-un
         else:
             for c in range(c_in):
                 for here in range(l_out):
-                    low, high = max(0, here * stride - padding), min(l_in, here * stride - padding + kernel)
+                    low, high = _window(here, l_in, kernel, stride, padding)
                     yo = y[(c * l_out + here) * LANES :][:LANES]
                     xo = x[(c * l_in + low) * LANES :]
                     for j in range(LANES):
@@ -257,17 +255,12 @@ def backward(table, values, gradients, weights, weight_gradients):  # type: igno
             for c in range(c_in):
                 for k in range(kernel):
                     first, start, runs, count = _taps(k, 0, l_out, l_in, l_out, stride, dilation, padding)
-                    weight = weights[w + c * kernel + k]
+                    own = w + c * kernel + k
                     for run in range(runs):
+                        at = (c * l_in + start + run * stride) * LANES
                         yo = gy[(c * l_out + first + run) * LANES :][:count]
-                        xo = gx[(c * l_in + start + run * stride) * LANES :][:count]
-                        for j in range(count):
-                            xo[j] += weight * yo[j]
-                        total = np.float32(0)
-                        seen = x[(c * l_in + start + run * stride) * LANES :][:count]
-                        for j in range(count):
-                            total += yo[j] * seen[j]
-                        weight_gradients[w + c * kernel + k] += total
+                        _combine(gx[at:][:count], yo, 0, weights[own:], 0, 1, count)
+                        _dots(weight_gradients[own:], 0, yo, x[at:], 0, 1, count)
         elif op == BATCH_NORM:
             size = l_in * LANES
             for c in range(c_in):
@@ -288,7 +281,7 @@ def backward(table, values, gradients, weights, weight_gradients):  # type: igno
         else:
             for c in range(c_in):
                 for here in range(l_out):
-                    low, high = max(0, here * stride - padding), min(l_in, here * stride - padding + kernel)
+                    low, high = _window(here, l_in, kernel, stride, padding)
                     yo, yg = y[(c * l_out + here) * LANES :][:LANES], gy[(c * l_out + here) * LANES :][:LANES]
                     share = np.float32(1) / np.float32(high - low)
                     for j in range(LANES):
@@ -317,6 +310,13 @@ def _taps(k, begin, size, l_in, l_out, stride, dilation, padding):  # type: igno
     last = max(first, min(begin + size, l_out, (l_in - 1 - shift) // stride + 1))
     runs, count = (1, (last - first) * LANES) if stride == 1 else (last - first, LANES)
     return first, first * stride + shift, runs, count
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+def _window(here, l_in, kernel, stride, padding):  # type: ignore[no-untyped-def]
+    """Return the first input that output `here` of a pool covers, and the one behind the last."""
+    start = here * stride - padding
+    return max(0, start), min(l_in, start + kernel)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", inline="always")
