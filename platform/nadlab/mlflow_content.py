@@ -4,7 +4,7 @@ import json
 
 from mlflow.entities import Metric, Param, RunTag
 
-from nadlab.records import Record, StudyRecord, incumbents, level_text
+from nadlab.records import Record, StudyRecord, incumbents
 
 TRIAL, RECORD, STUDY = "nadlab.trial_id", "nadlab.record", "nadlab.study_id"
 PARENT = "mlflow.parentRunId"
@@ -23,7 +23,7 @@ def study_tags(study: StudyRecord) -> list[RunTag]:
         "kind": "study",
         "study": study.study,
         "factor": study.factor,
-        "default_level": level_text(study.default),
+        "default_level": study.default_level,
         "benchmark": study.benchmark,
         "benchmark_digest": study.digest,
         "preset": study.preset,

@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 Status = Literal["FINISHED", "FAILED"]
 Split = Literal["valid", "test"]
+UNCHANGED = "nothing"
+"""default level of a study that changes one factor at a time"""
 
 
 @dataclass(frozen=True)
@@ -96,15 +98,26 @@ class StudyRecord:
     """drawn when the folder was made: the parent run in MLflow carries it"""
     published: dict[str, float] = field(default_factory=dict)
     """level as text -> accuracy that a paper reports, percent"""
+    one_at_a_time: bool = False
+    """a trial differs from the default in one factor at most, and its level is named by that"""
 
     def level(self, trial: Trial) -> str:
-        """Return a trial's level of the study's factors as text, such as `0.3`."""
-        return level_text({factor: trial.settings[factor] for factor in self.default})
+        """Return a trial's level of the study's factors as text, such as `0.3`, or `coverage 0.3` one at a time."""
+        values = {factor: trial.settings[factor] for factor in self.default}
+        if not self.one_at_a_time:
+            return level_text(values)
+        changes = {factor: value for factor, value in values.items() if value != self.default[factor]}
+        return ", ".join(f"{factor} {level_text({factor: value})}" for factor, value in changes.items()) or UNCHANGED
+
+    @property
+    def default_level(self) -> str:
+        """The default level as text."""
+        return UNCHANGED if self.one_at_a_time else level_text(self.default)
 
     @property
     def factor(self) -> str:
-        """The factor's name; several are joined by ` x `."""
-        return " x ".join(self.default)
+        """The factor's name; several are joined by ` x `, or called a change where they are varied one at a time."""
+        return "change" if self.one_at_a_time else " x ".join(self.default)
 
 
 def level_text(values: dict[str, Any]) -> str:

@@ -60,6 +60,8 @@ class Study:
     """factor -> levels; the settings of `settings` are the default levels"""
     rows: Collection[tuple[Level, ...]] | None = None
     """the combinations of levels that are run, in the order of the factors; None runs every one"""
+    one_at_a_time: bool = False
+    """change one factor and leave the others at their default levels, instead of running every combination"""
     settings: TrialSettings = field(default_factory=Settings)
     benchmark: str = "mnist1d-201"
     seeds: Sequence[int] = (0, 1, 2)
@@ -82,6 +84,9 @@ class Study:
     @property
     def combinations(self) -> list[dict[str, Level]]:
         """Every combination of levels that is run: one of `rows`, or with a level that no row has."""
+        if self.one_at_a_time:
+            changes = [(factor, level) for factor, levels in self.vary.items() for level in levels]
+            return [self.default, *(self.default | {f: level} for f, level in changes if level != self.default[f])]
         every = list(product(*self.vary.values()))
         if self.rows is not None:
             known = [set(levels) for levels in zip(*self.rows, strict=True)]
@@ -148,6 +153,7 @@ def described(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         default=dict(study.default),
         study_id=study_id,
         published=dict(study.published.get(oracle.name, {})),
+        one_at_a_time=study.one_at_a_time,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nadlab.analysis.intervals import FEWEST_SEEDS, Interval, mean_interval, paired_difference
-from nadlab.records import Record, StudyRecord, level_text
+from nadlab.records import Record, StudyRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def by_level(study: StudyRecord, records: Sequence[Record]) -> dict[str, list[Re
 def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Generator) -> list[LevelSummary]:
     """Return one summary a level."""
     groups = by_level(study, records)
-    default = level_text(study.default)
+    default = study.default_level
     reference = _accuracies(groups.get(default, []))
     rows = []
     for level, group in groups.items():
@@ -48,7 +48,7 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
 
 def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
     """Return what may and what may not be concluded, a sentence each."""
-    default, factor = level_text(study.default), study.factor
+    default, factor = study.default_level, study.factor
     if not any(row.is_default for row in rows):
         return [f"The default level {factor} = {default} has no finished trial: nothing can be compared with it."]
     others = [row for row in rows if row.difference]
@@ -95,6 +95,9 @@ def _accuracies(records: Sequence[Record]) -> dict[int, float]:
 
 def _order(study: StudyRecord, record: Record) -> tuple[tuple[bool, float, str], ...]:
     values = [record.trial.settings[factor] for factor in study.default]
+    if study.one_at_a_time:  # the default first, then a change of the first factor
+        changed = [value != default for value, default in zip(values, study.default.values(), strict=True)]
+        return tuple((there, 0.0, str(value) * there) for there, value in zip(changed[::-1], values[::-1], strict=True))
     return tuple((value is None, value if isinstance(value, int | float) else 0.0, str(value)) for value in values)
 
 

@@ -18,7 +18,7 @@ from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.semigan_nad import SemiGANNAD
 from nadlab.searchers.seminas import SemiNAS
-from nadlab.semigan.settings import PAPER, SEQUENTIAL
+from nadlab.semigan.settings import PAPER, PAPER_T, SEQUENTIAL
 
 Searcher = Callable[[QueryLedger, np.random.Generator], None]
 
@@ -37,7 +37,7 @@ SEARCHERS: dict[str, Searcher] = {
     "ag-net": AGNet(),
     "pre-nas": PRENAS(),
     "semigan-nad": SemiGANNAD(),
-    "semigan-nad-paper": SemiGANNAD(PAPER),
+    "semigan-nad-paper": SemiGANNAD(PAPER, PAPER_T),
     "semigan-nad-sequential": SemiGANNAD(SEQUENTIAL),
 }
 

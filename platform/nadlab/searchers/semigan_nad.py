@@ -1,6 +1,7 @@
 """SemiGAN-NAD: label at random, train Bi-Arch2Perf, design by NACG, at once or in rounds."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -78,10 +79,13 @@ class SemiGANNAD:
     """The method as a searcher; labels and K follow the budget (`Settings.within`)."""
 
     settings: Settings = field(default_factory=Settings)
+    t: Mapping[str, float] = field(default_factory=dict)
+    """benchmark -> t of equation 11 in percent; on others the settings decide"""
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget; raise UserError when it is too small."""
         settings = self.settings.within(ledger.budget)
+        settings = replace(settings, t=self.t.get(ledger.oracle.name, settings.t))
         model = start(ledger, settings, rng)
         for _ in range(settings.epochs):
             model.epoch()
