@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nadlab.analysis.intervals import Interval, mean_interval, paired_difference
-from nadlab.analysis.summary import words
+from nadlab.analysis.words import words
 from nadlab.benchmarks.ledger import QueryLedger, distinct_cells
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from nadlab.analysis import figures
-from nadlab.analysis.summary import LevelSummary, conclusions, ends, summarize
+from nadlab.analysis.summary import LevelSummary, summarize
+from nadlab.analysis.words import conclusions, ends, p_text
 from nadlab.records import Record, StudyRecord
 
-HEADINGS = ("n", "accuracy %", "95 % interval", "regret", "difference to default", "95 % interval ")
+HEADINGS = ("n", "accuracy %", "95 % interval", "IQM %", "regret", "difference to default", "95 % interval ", "p", "A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Report:
             "",
             f"Accuracy is the {self.study.report_split} accuracy of the cell with the best {self.study.search_split} "
             f"accuracy among those queried; regret is counted to the table's best, {self.study.optimum:.2f} %. "
-            "Intervals are percentile bootstraps over seeds; differences are paired by seed."
+            "Intervals are percentile bootstraps over seeds; differences are paired by seed. IQM is the interquartile mean; "
+            "p is Wilcoxon's, corrected by Holm; A is the chance that a run beats one of the default."
             + (" The last column is what the paper reports, its best result." if self.study.published else ""),
             "",
             f"![accuracy](accuracy_by_{_stem(self.study)}.png) ![best so far](best_so_far.png)"
@@ -121,13 +123,19 @@ def _stem(study: StudyRecord) -> str:
 
 def _cells(row: LevelSummary) -> list[str]:
     name = f"{row.level} (default)" if row.is_default else row.level
-    difference = [f"{row.difference.mean:+.2f}", ends(row.difference)] if row.difference else ["", ""]
-    numbers = [f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), f"{row.regret:.2f}"]
-    return [name, str(row.accuracy.n), *numbers, *difference]
+    numbers = [f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), f"{row.iqm.mean:.2f}", f"{row.regret:.2f}"]
+    found = row.comparison
+    compared = (
+        [f"{found.difference.mean:+.2f}", ends(found.difference), p_text(found.p_value), f"{found.superiority:.2f}"]
+        if found
+        else [""] * 4
+    )
+    return [name, str(row.accuracy.n), *numbers, *compared]
 
 
 def _flat(row: LevelSummary) -> dict[str, object]:
-    difference = asdict(row.difference) if row.difference else {}
+    found = row.comparison
+    difference = asdict(found.difference) if found else {}
     return {
         "level": row.level,
         "is_default": row.is_default,
@@ -136,7 +144,12 @@ def _flat(row: LevelSummary) -> dict[str, object]:
         "low": row.accuracy.low,
         "high": row.accuracy.high,
         "regret": row.regret,
+        "iqm": row.iqm.mean,
+        "iqm_low": row.iqm.low,
+        "iqm_high": row.iqm.high,
         **{f"difference_{key}": difference.get(key) for key in ("mean", "low", "high", "n")},
+        "p_holm": found.p_value if found else None,
+        "superiority": found.superiority if found else None,
     }
 
 

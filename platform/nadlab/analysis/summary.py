@@ -1,11 +1,13 @@
-"""What the records of a study say about each level, in numbers and in words."""
+"""What the records of a study say about each level, in numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from nadlab.analysis.intervals import FEWEST_SEEDS, Interval, mean_interval, paired_difference
+from nadlab.analysis.comparisons import Comparison, compare
+from nadlab.analysis.intervals import Interval, iqm_interval, mean_interval
 from nadlab.records import Record, StudyRecord
 
 
@@ -16,9 +18,11 @@ class LevelSummary:
     level: str
     accuracy: Interval
     """reported accuracy of the best cell by search accuracy"""
+    iqm: Interval
+    """its interquartile mean"""
     regret: float
-    difference: Interval | None
-    """accuracy less the default level's on the same seeds; None for the default and where it was not run"""
+    comparison: Comparison | None
+    """with the default level on the same seeds; None for the default and where it was not run"""
     is_default: bool
 
 
@@ -35,58 +39,37 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
     """Return one summary a level."""
     groups = by_level(study, records)
     default = study.default_level
-    reference = _accuracies(groups.get(default, []))
-    rows = []
-    for level, group in groups.items():
-        values = _accuracies(group)
-        difference = None if level == default else paired_difference(values, reference, rng)
-        accuracy = mean_interval(np.array(list(values.values())), rng)
-        regret = float(np.mean([record.metrics["regret"] for record in group]))
-        rows.append(LevelSummary(level, accuracy, regret, difference, level == default))
-    return rows
-
-
-def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
-    """Return what may and what may not be concluded, a sentence each."""
-    default, factor = study.default_level, study.factor
-    if not any(row.is_default for row in rows):
-        return [f"The default level {factor} = {default} has no finished trial: nothing can be compared with it."]
-    others = [row for row in rows if row.difference]
-    said = []
-    for row in others:
-        if row.difference and row.difference.excludes_zero:
-            word = "better" if row.difference.mean > 0 else "worse"
-            said.append(
-                f"{factor} = {row.level} is {word} than the default {default} by {abs(row.difference.mean):.2f} points "
-                f"({words(row.difference)}, {row.difference.n} paired seeds)."
-            )
-    alike = [row for row in others if row.difference and not row.difference.excludes_zero]
-    if alike:
-        fewest = min(row.difference.n for row in alike if row.difference)
-        said.append(
-            f"{factor} = {_listed([row.level for row in alike])} can't be told apart from the default {default} "
-            f"with {fewest} seed{'s' * (fewest != 1)}."
+    accuracies = {level: _accuracies(group) for level, group in groups.items()}
+    others = {level: values for level, values in accuracies.items() if level != default}
+    comparisons = compare(others, accuracies.get(default, {}), rng)
+    return [
+        LevelSummary(
+            level,
+            mean_interval(np.array(list(values.values())), rng),
+            iqm_interval(np.array(list(values.values())), rng),
+            float(np.mean([record.metrics["regret"] for record in groups[level]])),
+            comparisons.get(level),
+            level == default,
         )
-    if any(row.difference.n < FEWEST_SEEDS for row in others if row.difference):
-        said.append(
-            f"Under {FEWEST_SEEDS} seeds no difference can be established at 95 %, and bootstrap intervals are too "
-            "narrow: read them as a hint and run more with --seeds."
-        )
-    if len(others) > 1:
-        said.append("The intervals are not corrected for the number of levels compared.")
-    return said
+        for level, values in accuracies.items()
+    ]
 
 
-def words(interval: Interval, sign: str = "+") -> str:
-    """Return an interval as text."""
-    return ends(interval, sign) if interval.low is None else f"95 % interval {ends(interval, sign)}"
-
-
-def ends(interval: Interval, sign: str = "+") -> str:
-    """Return an interval's ends as text."""
-    if interval.low is None or interval.high is None:
-        return "no interval"
-    return f"{interval.low:{sign}.2f} to {interval.high:{sign}.2f}"
+def trial_table(study: StudyRecord, records: Sequence[Record]) -> pd.DataFrame:
+    """Return a row a finished trial: the factors, `level`, `seed`, `accuracy` and `regret`, levels in ascending order."""
+    return pd.DataFrame(
+        [
+            {
+                **{factor: record.trial.settings[factor] for factor in study.default},
+                "level": level,
+                "seed": record.trial.seed,
+                "accuracy": record.accuracy,
+                "regret": record.metrics["regret"],
+            }
+            for level, group in by_level(study, records).items()
+            for record in group
+        ]
+    )
 
 
 def _accuracies(records: Sequence[Record]) -> dict[int, float]:
@@ -99,7 +82,3 @@ def _order(study: StudyRecord, record: Record) -> tuple[tuple[bool, float, str],
         changed = [value != default for value, default in zip(values, study.default.values(), strict=True)]
         return tuple((there, 0.0, str(value) * there) for there, value in zip(changed[::-1], values[::-1], strict=True))
     return tuple((value is None, value if isinstance(value, int | float) else 0.0, str(value)) for value in values)
-
-
-def _listed(levels: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(levels[:-1]), levels[-1]]))

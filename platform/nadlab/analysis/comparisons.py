@@ -1,0 +1,126 @@
+"""Levels against one reference on the same seeds: test, correction, effect size, and what more seeds would show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+from scipy.stats import mannwhitneyu, wilcoxon
+
+from nadlab.analysis.intervals import Interval, Values, mean_interval, paired
+
+SIGNIFICANCE = 0.05
+POWER = 0.8
+SMALL_DIFFERENCE = 0.05
+"""percentage points: what power is planned for"""
+WILCOXON_EFFICIENCY = 0.864
+"""least asymptotic efficiency of the signed-rank test against the t-test (Hodges and Lehmann 1956), on any data"""
+
+Accuracies = Mapping[int, float]
+"""seed -> accuracy in percent"""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One level against the reference on the seeds that both have."""
+
+    difference: Interval
+    """mean of level - reference, percentage points"""
+    p_value: float
+    """Wilcoxon's signed-rank test, two-sided, corrected by Holm over all levels that are compared"""
+    superiority: float
+    """Vargha and Delaney's A: the chance that a run of the level beats one of the reference, ties half"""
+    spread: float | None
+    """standard deviation of the differences, percentage points; None for one pair"""
+
+    @property
+    def is_established(self) -> bool:
+        """The difference is significant at 5 % after the correction."""
+        return self.p_value < SIGNIFICANCE
+
+
+def compare(levels: Mapping[str, Accuracies], reference: Accuracies, rng: np.random.Generator) -> dict[str, Comparison]:
+    """Compare every level that shares a seed with the reference; all of them are one family for Holm's correction.
+
+    A is the effect size because accuracies pile up at a table's optimum: it needs no normality and no spread, where
+    Cohen's d divides by one that is often zero.
+    """
+    differences = {level: found for level, values in levels.items() if len(found := paired(values, reference))}
+    corrected = holm([signed_rank(found) for found in differences.values()])
+    return {
+        level: Comparison(
+            mean_interval(found, rng),
+            p_value,
+            superiority(_values(levels[level]), _values(reference)),
+            float(found.std(ddof=1)) if len(found) > 1 else None,
+        )
+        for (level, found), p_value in zip(differences.items(), corrected, strict=True)
+    }
+
+
+def signed_rank(differences: Values) -> float:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test on paired differences (n,); 1 where all are zero."""
+    if not differences.any():
+        return 1.0
+    return float(wilcoxon(differences).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected by Holm's step-down procedure, in their order."""
+    from statsmodels.stats.multitest import multipletests  # late: a second
+
+    if not p_values:
+        return []
+    return [float(value) for value in multipletests(p_values, method="holm")[1]]
+
+
+def superiority(values: Values, others: Values) -> float:
+    """Return P(value > other) + P(value = other) / 2 over all pairs of two samples, (n,) and (m,)."""
+    return float(mannwhitneyu(values, others).statistic) / (len(values) * len(others))
+
+
+def fewest_seeds(comparisons: int) -> int:
+    """Return from how many pairs on the signed-rank test can reach 5 % in Holm's first step.
+
+    With n pairs its two-sided p-value is 2 / 2^n at the least.
+    """
+    seeds = 1
+    while 2 / 2**seeds * comparisons >= SIGNIFICANCE:
+        seeds += 1
+    return seeds
+
+
+def seeds_needed(spread: float, comparisons: int, difference: float = SMALL_DIFFERENCE) -> int:
+    """Return how many paired seeds show a difference (percentage points) with 80 % power at 5 % over all comparisons.
+
+    spread: standard deviation of the paired differences. Computed for the t-test at Bonferroni's level, and enlarged by
+    the signed-rank test's least efficiency, so it errs on the safe side.
+    """
+    from statsmodels.stats.power import TTestPower  # late: a second
+
+    least = fewest_seeds(comparisons)
+    if difference >= 10 * spread:  # so clear that the test's own least number decides; the solver has no root there
+        return least
+    pairs = TTestPower().solve_power(difference / spread, power=POWER, alpha=SIGNIFICANCE / comparisons)
+    return max(least, ceil(float(np.squeeze(pairs)) / WILCOXON_EFFICIENCY))
+
+
+def visible_difference(spread: float, comparisons: int, seeds: int) -> float | None:
+    """Return the difference in percentage points that so many seeds show, as in `seeds_needed`; None under its least."""
+    from statsmodels.stats.power import TTestPower  # late: a second
+
+    pairs = seeds * WILCOXON_EFFICIENCY
+    if seeds < fewest_seeds(comparisons) or pairs <= 2:
+        return None
+    effect = TTestPower().solve_power(nobs=pairs, power=POWER, alpha=SIGNIFICANCE / comparisons)
+    return spread * float(np.squeeze(effect))
+
+
+def pooled_spread(comparisons: Sequence[Comparison]) -> float | None:
+    """Return the root mean square of the comparisons' spreads; None where no comparison has two pairs."""
+    spreads = [each.spread for each in comparisons if each.spread is not None]
+    return sqrt(sum(spread**2 for spread in spreads) / len(spreads)) if spreads else None
+
+
+def _values(accuracies: Accuracies) -> Values:
+    return np.array(list(accuracies.values()))

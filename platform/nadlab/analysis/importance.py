@@ -1,0 +1,78 @@
+"""Which hyperparameters of an Optuna study matter: fANOVA, PED-ANOVA, and interactions by Friedman's H."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import optuna
+import pandas as pd
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.inspection import partial_dependence
+
+from nadlab.errors import UserError
+
+FEWEST_TRIALS = 16
+"""fewer finished trials say more about the forest's chance than about the hyperparameters"""
+GRID = 8
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Shares of each hyperparameter and pairs that act together; larger is more."""
+
+    fanova: Mapping[str, float]
+    """share of the objective's variation over the whole space (Hutter et al. 2014)"""
+    ped_anova: Mapping[str, float]
+    """share of what tells the best tenth of the trials from the others (Watanabe et al. 2023)"""
+    interactions: Mapping[tuple[str, str], float]
+    """H squared: share of a pair's joint effect that is no sum of the two (Friedman and Popescu 2008)"""
+    trials: int
+
+
+def importance(study: optuna.Study, seed: int = 0) -> Importance:
+    """Return what the finished trials of a study with one objective say about its hyperparameters.
+
+    Only hyperparameters that every finished trial has count. Raises UserError when there are too few trials to say
+    anything, or fewer than two such hyperparameters.
+    """
+    trials = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
+    shared = sorted(set.intersection(*(set(trial.params) for trial in trials))) if trials else []
+    varied = [name for name in shared if len({str(trial.params[name]) for trial in trials}) > 1]
+    if len(trials) < FEWEST_TRIALS or len(varied) < 2:
+        raise UserError(
+            f"the Optuna study {study.study_name!r} has {len(trials)} finished trials with {len(varied)} varied "
+            f"hyperparameters: importance needs {FEWEST_TRIALS} trials and 2 hyperparameters, so run more"
+        )
+    fanova = optuna.importance.FanovaImportanceEvaluator(seed=seed)
+    return Importance(
+        fanova=optuna.importance.get_param_importances(study, evaluator=fanova, params=varied),
+        ped_anova=optuna.importance.get_param_importances(
+            study, evaluator=optuna.importance.PedAnovaImportanceEvaluator(), params=varied
+        ),
+        interactions=_interactions(trials, varied, seed),
+        trials=len(trials),
+    )
+
+
+def _interactions(trials: list[optuna.trial.FrozenTrial], names: list[str], seed: int) -> dict[tuple[str, str], float]:
+    table = pd.DataFrame([{name: _number(trial, name) for name in names} for trial in trials])
+    forest = RandomForestRegressor(n_estimators=64, min_samples_leaf=2, random_state=seed, n_jobs=1)
+    forest.fit(table, [trial.value for trial in trials])
+    return {pair: friedman_h(forest, table, pair) for pair in combinations(names, 2)}
+
+
+def friedman_h(model: RandomForestRegressor, table: pd.DataFrame, pair: tuple[str, str]) -> float:
+    """Return H squared of two columns of a fitted model: 0 where their effects add up, 1 where only both together act."""
+    joint = partial_dependence(model, table, pair, grid_resolution=GRID, kind="average")["average"][0]
+    joint = joint - joint.mean()
+    left, right = joint.mean(axis=1, keepdims=True), joint.mean(axis=0, keepdims=True)
+    total = float((joint**2).sum())
+    return float(((joint - left - right) ** 2).sum()) / total if total else 0.0
+
+
+def _number(trial: optuna.trial.FrozenTrial, name: str) -> float:
+    """Return a hyperparameter on the scale that it is drawn on: the logarithm, the number, or a choice's place."""
+    distribution = trial.distributions[name]
+    value = float(distribution.to_internal_repr(trial.params[name]))
+    return float(np.log(value)) if getattr(distribution, "log", False) else value

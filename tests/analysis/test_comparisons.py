@@ -1,0 +1,86 @@
+"""Paired comparisons against scipy, statsmodels and autorank, and what they may claim."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from autorank import autorank
+from rliable.metrics import probability_of_improvement
+from scipy.stats import wilcoxon
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from nadlab.analysis.comparisons import (
+    compare,
+    fewest_seeds,
+    holm,
+    seeds_needed,
+    signed_rank,
+    superiority,
+    visible_difference,
+)
+
+ONE, TWO = np.random.default_rng(3).normal(93, 0.4, (2, 12))
+
+
+def by_seed(values: np.ndarray) -> dict[int, float]:
+    return dict(enumerate(values.tolist()))
+
+
+def test_signed_rank_is_scipys_and_autoranks() -> None:
+    assert signed_rank(ONE - TWO) == wilcoxon(ONE, TWO).pvalue
+    found = autorank(pd.DataFrame({"one": ONE, "two": TWO}), force_mode="nonparametric", approach="frequentist")
+    assert found.omnibus == "wilcoxon"
+    assert signed_rank(ONE - TWO) == pytest.approx(2 * found.pvalue)  # autorank asks about the better one's side alone
+
+
+def test_runs_that_are_all_alike_differ_by_nothing() -> None:
+    found = compare({"x": by_seed(ONE)}, by_seed(ONE), np.random.default_rng(0))["x"]
+    assert (found.p_value, found.superiority, found.difference.mean, found.spread) == (1.0, 0.5, 0.0, 0.0)
+
+
+def test_holm_is_the_step_down_procedure_by_hand() -> None:
+    # Holm (1979): sorted, times 4, 3, 2, 1, and never below the one before
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+
+
+def test_family_of_a_study_is_corrected_together() -> None:
+    levels = {str(shift): by_seed(ONE + shift + TWO / 50) for shift in (-0.5, 0.0, 0.7)}
+    found = compare(levels, by_seed(ONE), np.random.default_rng(0))
+    raw = [wilcoxon([levels[level][seed] - ONE[seed] for seed in range(12)]).pvalue for level in levels]
+    assert [each.p_value for each in found.values()] == pytest.approx(multipletests(raw, method="holm")[1].tolist())
+
+
+def test_superiority_is_rliables_probability_of_improvement() -> None:
+    assert superiority(ONE, TWO) == pytest.approx(probability_of_improvement(ONE[:, None], TWO[:, None]))
+    assert superiority(np.array([1.0, 2.0]), np.array([1.0, 1.0])) == 0.75  # two wins and two ties of four
+
+
+@pytest.mark.parametrize(("comparisons", "seeds"), [(1, 6), (2, 7), (4, 8), (16, 10)])
+def test_fewest_seeds_are_where_the_clearest_result_becomes_significant(comparisons: int, seeds: int) -> None:
+    assert fewest_seeds(comparisons) == seeds
+    least, too_few = (signed_rank(np.arange(1.0, n + 1)) for n in (seeds, seeds - 1))
+    others = [1.0] * (comparisons - 1)
+    assert holm([least, *others])[0] < 0.05 <= holm([too_few, *others])[0]
+
+
+def test_seeds_needed_reach_the_power_and_no_fewer_would() -> None:
+    needed = seeds_needed(0.1, 1)
+    power = TTestPower().power
+    assert power(0.5, needed * 0.864, 0.05) >= 0.8 > power(0.5, (needed - 1) * 0.864, 0.05)
+    assert seeds_needed(0.1, 4) > needed
+    assert seeds_needed(1e-9, 4) == fewest_seeds(4)
+
+
+def test_simulated_studies_of_the_needed_size_see_the_difference_in_four_of_five() -> None:
+    rng = np.random.default_rng(0)
+    needed = seeds_needed(0.1, 1)
+    seen = [signed_rank(rng.normal(0.05, 0.1, needed)) < 0.05 for _ in range(600)]
+    assert 0.78 < np.mean(seen) < 0.92
+
+
+def test_visible_difference_is_the_inverse_of_seeds_needed() -> None:
+    visible = visible_difference(0.1, 4, 40)
+    assert visible is not None
+    assert seeds_needed(0.1, 4, visible * 1.001) <= 40 < seeds_needed(0.1, 4, visible * 0.97)
+    assert visible_difference(0.1, 4, 7) is None
