@@ -1,4 +1,4 @@
-"""`nadlab mlflow`: on loopback, sixteen writers at once, closed to foreign hosts."""
+"""`nadlab mlflow`: on loopback or with a password, sixteen writers at once, closed to foreign hosts."""
 
 import os
 import socket
@@ -16,7 +16,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from nadlab.errors import UserError
-from nadlab.tracking_server import serve
+from nadlab.tracking import check_store
+from nadlab.tracking_server import Server
 
 WRITERS = 16
 
@@ -28,13 +29,14 @@ def server(folder: Path, *arguments: str) -> Iterator[str]:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-c", "from nadlab.cli import main; main()", "mlflow", "--folder", str(folder)]
-    process = subprocess.Popen(
-        [*command, "--port", str(port), *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    with folder.with_name(f"{folder.name}.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--port", str(port), *arguments],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
     try:
         deadline = time.monotonic() + 120
         while not healthy(address):
@@ -43,7 +45,7 @@ def server(folder: Path, *arguments: str) -> Iterator[str]:
             time.sleep(0.2)
         yield address
     finally:
-        os.killpg(process.pid, 15)
+        process.terminate()
         process.wait(timeout=30)
 
 
@@ -78,6 +80,65 @@ def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_
         assert refused.status_code == 403
 
 
+def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    with server(tmp_path, "--auth", "--workers", "1") as address:
+        password = (tmp_path / "password").read_text()
+        assert {file: (tmp_path / file).stat().st_mode & 0o777 for file in ("password", "session_key", "users.db")} == {
+            "password": 0o600, "session_key": 0o600, "users.db": 0o600,
+        }  # fmt: skip
+        question = f"{address}/api/2.0/mlflow/experiments/search"
+        assert requests.post(question, json={"max_results": 1}, timeout=30).status_code == 401
+        assert requests.post(question, json={"max_results": 1}, auth=("admin", "a" * 32), timeout=30).status_code == 401
+        with pytest.raises(UserError, match=r"user name and password.*MLFLOW_TRACKING_USERNAME"):
+            check_store(address)
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+        check_store(address)
+        assert MlflowClient(tracking_uri=address).create_experiment("mine")
+        said = (tmp_path.parent / f"{tmp_path.name}.log").read_text()
+    assert password not in said
+    assert password not in " ".join(Server(folder=tmp_path, auth=True).command())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7"])  # noqa: S104
+def test_address_that_others_can_reach_needs_a_password(host: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="add --auth"):
+        Server(folder=tmp_path, host=host)
+    assert Server(folder=tmp_path, host=host, auth=True).host == host
+    assert Server(folder=tmp_path, host="localhost").host == "localhost"
+
+
+def test_other_database_artifacts_and_hosts_reach_the_server(tmp_path: Path) -> None:
+    command = Server(
+        folder=tmp_path, store="postgresql://db/nadlab", artifacts="s3://bucket", allowed_hosts="a.example"
+    )
+    words = command.command()
+    assert words[words.index("--backend-store-uri") + 1] == "postgresql://db/nadlab"
+    assert words[words.index("--artifacts-destination") + 1] == "s3://bucket"
+    assert words[words.index("--allowed-hosts") + 1] == "127.0.0.1:*,localhost:*,a.example:*"
+
+
+@pytest.mark.parametrize(("given", "words"), [("short", "at least 12"), ("another-password", "is not the password in")])
+def test_password_that_cannot_be_taken_is_one_sentence(
+    given: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    Server(folder=tmp_path, auth=True).environment()
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", given)
+    with pytest.raises(UserError, match=words):
+        Server(folder=tmp_path, auth=True).environment()
+
+
+def test_password_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    Server(folder=tmp_path, auth=True).environment()
+    (tmp_path / "password").chmod(0o644)
+    with pytest.raises(UserError, match="can be read by others"):
+        Server(folder=tmp_path, auth=True).environment()
+
+
 def test_folder_that_cannot_be_written_is_one_sentence() -> None:
     with pytest.raises(UserError, match="--folder"):
-        serve(Path("/proc/mlflow"), 5000, None, None, 1)
+        Server(folder=Path("/proc/mlflow")).serve()

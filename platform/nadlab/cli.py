@@ -92,20 +92,29 @@ def search(
     show_default=True,
     help="database and artifacts, where no other place is named",
 )
+@click.option("--host", default="127.0.0.1", show_default=True, help="another address needs --auth")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--auth", is_flag=True, help="ask for a password: $MLFLOW_TRACKING_PASSWORD, or one drawn into --folder")
+@click.option(
+    "--allowed-hosts", metavar="NAMES", default="", help="further names by which browsers reach it, by commas"
+)
 @click.option("--store", metavar="URI", help="another database, such as postgresql://...")
 @click.option("--artifacts", metavar="URI", help="another place of artifacts, such as s3://...")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="processes that answer")
-def mlflow(**options: Any) -> int:
-    """Start an MLflow server on loopback; studies send their runs to it by --tracking-uri.
+def mlflow(**options: Any) -> None:
+    """Start an MLflow server; studies send their runs to it by --tracking-uri.
+
+    With --auth the user is admin and the password lies in FOLDER/password, for its owner alone to read; studies and
+    MLflow's clients take both from the environment. Passwords cross the network in clear: use a tunnel, or a proxy with TLS.
 
     \b
-    Example: nadlab mlflow --folder ~/mlflow
+    Example: nadlab mlflow --folder ~/mlflow --auth
+             export MLFLOW_TRACKING_USERNAME=admin MLFLOW_TRACKING_PASSWORD=$(cat ~/mlflow/password)
              python studies/ablate_alpha.py --tracking-uri http://127.0.0.1:5000
     """  # fmt: skip
-    from nadlab.tracking_server import serve
+    from nadlab.tracking_server import Server
 
-    return serve(**options)
+    Server(**options).serve()
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from nadlab.folder import StudyFolder
@@ -20,7 +20,6 @@ class Delivery:
         self.folder = folder
         self._queue: deque[Record] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
-        self._last: Future[None] | None = None
 
     def __enter__(self) -> "Delivery":
         return self
@@ -32,12 +31,13 @@ class Delivery:
     def hand_in(self, record: Record) -> None:
         """Queue one record."""
         self._queue.append(record)
-        self._last = self._thread.submit(self._drain)
+        self._thread.submit(self._drain)
 
     def wait(self) -> int:
-        """Deliver all that is queued; return how many records the store did not take."""
-        self._last = self._thread.submit(self._drain)
-        self._last.result()
+        """Deliver all that is queued and settle the store; return how many records it did not take."""
+        self._thread.submit(self._drain).result()
+        if not self._queue:
+            self._thread.submit(self._settle).result()
         return len(self._queue)
 
     def _drain(self) -> None:
@@ -49,3 +49,9 @@ class Delivery:
                 logger.warning("MLflow did not take trial %s (%s): it is kept and tried again", record.trial.id, error)
                 return
             self._queue.popleft()
+
+    def _settle(self) -> None:
+        try:
+            self.tracker.settle()
+        except STORE_ERRORS as error:
+            logger.warning("MLflow did not answer (%s): torn runs are deleted by the next run of the study", error)

@@ -6,6 +6,7 @@ epochs_per_step, resume; each result holds `epoch` and numbers, the last one `do
 
 import signal
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def run_study(study: Study, oracle: Oracle, place: Place) -> int:
             return _run(study, trials, folder, tracker, place, stopping)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
-            tracker.close("KILLED")
+            with suppress(*STORE_ERRORS):  # a store that is down keeps nobody from stopping
+                tracker.close("KILLED")
             click.echo(f"Stopped. What is done is kept in {place.out}: the same command goes on from here.", err=True)
             return 128 + number
 

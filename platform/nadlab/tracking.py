@@ -59,13 +59,8 @@ class Tracker:
         """
         client = _client(uri)
         try:
-            found = client.get_experiment_by_name(study.study)
-            location = artifacts.absolute().as_uri() if artifacts else None
-            experiment = found.experiment_id if found else client.create_experiment(study.study, location)
-            runs = list(_search(client, experiment, f"tags.`{STUDY}` = '{study.study_id}'"))
-            name = f"{study.study} on {study.benchmark}"
-            run = runs[0] if runs else client.create_run(experiment, tags={STUDY: study.study_id}, run_name=name)
-            parent = run.info.run_id
+            experiment = _experiment(client, study.study, artifacts)
+            parent = _parent(client, experiment, study)
             # every time, as a kill may have come between the run and its content
             client.log_batch(parent, params=study_params(study), tags=study_tags(study))
             client.update_run(parent, "RUNNING")
@@ -84,6 +79,10 @@ class Tracker:
             self._write(record, checkpoint)
             delivered[record.trial.id] = record.digest
         self._delivered = delivered
+
+    def settle(self) -> None:
+        """Delete torn and doubled children: MLflow's client asks again when an answer is lost, also to make a run."""
+        self._delivered = dict(self._sweep())
 
     def _delete(self, record: Record) -> None:
         for run in self._children(f" and tags.`{TRIAL}` = '{record.trial.id}'"):
@@ -144,7 +143,11 @@ def check_store(uri: str) -> None:
     try:
         _client(uri).search_experiments(max_results=1)
     except STORE_ERRORS as error:
-        reason = "nothing answers there" if urlsplit(uri).scheme in ("http", "https") else _first_line(error)
+        reason = _first_line(error)
+        if getattr(error, "get_http_status_code", int)() in (401, 403):
+            reason = "it wants a user name and password, $MLFLOW_TRACKING_USERNAME and $MLFLOW_TRACKING_PASSWORD"
+        elif urlsplit(uri).scheme in ("http", "https"):
+            reason = "nothing answers there"
         raise UserError(f"the tracking store {uri} can't be used ({reason}): check --tracking-uri") from error
 
 
@@ -155,6 +158,31 @@ def _client(uri: str) -> MlflowClient:
         return MlflowClient(tracking_uri=uri)
     except (*STORE_ERRORS, ValueError) as error:
         raise UserError(f"{uri!r} is no MLflow store: check --tracking-uri") from error
+
+
+def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
+    """Return the id of an experiment, made where absent."""
+    found = client.get_experiment_by_name(name)
+    if not found:
+        try:
+            return str(client.create_experiment(name, artifacts.absolute().as_uri() if artifacts else None))
+        except MlflowException:  # another study, or a first request whose answer was lost, has just made it
+            found = client.get_experiment_by_name(name)
+            if not found:
+                raise
+    return str(found.experiment_id)
+
+
+def _parent(client: MlflowClient, experiment: str, study: StudyRecord) -> str:
+    """Return the id of the study's one parent run, made where absent."""
+    condition = f"tags.`{STUDY}` = '{study.study_id}'"
+    if not list(_search(client, experiment, condition)):
+        client.create_run(experiment, tags={STUDY: study.study_id}, run_name=f"{study.study} on {study.benchmark}")
+    # two where the answer to the first request was lost; the newest is the one that children may have
+    newest, *others = _search(client, experiment, condition)
+    for run in others:
+        client.delete_run(run.info.run_id)
+    return str(newest.info.run_id)
 
 
 def _search(client: MlflowClient, experiment: str, condition: str) -> Iterator[Run]:
