@@ -61,7 +61,9 @@ def connected(address: str | None, concurrent: int | None, trainable: type) -> I
             raise UserError(f"no Ray cluster answers at {address!r} ({reason}): check --address") from error
     else:
         # loopback and no dashboard: nothing outside this process can reach the cluster, and it starts sooner
+        # "local": a cluster that somebody else runs on this machine is not joined by chance
         ray.init(
+            address="local",
             num_cpus=concurrent or os.cpu_count(),
             include_dashboard=False,
             _node_ip_address="127.0.0.1",
