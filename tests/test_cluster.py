@@ -1,5 +1,9 @@
 """What is sent to a cluster: folders of code, found on nodes that lack the project."""
 
+import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -40,3 +44,15 @@ def test_trials_share_the_gpus_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cluster_that_does_not_answer_is_one_sentence(address: str) -> None:
     with pytest.raises(UserError, match="check --address"):
         check_address(address)
+
+
+def test_cluster_of_this_process_is_never_one_that_ray_would_find_by_itself() -> None:
+    code = """
+        from nadlab.cluster import connected
+        from trainables.biarch2perf import BiArch2PerfTrainable
+        import ray
+        with connected(None, 1, BiArch2PerfTrainable):
+            assert ray.cluster_resources()["CPU"] == 1
+    """
+    environment = os.environ | {"RAY_ADDRESS": "127.0.0.1:9", "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, check=True, timeout=200)
