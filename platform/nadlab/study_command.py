@@ -25,10 +25,17 @@ def command(study: Study) -> click.Command:
 
     @click.command(name=study.name, help=_help(study), context_settings={"max_content_width": 110})
     def run(**options: Any) -> int:
-        from nadlab.runner import Place, run_study  # late: --help needs no MLflow
+        from nadlab.forecast import dry_run  # late: --help needs no MLflow
+        from nadlab.runner import Place, run_study
 
         asked, oracle, out = _request(study, options)
-        return run_study(asked, oracle, Place(out, options["tracking_uri"], options["address"], options["concurrent"]))
+        place = Place(
+            out, options["tracking_uri"], options["address"], options["concurrent"], options["gpus_per_trial"]
+        )
+        if options["dry_run"]:
+            click.echo("\n".join(dry_run(asked, oracle, place)))
+            return 0
+        return run_study(asked, oracle, place)
 
     for option in _options(study):
         run = option(run)
@@ -54,10 +61,13 @@ def _options(study: Study) -> list[Callable[[Any], Any]]:
                        help=f"{text}  [default: {getattr(study.settings, name)}]")
           for name, text in SETTINGS.items() if name not in study.vary and name in names(study.settings)),
         click.option("--concurrent", type=click.IntRange(1), metavar="N", help="trials at once  [default: one a CPU]"),
+        click.option("--gpus-per-trial", type=float, metavar="N",
+                     help="a number or a fraction, such as 0.25, by which trials share a device  [default: an even share]"),
         click.option("--address", help="a Ray cluster to join  [default: one of this process, on loopback]"),
         click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
                      help="where everything goes  [default: runs/STUDY/BENCHMARK, with the settings you change]"),
         click.option("--tracking-uri", metavar="URI", help="MLflow server or store  [default: mlflow.db in --out]"),
+        click.option("--dry-run", is_flag=True, help="say what would run and how long it would take; nothing is written"),
         click.option("--smoke", is_flag=True, help="a run of seconds with small settings, into a folder of its own"),
     ]  # fmt: skip
 

@@ -22,7 +22,7 @@ os.environ |= {
 from ray import tune
 from ray.tune.result import AUTO_RESULT_KEYS
 
-from nadlab.cluster import resources_per_trial, slots
+from nadlab.cluster import cluster_resources, resources_per_trial, slots
 from nadlab.folder import KEPT_CHECKPOINTS, StudyFolder
 from nadlab.progress import Progress
 from nadlab.provenance import provenance
@@ -39,20 +39,25 @@ def run_trials(
     trials: list[Trial],
     folder: StudyFolder,
     concurrent: int | None,
+    gpus: float | None,
     keep: Callable[[Record], None],
     check: Callable[[], None],
 ) -> None:
     """Run trials on the connected cluster; each one that ends is written to the folder and handed to `keep`.
 
     A trial that fails is tried once more from its newest checkpoint, then recorded as FAILED; the others go on.
-    `check` is called a few times a second and may raise to stop it all.
+    `check` is called a few times a second and may raise to stop it all. `gpus`: see `resources_per_trial`.
+
+    Raises UserError when the cluster can hold no such trial.
     """
-    concurrent = min(concurrent or slots(), len(trials))
+    cluster = cluster_resources()
+    held = slots(gpus, cluster)
+    concurrent = min(concurrent or held, held, len(trials))
     with Progress(trials) as progress:
         books = Bookkeeper(trials, folder, keep, check, progress)
         tuner = tune.Tuner(
-            tune.with_resources(trainable, resources_per_trial(concurrent)),
-            param_space={"trial": tune.grid_search([_request(trial, folder) for trial in trials])},
+            tune.with_resources(trainable, resources_per_trial(concurrent, gpus, cluster)),
+            param_space={"trial": tune.grid_search([request(trial, folder.resume_point(trial)) for trial in trials])},
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,
@@ -158,8 +163,8 @@ class Bookkeeper(tune.Callback):
         self.keep(record)
 
 
-def _request(trial: Trial, folder: StudyFolder) -> dict[str, Any]:
-    resume = folder.resume_point(trial)
+def request(trial: Trial, resume: Path | None) -> dict[str, Any]:
+    """Return config["trial"] of a trainable; `resume` is the checkpoint that the trial goes on from."""
     return {
         "id": trial.id,
         "benchmark": trial.benchmark,

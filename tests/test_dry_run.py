@@ -1,0 +1,66 @@
+"""A dry run says what a study would do and how long it would take, and writes nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from nadlab.errors import UserError
+from nadlab.folder import fingerprints
+from nadlab.forecast import Forecast, Timing
+from nadlab.study_command import command
+from studies.ablate_alpha import STUDY
+from tests.conftest import TOY
+
+SMOKE = ["--smoke", "--benchmark", TOY]
+
+
+def said(*arguments: str) -> str:
+    """Return what ablate_alpha's dry run prints."""
+    shown = CliRunner().invoke(command(STUDY), [*SMOKE, *arguments, "--dry-run"], catch_exceptions=False)
+    assert shown.exit_code == 0
+    return shown.output
+
+
+def test_minutes_count_rounds_of_trials_at_once_and_hours_count_trials() -> None:
+    forecast = Forecast(trials=10, done=4, at_once=4, gpus=0.25, timing=Timing(60.0, 30.0, "a stopwatch"))
+    assert forecast.minutes == 2.5
+    assert forecast.hours == pytest.approx(0.1)
+    assert forecast.sentences() == [
+        "About 2.5 minutes with 4 at once: 0.1 CPU-hours, 0.025 GPU-hours.",
+        "A trial takes about 60 s: a stopwatch.",
+    ]
+
+
+def test_new_study_is_timed_by_a_part_of_a_trial_and_nothing_is_written(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.tune.trainable.trainable.DEFAULT_STORAGE_PATH", str(tmp_path / "ray_results"))
+    before = fingerprints(data)
+    words = said("--epochs", "50", "--out", str(tmp_path / "out"))
+    assert f"ablate_alpha on {TOY}: 4 trials, 2 levels x 2 seeds; 0 of them are done" in words
+    assert "3 of its 50 epochs were run in this process just now, at the default level with seed 0" in words
+    assert "no GPU" in words
+    assert not list(tmp_path.iterdir())
+    assert fingerprints(data) == before
+
+
+def test_finished_trials_are_skipped_and_time_the_missing_ones(smoke_study: Any) -> None:
+    before = fingerprints(smoke_study.out)
+    assert "4 of them are done" in (words := said("--out", str(smoke_study.out)))
+    assert "Nothing is left to run." in words
+    words = said("--seeds", "3", "--out", str(smoke_study.out))
+    assert "6 trials, 2 levels x 3 seeds; 4 of them are done" in words
+    assert "the median of the 4 finished trials in the folder" in words
+    assert fingerprints(smoke_study.out) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--labels", "299"], "more than the 300 distinct cells"), (["--gpus-per-trial", "0.5"], "there are 0 GPUs")],
+)
+def test_request_that_would_be_refused_is_refused(data: Path, arguments: list[str], words: str) -> None:  # noqa: ARG001
+    asked = [*SMOKE, "--epochs", "1", "--dry-run", *arguments]
+    with pytest.raises(UserError, match=words):
+        command(STUDY).main(asked, standalone_mode=False)
