@@ -47,8 +47,7 @@ def judged(fire: StudyUnderFire, whole: StudyLeft) -> Verdict:
     """Compare a study that is done with an uninterrupted one."""
     if not fire.server.process:
         fire.server.start()
-    while not fire.server.answers:
-        time.sleep(0.2)
+    fire.server.wait()
     return verdict(left_by(fire.out, fire.server.address), whole)
 
 

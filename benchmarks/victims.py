@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import psutil
 import requests
+
+from nadlab.errors import UserError
 
 VICTIMS = ("driver", "worker", "node", "server")
 ROOT = Path(__file__).parents[1]
@@ -42,6 +45,13 @@ class Server:
             return requests.get(f"{self.address}/health", timeout=5).ok
         except requests.RequestException:
             return False
+
+    def wait(self) -> None:
+        """Return when the server takes requests; raise UserError when it ends instead."""
+        while not self.answers:
+            if self.process is None or self.process.poll() is not None:
+                raise UserError(f"the server did not start: see {self.folder / 'log.txt'}")
+            time.sleep(0.2)
 
     def kill(self) -> None:
         """SIGKILL the server with the processes that answer for it."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 from mlflow import MlflowClient
-from mlflow.entities import Metric
 
+from benchmarks.writers import finished, write_at_once
 from nadlab.errors import UserError
 from nadlab.tracking import check_store
 from nadlab.tracking_server import Server
@@ -58,22 +58,9 @@ def healthy(address: str) -> bool:
 
 def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_path: Path) -> None:
     with server(tmp_path) as address:
-        client = MlflowClient(tracking_uri=address)
-        experiment = client.create_experiment("writers")
-
-        def write(number: int) -> str:
-            own = MlflowClient(tracking_uri=address)
-            run = own.create_run(experiment, tags={"writer": str(number)}).info.run_id
-            own.log_batch(run, [Metric("value", step, 0, step) for step in range(20)])
-            own.log_text(run, str(number), "number.txt")
-            own.set_terminated(run)
-            return str(run)
-
         with ThreadPoolExecutor(WRITERS) as writers:
-            runs = list(writers.map(write, range(WRITERS)))
-        found = {run.info.run_id: run for run in client.search_runs([experiment])}
-        assert found.keys() == set(runs)
-        assert all(run.info.status == "FINISHED" and run.data.metrics["value"] == 19 for run in found.values())
+            assert len(write_at_once(writers, address, "mnist1d-201", WRITERS, 2)) == 2 * WRITERS
+        assert finished(address) == 2 * WRITERS
         refused = requests.get(
             f"{address}/api/2.0/mlflow/experiments/get", headers={"Host": "evil.example"}, timeout=30
         )

@@ -11,7 +11,7 @@ from ray.tune import Trainable
 
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
-from nadlab.checkpoint import State, load, save
+from nadlab.checkpoint import State, load, random_state, save
 from nadlab.diagnostics import held_out_tau
 from nadlab.searchers.semigan_nad import finish, start
 from nadlab.semigan.settings import Settings
@@ -48,6 +48,7 @@ class BiArch2PerfTrainable(Trainable):
         report: dict[str, Any] = {"done": last == total and self.ledger.remaining == 0}
         if last == total and self.ledger.remaining:
             tau = held_out_tau(self.model, self.ledger)
+            self.state = replace(self.state, design_random=random_state(self.model))
             generation = finish(self.model, self.ledger)
             report = {"done": True, "predictor_tau": tau, **asdict(generation)}
         if report["done"]:

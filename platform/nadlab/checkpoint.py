@@ -15,7 +15,7 @@ from torch import Tensor
 from nadlab.benchmarks.ledger import Query, QueryLedger
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
-from nadlab.searchers.semigan_nad import build
+from nadlab.searchers.semigan_nad import build, finish
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.settings import Settings
 from nadlab.spaces.cells import concatenate
@@ -33,6 +33,8 @@ class State:
     history: list[dict[str, float]]
     """one row of losses an epoch"""
     seconds: float
+    design_random: str = ""
+    """state of the random numbers when the final queries were designed, hexadecimal; empty before"""
 
 
 def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) -> None:
@@ -51,7 +53,7 @@ def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) ->
     text = json.dumps(
         asdict(state)
         | {
-            "random": model.random.get_state().numpy().tobytes().hex(),
+            "random": random_state(model),
             "queries": [asdict(query) for query in ledger.queries],
         }
     )
@@ -97,5 +99,30 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
             if owner == name:
                 loaded.setdefault(int(index), {})[moment] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": loaded})
-    model.random.set_state(torch.from_numpy(np.frombuffer(bytes.fromhex(random), np.uint8).copy()))
+    _set_random(model, random)
     return model, ledger, state
+
+
+def redesigned(folder: Path, oracle: Oracle) -> QueryLedger:
+    """Design the final queries of a finished run once more, from its networks and random numbers; return the new ledger.
+
+    Raises UserError when the run has not designed, or has learnt from its final queries.
+    """
+    _, _, state = load(folder, oracle)
+    if state.settings.per_round is not None:
+        raise UserError("the run has learnt from its final queries, so its checkpoint can't repeat them: use --retrain")
+    if not state.design_random:
+        raise UserError(f"{folder} does not hold how its final queries were designed: use --retrain")
+    model, ledger, _ = load(folder, oracle, final_k=state.settings.final_k)
+    _set_random(model, state.design_random)
+    finish(model, ledger)
+    return ledger
+
+
+def random_state(model: BiArch2Perf) -> str:
+    """Return where a model's random numbers stand, hexadecimal."""
+    return model.random.get_state().numpy().tobytes().hex()
+
+
+def _set_random(model: BiArch2Perf, state: str) -> None:
+    model.random.set_state(torch.from_numpy(np.frombuffer(bytes.fromhex(state), np.uint8).copy()))

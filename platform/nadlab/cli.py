@@ -1,4 +1,4 @@
-"""The command `nadlab`: benchmarks, searches, MLflow's server. What is heavy is imported where it is needed, so that --help is fast."""
+"""The command `nadlab`: benchmarks, searches, MLflow's server, reproduction. What is heavy is imported where it is needed, so that --help is fast."""
 
 import json
 import sys
@@ -115,6 +115,36 @@ def mlflow(**options: Any) -> None:
     from nadlab.tracking_server import Server
 
     Server(**options).serve()
+
+
+@nadlab.command()
+@click.argument("run_id")
+@click.option(
+    "--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", required=True, help="MLflow server or store"
+)
+@click.option("--retrain", is_flag=True, help="run the whole trial again, not its final queries alone")
+@click.option("--anyway", is_flag=True, help="try also with other code or packages")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object")
+def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_json: bool) -> int:
+    """Reproduce the accuracy of a trial's run in MLflow, bit for bit: exit status 1 when it comes out otherwise.
+
+    The run's checkpoint is downloaded, and its networks design the final queries once more. Refused when the benchmark
+    is another one here or, but with --anyway, code or packages that decide the numbers are.
+
+    \b
+    Example: nadlab reproduce 0123456789abcdef --tracking-uri http://127.0.0.1:5000
+    """
+    from nadlab.reproduce import reproduce
+
+    done = reproduce(run_id, tracking_uri, retrain, anyway)
+    if as_json:
+        click.echo(json.dumps(asdict(done) | {"equal": done.equal}))
+        return 0 if done.equal else 1
+    for note in done.notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"recorded {done.recorded!r}, reproduced {done.reproduced!r} % of the best of {done.queries} queries")
+    click.echo("equal bit for bit" if done.equal else f"NOT equal: {done.different_queries} queries differ")
+    return 0 if done.equal else 1
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:

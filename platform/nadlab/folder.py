@@ -4,6 +4,7 @@ study.json                 the study and table that the folder belongs to
 trials/<id>/record.json    an ended trial
 trials/<id>/checkpoint/    its last checkpoint
 trials/<id>/progress.json  the newest checkpoints of a part-done trial, newest last
+provenance/                package lists and changes of code that records name
 tune/                      what Ray Tune writes; removed when every trial has ended
 """
 
@@ -12,7 +13,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -110,6 +111,17 @@ class StudyFolder:
         write_json(path / "record.json", asdict(record))
         if record.status == "FINISHED":
             (path / "progress.json").unlink(missing_ok=True)
+
+    def attach(self, files: Mapping[str, str]) -> None:
+        """Keep texts that records name, each once."""
+        for name, text in files.items():
+            path = self.path / "provenance" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+
+    def attached(self) -> list[Path]:
+        """Return the files that records name."""
+        return sorted((self.path / "provenance").glob("*"))
 
     def clear_engine(self) -> None:
         """Remove what Ray Tune wrote; only when no part-done trial needs its checkpoints."""

@@ -1,12 +1,15 @@
 """What a study and a trial look like in MLflow: parameters, tags, metrics. Names are the same in every study."""
 
 import json
+from dataclasses import asdict
 
 from mlflow.entities import Metric, Param, RunTag
 
 from nadlab.records import Record, StudyRecord, incumbents
 
 TRIAL, RECORD, STUDY = "nadlab.trial_id", "nadlab.record", "nadlab.study_id"
+TRIAL_CONTENT = "nadlab.trial"
+"""the trial itself, as JSON"""
 PARENT = "mlflow.parentRunId"
 LEDGER = "ledger.json"
 
@@ -38,6 +41,7 @@ def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
     return {
         TRIAL: trial.id,
         RECORD: record.digest,
+        TRIAL_CONTENT: json.dumps(asdict(trial)),
         "kind": "trial",
         "study": study.study,
         "factor": study.factor,

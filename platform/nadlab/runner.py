@@ -107,6 +107,7 @@ def _conclude(
         folder.clear_engine()
     try:
         tracker.report(report.markdown(), files, report.metrics())
+        tracker.attach(folder.attached(), "provenance")
         tracker.close("FAILED" if failed else "FINISHED")
     except STORE_ERRORS as error:
         undelivered += 1

@@ -109,10 +109,14 @@ class Tracker:
     def report(self, markdown: str, files: Sequence[Path], metrics: Mapping[str, float]) -> None:
         """Attach the report to the parent run and show it as the run's description."""
         self.client.set_tag(self.parent, "mlflow.note.content", markdown)
-        for file in files:
-            self.client.log_artifact(self.parent, str(file), "report")
+        self.attach(files, "report")
         now = int(time.time() * 1000)
         self.client.log_batch(self.parent, [Metric(key, value, now, 0) for key, value in metrics.items()])
+
+    def attach(self, files: Sequence[Path], folder: str) -> None:
+        """Put files into a folder of the parent run."""
+        for file in files:
+            self.client.log_artifact(self.parent, str(file), folder)
 
     def close(self, status: str) -> None:
         """End the parent run as FINISHED, FAILED or KILLED."""

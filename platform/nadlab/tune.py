@@ -24,6 +24,7 @@ from ray.tune.result import AUTO_RESULT_KEYS
 
 from nadlab.cluster import cluster_resources, resources_per_trial, slots
 from nadlab.folder import KEPT_CHECKPOINTS, StudyFolder
+from nadlab.nodes import cluster_resources_text, hardware_at
 from nadlab.progress import Progress
 from nadlab.provenance import provenance
 from nadlab.records import Record, Status, Trial
@@ -98,7 +99,9 @@ class Bookkeeper(tune.Callback):
         self.keep = keep
         self.check = check
         self.progress = progress
-        self.provenance = provenance()
+        made_by = provenance(trials[0].trainable.partition(".")[0])
+        folder.attach(made_by.files)
+        self.provenance = made_by.values | {"cluster": cluster_resources_text()}
         self.started: dict[str, float] = {}
         self.checkpoints: dict[str, Path] = {}
         self.events: deque[Callable[[], None]] = deque()
@@ -155,7 +158,7 @@ class Bookkeeper(tune.Callback):
             ledger=(result or {}).get("ledger", []),
             started=self.started.get(name, time.time()),
             ended=time.time(),
-            provenance=self.provenance,
+            provenance=self.provenance | hardware_at((result or {}).get("node_ip", "")),
             error=error,
         )
         self.folder.finish(record, self.checkpoints.get(name) if status == "FINISHED" else None)

@@ -1,0 +1,34 @@
+"""What a machine is: the part of a result's origin that its own process can tell."""
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+FIELDS = ("host", "cpu", "cpus", "memory_gib", "gpus")
+
+
+def hardware() -> dict[str, str]:
+    """Return this machine's name, processor model, cores, memory in GiB, and GPU models (`none` without)."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    values = (platform.node(), _processor(), str(os.cpu_count()), f"{memory:.0f}", _gpus())
+    return dict(zip(FIELDS, values, strict=True))
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _gpus() -> str:
+    """Ask the driver's own tool: CUDA would take memory on every device that it names."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return "none"
+    asked = subprocess.run(
+        [tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=False
+    )
+    return ", ".join(asked.stdout.strip().splitlines()) if asked.returncode == 0 and asked.stdout.strip() else "none"

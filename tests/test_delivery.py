@@ -1,0 +1,74 @@
+"""Records reach MLflow once, whether the server is there or not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from benchmarks.victims import Server
+from nadlab.delivery import Delivery
+from nadlab.folder import StudyFolder, read_owner
+from nadlab.mlflow_content import PARENT, TRIAL
+from nadlab.tracking import Tracker
+
+
+@pytest.fixture
+def folder(smoke_study: Any) -> StudyFolder:
+    owner = read_owner(smoke_study.out)
+    assert owner
+    return StudyFolder(smoke_study.out, owner)
+
+
+def children(tracker: Tracker) -> list[Run]:
+    return list(tracker.client.search_runs([tracker.experiment], f"tags.`{PARENT}` = '{tracker.parent}'"))
+
+
+def test_records_handed_in_while_the_server_is_down_are_delivered_once_when_it_is_back(
+    folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    first, *others = folder.records()
+    server = Server(tmp_path)
+    try:
+        server.start()
+        server.wait()
+        tracker = Tracker.connect(server.address, folder.study, None)
+        with Delivery(tracker, folder) as delivery:
+            delivery.hand_in(first)
+            assert delivery.wait() == 0
+            server.kill()
+            for record in others:
+                delivery.hand_in(record)
+            assert delivery.wait() == len(others)
+            server.start()
+            server.wait()
+            delivery.hand_in(first)
+            assert delivery.wait() == 0
+        found = children(tracker)
+        assert sorted(run.data.tags[TRIAL] for run in found) == sorted(each.trial.id for each in [first, *others])
+        assert {run.info.status for run in found} == {"FINISHED"}
+    finally:
+        server.kill()
+
+
+def test_runs_that_a_repeated_request_made_twice_are_gone_when_a_study_ends(
+    folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_run = MlflowClient.create_run
+
+    def twice(client: MlflowClient, *arguments: Any, **options: Any) -> Run:
+        create_run(client, *arguments, **options)
+        return create_run(client, *arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, "create_run", twice)
+    tracker = Tracker.connect(f"sqlite:///{tmp_path / 'mlflow.db'}", folder.study, tmp_path / "artifacts")
+    with Delivery(tracker, folder) as delivery:
+        for record in folder.records():
+            delivery.hand_in(record)
+        assert delivery.wait() == 0
+    assert len(children(tracker)) == len(folder.records())
+    assert {run.info.status for run in children(tracker)} == {"FINISHED"}
+    again = Tracker.connect(tracker.uri, folder.study, None)
+    assert again.parent == tracker.parent

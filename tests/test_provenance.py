@@ -1,0 +1,83 @@
+"""Provenance: what changed since the commit, which sources ran, and where."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from nadlab.hardware import FIELDS, hardware
+from nadlab.provenance import DECISIVE, code_digest, git_diff, git_revision, mismatches, provenance
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
+    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)  # noqa: S607
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    git(tmp_path, "init")
+    (tmp_path / "one.py").write_text("x = 1\n")
+    (tmp_path / "numbers.csv").write_text("1\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "one")
+    return tmp_path
+
+
+def test_diff_is_empty_at_the_commit_and_outside_a_checkout(checkout: Path) -> None:
+    assert git_diff(checkout) == ""
+    assert not git_revision(checkout).endswith("+dirty")
+    assert git_diff(Path("/")) == ""
+    assert git_revision(Path("/")) == "unknown"
+
+
+def test_diff_holds_changed_and_new_code_and_names_other_changes(checkout: Path) -> None:
+    (checkout / "one.py").write_text("x = 2\n")
+    (checkout / "two.py").write_text("y = 3\n")
+    (checkout / "numbers.csv").write_text("2\n")
+    diff = git_diff(checkout)
+    for words in ("-x = 1", "+x = 2", "+++ two.py\ny = 3", " M numbers.csv"):
+        assert words in diff
+    assert "+2" not in diff.splitlines()
+    assert git_revision(checkout).endswith("+dirty")
+
+
+def test_digest_of_code_follows_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = types.ModuleType("mine")
+    package.__file__ = str(tmp_path / "__init__.py")
+    monkeypatch.setitem(sys.modules, "mine", package)
+    (tmp_path / "one.py").write_text("x = 1\n")
+    before = code_digest("mine")
+    (tmp_path / "notes.txt").write_text("")
+    assert code_digest("mine") == before
+    (tmp_path / "one.py").write_text("x = 2\n")
+    assert code_digest("mine") != before
+
+
+def test_mismatches_name_what_decides_the_numbers() -> None:
+    here = provenance("nadlab").values
+    assert mismatches(here, "nadlab") == []
+    assert here.keys() >= set(DECISIVE)
+    (said,) = mismatches(here | {"numpy": "1.0", "mlflow": "1.0"}, "nadlab")
+    assert said.startswith("numpy was 1.0, here it is ")
+
+
+def test_every_run_says_code_packages_hardware_and_cluster_and_the_study_keeps_the_lists(smoke_study: Any) -> None:
+    client = MlflowClient(tracking_uri=smoke_study.store)
+    (experiment,) = [each.experiment_id for each in client.search_experiments() if each.name == "ablate_alpha"]
+    runs = client.search_runs([experiment], "tags.kind = 'trial'")
+    (parent,) = client.search_runs([experiment], "tags.kind = 'study'")
+    for run in runs:
+        tags = run.data.tags
+        assert {name: tags[name] for name in FIELDS} == hardware()
+        assert tags["cluster"].startswith("1 nodes, 2 CPUs, 0 GPUs")
+        assert {"git_revision", "git_diff", "packages", "preset", "benchmark_digest", *DECISIVE} <= tags.keys()
+    named = {run.data.tags[name] for run in runs for name in ("packages", "git_diff")} - {"none"}
+    stored = {Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "provenance")}
+    assert stored == named
+    (packages,) = [file for file in (smoke_study.out / "provenance").iterdir() if file.name.startswith("packages-")]
+    assert any(line.startswith("torch==") for line in packages.read_text().splitlines())

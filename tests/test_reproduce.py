@@ -1,0 +1,101 @@
+"""`nadlab reproduce`: a run in MLflow comes out again bit for bit, or the command says why it can't."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from nadlab.cli import nadlab
+from nadlab.command_line import run_command
+from nadlab.mlflow_content import TRIAL_CONTENT
+
+
+class Copy:
+    """A copy of the smoke study's store that a test may change, and one trial's run in it."""
+
+    def __init__(self, study: Any, folder: Path) -> None:
+        shutil.copy(study.out / "mlflow.db", folder)
+        self.uri = f"sqlite:///{folder / 'mlflow.db'}"
+        self.client = MlflowClient(tracking_uri=self.uri)
+        (experiment,) = [each for each in self.client.search_experiments() if each.name == "ablate_alpha"]
+        self.parent, *_ = self.client.search_runs([experiment.experiment_id], "tags.kind = 'study'")
+        self.run, *_ = self.client.search_runs([experiment.experiment_id], "tags.kind = 'trial'")
+        self.id = self.run.info.run_id
+
+    def reproduce(self, *arguments: str) -> int:
+        return run_command(nadlab, ["reproduce", self.id, "--tracking-uri", self.uri, *arguments])
+
+
+@pytest.fixture
+def copy(smoke_study: Any, tmp_path: Path) -> Copy:
+    return Copy(smoke_study, tmp_path)
+
+
+def test_checkpoint_and_training_anew_give_the_recorded_ledger_bit_for_bit(
+    copy: Copy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in ([], ["--retrain"]):
+        assert copy.reproduce("--json", *arguments) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said["equal"] is True
+        assert said["recorded"] == said["reproduced"] == copy.run.data.metrics["best_reported"]
+        assert (said["queries"], said["different_queries"]) == (copy.run.data.metrics["queries"], 0)
+
+
+def test_other_number_than_the_recorded_is_told_and_status_1(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    copy.client.log_metric(copy.id, "best_reported", 12.5)
+    assert copy.reproduce() == 1
+    assert "recorded 12.5, reproduced" in capsys.readouterr().out
+
+
+def test_other_packages_are_refused_but_anyway(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    copy.client.set_tag(copy.id, "torch", "1.0")
+    assert copy.reproduce() == 2
+    assert "torch was 1.0, here it is" in capsys.readouterr().err
+    assert copy.reproduce("--anyway") == 0
+    assert "note: torch was 1.0" in capsys.readouterr().err
+
+
+def test_other_code_is_refused_with_the_revision_to_take(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    copy.client.set_tag(copy.id, "code", "0" * 16)
+    assert copy.reproduce() == 2
+    assert f"git revision {copy.run.data.tags['git_revision']}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("digest", "f" * 64, "asked another version of nasbench201/toy"),
+        ("benchmark", "nope", "unknown benchmark 'nope'"),
+        ("trainable", "trainables.nacg:Gone", "is not installed here"),
+        ("trainable", "pathlib:Path", "is no trainable"),
+    ],
+)
+def test_trial_that_cannot_run_here_is_refused(
+    copy: Copy, field: str, value: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = json.loads(copy.run.data.tags[TRIAL_CONTENT]) | {field: value}
+    copy.client.set_tag(copy.id, TRIAL_CONTENT, json.dumps(changed))
+    assert copy.reproduce("--anyway") == 2
+    assert words in capsys.readouterr().err
+
+
+def test_other_preset_is_refused(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    copy.client.set_tag(copy.id, "preset", "other")
+    assert copy.reproduce("--anyway") == 2
+    assert "by the preset other" in capsys.readouterr().err
+
+
+def test_run_that_is_no_finished_trial_is_refused(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    copy.client.update_run(copy.id, "FAILED")
+    assert copy.reproduce() == 2
+    assert "only a finished trial has numbers" in capsys.readouterr().err
+    copy.id = copy.parent.info.run_id
+    assert copy.reproduce() == 2
+    assert "is no trial of a study" in capsys.readouterr().err
+    copy.id = "0" * 32
+    assert copy.reproduce() == 2
+    assert "can't be read" in capsys.readouterr().err
