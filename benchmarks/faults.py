@@ -9,6 +9,7 @@ python benchmarks/faults.py --kills 100 --seed 0
 
 import csv
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -98,6 +99,7 @@ def summary(kills: list[dict[str, str]], rounds: list[dict[str, str]], seed: int
 @click.option("--pace", type=float, help="longest pause between two kills, seconds  [default: an uninterrupted study]")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results/faults"), show_default=True)
 def command(wanted: int, seed: int, pace: float | None, results: Path) -> int:
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that nothing is left running
     results.mkdir(parents=True, exist_ok=True)
     kills_file, rounds_file = results / "kills.csv", results / "rounds.csv"
     kills, rounds = rows_of(kills_file, KILLS), rows_of(rounds_file, ROUNDS)

@@ -12,7 +12,7 @@ from benchmarks.victims import VICTIMS, Server, kill_driver, kill_one, nodes, st
 from nadlab.errors import UserError
 
 POLL = 0.1
-STUCK = 1200
+STUCK = 7200
 """seconds after which a study is given up: it hangs"""
 
 

@@ -1,15 +1,20 @@
 """Time what a study adds to its trials (Ray Tune, checkpoints, records, MLflow, report) over a bare loop of the same.
 
-A study of 1 trial, one of 1 + N and a loop of N follow each other, one trial at a time and in one open Ray: a trial's
-overhead is the difference of the two studies less the loop, the fixed cost is the study of 1 trial less one trial.
+A loop of N trials, a study of W and a study of W + N follow each other, all on W worker processes that are kept, and in one
+open Ray. What a study adds to a trial is the difference of the two studies less the loop, each by the clock; with W
+trials a worker has one. Trials are searches at random, over in milliseconds, or with `--epochs` trainings of SemiGAN-NAD.
 
-python benchmarks/overhead.py --trials 8 --repetitions 3
+python benchmarks/overhead.py --trials 1000 --repetitions 3
+python benchmarks/overhead.py --epochs 50 --trials 4 --repetitions 3
 """
 
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import click
@@ -23,51 +28,67 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster import connected
 from nadlab.command_line import run_command
 from nadlab.runner import Place, run_study
+from nadlab.searchers import SEARCHERS
+from nadlab.searchers.request import SearchRequest
 from nadlab.searchers.semigan_nad import SemiGANNAD
 from nadlab.semigan.settings import Settings
 from nadlab.study import Study
-from studies.ablate_alpha import STUDY
+from studies import ablate_alpha, label_efficiency
 
 
-def bare_loop(study: Study, settings: Settings) -> None:
-    """Run the trials of a study of one level as function calls."""
-    for seed in study.seeds:
-        ledger = QueryLedger(benchmark(study.benchmark), settings.budget)
-        SemiGANNAD(settings)(ledger, np.random.default_rng(seed))
+def short_study(name: str) -> Study:
+    """Return a study of random search."""
+    request = SearchRequest(method="random-search")
+    return replace(label_efficiency.STUDY, settings=request, vary={"method": (request.method,)}, benchmark=name)
 
 
-def study_seconds(study: Study) -> float:
-    """Run a study in a folder of its own; return the seconds. Its words go to stderr."""
+def long_study(name: str, epochs: int) -> Study:
+    """Return a study of SemiGAN-NAD at one level."""
+    settings = Settings(epochs=epochs)
+    return replace(ablate_alpha.STUDY, settings=settings, vary={"alpha": (settings.alpha,)}, benchmark=name)
+
+
+def trial(study: Study, seed: int) -> None:
+    """Run a trial as a function call."""
+    torch.set_num_threads(1)
+    settings = study.settings
+    ledger = QueryLedger(benchmark(study.benchmark), settings.budget)
+    search = SEARCHERS[settings.method] if isinstance(settings, SearchRequest) else SemiGANNAD(settings)  # type: ignore[arg-type]
+    search(ledger, np.random.default_rng(seed))
+
+
+def study_seconds(study: Study, trials: int, workers: int) -> float:
+    """Run so many trials as a study in a folder of its own; return the seconds. Its words go to stderr."""
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
-        place = Place(Path(folder) / "out", concurrent=1)
-        return wall_seconds(lambda: run_study(study, benchmark(study.benchmark), place))
+        place = Place(Path(folder) / "out", concurrent=workers)
+        return wall_seconds(lambda: run_study(replace(study, seeds=range(trials)), benchmark(study.benchmark), place))
 
 
 @click.command(help=__doc__)
 @click.option("--benchmark", "name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
-@click.option(
-    "--epochs", default=10, show_default=True, type=click.IntRange(1), help="of a trial; 10 make 10 checkpoints"
-)
-@click.option("--trials", default=8, show_default=True, type=click.IntRange(1))
+@click.option("--epochs", type=click.IntRange(1), help="of a training  [default: searches at random]")
+@click.option("--trials", default=1000, show_default=True, type=click.IntRange(1))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1))
 @click.option("--repetitions", default=3, show_default=True, type=click.IntRange(1))
 @as_json
-def command(name: str, epochs: int, trials: int, repetitions: int, as_json: bool) -> None:
-    torch.set_num_threads(1)
-    settings = Settings(epochs=epochs)
-    study = replace(STUDY, benchmark=name, settings=settings, vary={"alpha": (settings.alpha,)}, seeds=range(trials))
-    bare_loop(replace(study, seeds=(0,)), settings)  # tables and caches
-    loop, one, many = [], [], []
-    with connected(None, 1, study.trainable):
+def command(name: str, epochs: int | None, trials: int, workers: int, repetitions: int, as_json: bool) -> None:
+    study = long_study(name, epochs) if epochs else short_study(name)
+    loop, few, many = [], [], []
+    with ProcessPoolExecutor(workers, get_context("spawn")) as processes, connected(None, workers, study.trainable):
+        list(processes.map(partial(trial, study), range(workers)))  # imports, tables and caches
         for _ in tqdm(range(repetitions), unit="round", disable=None):
-            loop.append(wall_seconds(lambda: bare_loop(study, settings)) / trials)
-            one.append(study_seconds(replace(study, seeds=(0,))))
-            many.append(study_seconds(replace(study, seeds=range(trials + 1))))
+            loop.append(wall_seconds(lambda: list(processes.map(partial(trial, study), range(trials)))))
+            few.append(study_seconds(study, workers, workers))
+            many.append(study_seconds(study, workers + trials, workers))
+    added = [many - few - loop for many, few, loop in zip(many, few, loop, strict=True)]
     figures = {
-        "s a trial of the bare loop": spread(loop),
-        "s that a study adds to a trial": spread(
-            [(b - a) / trials - each for a, b, each in zip(one, many, loop, strict=True)]
-        ),
-        "s that a study takes besides": spread([a - each for a, each in zip(one, loop, strict=True)]),
+        "trials": trials,
+        "workers": workers,
+        "s a trial of the bare loop": spread([each / trials for each in loop]),
+        "s that a study adds to a trial": spread([each / trials for each in added]),
+        "percent that it adds": spread([100 * more / each for more, each in zip(added, loop, strict=True)]),
+        "s of a study of one trial a worker": spread(few),
+        "s of the whole study": spread(many),
     }
     show(figures, as_json)
 
