@@ -54,7 +54,13 @@ def record_of(study: Study, seed: int) -> Record:
     random_search(ledger, np.random.default_rng(seed))
     trial = Trial(oracle.name, oracle.digest, seed, asdict(study.settings), study.trainable_name)
     queries = [asdict(query) for query in ledger.queries]
-    return Record(trial, "FINISHED", dict(ledger.outcome()), [], queries, began, time.time(), {})
+    outcome = ledger.outcome()
+    metrics: dict[str, float | None] = {
+        "queries": outcome["queries"],
+        "best_reported": outcome["best_reported"],
+        "regret": outcome["regret"],
+    }
+    return Record(trial, "FINISHED", metrics, [], queries, began, time.time(), {})
 
 
 def write(address: str, record: Record, runs: int, study: StudyRecord) -> list[float]:
