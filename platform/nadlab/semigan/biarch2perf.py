@@ -58,7 +58,7 @@ class BiArch2Perf:
         self.discriminator = self.networks.D.to(self.device)
         betas = {"AG": (settings.beta_1, 0.999), "PP": (0.9, 0.999), "D": (settings.beta_1, 0.999)}
         self.optimizers = {
-            name: torch.optim.Adam(network.parameters(), betas=betas[name], foreach=True)
+            name: torch.optim.Adam(network.parameters(), betas=betas[name], fused=True)
             for name, network in self.networks.named()
         }
         self.learn_from(labelled, y, unlabelled, settings.epochs)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from nadlab.semigan.layer import GINLayer
 from nadlab.semigan.ranks import RANKS
 
 RANK_EMBEDDING = 16
@@ -42,7 +42,7 @@ class GIN(nn.Module):
     """GIN layers (Xu et al. 2019) on the graph and its reverse, as in arch2vec: A + A^T.
 
     One layer is MLP(h + (A + A^T) h), an MLP being linear, ReLU, linear, ReLU: the numbers of torch-geometric's
-    GINConv and DenseGINConv (tests/test_networks.py) in three matrix products. The products run in `precision`,
+    GINConv and DenseGINConv (tests/test_networks.py) in three matrix products (`layer.py`). The products run in `precision`,
     the weights stay in float32.
     """
 
@@ -60,12 +60,10 @@ class GIN(nn.Module):
         hidden = features_BVF.to(self.precision)
         outputs: list[Tensor] = []
         for inner, outer in zip(self.inner, self.outer, strict=True):
-            # as a matrix: in place on the view that a linear layer makes of three dimensions, ReLU would copy gradients
-            rows = torch.bmm(neighbours, hidden).flatten(0, 1)
-            for linear in (inner, outer):
-                weight, bias = (getattr(linear, name).to(self.precision) for name in ("weight", "bias"))
-                rows = F.linear(rows, weight, bias).relu_()
-            hidden = rows.view(*hidden.shape[:2], -1)
+            weights = (
+                getattr(linear, name).to(self.precision) for linear in (inner, outer) for name in ("weight", "bias")
+            )
+            hidden = GINLayer.apply(hidden, neighbours, *weights)  # type: ignore[no-untyped-call]
             outputs.append(hidden)
         return outputs
 
@@ -81,7 +79,8 @@ class Encoder(nn.Module):
     def forward(self, graphs: Graphs) -> Tensor:
         positions = self.get_buffer("positions").expand(len(graphs), -1, -1)
         layers = self.gin(torch.cat([graphs.X, positions], dim=2), graphs.A)
-        return torch.cat([layer.mean(dim=1) for layer in layers], dim=1).float()
+        # divided after the sum: the gradient of a mean would be written out for every vertex
+        return torch.cat([layer.sum(dim=1) for layer in layers], dim=1).float() / graphs.A.shape[1]
 
 
 class Predictor(nn.Module):
