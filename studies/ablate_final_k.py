@@ -9,9 +9,9 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 STUDY = Study(
     name="ablate_final_k",
     question="How many generated architectures are worth a query?",
-    expectation="a few: PP's order is right about its best cells only on average. The paper uses 5.",
+    expectation="tens: PP's order is right about its best cells only on average. The paper uses 5.",
     trainable=BiArch2PerfTrainable,
-    vary={"final_k": (1, 5, 10, 20, 40)},
+    vary={"final_k": (1, 5, 10, 20, 40, 80)},
 )
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ STUDY = Study(
     question="How many labelled architectures does the method need?",
     expectation="accuracy rises steeply up to about a hundred labels, then slowly.",
     trainable=BiArch2PerfTrainable,
-    vary={"labels": (20, 40, 80, 155, 300)},
+    vary={"labels": (20, 40, 60, 80, 120, 240)},
 )
 
 if __name__ == "__main__":

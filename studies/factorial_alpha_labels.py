@@ -12,7 +12,7 @@ STUDY = Study(
     expectation="with few labels the predictor errs, so a small alpha, which trusts its ranks less, does better; "
     "with many it makes no difference.",
     trainable=BiArch2PerfTrainable,
-    vary={"alpha": (0.1, 0.5, 0.9), "labels": (40, 80, 155)},
+    vary={"alpha": (0.1, 0.5, 0.9), "labels": (30, 60, 120)},
 )
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "semigan-nad-sequential": lambda: SemiGANNAD(QUICK_ROUNDS),
 }
 OWN_BUDGETS_LEAST = {
-    "semigan-nad": QUICK.final_k + 2,
-    "semigan-nad-paper": PAPER.final_k + 2,
+    "semigan-nad": 3,
+    "semigan-nad-paper": 3,
     "semigan-nad-sequential": 3,
 }
 

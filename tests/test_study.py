@@ -106,7 +106,7 @@ def test_study_of_an_unknown_setting_is_refused() -> None:
 
 def test_help_teaches_question_expectation_examples_and_defaults() -> None:
     shown = CliRunner().invoke(command(STUDY), ["--help"]).output
-    for words in ("How much does alpha", "both ends lose", "--smoke", "0.1,0.3,0.5,0.7,0.9", "[default: 155]"):
+    for words in ("How much does alpha", "both ends lose", "--smoke", "0.1,0.3,0.5,0.7,0.9", "[default: 120]"):
         assert words in shown
 
 
