@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from nadlab.study import Study
+from nadlab.benchmarks.registry import benchmark
+from nadlab.records import Trial
+from nadlab.study import Study, described
 from nadlab.study_command import command
-from studies import factorial_alpha_labels
+from studies import ablate_additions, factorial_alpha_labels
 from tests.conftest import TOY
 
 FILES = sorted(Path(__file__).parents[1].glob("studies/ablate_*.py"))
@@ -47,3 +49,23 @@ def test_report_of_a_factorial_design_names_both_factors_and_compares_with_the_d
     assert "| 0.5, 155 (default) |" in report
     assert (out / "accuracy_by_alpha_x_labels.png").exists()
     assert (out / "accuracy_by_number.png").exists()
+
+
+def test_factors_changed_one_at_a_time_meet_the_default_and_nothing_else() -> None:
+    study = ablate_additions.STUDY
+    changes = [
+        {factor: level for factor, level in levels.items() if level != study.default[factor]}
+        for levels in study.combinations
+    ]
+    assert changes[0] == {}
+    assert all(len(change) == 1 for change in changes[1:])
+    assert len(changes) == 1 + sum(len(levels) - 1 for levels in study.vary.values())
+
+
+@pytest.mark.usefixtures("data")
+def test_trial_of_one_change_is_named_by_it() -> None:
+    oracle = benchmark("mnist1d-201")
+    record = described(ablate_additions.STUDY, oracle, "id")
+    for levels, name in ((record.default, "nothing"), (record.default | {"per_round": None}, "per_round none")):
+        assert record.level(Trial(oracle.name, oracle.digest, 0, levels, record.trainable)) == name
+    assert record.default_level == "nothing"

@@ -7,8 +7,10 @@ import torch
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
+from nadlab.searchers import SEARCHERS, semigan_nad
 from nadlab.searchers.semigan_nad import start
-from nadlab.semigan.settings import Settings
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.settings import PAPER, Settings
 from nadlab.study import changed
 from tests.conftest import TOY
 
@@ -39,3 +41,21 @@ def test_switch_changes_its_own_network_alone(term: str, network: str) -> None:
 def test_generator_without_any_loss_is_refused() -> None:
     with pytest.raises(UserError, match="nothing to train AG on"):
         Settings(generator_adversarial=False, coverage=0)
+
+
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize(("name", "t"), [("nasbench101", 93.0), (TOY, None)])
+def test_paper_setting_has_the_papers_t_where_the_paper_gives_one(
+    name: str, t: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[Settings] = []
+
+    def note(_ledger: QueryLedger, settings: Settings, _rng: np.random.Generator) -> BiArch2Perf:
+        used.append(settings)
+        raise InterruptedError
+
+    monkeypatch.setattr(semigan_nad, "start", note)
+    with pytest.raises(InterruptedError):
+        SEARCHERS["semigan-nad-paper"](QueryLedger(benchmark(name), 20), np.random.default_rng(0))
+    assert [settings.t for settings in used] == [t]
+    assert used[0].rank0_share == PAPER.rank0_share == 0.1549

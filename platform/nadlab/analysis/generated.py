@@ -9,6 +9,7 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.diagnostics import search_accuracies
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.nacg import generate_cells, one_of_each
+from nadlab.spaces import Cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,11 @@ def generated_quality(
     model: BiArch2Perf, oracle: Oracle, thresholds: tuple[float, ...], count: int = 5_000
 ) -> GeneratedQuality:
     """Generate `count` cells under rank 0 and look up those that can be queried, outside any ledger."""
-    cells = generate_cells(model, oracle.space, count)
+    return quality(generate_cells(model, oracle.space, count), count, oracle, thresholds)
+
+
+def quality(cells: Cells, count: int, oracle: Oracle, thresholds: tuple[float, ...]) -> GeneratedQuality:
+    """Judge the valid ones of `count` generated cells, duplicates kept."""
     held = cells[oracle.queryable(cells)]
     return GeneratedQuality(
         share_valid=len(cells) / count,

@@ -75,9 +75,14 @@ class ArchivedBenchmark:
         found = np.minimum(np.searchsorted(self._keys, identities), len(self._keys) - 1)
         return np.where(self._keys[found] == identities, found, -1)
 
+    def runs(self, rows: NDArray[np.int64], split: Split) -> NDArray[np.float64]:
+        """Return the accuracy in percent of every run of rows, (N, R); NaN where there is none."""
+        accuracy = self._content.arrays[f"{self.prefixes[split]}/accuracy"]
+        return np.asarray(accuracy[rows, :, -1], np.float64)
+
     def accuracies(self, rows: NDArray[np.int64], split: Split) -> NDArray[np.float64]:
         """Return the accuracy in percent of rows under the protocol, shape (N,); NaN where there is none."""
-        runs = self._content.arrays[f"{self.prefixes[split]}/accuracy"][rows, :, -1].astype(np.float64)
+        runs = self.runs(rows, split)
         known = ~np.isnan(runs)
         count = known.sum(axis=1)
         if self.protocol.runs == "mean":

@@ -1,0 +1,56 @@
+"""Architecture signatures (Section 4.3.3, Supplement B): where cells have edges and operations, how long their skips are.
+
+Shapes: N cells, V vertices, K operations.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nadlab.spaces import Cells, SearchSpace
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a group of cells has in common; shares are of the group's cells."""
+
+    edges: NDArray[np.float64]
+    """with each edge, (V, V)"""
+    operations: NDArray[np.float64]
+    """with each operation at each vertex, (V, K)"""
+    includes: NDArray[np.float64]
+    """with each operation anywhere, (K,)"""
+    shortest_paths: NDArray[np.float64]
+    """whose shortest path from the first vertex to the last has 1, 2, ... edges, (V - 1,); the rest has no path"""
+
+
+def signature(cells: Cells, space: SearchSpace) -> Signature:
+    """Return the signature of valid cells, N >= 1, each in its class's canonical form, so that vertices compare."""
+    canonical = space.canonical(cells)
+    one_hot = canonical.operations[:, :, None] == np.arange(len(space.operations))
+    lengths = shortest_path_lengths(canonical)
+    return Signature(
+        edges=(canonical.adjacency > 0).mean(axis=0),
+        operations=one_hot.mean(axis=0),
+        includes=one_hot.any(axis=1).mean(axis=0),
+        shortest_paths=(lengths[:, None] == np.arange(1, space.vertices)).mean(axis=0),
+    )
+
+
+def shortest_path_lengths(cells: Cells) -> NDArray[np.int64]:
+    """Return the number of edges on each cell's shortest path from the first vertex to the last, (N,); 0 for no path."""
+    edges = cells.adjacency > 0
+    reached = np.zeros(cells.operations.shape, bool)
+    reached[:, 0] = True
+    lengths = np.zeros(len(cells), np.int64)
+    for length in range(1, reached.shape[1]):
+        reached = (reached[:, :, None] & edges).any(axis=1)
+        lengths[(lengths == 0) & reached[:, -1]] = length
+    return lengths
+
+
+def overlap(one: NDArray[np.float64], other: NDArray[np.float64], count: int) -> int:
+    """Return how many of the `count` largest entries two arrays of one shape have in common (Figure 2's marks)."""
+    first, second = (set(np.argsort(-shares, axis=None, kind="stable")[:count].tolist()) for shares in (one, other))
+    return len(first & second)

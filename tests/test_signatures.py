@@ -1,0 +1,96 @@
+"""Signatures of cells, their drawings, and the figures of the paper as a command."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from matplotlib.figure import Figure
+from scipy.sparse.csgraph import shortest_path
+
+from nadlab.analysis.drawing import draw_cell
+from nadlab.analysis.signature_figures import best_rows, largest
+from nadlab.analysis.signatures import overlap, shortest_path_lengths, signature
+from nadlab.command_line import run_command
+from nadlab.spaces import SPACES, space
+from nadlab.spaces.cells import concatenate
+from studies import reproduce_figures
+
+SKIP = "011/001/000;input|conv3x3-bn-relu|output"
+CHAIN = "0100/0010/0001/0000;input|conv3x3-bn-relu|maxpool3x3|output"
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_shortest_paths_agree_with_scipy(name: str) -> None:
+    cells = space(name).sample(50, np.random.default_rng(0))
+    lengths = [shortest_path(graph, unweighted=True)[0, -1] for graph in cells.adjacency]
+    assert shortest_path_lengths(cells).tolist() == [0 if np.isinf(length) else length for length in lengths]
+
+
+def test_signature_counts_edges_operations_and_skips_over_cells() -> None:
+    nasbench101 = space("nasbench101")
+    found = signature(concatenate([nasbench101.parse(SKIP), nasbench101.parse(CHAIN)]), nasbench101)
+    includes = dict(zip(nasbench101.operations, found.includes.tolist(), strict=True))
+    assert includes["conv3x3-bn-relu"] == 1
+    assert (includes["maxpool3x3"], includes["conv1x1-bn-relu"]) == (0.5, 0)
+    assert found.shortest_paths.tolist() == [0.5, 0, 0.5, 0, 0, 0]
+    assert found.edges.sum() == 3  # of both cells' mean number of edges
+    assert np.allclose(found.operations.sum(axis=1), 1)
+
+
+def test_signature_is_alike_for_isomorphic_cells() -> None:
+    nasbench101 = space("nasbench101")
+    one = nasbench101.parse("01100/00010/00001/00001/00000;input|conv3x3-bn-relu|maxpool3x3|conv1x1-bn-relu|output")
+    other = nasbench101.parse("01100/00001/00010/00001/00000;input|maxpool3x3|conv3x3-bn-relu|conv1x1-bn-relu|output")
+    first, second = signature(one, nasbench101), signature(other, nasbench101)
+    assert np.array_equal(first.edges, second.edges)
+    assert np.array_equal(first.operations, second.operations)
+
+
+def test_marks_are_the_largest_entries() -> None:
+    shares = np.array([[0.9, 0.1], [0.2, 0.8]])
+    assert largest(shares, 2).tolist() == best_rows(shares).tolist() == [[True, False], [False, True]]
+    assert overlap(shares, shares.T, 2) == 2
+    assert overlap(shares, 1 - shares, 2) == 0
+
+
+def test_drawing_has_a_vertex_for_each_that_takes_part_and_an_arrow_for_each_edge() -> None:
+    nasbench101 = space("nasbench101")
+    axes = Figure().subplots()
+    draw_cell(axes, nasbench101.parse(SKIP), nasbench101)
+    assert [text.get_text() for text in axes.texts] == ["in", "3x3", "out"]
+    assert len(axes.patches) == 3
+
+
+def test_drawing_leaves_out_what_computes_nothing() -> None:
+    nasbench201 = space("nasbench201")
+    axes = Figure().subplots()
+    draw_cell(axes, nasbench201.parse("|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|none~2|"), nasbench201)
+    assert sorted(text.get_text() for text in axes.texts) == ["3x3", "avg", "in", "out"]
+
+
+@pytest.mark.usefixtures("data")
+def test_figures_of_both_spaces_come_with_their_numbers(tmp_path: Path) -> None:
+    names = ["--benchmark", "nasbench101", "--benchmark", "nasbench201/toy"]
+    arguments = [*names, "--epochs", "1", "--out", str(tmp_path)]
+    done = CliRunner().invoke(reproduce_figures.command, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    first, second = tmp_path / "nasbench101", tmp_path / "nasbench201-toy"
+    drawn = {path.name for path in first.iterdir()} - {"numbers.json"}
+    assert drawn == {f"figure{number}.{kind}" for number in (2, 4, 5, 6) for kind in ("png", "svg")}
+    assert {path.name for path in second.iterdir()} == {"figure3.png", "figure3.svg", "numbers.json"}
+    numbers = json.loads((first / "numbers.json").read_text())
+    assert numbers["thresholds"] == [93.0, 93.5]
+    assert 0 < numbers["generated"]["share_valid"] <= 1
+    assert len(numbers["groups"]) == 4
+
+
+@pytest.mark.usefixtures("data")
+def test_space_that_the_paper_draws_nothing_of_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["reproduce_figures.py", "--benchmark", "mnist1d-darts"])
+    assert run_command(reproduce_figures.command) == 2
+    assert "the paper has no figure of the space darts" in capsys.readouterr().err
