@@ -85,7 +85,7 @@ def largest(shares: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
 
 def best_rows(shares: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return where each column has its largest entry, (as `shares`)."""
-    return np.arange(len(shares))[:, None] == shares.argmax(axis=0)
+    return np.asarray(np.arange(len(shares))[:, None] == shares.argmax(axis=0))
 
 
 def _heat(

@@ -41,11 +41,11 @@ def signature(cells: Cells, space: SearchSpace) -> Signature:
 def shortest_path_lengths(cells: Cells) -> NDArray[np.int64]:
     """Return the number of edges on each cell's shortest path from the first vertex to the last, (N,); 0 for no path."""
     edges = cells.adjacency > 0
-    reached = np.zeros(cells.operations.shape, bool)
+    reached: NDArray[np.bool_] = np.zeros((len(cells), edges.shape[1]), bool)
     reached[:, 0] = True
     lengths = np.zeros(len(cells), np.int64)
     for length in range(1, reached.shape[1]):
-        reached = (reached[:, :, None] & edges).any(axis=1)
+        reached = np.asarray((reached[:, :, None] & edges).any(axis=1))
         lengths[(lengths == 0) & reached[:, -1]] = length
     return lengths
 
