@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from nadlab.spaces import Cells, SearchSpace
 
 Groups = Mapping[str, Signature]
 """name of a group of cells -> its signature, in the order of the legend"""
+PAIRS = colormaps["Paired"]
+"""colours: a group light, its best dark"""
 MARKED_EDGES = 9
 """edges that a cell of NAS-Bench-101 may have: as many are marked (Section 4.3.3)"""
 
@@ -102,15 +105,16 @@ def _heat(
 
 
 def _bars(shares: Mapping[str, NDArray[np.float64]], names: Sequence[str], label: str) -> Figure:
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    figure = Figure(figsize=(6.8, 3.4), layout="constrained")
     axes = figure.subplots()
+    colours = [PAIRS(place) for place in range(len(shares))]
     width = 0.8 / len(shares)
     for place, (group, values) in enumerate(shares.items()):
         left = np.arange(len(names)) + (place - (len(shares) - 1) / 2) * width
-        bars = axes.bar(left, 100 * values, width * 0.92, label=group)
-        axes.bar_label(bars, fmt="%.0f", fontsize=7)
+        bars = axes.bar(left, 100 * values, width * 0.92, label=group, color=colours[place])
+        axes.bar_label(bars, fmt=lambda share: f"{share:.0f}" if share else "", fontsize=7)
     axes.set_xticks(range(len(names)), names)
-    axes.set(ylabel=label, ylim=(0, 108))
+    axes.set(ylabel=label, ylim=(0, 105))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False)
+    figure.legend(loc="outside upper center", ncols=len(shares), fontsize=8, frameon=False)
     return figure
