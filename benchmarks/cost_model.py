@@ -1,0 +1,100 @@
+"""Say what a study costs on a cluster, from runs of `simulated_cluster.py` and from epochs timed now on this machine.
+
+The runs but the largest give the coefficients of `benchmarks/costs.py`; the largest is held out and predicted. A trial of
+SemiGAN-NAD is timed at three label budgets, since an epoch's cost grows with the labels; --trial-seconds sets it instead,
+as measured on your GPUs.
+
+python benchmarks/cost_model.py results/simulated_cluster.jsonl --trials 10000 --gpus 64
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from benchmarks.costs import PARTS, Load, cost, fit, limits, per_trial
+from benchmarks.measuring import as_json, cpu_seconds, show
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.registry import benchmark
+from nadlab.command_line import run_command
+from nadlab.errors import UserError
+from nadlab.searchers.semigan_nad import start
+from nadlab.semigan.settings import Settings
+
+BUDGETS = (55, 155, 455)
+EPOCHS = 3
+
+
+def epoch_seconds(labels: int) -> float:
+    """Return the CPU seconds of an epoch by default settings on one core: the median of three."""
+    settings = Settings(labels=labels, epochs=EPOCHS)
+    model = start(QueryLedger(benchmark("mnist1d-201"), settings.budget), settings, np.random.default_rng(0))
+    return float(np.median([cpu_seconds(model.epoch) for _ in range(EPOCHS)]))
+
+
+def trial_seconds(labels: int, epochs: int) -> float:
+    """Return the CPU seconds of a trial's training, by a line through the epochs of three label budgets."""
+    slope, intercept = np.polyfit(BUDGETS, [epoch_seconds(each) for each in BUDGETS], 1)
+    return float(epochs * (intercept + slope * labels))
+
+
+def read_runs(path: Path) -> tuple[list[Load], list[dict[str, Any]]]:
+    """Return the runs of a file of simulated_cluster.py, the largest last; UserError when they are no such runs."""
+    try:
+        runs = sorted((json.loads(line) for line in path.read_text().splitlines()), key=lambda run: int(run["trials"]))
+        loads = [Load(run["trials"], run["workers"], run["seconds"], run["epochs"], run["queries"]) for run in runs]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} holds no runs of simulated_cluster.py ({error}): make some with --append") from error
+    if len(runs) < len(PARTS):
+        raise UserError(f"{path} holds {len(runs)} runs, fewer than {len(PARTS)}: make more with --append")
+    return loads, runs
+
+
+@click.command(help=__doc__)
+@click.argument("measurements", type=click.Path(path_type=Path))
+@click.option("--trials", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--gpus", default=64, show_default=True, type=click.IntRange(1))
+@click.option("--trials-per-gpu", default=1, show_default=True, type=click.IntRange(1), help="at a time")
+@click.option("--labels", default=155, show_default=True, type=click.IntRange(1))
+@click.option("--epochs", default=60, show_default=True, type=click.IntRange(1))
+@click.option("--trial-seconds", type=click.FloatRange(0, min_open=True), help="[default: timed on a core of this machine]")
+@as_json
+def command(
+    measurements: Path, trials: int, gpus: int, trials_per_gpu: int, labels: int, epochs: int,
+    trial_seconds_: float | None, as_json: bool,
+) -> None:  # fmt: skip
+    torch.set_num_threads(1)
+    loads, runs = read_runs(measurements)
+    coefficients = fit(loads[:-1], runs[:-1])
+    held_out = per_trial(loads[-1], coefficients)
+    figures: dict[str, Any] = {
+        f"held out, {loads[-1].trials} trials: {part}, predicted / measured s a trial": (
+            f"{held_out[part]:.4f} / {runs[-1][part]:.4f}"
+        )
+        for part in PARTS
+    }
+    seconds = trial_seconds_ or trial_seconds(labels, epochs)
+    load = Load(trials, gpus * trials_per_gpu, seconds, epochs, labels + Settings().final_k)
+    found = cost(load, coefficients)
+    figures |= {"s of a trial": seconds}
+    figures |= {f"trials a second that {who} can take": rate for who, rate in limits(load, coefficients).items()}
+    figures |= {
+        "hours until the last trial has ended": found.hours,
+        "hours until MLflow has all": found.delivered_hours,
+        "GPU-hours": found.hours * gpus,
+        "GPU-hours at work": found.worker_hours / trials_per_gpu,
+        "driver's load, share of a core": found.trials_a_second / limits(load, coefficients)["driver"],
+        "saturates at GPUs": found.workers_at_limit / trials_per_gpu,
+        "by": found.first_limit,
+        "driver's memory, MiB": runs[-1]["driver_mib"]
+        + max(0, trials - loads[-1].trials) * runs[-1]["driver_kib_a_trial"] / 2**10,
+    }
+    show(figures, as_json)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(command))
