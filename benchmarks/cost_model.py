@@ -61,7 +61,9 @@ def read_runs(path: Path) -> tuple[list[Load], list[dict[str, Any]]]:
 @click.option("--trials-per-gpu", default=1, show_default=True, type=click.IntRange(1), help="at a time")
 @click.option("--labels", default=155, show_default=True, type=click.IntRange(1))
 @click.option("--epochs", default=60, show_default=True, type=click.IntRange(1))
-@click.option("--trial-seconds", type=click.FloatRange(0, min_open=True), help="[default: timed on a core of this machine]")
+@click.option(
+    "--trial-seconds", type=click.FloatRange(0, min_open=True), help="[default: timed on a core of this machine]"
+)
 @as_json
 def command(
     measurements: Path, trials: int, gpus: int, trials_per_gpu: int, labels: int, epochs: int,

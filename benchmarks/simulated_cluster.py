@@ -41,11 +41,18 @@ def simulate(settings: Sleep, trials: int, workers: int, store: str, folder: Pat
 @click.option("--trials", default=200, show_default=True, type=click.IntRange(2), help="an even number")
 @click.option("--workers", default=8, show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=1.0, show_default=True, type=click.FloatRange(0), help="slept in a trial")
-@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1), help="up to ten checkpoints share them")
+@click.option(
+    "--epochs", default=10, show_default=True, type=click.IntRange(1), help="up to ten checkpoints share them"
+)
 @click.option("--queries", default=20, show_default=True, type=click.IntRange(1))
 @click.option("--checkpoint-bytes", default=100_000, show_default=True, type=click.IntRange(1))
-@click.option("--store", default="server", show_default=True, type=click.Choice(("server", "sqlite")),
-              help="`nadlab mlflow`, or the study's own database")
+@click.option(
+    "--store",
+    default="server",
+    show_default=True,
+    type=click.Choice(("server", "sqlite")),
+    help="`nadlab mlflow`, or the study's own database",
+)
 @click.option("--append", type=click.Path(path_type=Path), metavar="FILE", help="a line of JSON is added to it")
 @as_json
 def command(

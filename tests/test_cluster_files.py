@@ -1,6 +1,8 @@
 """The cluster files: what Ray's launcher accepts, with the token on and nothing open but to the tunnel."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,8 +41,8 @@ def test_every_ray_start_asks_for_the_token_and_only_workers_are_told_an_address
 
 
 def test_ray_is_pinned_to_the_version_of_this_project(cluster: dict[str, Any]) -> None:
-    installs = " ".join(cluster["setup_commands"])
-    assert re.findall(r"ray\[default\]==([\d.]+)", installs) == [version("ray")]
+    (install,) = [command for command in cluster["setup_commands"] if "pip install" in command]
+    assert {"--constraint", "~/nadlab/constraints.txt", "~/nadlab[cluster]"} <= set(install.split())
     assert f"ray=={version('ray')}" in (ROOT / "constraints.txt").read_text().splitlines()
 
 
@@ -50,3 +52,15 @@ def test_workers_of_the_cloud_are_spot_and_leave_when_idle() -> None:
     assert worker["node_config"]["InstanceMarketOptions"]["MarketType"] == "spot"
     assert worker["min_workers"] == 0
     assert cluster["idle_timeout_minutes"] > 0
+
+
+def test_loopback_cluster_is_the_local_file_but_for_hosts_and_packages() -> None:
+    made = subprocess.run(
+        [sys.executable, "tests/loopback/config.py", "10.0.0.1", "10.0.0.2"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    derived, local = yaml.safe_load(made), yaml.safe_load((ROOT / "cluster.local.yaml").read_text())
+    validate_config(prepare_config(derived))
+    assert derived["provider"] == {"type": "local", "head_ip": "10.0.0.1", "worker_ips": ["10.0.0.2"]}
+    for name in ("head_start_ray_commands", "worker_start_ray_commands"):
+        assert [c.replace(" --num-cpus=1", "") for c in derived[name]] == local[name]

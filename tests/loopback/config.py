@@ -31,7 +31,9 @@ def main(head: str, *workers: str) -> None:
     config = yaml.safe_load(text.replace("ray start", "ray start --num-cpus=1"))
     config["provider"] |= {"head_ip": head, "worker_ips": list(workers)}
     config["auth"] |= {"ssh_user": "root"}
-    kept = [command for command in config["setup_commands"] if not command.startswith(("python3 -m venv", "~/venv/bin/pip"))]
+    kept = [
+        command for command in config["setup_commands"] if not command.startswith(("python3 -m venv", "~/venv/bin/pip"))
+    ]
     config["setup_commands"] = link_packages() + kept
     # the workers lack the project: its code must reach them through Ray
     config["head_setup_commands"] = [f"printf '%s\\n' ~/nadlab/platform ~/nadlab > {SITE}/nadlab.pth"]

@@ -8,7 +8,7 @@
 # nothing outside is touched. They share the packages and, as hosts an NFS, /mnt.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-export PYTHON=${PYTHON:-$(command -v python)}
+export PYTHON=${PYTHON:-$(command -v python)}  # whose packages the hosts share
 if [ "${1:-}" != inside ]; then
     mkdir -p /tmp/ray
     exec unshare --net --pid --mount --fork --kill-child --mount-proc "$here/run.sh" inside
@@ -22,9 +22,15 @@ STUDY="python studies/ablate_alpha.py --smoke --seeds 6 --epochs 60 --address au
 JOBS="--address http://127.0.0.1:8265 --log-style=pretty --log-color=false"
 LAUNCHER="--log-style=pretty --log-color=false"
 
-ray() { "$PYTHON" -W ignore -m ray.scripts.scripts "$@" 2>&1 | sed 's/\x1b\[[0-9;]*m//g'; }
+python() { "$PYTHON" "$@"; }
+ray() { python -W ignore -m ray.scripts.scripts "$@" 2>&1 | sed 's/\x1b\[[0-9;]*m//g'; }
 say() { printf '\n%4d s: %s\n' $SECONDS "$*"; }
-shown() { say "\$ $*"; "$@"; }
+shown() {  # COMMAND...: print it as it would be typed, and run it
+    local line=('$') word
+    for word in "$@"; do [[ $word == *' '* ]] && word="'$word'"; line+=("$word"); done
+    say "${line[@]}"
+    "$@"
+}
 await() {  # SECONDS COMMAND: wait until the command holds
     local end=$((SECONDS + $1))
     until eval "$2"; do
@@ -65,7 +71,7 @@ cp ~/.ssh/id_ed25519.pub /mnt/keys/authorized_keys
 host head 10.77.0.2
 host worker1 10.77.0.3
 host worker2 10.77.0.4
-"$PYTHON" "$here/config.py" 10.77.0.2 10.77.0.3 10.77.0.4 > ~/cluster.yaml
+python tests/loopback/config.py 10.77.0.2 10.77.0.3 10.77.0.4 > ~/cluster.yaml
 
 # from here on as docs/cluster.md says
 export RAY_USAGE_STATS_ENABLED=0
@@ -81,9 +87,10 @@ shown ray job submit --no-wait --submission-id alpha $JOBS -- bash -c "cd ~/nadl
 await 600 '[ "$(ended)" -ge 3 ] && running worker1 > /dev/null'
 say "worker1 loses its power, with $(ended) of $TRIALS trials done; it runs $(running worker1)"
 kill -9 "${power[worker1]}"
+wait "${power[worker1]}" 2> /dev/null || true
 await 600 'ray job status $JOBS alpha | grep -q "succeeded\|failed\|stopped"'
 shown ray job status $JOBS alpha
 shown ray job logs $JOBS alpha
 shown ray exec $LAUNCHER ~/cluster.yaml 'ray status'
-shown "$PYTHON" "$here/check.py" http://127.0.0.1:5000 $TRIALS
+shown python tests/loopback/check.py http://127.0.0.1:5000 $TRIALS
 shown ray down --yes $LAUNCHER ~/cluster.yaml
