@@ -60,7 +60,12 @@ class SleepingTrainable(Trainable):
         time.sleep(self.settings.seconds * (last - self.epoch) / self.settings.epochs)
         self.epoch, best = last, max(self.answers)
         numbers = {"best_valid": best, "best_test": best, "best_reported": best, "regret": 95.0 - best}
-        report = {"done": last == self.settings.epochs, "epoch": last, "queries": len(self.answers), **numbers}
+        report: dict[str, Any] = {
+            "done": last == self.settings.epochs,
+            "epoch": last,
+            "queries": len(self.answers),
+            **numbers,
+        }
         if report["done"]:
             report["history"] = [dict.fromkeys(COLUMNS, 1.0 / epoch) for epoch in range(1, last + 1)]
             report["ledger"] = [

@@ -58,7 +58,9 @@ def run_trials(
         books = Bookkeeper(trials, folder, keep, check, progress)
         tuner = tune.Tuner(
             tune.with_resources(trainable, resources_per_trial(concurrent, gpus, cluster)),
-            param_space={"trial": tune.grid_search([request(trial, folder.resume_point(trial)) for trial in trials])},
+            param_space={
+                "trial": tune.grid_search(Uncopied(request(trial, folder.resume_point(trial)) for trial in trials))
+            },
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,
@@ -77,6 +79,13 @@ def run_trials(
             ),
         )
         tuner.fit()
+
+
+class Uncopied(list[dict[str, Any]]):
+    """The trials' requests. Tune copies the grid once for every trial of it, which would take N^2 copies of a request."""
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Uncopied":
+        return self
 
 
 class Bookkeeper(tune.Callback):
