@@ -16,7 +16,7 @@ import click
 import numpy as np
 import torch
 
-from benchmarks.costs import PARTS, Load, cost, fit, limits, per_trial
+from benchmarks.costs import Load, cost, fit, limits, per_trial
 from benchmarks.measuring import as_json, cpu_seconds, show
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
@@ -27,6 +27,8 @@ from nadlab.semigan.settings import Settings
 
 BUDGETS = (55, 155, 455)
 EPOCHS = 3
+FEWEST_RUNS = 4
+"""three coefficients, and a run to predict"""
 
 
 def epoch_seconds(labels: int) -> float:
@@ -42,44 +44,49 @@ def trial_seconds(labels: int, epochs: int) -> float:
     return float(epochs * (intercept + slope * labels))
 
 
-def read_runs(path: Path) -> tuple[list[Load], list[dict[str, Any]]]:
-    """Return the runs of a file of simulated_cluster.py, the largest last; UserError when they are no such runs."""
+def read_runs(path: Path, store: str) -> tuple[list[Load], list[dict[str, Any]]]:
+    """Return the runs of a file of simulated_cluster.py with a store, the largest last; UserError when they are too few."""
     try:
-        runs = sorted((json.loads(line) for line in path.read_text().splitlines()), key=lambda run: int(run["trials"]))
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        runs = sorted((run for run in lines if run["store"] == store), key=lambda run: int(run["trials"]))
         loads = [Load(run["trials"], run["workers"], run["seconds"], run["epochs"], run["queries"]) for run in runs]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} holds no runs of simulated_cluster.py ({error}): make some with --append") from error
-    if len(runs) < len(PARTS):
-        raise UserError(f"{path} holds {len(runs)} runs, fewer than {len(PARTS)}: make more with --append")
+    if len(runs) < FEWEST_RUNS:
+        raise UserError(f"{path} holds {len(runs)} runs with --store {store}, fewer than {FEWEST_RUNS}: make more")
     return loads, runs
 
 
 @click.command(help=__doc__)
 @click.argument("measurements", type=click.Path(path_type=Path))
+@click.option("--store", default="server", show_default=True, type=click.Choice(("server", "sqlite")))
 @click.option("--trials", default=10_000, show_default=True, type=click.IntRange(1))
 @click.option("--gpus", default=64, show_default=True, type=click.IntRange(1))
 @click.option("--trials-per-gpu", default=1, show_default=True, type=click.IntRange(1), help="at a time")
 @click.option("--labels", default=155, show_default=True, type=click.IntRange(1))
 @click.option("--epochs", default=60, show_default=True, type=click.IntRange(1))
 @click.option(
-    "--trial-seconds", type=click.FloatRange(0, min_open=True), help="[default: timed on a core of this machine]"
+    "--trial-seconds",
+    "seconds",
+    type=click.FloatRange(0, min_open=True),
+    help="[default: timed on a core of this machine]",
 )
 @as_json
 def command(
-    measurements: Path, trials: int, gpus: int, trials_per_gpu: int, labels: int, epochs: int,
-    trial_seconds_: float | None, as_json: bool,
+    measurements: Path, store: str, trials: int, gpus: int, trials_per_gpu: int, labels: int, epochs: int,
+    seconds: float | None, as_json: bool,
 ) -> None:  # fmt: skip
     torch.set_num_threads(1)
-    loads, runs = read_runs(measurements)
+    loads, runs = read_runs(measurements, store)
     coefficients = fit(loads[:-1], runs[:-1])
     held_out = per_trial(loads[-1], coefficients)
     figures: dict[str, Any] = {
         f"held out, {loads[-1].trials} trials: {part}, predicted / measured s a trial": (
             f"{held_out[part]:.4f} / {runs[-1][part]:.4f}"
         )
-        for part in PARTS
+        for part in held_out
     }
-    seconds = trial_seconds_ or trial_seconds(labels, epochs)
+    seconds = seconds or trial_seconds(labels, epochs)
     load = Load(trials, gpus * trials_per_gpu, seconds, epochs, labels + Settings().final_k)
     found = cost(load, coefficients)
     figures |= {"s of a trial": seconds}

@@ -44,31 +44,33 @@ class Load:
 def fit(loads: Sequence[Load], measured: Sequence[Mapping[str, float]]) -> Coefficients:
     """Return each part's coefficients, s, none below zero, by least squares of relative errors over measured runs.
 
-    `measured` holds the parts' s a trial, as `Usage` does.
+    `measured` holds the parts' s a trial, as `Usage` does; a part that took nothing in every run is left out.
     """
     shapes = np.array([load.shape for load in loads], dtype=float)
     found = {}
     for part in PARTS:
         values = np.array([run[part] for run in measured])
-        found[part], _ = nnls(shapes / values[:, None], np.ones(len(values)))
+        if values.any():
+            found[part], _ = nnls(shapes / values[:, None], np.ones(len(values)))
     return found
 
 
 def per_trial(load: Load, coefficients: Coefficients) -> dict[str, float]:
     """Return part -> s a trial."""
-    return {part: float(np.dot(load.shape, coefficients[part])) for part in PARTS}
+    return {part: float(np.dot(load.shape, each)) for part, each in coefficients.items()}
 
 
 def limits(load: Load, coefficients: Coefficients) -> dict[str, float]:
     """Return who -> trials a second that it can take."""
     cost = per_trial(load, coefficients)
+    server = {"MLflow's server": SERVER_PROCESSES / cost["server_cpu"]} if "server_cpu" in cost else {}
     return {
         "workers": load.workers / load.seconds if load.seconds else float("inf"),
         # one Python process: its threads take turns
         "driver": 1 / (cost["driver_cpu"] + cost["delivery_cpu"]),
-        "delivery to MLflow": 1 / cost["delivery_wall"],
-        "MLflow's server": SERVER_PROCESSES / cost["server_cpu"],
         "Ray's GCS and raylet": 1 / cost["ray_cpu"],
+        "delivery to MLflow": 1 / cost["delivery_wall"],
+        **server,
     }
 
 

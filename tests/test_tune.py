@@ -1,27 +1,23 @@
-"""The engine: what a study of many trials costs before its first one."""
+"""The engine: trials are planned one by one, so that ten times as many take ten times as long."""
 
-from collections.abc import Callable
-from time import process_time
+from collections.abc import Iterator
 from typing import Any
 
-from ray import tune
-from ray.tune.search.variant_generator import generate_variants
+from ray.tune.search import Searcher
 
-from nadlab.tune import Uncopied
-
-
-def cpu_seconds(function: Callable[[], Any]) -> float:
-    start = process_time()
-    function()
-    return process_time() - start
+from nadlab.tune import InOrder
 
 
-def test_ten_times_the_trials_take_not_a_hundred_times_as_long_to_plan() -> None:
-    def planned(number: int) -> list[Any]:
-        requests = Uncopied({"id": str(each), "settings": {"alpha": 0.5}} for each in range(number))
-        found = list(generate_variants({"config": {"trial": tune.grid_search(requests)}}))
-        assert [spec["config"]["trial"] for _, spec in found] == requests
-        return found
+def test_a_trial_is_planned_when_its_turn_comes() -> None:
+    planned = []
 
-    few, many = cpu_seconds(lambda: planned(200)), cpu_seconds(lambda: planned(2000))
-    assert many < 40 * few
+    def requests() -> Iterator[dict[str, Any]]:
+        for number in range(3):
+            planned.append(number)
+            yield {"id": number}
+
+    trials = InOrder(requests())
+    assert trials.suggest("first") == {"trial": {"id": 0}}
+    assert planned == [0]
+    assert [trials.suggest("later"), trials.suggest("later")] == [{"trial": {"id": 1}}, {"trial": {"id": 2}}]
+    assert trials.suggest("after the last") == Searcher.FINISHED

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ os.environ |= {
 
 from ray import tune
 from ray.tune.result import AUTO_RESULT_KEYS
+from ray.tune.search import Searcher
 
 from nadlab.cluster import cluster_resources, resources_per_trial, slots
 from nadlab.folder import KEPT_CHECKPOINTS, StudyFolder
@@ -58,10 +59,9 @@ def run_trials(
         books = Bookkeeper(trials, folder, keep, check, progress)
         tuner = tune.Tuner(
             tune.with_resources(trainable, resources_per_trial(concurrent, gpus, cluster)),
-            param_space={
-                "trial": tune.grid_search(Uncopied(request(trial, folder.resume_point(trial)) for trial in trials))
-            },
             tune_config=tune.TuneConfig(
+                search_alg=InOrder(request(trial, folder.resume_point(trial)) for trial in trials),
+                num_samples=len(trials),
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,
                 trial_name_creator=_trial_id,
@@ -81,11 +81,30 @@ def run_trials(
         tuner.fit()
 
 
-class Uncopied(list[dict[str, Any]]):
-    """The trials' requests. Tune copies the grid once for every trial of it, which would take N^2 copies of a request."""
+class InOrder(Searcher):
+    """Hands Tune one trial after the other: a grid of N trials would be copied N times before the first one starts."""
 
-    def __deepcopy__(self, _memo: dict[int, Any]) -> "Uncopied":
-        return self
+    def __init__(self, requests: Iterable[dict[str, Any]]) -> None:
+        super().__init__()
+        self.requests = iter(requests)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave Tune's own snapshot empty: what is left to do is read from the folder."""
+        return {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:  # noqa: ARG002 - our own is in the request
+        """Return the next trial's configuration."""
+        request = next(self.requests, None)
+        return {"trial": request} if request else str(Searcher.FINISHED)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """The bookkeeper notes it."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """The folder remembers."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """The folder remembers."""
 
 
 class Bookkeeper(tune.Callback):
