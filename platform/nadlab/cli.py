@@ -98,8 +98,8 @@ def search(
 @click.option(
     "--allowed-hosts", metavar="NAMES", default="", help="further names by which browsers reach it, by commas"
 )
-@click.option("--store", metavar="URI", help="another database, such as postgresql://...")
-@click.option("--artifacts", metavar="URI", help="another place of artifacts, such as s3://...")
+@click.option("--store", metavar="URI", help="another database, such as postgresql://... (needs psycopg2-binary)")
+@click.option("--artifacts", metavar="URI", help="another place of artifacts, such as s3://... (needs boto3)")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="processes that answer")
 def mlflow(**options: Any) -> None:
     """Start an MLflow server; studies send their runs to it by --tracking-uri.
@@ -112,8 +112,10 @@ def mlflow(**options: Any) -> None:
              export MLFLOW_TRACKING_USERNAME=admin MLFLOW_TRACKING_PASSWORD=$(cat ~/mlflow/password)
              python studies/ablate_alpha.py --tracking-uri http://127.0.0.1:5000
     """  # fmt: skip
-    from nadlab.tracking_server import Server
+    from nadlab.tracking_server import PASSWORD_FILE, USER, Server
 
+    if options["auth"]:
+        click.echo(f"User {USER}, password in {options['folder'] / PASSWORD_FILE}", err=True)
     Server(**options).serve()
 
 
