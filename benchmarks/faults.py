@@ -37,11 +37,12 @@ ROUNDS = ["round", "kills", "starts", "seconds", *(each.name for each in fields(
 
 
 def uninterrupted(study: tuple[str, ...], work: Path) -> StudyLeft:
-    """Run a study without a kill and return what it leaves; raise UserError when it fails."""
-    process = started((*study, "--out", str(work / "out"), "--concurrent", "2"), work, {"RAY_TMPDIR": str(work)})
-    if process.wait():
-        raise UserError(f"the study failed without a kill: see {work / 'log.txt'}")
-    return left_by(work / "out", default_store(work / "out")[0])
+    """Run a study without a kill and return what it leaves; raise UserError when it fails twice."""
+    for attempt in ("first", "second"):  # on a busy machine Ray gives up its own start
+        out = work / attempt
+        if not started((*study, "--out", str(out), "--concurrent", "2"), work, {"RAY_TMPDIR": str(work)}).wait():
+            return left_by(out, default_store(out)[0])
+    raise UserError(f"the study failed without a kill: see {work / 'log.txt'}")
 
 
 def judged(fire: StudyUnderFire, whole: StudyLeft) -> Verdict:
