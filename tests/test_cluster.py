@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from nadlab.cluster import check_address, cluster_resources, resources_per_trial, runtime_env, slots
+from nadlab.cluster import (
+    Resources,
+    check_address,
+    cluster_resources,
+    resources_per_trial,
+    runtime_env,
+    slots,
+    trials_at_once,
+)
 from nadlab.errors import UserError
 from trainables.biarch2perf import BiArch2PerfTrainable
 
@@ -32,6 +40,21 @@ def test_folder_of_tables_is_told_to_the_nodes(monkeypatch: pytest.MonkeyPatch) 
 def test_trial_takes_one_cpu_and_no_gpu_where_there_is_none() -> None:
     assert slots(None, cluster_resources()) == 2
     assert resources_per_trial(2, None, cluster_resources()) == {"cpu": 1.0}
+
+
+def test_cluster_that_is_small_at_first_is_asked_for_as_many_trials_as_were_named() -> None:
+    head = Resources(cpus=0, gpus=0)
+    assert trials_at_once(32, 0.25, head) == 32
+    assert resources_per_trial(32, 0.25, head) == {"cpu": 1.0, "gpu": 0.25}
+    with pytest.raises(UserError, match="too few for one trial"):
+        trials_at_once(None, 0.25, head)
+
+
+def test_named_trials_are_at_most_what_the_devices_hold() -> None:
+    cluster = Resources(cpus=16, gpus=2)
+    assert trials_at_once(12, 0.25, cluster) == 8
+    assert trials_at_once(3, 0.25, cluster) == 3
+    assert trials_at_once(None, None, cluster) == 16
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nowhere", "ray://127.0.0.1:9"])

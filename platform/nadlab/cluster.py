@@ -122,3 +122,15 @@ def slots(gpus: float | None, cluster: Resources) -> int:
     if not held:
         raise UserError(f"there are {cluster.gpus:g} GPUs, too few for one trial: ask for less with --gpus-per-trial")
     return max(1, min(int(cluster.cpus), held))
+
+
+def trials_at_once(asked: int | None, gpus: float | None, cluster: Resources) -> int:
+    """Return how many trials run at once: those asked for, at most what the cluster can hold, which is the default.
+
+    More than it has CPUs are taken at the user's word: a cluster that starts its nodes by what waits is small at first.
+    Raises UserError when it can hold none.
+    """
+    if asked and asked > cluster.cpus:
+        return asked
+    held = slots(gpus, cluster)
+    return min(asked or held, held)

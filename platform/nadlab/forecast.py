@@ -9,7 +9,14 @@ from statistics import median
 from typing import Any
 
 from nadlab.benchmarks.oracle import Oracle
-from nadlab.cluster import Resources, cluster_resources, connected, machine_resources, resources_per_trial, slots
+from nadlab.cluster import (
+    Resources,
+    cluster_resources,
+    connected,
+    machine_resources,
+    resources_per_trial,
+    trials_at_once,
+)
 from nadlab.folder import StudyFolder, check_same, read_owner
 from nadlab.records import Record, StudyRecord, Trial
 from nadlab.runner import Place
@@ -82,7 +89,7 @@ def dry_run(study: Study, oracle: Oracle, place: Place) -> list[str]:
 def forecast(trainable: type, trials: int, done: int, timing: Timing | None, place: Place) -> Forecast:
     """Return the forecast for the cluster that would run the trials; raises UserError when it could hold none."""
     resources = _resources(trainable, place)
-    at_once = min(place.concurrent or trials, slots(place.gpus_per_trial, resources), trials)
+    at_once = min(trials_at_once(place.concurrent, place.gpus_per_trial, resources), trials)
     gpus = resources_per_trial(at_once, place.gpus_per_trial, resources).get("gpu", 0.0)
     return Forecast(trials, done, at_once, gpus, timing)
 

@@ -23,7 +23,7 @@ from ray import tune
 from ray.tune.result import AUTO_RESULT_KEYS
 from ray.tune.search import Searcher
 
-from nadlab.cluster import cluster_resources, resources_per_trial, slots
+from nadlab.cluster import cluster_resources, resources_per_trial, trials_at_once
 from nadlab.folder import KEPT_CHECKPOINTS, StudyFolder
 from nadlab.nodes import cluster_resources_text, hardware_at
 from nadlab.progress import Progress
@@ -53,8 +53,7 @@ def run_trials(
     Raises UserError when the cluster can hold no such trial.
     """
     cluster = cluster_resources()
-    held = slots(gpus, cluster)
-    concurrent = min(concurrent or held, held, len(trials))
+    concurrent = min(trials_at_once(concurrent, gpus, cluster), len(trials))
     with Progress(trials) as progress:
         books = Bookkeeper(trials, folder, keep, check, progress)
         tuner = tune.Tuner(
