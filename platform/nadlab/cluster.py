@@ -84,14 +84,18 @@ def connected(address: str | None, concurrent: int | None, trainable: type) -> I
     else:
         # loopback and no dashboard: nothing outside this process can reach the cluster, and it starts sooner
         # "local": a cluster that somebody else runs on this machine is not joined by chance
-        ray.init(
-            address="local",
-            num_cpus=concurrent or os.cpu_count(),
-            include_dashboard=False,
-            _node_ip_address="127.0.0.1",
-            object_store_memory=200 * 2**20,
-            **quiet,
-        )
+        try:
+            ray.init(
+                address="local",
+                num_cpus=concurrent or os.cpu_count(),
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",
+                object_store_memory=200 * 2**20,
+                **quiet,
+            )
+        except Exception as error:  # Ray's own class of a start that took too long
+            reason = (str(error).strip() or repr(error)).splitlines()[0]
+            raise UserError(f"Ray did not start on this machine ({reason}): try again when it is less busy") from error
     try:
         yield
     finally:
