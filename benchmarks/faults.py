@@ -26,7 +26,7 @@ from tqdm import tqdm
 from benchmarks.fire import Kill, StudyUnderFire
 from benchmarks.measuring import machine
 from benchmarks.verdict import StudyLeft, Verdict, left_by, verdict
-from benchmarks.victims import VICTIMS, started
+from benchmarks.victims import VICTIMS, kill_driver, started
 from nadlab.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.tracking import default_store
@@ -40,8 +40,12 @@ def uninterrupted(study: tuple[str, ...], work: Path) -> StudyLeft:
     """Run a study without a kill and return what it leaves; raise UserError when it fails twice."""
     for attempt in ("first", "second"):  # on a busy machine Ray gives up its own start
         out = work / attempt
-        if not started((*study, "--out", str(out), "--concurrent", "2"), work, {"RAY_TMPDIR": str(work)}).wait():
-            return left_by(out, default_store(out)[0])
+        driver = started((*study, "--out", str(out), "--concurrent", "2"), work, {"RAY_TMPDIR": str(work)})
+        try:
+            if not driver.wait():
+                return left_by(out, default_store(out)[0])
+        finally:
+            kill_driver(driver)
     raise UserError(f"the study failed without a kill: see {work / 'log.txt'}")
 
 

@@ -77,9 +77,10 @@ def started(arguments: Sequence[str], folder: Path, variables: Mapping[str, str]
 
 
 def kill_driver(driver: psutil.Popen) -> None:
-    """SIGKILL a study's driver and wait for the Ray processes that end with it."""
-    family = driver.children(recursive=True)
-    driver.kill()
+    """SIGKILL a study's driver, if it lives, and wait for the Ray processes that end with it."""
+    family = _family(driver)
+    with suppress(psutil.NoSuchProcess):
+        driver.kill()
     driver.wait()
     _end(family, PATIENCE)
 
