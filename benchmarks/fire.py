@@ -1,5 +1,6 @@
 """A study under fire: its processes are killed at random moments and started again by the same command until it is done."""
 
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,9 +51,14 @@ class StudyUnderFire:
 
         Raises UserError when the study hangs. Stops the driver, not the server.
         """
+        # of its own, for Ray's sockets can't have long paths
+        with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as ray_folder:
+            yield from self._kills(ray_folder, at_most)
+
+    def _kills(self, ray_folder: str, at_most: int | None) -> Iterator[Kill]:
         began = time.monotonic()
         self.server.start()
-        driver = self._start()
+        driver = self._start(ray_folder)
         next_kill, server_back, number = began + self._pause(), began, 0
         try:
             while driver.poll() != 0:
@@ -62,7 +68,7 @@ class StudyUnderFire:
                 if not self.server.process and now > server_back:
                     self.server.start()
                 if driver.poll() is not None:
-                    driver = self._start()
+                    driver = self._start(ray_folder)
                 if now > next_kill and number != at_most:
                     next_kill, server_back = now + self._pause(), now + self._pause() / 2
                     number += 1
@@ -72,10 +78,10 @@ class StudyUnderFire:
         finally:
             kill_driver(driver)
 
-    def _start(self) -> psutil.Popen:
+    def _start(self, ray_folder: str) -> psutil.Popen:
         self.starts += 1
         place = ("--out", str(self.out), "--tracking-uri", self.server.address, "--concurrent", "2")
-        return started((*self.study, *place), self.work, {"RAY_TMPDIR": str(self.work), "RAY_ADDRESS": ""})
+        return started((*self.study, *place), self.work, {"RAY_TMPDIR": ray_folder})
 
     def _kill(self, driver: psutil.Popen) -> str:
         """Kill one of the kinds that live, each as likely as the others; return which."""

@@ -93,9 +93,9 @@ def connected(address: str | None, concurrent: int | None, trainable: type) -> I
                 object_store_memory=200 * 2**20,
                 **quiet,
             )
-        except Exception as error:  # Ray's own class of a start that took too long
+        except Exception as error:  # Ray has no class for it: a busy machine, a long path, a port
             reason = (str(error).strip() or repr(error)).splitlines()[0]
-            raise UserError(f"Ray did not start on this machine ({reason}): try again when it is less busy") from error
+            raise UserError(f"Ray did not start on this machine: {reason}") from error
     try:
         yield
     finally:
