@@ -153,12 +153,12 @@ class Bookkeeper(tune.Callback):
 
     def on_trial_complete(self, *, trial: Any, **_info: Any) -> None:
         """Note a finished trial; its last checkpoint came before."""
-        name, result = _trial_id(trial), trial.last_result
+        name, result = _trial_id(trial), _taken(trial)
         self.events.append(lambda: self._finish(name, "FINISHED", result, None))
 
     def on_trial_error(self, *, trial: Any, **_info: Any) -> None:
         """Note a trial that failed for good."""
-        name, result, error = _trial_id(trial), trial.last_result, Path(trial.error_file).read_text()
+        name, result, error = _trial_id(trial), _taken(trial), Path(trial.error_file).read_text()
         self.events.append(lambda: self._finish(name, "FAILED", result, error))
 
     def on_step_end(self, **_info: Any) -> None:
@@ -191,6 +191,16 @@ class Bookkeeper(tune.Callback):
         self.folder.finish(record, self.checkpoints.get(name) if status == "FINISHED" else None)
         self.progress.ended(record)
         self.keep(record)
+
+
+def _taken(trial: Any) -> dict[str, Any]:
+    """Return a trial's last result and leave Tune its numbers alone: until the study ends, it keeps what it has."""
+    result = dict(trial.last_result or {})
+    checkpoints = trial.run_metadata.checkpoint_manager.best_checkpoint_results
+    for kept in (trial.last_result or {}, *(checkpoint.metrics for checkpoint in checkpoints)):
+        for name in ("history", "ledger"):
+            kept.pop(name, None)
+    return result
 
 
 def request(trial: Trial, resume: Path | None) -> dict[str, Any]:
