@@ -1,7 +1,7 @@
 """The engine: a study of many trials plans them one by one, and forgets what their records hold."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,24 +9,25 @@ from ray.tune.search import Searcher
 
 from benchmarks.sleeping import Sleep, study
 from nadlab.benchmarks.registry import benchmark
+from nadlab.course import Listed
 from nadlab.folder import KEPT_CHECKPOINTS
+from nadlab.records import Trial
 from nadlab.runner import Place, run_study
-from nadlab.tune import Bookkeeper, InOrder
+from nadlab.tune import Bookkeeper, Suggestions
 from tests.conftest import TOY
 
 
 def test_a_trial_is_planned_when_its_turn_comes() -> None:
-    planned = []
-
-    def requests() -> Iterator[dict[str, Any]]:
-        for number in range(3):
-            planned.append(number)
-            yield {"id": number}
-
-    trials = InOrder(requests())
-    assert trials.suggest("first") == {"trial": {"id": 0}}
-    assert planned == [0]
-    assert [trials.suggest("later"), trials.suggest("later")] == [{"trial": {"id": 1}}, {"trial": {"id": 2}}]
+    planned: list[int] = []
+    course = Listed([Trial("", "", seed, {}, "") for seed in range(3)])
+    folder = SimpleNamespace(resume_point=lambda trial: planned.append(trial.seed))
+    books: Any = SimpleNamespace(start=course.next, course=course, folder=folder)
+    trials = Suggestions(books)
+    for seed in range(3):
+        suggested = trials.suggest("any name")
+        assert isinstance(suggested, dict)
+        assert suggested["trial"]["seed"] == seed
+        assert planned == list(range(seed + 1))
     assert trials.suggest("after the last") == Searcher.FINISHED
 
 
