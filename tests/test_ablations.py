@@ -29,24 +29,24 @@ def test_ablation_is_named_as_its_file_and_compares_with_the_default(path: Path)
 def test_factorial_design_runs_every_combination() -> None:
     combinations = factorial_alpha_labels.STUDY.combinations
     assert [tuple(each) for each in combinations] == [("alpha", "labels")] * 9
-    assert {tuple(each.values()) for each in combinations} == {(a, n) for a in (0.1, 0.5, 0.9) for n in (40, 80, 155)}
+    assert {tuple(each.values()) for each in combinations} == {(a, n) for a in (0.1, 0.5, 0.9) for n in (30, 60, 120)}
 
 
 @pytest.mark.usefixtures("local_ray")
 def test_report_of_a_factorial_design_names_both_factors_and_compares_with_the_default_pair(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    asked = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--labels", "10,155", "--out", str(out)]
+    asked = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--labels", "10,120", "--out", str(out)]
     assert command(factorial_alpha_labels.STUDY).main(asked, standalone_mode=False) == 0
     rows = list(csv.DictReader((out / "levels.csv").read_text().splitlines()))
-    assert [row["level"] for row in rows] == ["0.1, 10", "0.1, 155", "0.5, 10", "0.5, 155"]
+    assert [row["level"] for row in rows] == ["0.1, 10", "0.1, 120", "0.5, 10", "0.5, 120"]
     assert [row["difference_n"] for row in rows] == ["1.0", "1.0", "1.0", ""]
     trials = list(csv.DictReader((out / "trials.csv").read_text().splitlines()))
     assert {(row["alpha"], row["labels"], row["queries"]) for row in trials} == {
-        (alpha, labels, queries) for alpha in ("0.1", "0.5") for labels, queries in (("10", "12"), ("155", "157"))
+        (alpha, labels, queries) for alpha in ("0.1", "0.5") for labels, queries in (("10", "12"), ("120", "122"))
     }
     report = (out / "report.md").read_text()
     assert "| alpha x labels | n |" in report
-    assert "| 0.5, 155 (default) |" in report
+    assert "| 0.5, 120 (default) |" in report
     assert (out / "accuracy_by_alpha_x_labels.png").exists()
     assert (out / "accuracy_by_number.png").exists()
 
