@@ -12,6 +12,10 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from nadlab.semigan.layer import product
 
 PEAK_SIZE = 2048
 as_json = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of lines of text")
@@ -58,12 +62,58 @@ def wall_seconds(function: Callable[[], object]) -> float:
 
 
 def matrix_peak(precision: torch.dtype, repetitions: int = 5) -> Spread:
-    """Return GFLOP/s of one large product of square matrices on the threads that torch has: what the machine can do."""
+    """Return GFLOP/s of one large product of square matrices on the threads that torch has: what the machine can do.
+
+    The product is the training's own (`nadlab.semigan.layer`): on an AMD processor torch's float32 products reach half of it.
+    """
+    return _speed(product, precision, repetitions)
+
+
+def torch_peak(precision: torch.dtype, repetitions: int = 5) -> Spread:
+    """Return the same for torch's operator."""
+    return _speed(torch.mm, precision, repetitions)
+
+
+def _speed(
+    multiply: Callable[[torch.Tensor, torch.Tensor], object], precision: torch.dtype, repetitions: int
+) -> Spread:
     matrix = torch.randn(PEAK_SIZE, PEAK_SIZE).to(precision)
     threads = torch.get_num_threads()
-    torch.mm(matrix, matrix)
-    seconds = [cpu_seconds(lambda: torch.mm(matrix, matrix)) / threads for _ in range(repetitions)]
+    multiply(matrix, matrix)
+    seconds = [cpu_seconds(lambda: multiply(matrix, matrix)) / threads for _ in range(repetitions)]
     return spread([2 * PEAK_SIZE**3 / each / 1e9 for each in seconds])
+
+
+def gigaflop(function: Callable[[], object]) -> float:
+    """Return what the matrix products of a call take, in GFLOP; torch's own counter doesn't know oneDNN's."""
+    with FlopCounterMode(display=False, custom_mapping={torch.ops.mkldnn._linear_pointwise: _linear_flop}) as counter:
+        function()
+    total: float = counter.get_total_flops() / 1e9
+    return total
+
+
+def _linear_flop(rows: Sequence[int], weight: Sequence[int], *_: object, **__: object) -> int:
+    return 2 * rows[0] * rows[1] * weight[0]
+
+
+class _Counting(TorchDispatchMode):
+    """Counts what torch hands to the device, one operator at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count: int = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def operators(function: Callable[[], object]) -> int:
+    """Return how many operators of torch a call runs: what a GPU would launch, and a CPU dispatches."""
+    counting = _Counting()
+    with counting:
+        function()
+    return counting.count
 
 
 def machine() -> dict[str, Any]:

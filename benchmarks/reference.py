@@ -225,17 +225,25 @@ class PlainTraining:
         self.update("D", discriminator_loss)
 
         adversarial = losses.adversarial_loss(self.D(generated, ranks), settings.saturating)
-        generator_loss = losses.generator_loss(adversarial, settings.alpha)
-        first = [unlabelled[cell] for cell in range(borrowed)]
-        cells = Batch.from_data_list([*labelled.to_data_list(), *first])
-        known = torch.cat([self.ranks, pseudo[:borrowed]])
-        coverage = -self.AG.log_likelihood(self.latents(len(known)), known, self.graphs(cells, len(known))).mean()
+        generator_loss = losses.generator_loss(adversarial, settings.alpha) * settings.generator_adversarial
+        coverage = torch.zeros(())
+        if settings.coverage:
+            first = [unlabelled[cell] for cell in range(borrowed)]
+            cells = Batch.from_data_list([*labelled.to_data_list(), *first])
+            known = torch.cat([self.ranks, pseudo[:borrowed]])
+            coverage = -self.AG.log_likelihood(self.latents(len(known)), known, self.graphs(cells, len(known))).mean()
         self.update("AG", generator_loss + settings.coverage * coverage)
 
         gamma_1 = losses.adversarial_loss(self.D(unlabelled, predicted_ranks), settings.saturating)
         gamma_2 = losses.squared_error(self.targets, self.PP(labelled))
         gamma_3 = losses.squared_error(targets, self.PP(fixed))
-        predictor_loss = losses.predictor_loss(gamma_1, gamma_2, gamma_3, settings.alpha, settings.alpha_p)
+        predictor_loss = losses.predictor_loss(
+            gamma_1 * settings.predictor_adversarial,
+            gamma_2,
+            gamma_3 * settings.generated_labels,
+            settings.alpha,
+            settings.alpha_p,
+        )
         self.update("PP", predictor_loss)
         self.steps_taken += 1
         every = (discriminator_loss, generator_loss, predictor_loss, gamma_2, gamma_3, coverage)

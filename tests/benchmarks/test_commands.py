@@ -10,6 +10,7 @@ import click
 import numpy as np
 import pytest
 
+from benchmarks.nasbench101_file import nasbench101_records, write_records
 from nadlab.benchmarks import catalog
 from nadlab.benchmarks.cached import cached
 from nadlab.benchmarks.catalog import CATALOG, OfficialFile
@@ -17,7 +18,6 @@ from nadlab.benchmarks.commands import COMMANDS
 from nadlab.benchmarks.convert import convert
 from nadlab.command_line import run_command
 from nadlab.spaces import space
-from tests.benchmarks.official_files import nasbench101_records, write_records
 
 
 @pytest.fixture

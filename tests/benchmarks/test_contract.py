@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.nasbench101_file import nasbench101_records, write_records
 from nadlab.benchmarks.archive import write_archive
 from nadlab.benchmarks.archived import open_benchmark
 from nadlab.benchmarks.container import write_container
@@ -24,7 +25,7 @@ from nadlab.benchmarks.trees import Model, Tree, ensemble
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, space
 from nadlab.spaces.cells import concatenate
-from tests.benchmarks.official_files import nasbench101_records, nasbench201_content, write_nats, write_records
+from tests.benchmarks.official_files import nasbench201_content, write_nats
 
 
 def archived_101(folder: Path) -> Path:

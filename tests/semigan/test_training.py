@@ -1,7 +1,8 @@
 """Training against a reference that is written another way: torch-geometric, a cell at a time, a DataLoader."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,23 @@ from nadlab.semigan.settings import Settings
 
 
 @pytest.mark.parametrize("name", ["nasbench201/toy", "nasbench101"])
-@pytest.mark.parametrize("saturating", [False, True])
-def test_losses_of_the_first_epoch_are_those_of_the_plain_reference(data: Path, name: str, saturating: bool) -> None:  # noqa: ARG001 - it makes the tables
-    settings = Settings(
-        labels=20, width=16, epochs=60, unlabelled_per_epoch=100, unlabelled_batch=32, saturating=saturating
-    )
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"saturating": True, "coverage": 0.0, "pseudo_real": 0},
+        {"generator_adversarial": False, "predictor_adversarial": False},
+        {"generated_labels": False},
+    ],
+    ids=["defaults", "as printed", "no adversarial terms", "no generated labels"],
+)
+def test_losses_of_the_first_epoch_are_those_of_the_plain_reference(
+    data: Path,  # noqa: ARG001 - it makes the tables
+    name: str,
+    changes: dict[str, Any],
+) -> None:
+    small = Settings(labels=20, width=16, epochs=60, unlabelled_per_epoch=100, unlabelled_batch=32)
+    settings = replace(small, **changes)
     model = start(QueryLedger(benchmark(name), settings.budget), settings, np.random.default_rng(0))
     reference = PlainTraining(model)
     assert asdict(model.epoch()) == pytest.approx(asdict(reference.epoch()), rel=1e-4)

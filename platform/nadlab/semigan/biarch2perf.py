@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from nadlab.semigan import losses
@@ -133,6 +134,12 @@ class BiArch2Perf:
         self.steps_taken += 1
         return torch.stack([discriminator_loss, generator_losses[0], *predictor_losses, generator_losses[1]]).detach()
 
+    def _judged(self, graphs: Graphs, ranks: Tensor) -> Tensor:
+        """Return D's logits as a function of cells and ranks alone: its weights take no gradient."""
+        fixed = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
+        logits: Tensor = functional_call(self.discriminator, fixed, (graphs, ranks))
+        return logits
+
     def _borrowed(self, unlabelled: Graphs) -> int:
         """Return how many cells of an unlabelled batch, its first, count as real."""
         return min(self.settings.pseudo_real, len(unlabelled) // 2)
@@ -155,7 +162,7 @@ class BiArch2Perf:
     ) -> tuple[Tensor, Tensor]:
         """Equation 10, and the likelihood of the cells that D takes as real (`coverage`)."""
         settings = self.settings
-        adversarial = losses.adversarial_loss(self.discriminator(generated, ranks), settings.saturating)
+        adversarial = losses.adversarial_loss(self._judged(generated, ranks), settings.saturating)
         loss = losses.generator_loss(adversarial, settings.alpha) * settings.generator_adversarial
         if not settings.coverage:
             self._update("AG", loss)
@@ -172,7 +179,7 @@ class BiArch2Perf:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Equation 8."""
         settings = self.settings
-        gamma_1 = losses.adversarial_loss(self.discriminator(unlabelled, predicted_ranks), settings.saturating)
+        gamma_1 = losses.adversarial_loss(self._judged(unlabelled, predicted_ranks), settings.saturating)
         known, made = self.predictor(joined(self.labelled, generated)).split([len(self.labelled), len(generated)])
         gamma_2, gamma_3 = losses.squared_error(self.targets, known), losses.squared_error(targets, made)
         loss = losses.predictor_loss(
