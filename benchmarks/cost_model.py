@@ -9,6 +9,7 @@ python benchmarks/cost_model.py results/simulated_cluster.jsonl --trials 10000 -
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from benchmarks.costs import Load, cost, fit, limits, per_trial
 from benchmarks.measuring import as_json, cpu_seconds, show
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
+from nadlab.checkpoint import State, save
 from nadlab.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.searchers.semigan_nad import start
+from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.settings import Settings
 
 BUDGETS = (55, 155, 455)
@@ -31,11 +34,26 @@ FEWEST_RUNS = 4
 """three coefficients, and a run to predict"""
 
 
-def epoch_seconds(labels: int) -> float:
-    """Return the CPU seconds of an epoch by default settings on one core: the median of three."""
+def started(labels: int) -> tuple[BiArch2Perf, QueryLedger, Settings]:
+    """Return a trial by default settings before its first epoch."""
     settings = Settings(labels=labels, epochs=EPOCHS)
-    model = start(QueryLedger(benchmark("mnist1d-201"), settings.budget), settings, np.random.default_rng(0))
+    ledger = QueryLedger(benchmark("mnist1d-201"), settings.budget)
+    return start(ledger, settings, np.random.default_rng(0)), ledger, settings
+
+
+def epoch_seconds(labels: int) -> float:
+    """Return the CPU seconds of an epoch on one core: the median of three."""
+    model, _, _ = started(labels)
     return float(np.median([cpu_seconds(model.epoch) for _ in range(EPOCHS)]))
+
+
+def checkpoint_bytes(labels: int) -> int:
+    """Return the size of a trial's checkpoint."""
+    model, ledger, settings = started(labels)
+    model.epoch()  # optimizers have no state before
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder), model, ledger, State("mnist1d-201", ledger.oracle.digest, 0, settings, 1, [], 0.0))
+        return sum(path.stat().st_size for path in Path(folder).iterdir())
 
 
 def trial_seconds(labels: int, epochs: int) -> float:
@@ -99,6 +117,7 @@ def command(
         "driver's load, share of a core": found.trials_a_second / limits(load, coefficients)["driver"],
         "saturates at GPUs": found.workers_at_limit / trials_per_gpu,
         "by": found.first_limit,
+        "checkpoints, GiB, in the study's folder and as much in MLflow": trials * checkpoint_bytes(labels) / 2**30,
         "driver's memory, MiB": runs[-1]["driver_mib"]
         + max(0, trials - loads[-1].trials) * runs[-1]["driver_kib_a_trial"] / 2**10,
     }

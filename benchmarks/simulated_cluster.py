@@ -1,9 +1,11 @@
-"""Run a study of sleeping trials over many workers: what does the study layer cost, and how many trials a second can it take?
+"""Run studies of sleeping trials over many workers: what does the study layer cost, and how many trials a second can it take?
 
 The trials go the way of all others, through Ray Tune, the study's folder and MLflow, on one machine with as many logical
-CPUs as workers. Each run appends a line to --append; `benchmarks/cost_model.py` reads them.
+CPUs as workers. One study a shape of trial, one after the other; each appends a line to --append, from which
+`benchmarks/cost_model.py` reads what a trial, a step and a value cost, and its largest study tells how well.
 
-python benchmarks/simulated_cluster.py --trials 5000 --workers 64 --seconds 10 --append results/simulated_cluster.jsonl
+python benchmarks/simulated_cluster.py --trials 200 --shape 1,1 --shape 10,1 --shape 1,300 --shape 60,160 --append FILE
+python benchmarks/simulated_cluster.py --trials 5000 --workers 64 --seconds 10 --shape 20,50 --append FILE
 """
 
 import json
@@ -12,6 +14,7 @@ import tempfile
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,30 +24,45 @@ from benchmarks.usage import Usage, mlflow_server, recorded
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster import connected
 from nadlab.command_line import run_command
+from nadlab.errors import UserError
 from nadlab.runner import Place, run_study
 
 
-def simulate(settings: Sleep, trials: int, workers: int, store: str, folder: Path) -> Usage:
-    """Run the trials over so many workers in a new folder; return what they took besides sleep."""
+def simulate(settings: Sleep, trials: int, place: Place, server: int | None) -> Usage:
+    """Run the trials in the open Ray, into a new folder; return what they took besides sleep.
+
+    server: process of the MLflow server that the place names, if it does.
+    """
     asked = study(settings, trials)
-    tracking = mlflow_server(folder / "mlflow") if store == "server" else nullcontext((None, None))
-    with tracking as (address, server), connected(None, workers, asked.trainable):
-        place = Place(folder / "out", tracking_uri=address, concurrent=workers)
-        with recorded(folder, server) as usage:
-            status = run_study(asked, benchmark(asked.benchmark), place)
-        if status:
-            raise RuntimeError(f"the study ended with status {status}")
-        return usage()
+    with recorded(place.out, server) as usage:
+        status = run_study(asked, benchmark(asked.benchmark), place)
+    if status:
+        raise RuntimeError(f"the study ended with status {status}")
+    return usage()
+
+
+def parse_shape(text: str) -> tuple[int, int]:
+    """Read `EPOCHS,QUERIES`; UserError otherwise."""
+    try:
+        epochs, queries = map(int, text.split(","))
+    except ValueError:
+        raise UserError(f"{text!r} is no shape of a trial: give its epochs and queries, such as 10,20") from None
+    return epochs, queries
 
 
 @click.command(help=__doc__)
-@click.option("--trials", default=200, show_default=True, type=click.IntRange(2), help="an even number")
+@click.option("--trials", default=200, show_default=True, type=click.IntRange(2), help="of each study, an even number")
 @click.option("--workers", default=8, show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=1.0, show_default=True, type=click.FloatRange(0), help="slept in a trial")
 @click.option(
-    "--epochs", default=10, show_default=True, type=click.IntRange(1), help="up to ten checkpoints share them"
+    "--shape",
+    "shapes",
+    multiple=True,
+    default=("10,20",),
+    show_default=True,
+    metavar="EPOCHS,QUERIES",
+    help="of a trial; up to ten steps, each with a checkpoint, share the epochs",
 )
-@click.option("--queries", default=20, show_default=True, type=click.IntRange(1))
 @click.option("--checkpoint-bytes", default=100_000, show_default=True, type=click.IntRange(1))
 @click.option(
     "--store",
@@ -53,19 +71,28 @@ def simulate(settings: Sleep, trials: int, workers: int, store: str, folder: Pat
     type=click.Choice(("server", "sqlite")),
     help="`nadlab mlflow`, or the study's own database",
 )
-@click.option("--append", type=click.Path(path_type=Path), metavar="FILE", help="a line of JSON is added to it")
+@click.option("--append", type=click.Path(path_type=Path), metavar="FILE", help="a line of JSON a study is added to it")
 @as_json
 def command(
-    trials: int, workers: int, store: str, append: Path | None, as_json: bool, **settings: float
+    trials: int, workers: int, seconds: float, shapes: tuple[str, ...], checkpoint_bytes: int, store: str,
+    append: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    sleep = Sleep(**settings)  # type: ignore[arg-type] # click has made them the numbers that they are
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
-        usage = simulate(sleep, trials, workers, store, Path(folder))
-    if append:
-        line = {"machine": machine(), "store": store, "workers": workers, **asdict(sleep), **asdict(usage)}
-        with append.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-    show(usage.figures(), as_json)
+    settings = [Sleep(seconds, *parse_shape(shape), checkpoint_bytes) for shape in shapes]
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tracking = mlflow_server(folder / "mlflow") if store == "server" else nullcontext((None, None))
+        with tracking as (address, server), connected(None, workers, study(settings[0], trials).trainable):
+            for shape, each in zip(shapes, settings, strict=True):
+                place = Place(folder / shape, tracking_uri=address, concurrent=workers)
+                with redirect_stdout(sys.stderr):
+                    usage = simulate(each, trials, place, server)
+                if append:
+                    line = {"machine": machine(), "store": store, "workers": workers, **asdict(each), **asdict(usage)}
+                    with append.open("a") as file:
+                        file.write(json.dumps(line) + "\n")
+                figures |= {f"{shape}: {name}": value for name, value in usage.figures().items()}
+    show(figures, as_json)
 
 
 if __name__ == "__main__":

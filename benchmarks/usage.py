@@ -56,7 +56,7 @@ class Usage:
     driver_kib_a_trial: float
     """its growth"""
     disk_kib_a_trial: float
-    """study's folder, MLflow's database and artifacts, when all is done"""
+    """in the study's folder when all is done; it holds MLflow's files too where the study has a store of its own"""
     object_store_mib: float
     """most that lay in Ray's object store"""
 
@@ -115,8 +115,8 @@ class Sampler(threading.Thread):
 
 
 @contextmanager
-def recorded(folder: Path, server: int | None) -> Iterator[Callable[[], Usage]]:
-    """Sample while a study runs in `folder`/out; yield a function that sums up once it is done."""
+def recorded(out: Path, server: int | None) -> Iterator[Callable[[], Usage]]:
+    """Sample while a study runs in a folder; yield a function that sums up once it is done."""
     sampler = Sampler(server)
     deliveries: list[float] = []
     deliver = Tracker.deliver
@@ -127,10 +127,10 @@ def recorded(folder: Path, server: int | None) -> Iterator[Callable[[], Usage]]:
         deliveries.append(time.perf_counter() - started)
 
     def summed() -> Usage:
-        records = [read_record(path) for path in (folder / "out" / "trials").glob("*/record.json")]
+        records = [read_record(path) for path in (out / "trials").glob("*/record.json")]
         ended = np.sort([record.ended for record in records])
         started = min(record.started for record in records)
-        return _summed(sampler.samples, started, ended, np.array(deliveries), _bytes(folder))
+        return _summed(sampler.samples, started, ended, np.array(deliveries), _bytes(out))
 
     sampler.start()
     try:

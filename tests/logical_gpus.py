@@ -14,6 +14,7 @@ import ray
 from ray.cluster_utils import Cluster
 from ray.tune import Trainable
 
+from nadlab.course import Listed
 from nadlab.folder import StudyFolder
 from nadlab.records import StudyRecord, Trial
 from nadlab.tune import run_trials
@@ -50,13 +51,13 @@ class Probe(Trainable):
 def main(folder: Path, gpus: float | None, count: int) -> None:
     notes = folder / "notes"
     notes.mkdir(parents=True)
-    trials = [Trial("", "", seed, {"folder": str(notes)}, "") for seed in range(count)]
-    study = StudyRecord("probe", "", "", "", "", "", "", "valid", "valid", 0.0, {}, {}, "")
+    trials = [Trial("", "", seed, {"folder": str(notes)}, "trainables:Probe") for seed in range(count)]
+    study = StudyRecord("probe", "", "", "trainables:Probe", "", "", "", "valid", "valid", 0.0, {}, {}, "")
     cluster = Cluster(initialize_head=True, head_node_args=NODE)
     cluster.add_node(**NODE)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
-        run_trials(Probe, trials, StudyFolder(folder, study), None, gpus, lambda _: None, lambda: None)
+        run_trials(Probe, Listed(trials), StudyFolder(folder, study), None, gpus, lambda _: None, lambda: None)
     finally:
         ray.shutdown()
         cluster.shutdown()

@@ -1,23 +1,53 @@
-"""The engine: trials are planned one by one, so that ten times as many take ten times as long."""
+"""The engine: a study of many trials plans them one by one, and forgets what their records hold."""
 
-from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from ray.tune.search import Searcher
 
-from nadlab.tune import InOrder
+from benchmarks.sleeping import Sleep, study
+from nadlab.benchmarks.registry import benchmark
+from nadlab.course import Listed
+from nadlab.folder import KEPT_CHECKPOINTS
+from nadlab.records import Trial
+from nadlab.runner import Place, run_study
+from nadlab.tune import Bookkeeper, Suggestions
+from tests.conftest import TOY
 
 
 def test_a_trial_is_planned_when_its_turn_comes() -> None:
-    planned = []
-
-    def requests() -> Iterator[dict[str, Any]]:
-        for number in range(3):
-            planned.append(number)
-            yield {"id": number}
-
-    trials = InOrder(requests())
-    assert trials.suggest("first") == {"trial": {"id": 0}}
-    assert planned == [0]
-    assert [trials.suggest("later"), trials.suggest("later")] == [{"trial": {"id": 1}}, {"trial": {"id": 2}}]
+    planned: list[int] = []
+    course = Listed([Trial("", "", seed, {}, "") for seed in range(3)])
+    folder = SimpleNamespace(resume_point=lambda trial: planned.append(trial.seed))
+    books: Any = SimpleNamespace(start=course.next, course=course, folder=folder)
+    trials = Suggestions(books)
+    for seed in range(3):
+        suggested = trials.suggest("any name")
+        assert isinstance(suggested, dict)
+        assert suggested["trial"]["seed"] == seed
+        assert planned == list(range(seed + 1))
     assert trials.suggest("after the last") == Searcher.FINISHED
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_ledgers_of_ended_trials_do_not_stay_in_memory_nor_their_older_checkpoints_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    kept: list[dict[str, Any]] = []
+    folders: list[Path] = []
+
+    def look(books: Bookkeeper, *, trials: list[Any], **_info: Any) -> None:
+        books.on_step_end()
+        folders.extend(out.glob("tune/*/*/checkpoint_*"))
+        for trial in trials:
+            checkpoints = trial.run_metadata.checkpoint_manager.best_checkpoint_results
+            kept.extend([trial.last_result, *(checkpoint.metrics for checkpoint in checkpoints)])
+
+    monkeypatch.setattr(Bookkeeper, "on_experiment_end", look)
+    assert run_study(study(Sleep(seconds=0, epochs=4, queries=5), trials=2), benchmark(TOY), Place(out)) == 0
+    assert len(kept) == 2 + 2 * KEPT_CHECKPOINTS
+    assert not any(result.keys() & {"history", "ledger"} for result in kept)
+    assert not folders

@@ -18,13 +18,17 @@ from nadlab.semigan.settings import Settings
 
 
 class BiArch2PerfTrainable(Trainable):
-    """config["trial"]: benchmark, seed, settings (fields of Settings), epochs_per_step, resume (a folder or None)."""
+    """config["trial"]: benchmark, seed, settings (fields of Settings), epochs_per_step, resume (a folder or None), watch.
+
+    watch: report history and ledger at every step, with PP's tau after its last epoch, as a pruner needs.
+    """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Query the labels and build the networks, or go on from a checkpoint."""
         torch.set_num_threads(1)
         trial = config["trial"]
         self.epochs_per_step = int(trial["epochs_per_step"])
+        self.watch = bool(trial.get("watch"))
         oracle = benchmark(trial["benchmark"])
         if trial["resume"]:
             self.load_checkpoint(trial["resume"])
@@ -46,12 +50,16 @@ class BiArch2PerfTrainable(Trainable):
         last = min(self.state.epoch + self.epochs_per_step, total)
         rows = [asdict(self.model.epoch()) for _ in range(self.state.epoch, last)]
         report: dict[str, Any] = {"done": last == total and self.ledger.remaining == 0}
-        if last == total and self.ledger.remaining:
-            tau = held_out_tau(self.model, self.ledger)
+        ends = last == total and self.ledger.remaining > 0
+        if ends or (rows and self.watch):
+            report["predictor_tau"] = held_out_tau(self.model, self.ledger)
+        if rows and self.watch:
+            rows[-1]["predictor_tau"] = report["predictor_tau"]
+        if ends:
             self.state = replace(self.state, design_random=random_state(self.model))
             generation = finish(self.model, self.ledger)
-            report = {"done": True, "predictor_tau": tau, **asdict(generation)}
-        if report["done"]:
+            report |= {"done": True, **asdict(generation)}
+        if report["done"] or self.watch:
             report |= {
                 "history": [*self.state.history, *rows],
                 "ledger": [asdict(query) for query in self.ledger.queries],

@@ -70,7 +70,7 @@ def trial_metrics(record: Record, study: StudyRecord) -> list[Metric]:
     return [
         *(Metric(key, value, now, 0) for key, value in single.items()),
         *(
-            Metric(f"loss/{key}", value, now, epoch)
+            Metric(key if key == "predictor_tau" else f"loss/{key}", value, now, epoch)
             for epoch, row in enumerate(record.history, 1)
             for key, value in row.items()
         ),

@@ -11,14 +11,14 @@ from nadlab.records import Record, Trial
 class Progress:
     """A bar over all epochs of all trials."""
 
-    def __init__(self, trials: list[Trial]) -> None:
-        self._epochs = {trial.id: 0 for trial in trials}
+    def __init__(self, trials: int, epochs: int) -> None:
+        self._trials = trials
+        self._epochs: dict[str, int] = {}
         self._accuracies: list[float] = []
-        self._failures = 0
-        total = sum(trial.epochs for trial in trials)
+        self._failures = self._stopped = 0
         # a bar in a log file is rewritten seldom
         pause = 0.2 if sys.stderr.isatty() else 10.0
-        self._bar = tqdm(total=total, unit="epoch", mininterval=pause, dynamic_ncols=True)
+        self._bar = tqdm(total=epochs, unit="epoch", mininterval=pause, dynamic_ncols=True)
         self._describe()
 
     def __enter__(self) -> "Progress":
@@ -29,20 +29,25 @@ class Progress:
 
     def reached(self, trial: Trial, epoch: int) -> None:
         """Move a trial to an epoch; one that fell back to a checkpoint does not move the bar back."""
-        self._bar.update(max(0, epoch - self._epochs[trial.id]))
-        self._epochs[trial.id] = max(epoch, self._epochs[trial.id])
+        before = self._epochs.get(trial.id, 0)
+        self._bar.update(max(0, epoch - before))
+        self._epochs[trial.id] = max(epoch, before)
 
     def ended(self, record: Record) -> None:
         """Count an ended trial."""
         if record.status == "FAILED":
             self._failures += 1
+        elif record.status == "KILLED":
+            self._stopped += 1
+            self.reached(record.trial, record.trial.epochs)
         elif (accuracy := record.metrics.get("best_reported")) is not None:
             self._accuracies.append(accuracy)
         self._describe()
 
     def _describe(self) -> None:
-        self._bar.set_description(f"trials {len(self._accuracies)}/{len(self._epochs)}", refresh=False)
-        words = {"failed": str(self._failures)} if self._failures else {}
+        self._bar.set_description(f"trials {len(self._accuracies)}/{self._trials}", refresh=False)
+        counts = {"failed": self._failures, "stopped early": self._stopped}
+        words = {name: str(count) for name, count in counts.items() if count}
         if self._accuracies:
             mean = sum(self._accuracies) / len(self._accuracies)
             words |= {"best": f"{max(self._accuracies):.2f} %", "mean": f"{mean:.2f} %"}

@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-Status = Literal["FINISHED", "FAILED"]
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+"""MLflow's words; a trial that a pruner stopped early is KILLED"""
 Split = Literal["valid", "test"]
 UNCHANGED = "nothing"
 """default level of a study that changes one factor at a time"""
@@ -51,7 +52,7 @@ class Record:
     metrics: dict[str, float | None]
     """the last result's numbers; None where the benchmark has none"""
     history: list[dict[str, float]]
-    """losses, one row an epoch"""
+    """losses, one row an epoch; PP's tau where a study watches it"""
     ledger: list[dict[str, Any]]
     """queries in order: number, key, cell, valid, test (percent)"""
     started: float

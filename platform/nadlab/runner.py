@@ -1,14 +1,16 @@
 """Run a study: the missing trials go through Ray Tune to disk, and from there to MLflow and into the report.
 
 What a trainable must give: see `trainables/biarch2perf.py`. It gets config["trial"] = benchmark, seed, settings,
-epochs_per_step, resume; each result holds `epoch` and numbers, the last one `done`, `history` and `ledger`.
+epochs_per_step, resume, watch; each result holds `epoch` and numbers, the last one `done`, `history` and `ledger`.
 """
 
 import signal
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import click
 import numpy as np
@@ -17,13 +19,30 @@ from rich.console import Console
 from nadlab.analysis.report import Report, report_on, write
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.cluster import check_address, connected
+from nadlab.course import Course, Listed
 from nadlab.delivery import Delivery
 from nadlab.folder import StudyFolder
-from nadlab.records import Record, Trial
+from nadlab.records import Record, StudyRecord
 from nadlab.stopping import Stopped, Stopping
 from nadlab.study import Study, described, plan
 from nadlab.tracking import STORE_ERRORS, Tracker, check_store, default_store
 from nadlab.tune import run_trials
+
+
+class AnyReport(Protocol):
+    """What a study ends with."""
+
+    def show(self, console: Console) -> None:
+        """Print it."""
+        ...
+
+    def markdown(self) -> str:
+        """Return it as Markdown."""
+        ...
+
+    def metrics(self) -> dict[str, float]:
+        """Return what the parent run shows as numbers."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,16 +66,37 @@ def run_study(study: Study, oracle: Oracle, place: Place) -> int:
     Raises UserError before any trial when the request can't be met.
     """
     trials = plan(study, oracle)
+
+    def course(folder: StudyFolder) -> Course:
+        records = [record for trial in trials if (record := folder.record(trial))]
+        return Listed(trials, {record.trial.id for record in records if record.status != "FAILED"})
+
+    def reported(folder: StudyFolder) -> tuple[Report, list[Path]]:
+        rng = np.random.default_rng(0)
+        report = report_on(folder.study, folder.records(), rng)
+        return report, write(report, folder.path, rng)
+
+    return conduct(described(study, oracle, uuid.uuid4().hex), study.trainable, place, course, reported)
+
+
+def conduct(
+    study: StudyRecord,
+    trainable: type,
+    place: Place,
+    course: Callable[[StudyFolder], Course],
+    reported: Callable[[StudyFolder], tuple[AnyReport, list[Path]]],
+) -> int:
+    """Run a course of trials in a study's folder, and report; returns as `run_study`."""
     if place.address:
         check_address(place.address)
     if place.tracking_uri:
         check_store(place.tracking_uri)
     stopping = Stopping()
-    with stopping.caught(), StudyFolder.claim(place.out, described(study, oracle, uuid.uuid4().hex)) as folder:
+    with stopping.caught(), StudyFolder.claim(place.out, study) as folder:
         uri, artifacts = (place.tracking_uri, None) if place.tracking_uri else default_store(place.out)
         tracker = Tracker.connect(uri, folder.study, artifacts)
         try:
-            return _run(study, trials, folder, tracker, place, stopping)
+            return _run(trainable, course(folder), folder, tracker, place, stopping, reported)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
             with suppress(*STORE_ERRORS):  # a store that is down keeps nobody from stopping
@@ -66,38 +106,41 @@ def run_study(study: Study, oracle: Oracle, place: Place) -> int:
 
 
 def _run(
-    study: Study, trials: list[Trial], folder: StudyFolder, tracker: Tracker, place: Place, stopping: Stopping
+    trainable: type,
+    course: Course,
+    folder: StudyFolder,
+    tracker: Tracker,
+    place: Place,
+    stopping: Stopping,
+    reported: Callable[[StudyFolder], tuple[AnyReport, list[Path]]],
 ) -> int:
     console = Console()
-    ended = {trial.id: record for trial in trials if (record := folder.record(trial))}
-    missing = [trial for trial in trials if trial.id not in ended or ended[trial.id].status == "FAILED"]
     console.print(
-        f"{study.name} on {study.benchmark}: {len(trials)} trials, {len(trials) - len(missing)} of them done, in {folder.path}"
+        f"{folder.study.study} on {folder.study.benchmark}: {course.total} trials, {course.total - course.trials} of them "
+        f"done, in {folder.path}"
     )
     with Delivery(tracker, folder) as delivery:
         for record in folder.records():
             delivery.hand_in(record)
-        if missing:
-            with stopping.held(), connected(place.address, place.concurrent, study.trainable):
+        if not course.over:
+            with stopping.held(), connected(place.address, place.concurrent, trainable):
                 stopping.install()  # again: Ray has put its own handler in place
                 run_trials(
-                    study.trainable, missing, folder, place.concurrent, place.gpus_per_trial, delivery.hand_in,
+                    trainable, course, folder, place.concurrent, place.gpus_per_trial, delivery.hand_in,
                     stopping.check,
                 )  # fmt: skip
-        rng = np.random.default_rng(0)
-        report = report_on(folder.study, folder.records(), rng)
-        files = write(report, folder.path, rng)
+        report, files = reported(folder)
         undelivered = delivery.wait()
     report.show(console)
     console.print(
         f"Report: {folder.path / 'report.md'}; runs: mlflow ui --backend-store-uri {tracker.uri}", soft_wrap=True
     )
-    failed = [record for trial in trials if (record := folder.record(trial)) and record.status == "FAILED"]
+    failed = [each for each in folder.records() if each.status == "FAILED" and each.trial.id in course.asked]
     return _conclude(tracker, folder, failed, undelivered, report, files)
 
 
 def _conclude(
-    tracker: Tracker, folder: StudyFolder, failed: list[Record], undelivered: int, report: Report, files: list[Path]
+    tracker: Tracker, folder: StudyFolder, failed: list[Record], undelivered: int, report: AnyReport, files: list[Path]
 ) -> int:
     for record in failed:
         last = (record.error or "").strip().splitlines()[-1]

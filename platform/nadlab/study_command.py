@@ -60,6 +60,13 @@ def _options(study: Study) -> list[Callable[[Any], Any]]:
         *(click.option(f"--{name.replace('_', '-')}", name, type=int, metavar="N",
                        help=f"{text}  [default: {getattr(study.settings, name)}]")
           for name, text in SETTINGS.items() if name not in study.vary and name in names(study.settings)),
+        *place_options(),
+    ]  # fmt: skip
+
+
+def place_options() -> list[Callable[[Any], Any]]:
+    """Return the options of every study that say where and how it runs."""
+    return [
         click.option("--concurrent", type=click.IntRange(1), metavar="N", help="trials at once  [default: one a CPU]"),
         click.option("--gpus-per-trial", type=float, metavar="N",
                      help="a number or a fraction, such as 0.25, by which trials share a device  [default: an even share]"),

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ os.environ |= {
 
 from ray import tune
 from ray.tune.result import AUTO_RESULT_KEYS
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from nadlab.cluster import cluster_resources, resources_per_trial, trials_at_once
+from nadlab.course import Course
 from nadlab.folder import KEPT_CHECKPOINTS, StudyFolder
 from nadlab.nodes import cluster_resources_text, hardware_at
 from nadlab.progress import Progress
@@ -38,14 +40,14 @@ STEPS_A_TRIAL = 10
 
 def run_trials(
     trainable: type,
-    trials: list[Trial],
+    course: Course,
     folder: StudyFolder,
     concurrent: int | None,
     gpus: float | None,
     keep: Callable[[Record], None],
     check: Callable[[], None],
 ) -> None:
-    """Run trials on the connected cluster; each one that ends is written to the folder and handed to `keep`.
+    """Run a course of trials on the connected cluster; each one that ends is written to the folder and handed to `keep`.
 
     A trial that fails is tried once more from its newest checkpoint, then recorded as FAILED; the others go on.
     `check` is called a few times a second and may raise to stop it all. `gpus`: see `resources_per_trial`.
@@ -53,14 +55,15 @@ def run_trials(
     Raises UserError when the cluster can hold no such trial.
     """
     cluster = cluster_resources()
-    concurrent = min(trials_at_once(concurrent, gpus, cluster), len(trials))
-    with Progress(trials) as progress:
-        books = Bookkeeper(trials, folder, keep, check, progress)
+    concurrent = min(trials_at_once(concurrent, gpus, cluster), course.trials)
+    with Progress(course.trials, course.epochs) as progress:
+        books = Bookkeeper(course, folder, keep, check, progress)
         tuner = tune.Tuner(
             tune.with_resources(trainable, resources_per_trial(concurrent, gpus, cluster)),
             tune_config=tune.TuneConfig(
-                search_alg=InOrder(request(trial, folder.resume_point(trial)) for trial in trials),
-                num_samples=len(trials),
+                search_alg=Suggestions(books),
+                scheduler=EarlyStop(books),
+                num_samples=course.trials,
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,
                 trial_name_creator=_trial_id,
@@ -80,30 +83,49 @@ def run_trials(
         tuner.fit()
 
 
-class InOrder(Searcher):
-    """Hands Tune one trial after the other: a grid of N trials would be copied N times before the first one starts."""
+class Suggestions(Searcher):
+    """A course as Tune asks for it, trial by trial: a grid of N would be copied N times before the first one starts."""
 
-    def __init__(self, requests: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, books: "Bookkeeper") -> None:
         super().__init__()
-        self.requests = iter(requests)
+        self.books = books
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave Tune's own snapshot empty: what is left to do is read from the folder."""
+        """Leave Tune's own snapshot empty, as the bookkeeper does."""
         return {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:  # noqa: ARG002 - our own is in the request
-        """Return the next trial's configuration."""
-        request = next(self.requests, None)
-        return {"trial": request} if request else str(Searcher.FINISHED)
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # noqa: ARG002 - ours is in the configuration
+        """Return the next trial's configuration, None to be asked again."""
+        trial = self.books.start()
+        if trial:
+            return {"trial": request(trial, self.books.folder.resume_point(trial), self.books.course.watches)}
+        return Searcher.FINISHED if self.books.course.over else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """The bookkeeper notes it."""
+        """The bookkeeper tells the course."""
 
     def save(self, checkpoint_path: str) -> None:
         """The folder remembers."""
 
     def restore(self, checkpoint_path: str) -> None:
         """The folder remembers."""
+
+
+class EarlyStop(FIFOScheduler):
+    """Stops the trials that a course gives up."""
+
+    def __init__(self, books: "Bookkeeper") -> None:
+        super().__init__()
+        self.books = books
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave Tune's own snapshot empty, as the bookkeeper does."""
+        return {}
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002 - Tune's
+        """Return Tune's word for going on or stopping."""
+        stops = self.books.course.watches and self.books.stops(_trial_id(trial), result["history"])
+        return str(self.STOP if stops else self.CONTINUE)
 
 
 class Bookkeeper(tune.Callback):
@@ -115,18 +137,20 @@ class Bookkeeper(tune.Callback):
 
     def __init__(
         self,
-        trials: list[Trial],
+        course: Course,
         folder: StudyFolder,
         keep: Callable[[Record], None],
         check: Callable[[], None],
         progress: Progress,
     ) -> None:
-        self.trials = {trial.id: trial for trial in trials}
+        self.course = course
+        self.trials: dict[str, Trial] = {}
+        self.stopped: dict[str, int] = {}
         self.folder = folder
         self.keep = keep
         self.check = check
         self.progress = progress
-        made_by = provenance(trials[0].trainable.partition(".")[0])
+        made_by = provenance(folder.study.trainable.partition(".")[0])
         folder.attach(made_by.files)
         self.provenance = made_by.values | {"cluster": cluster_resources_text()}
         self.started: dict[str, float] = {}
@@ -136,6 +160,20 @@ class Bookkeeper(tune.Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Leave Tune's own snapshot empty: this object stays with the driver."""
         return {}
+
+    def start(self) -> Trial | None:
+        """Return the course's next trial and keep it in mind."""
+        trial = self.course.next()
+        if trial:
+            self.trials[trial.id] = trial
+        return trial
+
+    def stops(self, name: str, history: list[dict[str, float]]) -> bool:
+        """Say whether the course stops a trial, and note after which epoch."""
+        epoch = self.course.stops(self.trials[name], history)
+        if epoch is not None:
+            self.stopped[name] = epoch
+        return epoch is not None
 
     def on_trial_start(self, *, trial: Any, **_info: Any) -> None:
         """Note the time."""
@@ -153,12 +191,13 @@ class Bookkeeper(tune.Callback):
 
     def on_trial_complete(self, *, trial: Any, **_info: Any) -> None:
         """Note a finished trial; its last checkpoint came before."""
-        name, result = _trial_id(trial), trial.last_result
-        self.events.append(lambda: self._finish(name, "FINISHED", result, None))
+        name, result = _trial_id(trial), _taken(trial)
+        status: Status = "KILLED" if name in self.stopped else "FINISHED"
+        self.events.append(lambda: self._finish(name, status, result, None))
 
     def on_trial_error(self, *, trial: Any, **_info: Any) -> None:
         """Note a trial that failed for good."""
-        name, result, error = _trial_id(trial), trial.last_result, Path(trial.error_file).read_text()
+        name, result, error = _trial_id(trial), _taken(trial), Path(trial.error_file).read_text()
         self.events.append(lambda: self._finish(name, "FAILED", result, error))
 
     def on_step_end(self, **_info: Any) -> None:
@@ -181,7 +220,8 @@ class Bookkeeper(tune.Callback):
             trial=self.trials[name],
             status=status,
             metrics=numbers,
-            history=(result or {}).get("history", []),
+            # a trial that goes on from a checkpoint may be stopped at an epoch that it has left behind
+            history=(result or {}).get("history", [])[: self.stopped.get(name)],
             ledger=(result or {}).get("ledger", []),
             started=self.started.get(name, time.time()),
             ended=time.time(),
@@ -190,11 +230,25 @@ class Bookkeeper(tune.Callback):
         )
         self.folder.finish(record, self.checkpoints.get(name) if status == "FINISHED" else None)
         self.progress.ended(record)
+        self.course.ended(record)
         self.keep(record)
 
 
-def request(trial: Trial, resume: Path | None) -> dict[str, Any]:
-    """Return config["trial"] of a trainable; `resume` is the checkpoint that the trial goes on from."""
+def _taken(trial: Any) -> dict[str, Any]:
+    """Return a trial's last result and leave Tune its numbers alone: until the study ends, it keeps what it has."""
+    result = dict(trial.last_result or {})
+    checkpoints = trial.run_metadata.checkpoint_manager.best_checkpoint_results
+    for kept in (trial.last_result or {}, *(checkpoint.metrics for checkpoint in checkpoints)):
+        for name in ("history", "ledger"):
+            kept.pop(name, None)
+    return result
+
+
+def request(trial: Trial, resume: Path | None, watch: bool = False) -> dict[str, Any]:
+    """Return config["trial"] of a trainable.
+
+    resume: the checkpoint that the trial goes on from. watch: report history and ledger at every step, PP's tau in it.
+    """
     return {
         "id": trial.id,
         "benchmark": trial.benchmark,
@@ -202,6 +256,7 @@ def request(trial: Trial, resume: Path | None) -> dict[str, Any]:
         "settings": trial.settings,
         "epochs_per_step": ceil(trial.epochs / STEPS_A_TRIAL),
         "resume": str(resume.absolute()) if resume else None,
+        "watch": watch,
     }
 
 

@@ -1,0 +1,151 @@
+"""The command line of a tuning study."""
+
+import inspect
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.registry import benchmark
+from nadlab.command_line import run_command
+from nadlab.folder import StudyFolder
+from nadlab.study import changed, parse_seeds
+from nadlab.study_command import place_options
+from nadlab.tuning import OBJECTIVES, PRUNERS, SAMPLERS, Tuning, described_tuning, smoke_tuning
+
+if TYPE_CHECKING:
+    from nadlab.runner import Place
+
+
+def main(tuning: Tuning) -> None:
+    """Run a tuning study as a command: parse the command line, run, report, exit."""
+    sys.exit(run_command(tuning_command(tuning)))
+
+
+def tuning_command(tuning: Tuning) -> click.Command:
+    """Return the click command of a tuning study; its value is the exit status."""
+
+    @click.command(name=tuning.name, help=_help(tuning), context_settings={"max_content_width": 110})
+    def run(**options: Any) -> int:
+        from nadlab.runner import Place  # late: --help needs no MLflow
+
+        asked, oracle, out = _request(tuning, options)
+        place = Place(
+            out, options["tracking_uri"], options["address"], options["concurrent"], options["gpus_per_trial"]
+        )
+        if options["dry_run"]:
+            click.echo("\n".join(dry_run(asked, oracle, place)))
+            return 0
+        return run_tuning(asked, oracle, place)
+
+    for option in _options(tuning):
+        run = option(run)
+    return run
+
+
+def run_tuning(tuning: Tuning, oracle: Oracle, place: "Place") -> int:
+    """Run what is missing of a tuning study, deliver, report; returns and raises as `run_study`."""
+    from nadlab.analysis.tuned import TunedReport, report_on_tuning, write_tuned
+    from nadlab.optuna_course import OptunaCourse, open_study
+    from nadlab.runner import conduct
+
+    def reported(folder: StudyFolder) -> tuple[TunedReport, list[Path]]:
+        search = open_study(folder.path, tuning.name, tuning.objectives)
+        rng = np.random.default_rng(0)
+        report = report_on_tuning(folder.study, folder.records(), tuning.seeds, search, rng)
+        return report, write_tuned(report, folder.path)
+
+    record = described_tuning(tuning, oracle, uuid.uuid4().hex)
+    return conduct(
+        record, tuning.trainable, place, lambda folder: OptunaCourse(tuning, oracle, folder), reported
+    )  # fmt: skip
+
+
+def dry_run(tuning: Tuning, oracle: Oracle, place: "Place") -> list[str]:
+    """Return what a tuning study would do, a sentence each; nothing is written."""
+    from nadlab.forecast import forecast, kept_records, timed
+
+    records = kept_records(place.out, described_tuning(tuning, oracle, ""))
+    done = min(tuning.trials, sum(record.status != "FAILED" for record in records))
+    timing = timed(tuning.study, oracle, records) if done < tuning.trials else None
+    found = forecast(tuning.trainable, tuning.trials, done, timing, place)
+    fewer = "" if tuning.pruner == "none" else ", fewer as the pruner stops some"
+    return [
+        f"{tuning.name} on {oracle.name}: at most {tuning.trials} trials{fewer}: {tuning.configurations} configurations x "
+        f"{len(tuning.seeds)} seeds, and the best and the default at {tuning.fresh} fresh seeds; {done} trials are done in "
+        f"{place.out} and would be skipped.",
+        *found.sentences(),
+        "This was a dry run: nothing was written.",
+    ]
+
+
+def _options(tuning: Tuning) -> Sequence[Any]:
+    seeds = ",".join(map(str, tuning.seeds))
+    return [
+        click.option("--benchmark", default=tuning.benchmark, show_default=True, help="see `nadlab benchmarks`"),
+        click.option("--configurations", "--trials", "configurations", type=click.IntRange(1), metavar="N",
+                     help=f"Optuna's trials, each at every seed  [default: {tuning.configurations}]"),
+        click.option("--seeds", metavar="LIST", help=f"seeds of every configuration  [default: {seeds}]"),
+        click.option("--fresh", type=click.IntRange(0), metavar="N",
+                     help=f"other seeds at which the best meets the default in the end  [default: {tuning.fresh}]"),
+        click.option("--sampler", type=click.Choice(SAMPLERS), default=tuning.sampler, show_default=True),
+        click.option("--objectives", metavar="LIST", default=",".join(tuning.objectives), show_default=True,
+                     help=f"of {', '.join(OBJECTIVES)}, separated by commas"),
+        click.option("--pruner", type=click.Choice(PRUNERS), default=tuning.pruner, show_default=True,
+                     help="stops configurations by PP's Kendall tau over the epochs of their first seed"),
+        click.option("--ahead", type=click.IntRange(1), metavar="N",
+                     help=f"configurations under way at once, whatever the cluster  [default: {tuning.ahead}]"),
+        click.option("--epochs", type=int, metavar="N", help=f"epochs of training  [default: {tuning.settings.epochs}]"),
+        *place_options(),
+    ]  # fmt: skip
+
+
+def _help(tuning: Tuning) -> str:
+    stem = f"python studies/{tuning.name}.py"
+    space = "\n".join(f"  {name}: {low:g} to {high:g}" for name, (low, high) in tuning.ends().items())
+    text = inspect.cleandoc("""
+        {question}
+
+        Expected: {expectation}
+
+        \b
+        The space; the default is the first configuration:
+        {space}
+
+        Stop it at any time: the same command goes on where it was and proposes what it would have proposed.
+        `optuna-dashboard sqlite:///OUT/optuna.db` shows the search.
+
+        \b
+        Examples:
+          {stem} --smoke
+          {stem} --configurations 100 --sampler gp --seeds 5
+          {stem} --objectives accuracy,queries --sampler nsga2 --pruner asha
+        """)
+    return text.format(question=tuning.question, expectation=tuning.expectation, space=space, stem=stem)
+
+
+def _request(tuning: Tuning, options: dict[str, Any]) -> tuple[Tuning, Oracle, Path]:
+    name = options["benchmark"]
+    oracle = benchmark(name)
+    if options["smoke"]:
+        tuning = smoke_tuning(tuning)
+    given = {key: options[key] for key in ("configurations", "fresh", "ahead") if options[key] is not None}
+    asked = replace(
+        tuning,
+        settings=changed(tuning.settings, {"epochs": options["epochs"]}) if options["epochs"] else tuning.settings,
+        seeds=parse_seeds(options["seeds"]) if options["seeds"] is not None else tuning.seeds,
+        sampler=options["sampler"],
+        objectives=tuple(part.strip() for part in options["objectives"].split(",")),
+        pruner=options["pruner"],
+        benchmark=name,
+        **given,
+    )
+    search = [asked.sampler, *asked.objectives] + ([asked.pruner] if asked.pruner != "none" else [])
+    folder = "-".join([name.replace("/", "-"), *search]) + ("-smoke" if options["smoke"] else "")
+    return asked, oracle, options["out"] or Path("runs") / tuning.name / folder

@@ -1,0 +1,244 @@
+"""A tuning study proposes the same configurations in whatever order trials end and however often it is killed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from mlflow import MlflowClient
+from optuna.trial import TrialState
+
+from nadlab.analysis.tuned import report_on_tuning
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from nadlab.folder import StudyFolder, check_same, read_owner
+from nadlab.optuna_course import OptunaCourse, open_study
+from nadlab.records import Record, Trial
+from nadlab.tuning import Tuning, described_tuning, smoke_tuning
+from nadlab.tuning_command import tuning_command
+from studies.tune_semigan import TUNING
+from tests.conftest import TOY
+
+EPOCHS = 6
+
+
+def small(**changes: Any) -> Tuning:
+    """Six configurations at two seeds on the toy table."""
+    settings = replace(smoke_tuning(TUNING).settings, epochs=EPOCHS)
+    given: dict[str, Any] = {"settings": settings, "benchmark": TOY, "configurations": 6, "fresh": 1} | changes
+    return replace(smoke_tuning(TUNING), **given)
+
+
+def record_of(trial: Trial, epochs: int = EPOCHS) -> Record:
+    """Return what a trial ends with after so many epochs: a smooth function of its settings, and a little of its seed."""
+    alpha, depth = trial.settings["alpha"], trial.settings["predictor_depth"]
+    quality = 1 - (alpha - 0.3) ** 2 - 0.02 * abs(depth - 3) + 0.01 * np.sin(7 * trial.seed)
+    queries = trial.settings["labels"] + trial.settings["final_k"]
+    return Record(
+        trial=trial,
+        status="FINISHED" if epochs == EPOCHS else "KILLED",
+        metrics={"best_reported": 90 * quality + 0.01 * queries, "epoch": epochs},
+        history=[{"predictor": 1.0, "predictor_tau": float(quality * epoch)} for epoch in range(1, epochs + 1)],
+        ledger=[{"number": number} for number in range(queries)],
+        started=0.0,
+        ended=1.0,
+        provenance={},
+    )
+
+
+class Driver:
+    """Stands in for Ray: runs a course with so many workers, which advance an epoch in random order, and is killed."""
+
+    def __init__(self, tuning: Tuning, path: Path, workers: int = 1, seed: int = 0, kills: float = 0.0) -> None:
+        self.tuning = tuning
+        self.workers = workers
+        self.rng = np.random.default_rng(seed)
+        self.kills = kills
+        path.mkdir(exist_ok=True)
+        self.folder = StudyFolder(path, described_tuning(tuning, benchmark(TOY), "id"))
+        self.started: list[str] = []
+
+    def run(self) -> list[Record]:
+        while not self._life():
+            pass
+        return self.folder.records()
+
+    def _life(self) -> bool:
+        """Run until the end, or until a kill: then False."""
+        course = OptunaCourse(self.tuning, benchmark(TOY), self.folder)
+        running: dict[str, tuple[Trial, int]] = {}
+        while True:
+            while len(running) < self.workers and (trial := course.next()):
+                running[trial.id] = trial, 0
+                self.started.append(trial.id)
+            if not running:
+                assert course.over
+                return True
+            if self.rng.random() < self.kills:
+                return False
+            trial, epoch = running[str(self.rng.choice(sorted(running)))]
+            running[trial.id] = trial, epoch + 1
+            stop = course.watches and course.stops(trial, record_of(trial, epoch + 1).history)
+            if stop or epoch + 1 == EPOCHS:
+                record = record_of(trial, stop or EPOCHS)
+                self.folder.finish(record, None)
+                course.ended(record)
+                del running[trial.id]
+
+
+def search_of(path: Path, objectives: Sequence[str] = ("accuracy",)) -> list[tuple[Any, ...]]:
+    """Return what Optuna was told, in order; proposals that a kill tore left out."""
+    trials = open_study(path, TUNING.name, objectives).trials
+    return [(each.params, each.values, each.state) for each in trials if each.params.keys() == TUNING.space.keys()]
+
+
+@pytest.fixture(autouse=True)
+def table(data: Path) -> Path:
+    return data
+
+
+@pytest.mark.parametrize(
+    ("sampler", "pruner", "objectives", "count", "ahead"),
+    [
+        ("tpe", "none", ("accuracy",), 14, 3),
+        ("tpe", "asha", ("accuracy",), 14, 3),
+        ("nsga2", "median", ("accuracy", "queries"), 14, 3),
+        ("gp", "none", ("accuracy",), 11, 1),  # the eleventh is the first that it models
+    ],
+)
+def test_search_is_the_same_on_one_worker_on_three_and_after_kills(
+    tmp_path: Path, sampler: str, pruner: str, objectives: tuple[str, ...], count: int, ahead: int
+) -> None:
+    tuning = small(sampler=sampler, pruner=pruner, objectives=objectives, configurations=count, ahead=ahead)
+    whole = Driver(tuning, tmp_path / "whole").run()
+    broken = Driver(tuning, tmp_path / "broken", workers=3, seed=1, kills=0.05)
+    assert broken.run() == whole
+    assert search_of(tmp_path / "broken", objectives) == search_of(tmp_path / "whole", objectives)
+    assert len(broken.started) > len(whole)  # kills cost work, and nothing else
+
+
+def test_torn_proposal_is_given_up_and_made_again(tmp_path: Path) -> None:
+    Driver(small(), tmp_path / "whole").run()
+    torn = Driver(small(), tmp_path / "torn")
+    open_study(tmp_path / "torn", TUNING.name, ("accuracy",)).ask().suggest_float("alpha", 0.05, 0.95)
+    torn.run()
+    assert search_of(tmp_path / "torn") == search_of(tmp_path / "whole")
+
+
+def test_default_comes_first_every_configuration_meets_every_seed_and_the_best_meets_the_default_anew(
+    tmp_path: Path,
+) -> None:
+    records = Driver(small(fresh=2), tmp_path).run()
+    (default, *_) = search_of(tmp_path)
+    assert default[0] == {name: getattr(small().settings, name) for name in TUNING.space}
+    assert sorted(record.trial.seed for record in records) == [0] * 6 + [1] * 6 + [2, 2, 3, 3]
+    best = max(search_of(tmp_path), key=lambda each: each[1])[0]
+    fresh = [record.trial.settings for record in records if record.trial.seed > 1]
+    assert {settings["alpha"] for settings in fresh} == {best["alpha"], default[0]["alpha"]}
+
+
+def test_objective_is_the_mean_over_the_seeds(tmp_path: Path) -> None:
+    records = Driver(small(objectives=("accuracy", "queries")), tmp_path).run()
+    for params, values, _ in search_of(tmp_path, ("accuracy", "queries")):
+        ours = [each for each in records if each.trial.settings["alpha"] == params["alpha"] and each.trial.seed < 2]
+        assert values == [np.mean([each.accuracy for each in ours]), params["labels"] + small().settings.final_k]
+
+
+@pytest.mark.parametrize("pruner", ["asha", "median"])
+def test_pruned_configuration_runs_on_its_first_seed_alone(tmp_path: Path, pruner: str) -> None:
+    records = Driver(small(pruner=pruner, configurations=14), tmp_path, workers=2).run()
+    stopped = [record for record in records if record.status == "KILLED"]
+    assert stopped
+    assert all(record.trial.seed == 0 and len(record.history) < EPOCHS for record in stopped)
+    levels = [json.dumps(record.trial.settings) for record in records]
+    assert all(levels.count(json.dumps(record.trial.settings)) == 1 for record in stopped)
+    assert [state for _, _, state in search_of(tmp_path)].count(TrialState.PRUNED) == len(stopped)
+
+
+def test_more_configurations_run_only_what_is_missing(tmp_path: Path) -> None:
+    before = Driver(small(configurations=3), tmp_path).run()
+    more = Driver(small(configurations=5), tmp_path)
+    after = more.run()
+    assert set(more.started).isdisjoint(record.trial.id for record in before)
+    assert all(record in after for record in before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sampler": "nsga2"}, "sampler = tpe, not nsga2"),
+        ({"pruner": "asha"}, "pruner = none, not asha"),
+        ({"seeds": (0, 1, 2)}, "seeds = 0,1, not 0,1,2"),
+    ],
+)
+def test_other_search_is_refused_in_the_same_folder(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    owner, other = (described_tuning(each, benchmark(TOY), "") for each in (small(), small(**changes)))
+    with pytest.raises(UserError, match=words):
+        check_same(tmp_path, owner, other)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sampler": "magic"}, "unknown sampler 'magic'"),
+        ({"objectives": ("queries",)}, "--objectives must be accuracy"),
+        ({"configurations": 0}, "configurations must be at least 1"),
+        ({"space": {"nonsense": TUNING.space["alpha"]}}, "'nonsense' is no setting"),
+        ({"space": {"alpha": optuna.distributions.FloatDistribution(0.6, 0.9)}}, "the default alpha = 0.5 is outside"),
+        ({"space": {"alpha": optuna.distributions.FloatDistribution(0.0, 0.9)}}, "alpha must lie strictly between"),
+    ],
+)
+def test_search_that_makes_no_sense_is_one_sentence(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        small(**changes)
+
+
+def test_budget_beyond_the_benchmark_is_refused() -> None:
+    with pytest.raises(UserError, match="queries are more than the 300 distinct cells"):
+        described_tuning(replace(TUNING, benchmark=TOY), benchmark(TOY), "")
+
+
+def test_report_names_the_best_its_interval_what_mattered_and_the_front(tmp_path: Path) -> None:
+    tuning = small(configurations=20, fresh=6, objectives=("accuracy", "queries"))
+    driver = Driver(tuning, tmp_path, workers=2)
+    records = driver.run()
+    search = open_study(tmp_path, TUNING.name, tuning.objectives)
+    report = report_on_tuning(driver.folder.study, records, tuning.seeds, search, np.random.default_rng(0))
+    best = report.rows[0]
+    assert best.accuracy.mean == max(values[0] for _, values, _ in search_of(tmp_path, tuning.objectives))
+    assert best.fresh
+    assert best.fresh.difference.n == 6
+    text = report.markdown()
+    assert "On seeds that it was not chosen by it differs by" in text
+    assert "(fANOVA)" in text
+    front = {(row.accuracy.mean, row.queries) for row in report.rows if row.on_front}
+    assert front == {tuple(each.values) for each in search.best_trials}
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_smoke_run_is_recorded_in_mlflow_and_is_not_run_again(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = ["--smoke", "--benchmark", TOY, "--pruner", "asha", "--out", str(out)]
+    for _ in range(2):
+        assert tuning_command(TUNING).main(asked, standalone_mode=False) == 0
+        owner = read_owner(out)
+        assert owner
+        records = StudyFolder(out, owner).records()
+        client = MlflowClient(tracking_uri=f"sqlite:///{out / 'mlflow.db'}")
+        experiments = [each.experiment_id for each in client.search_experiments()]
+        children = client.search_runs(experiments, "tags.kind = 'trial'")
+        assert sorted(run.info.status for run in children) == sorted(record.status for record in records)
+        (first, *_) = [run for run in children if run.info.status == "FINISHED" and run.data.tags["seed"] == "0"]
+        assert len(client.get_metric_history(first.info.run_id, "predictor_tau")) == 3  # two epochs and the end
+    assert {path.name for path in out.iterdir()} >= {"report.md", "configurations.csv", "trials.csv", "optuna.db"}
+
+
+def test_dry_run_counts_configurations_and_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--smoke", "--benchmark", TOY, "--trials", "10", "--dry-run", "--out", str(tmp_path / "out")]
+    assert tuning_command(TUNING).main(asked, standalone_mode=False) == 0
+    assert "at most 22 trials: 10 configurations x 2 seeds" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
