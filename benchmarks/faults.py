@@ -1,6 +1,6 @@
 """Kill a study at random moments until it is done, again and again, and compare it with an uninterrupted one.
 
-SIGKILL goes to the study's driver, a Ray worker or the MLflow server (`nadlab mlflow`); what was killed is
+SIGKILL goes to the study's driver, a Ray worker, the Ray node or the MLflow server (`nadlab mlflow`); what was killed is
 started again by the same command. A round is one study in a fresh folder; rounds are added until there were `--kills`.
 Every kill is written at once, and a campaign that was stopped goes on with its next round by the same command.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks.victims import VICTIMS, Server, kill_driver, kill_one, started, workers
+from benchmarks.victims import VICTIMS, Server, kill_driver, kill_one, nodes, started, workers
 from nadlab.errors import UserError
 
 POLL = 0.1
@@ -85,15 +85,15 @@ class StudyUnderFire:
 
     def _kill(self, driver: psutil.Popen) -> str:
         """Kill one of the kinds that live, each as likely as the others; return which."""
-        running = workers(driver)
-        alive = {"driver": driver.poll() is None, "worker": running, "server": self.server.process}
+        parts = {"worker": workers(driver), "node": nodes(driver)}
+        alive = {"driver": driver.poll() is None, "server": self.server.process, **parts}
         victim = str(self.rng.choice([kind for kind in VICTIMS if alive[kind]]))
         if victim == "driver":
             kill_driver(driver)
         elif victim == "server":
             self.server.kill()
         else:
-            kill_one(running, float(self.rng.random()))
+            kill_one(parts[victim], float(self.rng.random()))
         return victim
 
     def _pause(self) -> float:

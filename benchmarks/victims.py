@@ -1,4 +1,4 @@
-"""The processes of a study that a fault campaign starts and kills: its driver, a Ray worker, the MLflow server."""
+"""The processes of a study that a fault campaign starts and kills: its driver, a Ray worker, the Ray node, the MLflow server."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ import requests
 
 from nadlab.errors import UserError
 
-VICTIMS = ("driver", "worker", "server")
+VICTIMS = ("driver", "worker", "node", "server")
 ROOT = Path(__file__).parents[1]
 PATIENCE = 30
 """seconds that processes get to end before they are killed too"""
@@ -88,6 +88,11 @@ def kill_driver(driver: psutil.Popen) -> None:
 def workers(driver: psutil.Popen) -> list[psutil.Process]:
     """Return the Ray workers of a driver that run a trial."""
     return [each for each in _family(driver) if (title := _title(each)).startswith("ray::") and "Trainable" in title]
+
+
+def nodes(driver: psutil.Popen) -> list[psutil.Process]:
+    """Return the Ray node that a driver started, if it lives."""
+    return [each for each in _family(driver) if Path(_title(each).partition(" ")[0]).name == "raylet"]
 
 
 def kill_one(processes: Sequence[psutil.Process], choice: float) -> None:

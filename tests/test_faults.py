@@ -1,5 +1,7 @@
 """A small fault campaign; the large one is `python benchmarks/faults.py`."""
 
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 from benchmarks.faults import judged
 from benchmarks.fire import StudyUnderFire
 from benchmarks.verdict import Verdict, left_by, verdict
+from benchmarks.victims import kill_driver, kill_one, nodes, started, workers
 from tests.conftest import TOY
 
 KILLS = 3
@@ -22,6 +25,30 @@ def test_study_that_is_killed_ends_as_an_uninterrupted_one(smoke_study: Any, tmp
         assert judged(fire, whole) == Verdict(trials=4, lost=0, doubled=0, differing=0)
     finally:
         fire.server.kill()
+
+
+def test_study_whose_only_node_dies_ends_in_one_sentence(tmp_path: Path, data: Path) -> None:  # noqa: ARG001
+    study = (
+        "studies/ablate_alpha.py",
+        "--smoke",
+        "--benchmark",
+        TOY,
+        "--epochs",
+        "1000",
+        "--out",
+        str(tmp_path / "out"),
+    )
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as ray_folder:
+        driver = started(study, tmp_path, {"RAY_TMPDIR": ray_folder})
+        try:
+            while not workers(driver):
+                assert driver.poll() is None, (tmp_path / "log.txt").read_text()
+                time.sleep(0.1)
+            kill_one(nodes(driver), 0)
+            assert driver.wait() == 2
+        finally:
+            kill_driver(driver)
+    assert "error: every node of the Ray cluster is gone" in (tmp_path / "log.txt").read_text()
 
 
 def test_verdict_counts_what_is_lost_doubled_or_different(smoke_study: Any) -> None:

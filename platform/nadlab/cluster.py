@@ -102,6 +102,12 @@ def connected(address: str | None, concurrent: int | None, trainable: type) -> I
         ray.shutdown()
 
 
+def check_nodes() -> None:
+    """Raise UserError when the connected cluster has lost its last node, for which Ray itself would wait without end."""
+    if not any(node["Alive"] for node in ray.nodes()):
+        raise UserError("every node of the Ray cluster is gone: start the study again, it goes on from its records")
+
+
 def resources_per_trial(concurrent: int, gpus: float | None, cluster: Resources) -> dict[str, float]:
     """Return one CPU and the GPUs of each of so many trials at once.
 

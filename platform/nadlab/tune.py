@@ -24,7 +24,7 @@ from ray.tune.result import AUTO_RESULT_KEYS
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from nadlab.cluster import cluster_resources, resources_per_trial, trials_at_once
+from nadlab.cluster import check_nodes, cluster_resources, resources_per_trial, trials_at_once
 from nadlab.course import Course
 from nadlab.folder import KEPT_CHECKPOINTS, StudyFolder
 from nadlab.nodes import cluster_resources_text, hardware_at
@@ -36,6 +36,8 @@ logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # it would only l
 
 STEPS_A_TRIAL = 10
 """a kill costs at most a tenth of a trial"""
+NODES_CHECKED_EVERY = 5.0
+"""seconds"""
 
 
 def run_trials(
@@ -156,6 +158,7 @@ class Bookkeeper(tune.Callback):
         self.started: dict[str, float] = {}
         self.checkpoints: dict[str, Path] = {}
         self.events: deque[Callable[[], None]] = deque()
+        self.nodes_checked = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave Tune's own snapshot empty: this object stays with the driver."""
@@ -205,6 +208,9 @@ class Bookkeeper(tune.Callback):
         while self.events:
             self.events.popleft()()
         self.check()
+        if time.monotonic() > self.nodes_checked + NODES_CHECKED_EVERY:
+            check_nodes()
+            self.nodes_checked = time.monotonic()
 
     def on_experiment_end(self, **_info: Any) -> None:
         """Act on what the last step left."""
