@@ -54,7 +54,8 @@ def verdict(killed: StudyLeft, whole: StudyLeft) -> Verdict:
     differing = [
         trial
         for trial in trials - set(lost)
-        if killed.on_disk[trial] != whole.on_disk[trial] or killed.in_mlflow[trial] != whole.in_mlflow[trial]
+        if _differ(killed.on_disk[trial], whole.on_disk[trial])
+        or _differ(killed.in_mlflow[trial], whole.in_mlflow[trial])
     ]
     unasked = (killed.on_disk.keys() | killed.in_mlflow.keys()) - trials
     return Verdict(len(trials), len(lost), doubled, len(differing) + len(unasked))
@@ -101,6 +102,11 @@ def _content(client: MlflowClient, uri: str, run: Run) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         files = Path(download_artifacts(run_id=run_id, tracking_uri=uri, dst_path=folder))
         return run.data.params, curves, json.loads((files / LEDGER).read_text()), _tensors(files / "checkpoint")
+
+
+def _differ(one: Any, other: Any) -> bool:
+    # as text, for a tau that is not a number equals itself only there
+    return json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True)
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, Any]:
