@@ -81,7 +81,7 @@ def test_report_is_the_same_from_the_same_records_and_generator(tmp_path: Path) 
         folder.mkdir()
         rng = np.random.default_rng(0)
         write(report_on(STUDY, records(4, 0.3), rng), folder, rng)
-        texts.append([(folder / file).read_bytes() for file in ("report.md", "levels.csv", "trials.csv")])
+        texts.append([(folder / file).read_bytes() for file in ("report.html", "report.md", "trials.csv")])
     assert texts[0] == texts[1]
 
 
@@ -92,8 +92,8 @@ def test_study_leaves_table_plots_and_every_trial(smoke_study: Any) -> None:
     assert len(trials) == 4
     for level, mean in zip(levels["level"], levels["mean"], strict=True):
         assert trials.loc[trials["alpha"] == level, "best_reported"].mean() == pytest.approx(mean)
-    for plot in ("accuracy_by_alpha.png", "best_so_far.png"):
-        assert (smoke_study.out / plot).read_bytes().startswith(b"\x89PNG")
+    for plot in ("accuracy_by_alpha.png", "anytime_regret.png"):
+        assert (smoke_study.out / "figures" / plot).read_bytes().startswith(b"\x89PNG")
 
 
 def test_report_needs_nothing_but_the_folder(smoke_study: Any) -> None:

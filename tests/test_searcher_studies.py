@@ -98,4 +98,4 @@ def test_study_of_searches_puts_the_published_accuracy_beside_ours(local_ray: No
     (row,) = [line for line in report.splitlines() if line.startswith("| pre-nas, 10 |")]
     assert row.endswith("| 77.77 |")
     assert "| paper % |" in report
-    assert (tmp_path / "out" / "accuracy_by_number.png").stat().st_size > 10_000
+    assert (tmp_path / "out" / "figures" / "label_efficiency.png").stat().st_size > 10_000

@@ -60,10 +60,19 @@ def test_child_holds_parameters_metrics_tags_ledger_and_checkpoint(smoke_study: 
         assert {file.path for file in client.list_artifacts(run.info.run_id, "checkpoint")} >= {"checkpoint/state.json"}
 
 
-def test_parent_holds_report_and_plots(client: MlflowClient) -> None:
+def test_parent_holds_report_and_plots(smoke_study: Any, client: MlflowClient) -> None:
     (parent,) = runs_of(client, "study")
-    files = {Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "report")}
-    assert files == {"report.md", "levels.csv", "trials.csv", "accuracy_by_alpha.png", "best_so_far.png"}
+    files = {
+        file.path
+        for folder in ("report", "report/figures", "report/tables")
+        for file in client.list_artifacts(parent.info.run_id, folder)
+        if not file.is_dir
+    }
+    assert {f"report/{name}" for name in ("report.html", "report.md", "levels.csv", "trials.csv")} <= files
+    assert {f"report/figures/accuracy_by_alpha.{kind}" for kind in ("png", "svg")} <= files
+    assert "report/tables/levels.tex" in files
+    page = download_artifacts(f"runs:/{parent.info.run_id}/report/report.html", tracking_uri=smoke_study.store)
+    assert Path(page).read_text() == (smoke_study.out / "report.html").read_text()
     assert "| alpha |" in parent.data.tags["mlflow.note.content"]
 
 

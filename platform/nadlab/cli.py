@@ -1,4 +1,4 @@
-"""The command `nadlab`: benchmarks, searches, MLflow's server, reproduction. What is heavy is imported where it is needed, so that --help is fast."""
+"""The command `nadlab`: benchmarks, searches, reports, MLflow's server, reproduction. What is heavy is imported where it is needed, so that --help is fast."""
 
 import json
 import sys
@@ -82,6 +82,26 @@ def search(
         _print_table(
             "best cell by the reported accuracy, mean over seeds", compared(rows, benchmark(benchmark_name).optimum)
         )
+
+
+@nadlab.command()
+@click.argument("study")
+@click.option(
+    "--tracking-uri",
+    metavar="URI",
+    help="MLflow server or store of its runs  [default: mlflow.db in the study's folder]",
+)
+def report(study: str, tracking_uri: str | None) -> None:
+    """Write a study's report anew from its records: a page that opens offline, plots, LaTeX tables.
+
+    STUDY is the study's folder, or its name in runs/, which means every benchmark it ran on.
+
+    \b
+    Example: nadlab report ablate_alpha
+    """
+    from nadlab.analysis.command import report_studies
+
+    report_studies(study, tracking_uri)
 
 
 @nadlab.command()

@@ -23,6 +23,7 @@ from nadlab.course import Course, Listed
 from nadlab.delivery import Delivery
 from nadlab.folder import StudyFolder
 from nadlab.records import Record, StudyRecord
+from nadlab.runs import Runs
 from nadlab.stopping import Stopped, Stopping
 from nadlab.study import Study, described, plan
 from nadlab.tracking import STORE_ERRORS, Tracker, check_store, default_store
@@ -71,9 +72,9 @@ def run_study(study: Study, oracle: Oracle, place: Place) -> int:
         records = [record for trial in trials if (record := folder.record(trial))]
         return Listed(trials, {record.trial.id for record in records if record.status != "FAILED"})
 
-    def reported(folder: StudyFolder) -> tuple[Report, list[Path]]:
+    def reported(folder: StudyFolder, runs: Runs | None) -> tuple[Report, list[Path]]:
         rng = np.random.default_rng(0)
-        report = report_on(folder.study, folder.records(), rng)
+        report = report_on(folder.study, folder.records(), rng, runs)
         return report, write(report, folder.path, rng)
 
     return conduct(described(study, oracle, uuid.uuid4().hex), study.trainable, place, course, reported)
@@ -84,7 +85,7 @@ def conduct(
     trainable: type,
     place: Place,
     course: Callable[[StudyFolder], Course],
-    reported: Callable[[StudyFolder], tuple[AnyReport, list[Path]]],
+    reported: Callable[[StudyFolder, Runs | None], tuple[AnyReport, list[Path]]],
 ) -> int:
     """Run a course of trials in a study's folder, and report; returns as `run_study`."""
     if place.address:
@@ -112,7 +113,7 @@ def _run(
     tracker: Tracker,
     place: Place,
     stopping: Stopping,
-    reported: Callable[[StudyFolder], tuple[AnyReport, list[Path]]],
+    reported: Callable[[StudyFolder, Runs | None], tuple[AnyReport, list[Path]]],
 ) -> int:
     console = Console()
     console.print(
@@ -129,14 +130,20 @@ def _run(
                     trainable, course, folder, place.concurrent, place.gpus_per_trial, delivery.hand_in,
                     stopping.check,
                 )  # fmt: skip
-        report, files = reported(folder)
         undelivered = delivery.wait()
+    report, files = reported(folder, _runs(tracker))
     report.show(console)
-    console.print(
-        f"Report: {folder.path / 'report.md'}; runs: mlflow ui --backend-store-uri {tracker.uri}", soft_wrap=True
-    )
+    console.print(f"Report: {files[0]}; runs: mlflow ui --backend-store-uri {tracker.uri}", soft_wrap=True)
     failed = [each for each in folder.records() if each.status == "FAILED" and each.trial.id in course.asked]
     return _conclude(tracker, folder, failed, undelivered, report, files)
+
+
+def _runs(tracker: Tracker) -> Runs | None:
+    try:
+        return tracker.runs()
+    except STORE_ERRORS as error:
+        click.echo(f"error: the report names no MLflow runs: {error}", err=True)
+        return None
 
 
 def _conclude(
@@ -149,7 +156,7 @@ def _conclude(
     if not failed:
         folder.clear_engine()
     try:
-        tracker.report(report.markdown(), files, report.metrics())
+        tracker.report(report.markdown(), folder.path, files, report.metrics())
         tracker.attach(folder.attached(), "provenance")
         tracker.close("FAILED" if failed else "FINISHED")
     except STORE_ERRORS as error:

@@ -37,6 +37,7 @@ from nadlab.mlflow_content import (
     trial_tags,
 )
 from nadlab.records import Record, StudyRecord
+from nadlab.runs import Runs, without_password
 
 METRICS_A_CALL = 1000
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
@@ -108,10 +109,15 @@ class Tracker:
             self.client.log_text(run_id, record.error, "traceback.txt")
         self.client.set_terminated(run_id, record.status, int(record.ended * 1000))
 
-    def report(self, markdown: str, files: Sequence[Path], metrics: Mapping[str, float]) -> None:
-        """Attach the report to the parent run and show it as the run's description."""
+    def runs(self) -> Runs:
+        """Return the parent run and the complete run of every trial."""
+        return _runs(self.client, self.uri, self.experiment, self.parent)
+
+    def report(self, markdown: str, folder: Path, files: Sequence[Path], metrics: Mapping[str, float]) -> None:
+        """Attach files of the study's folder to the parent run as `report`, and show the text as the run's description."""
         self.client.set_tag(self.parent, "mlflow.note.content", markdown)
-        self.attach(files, "report")
+        for file in files:
+            self.attach([file], str("report" / file.parent.relative_to(folder)))
         now = int(time.time() * 1000)
         self.client.log_batch(self.parent, [Metric(key, value, now, 0) for key, value in metrics.items()])
 
@@ -136,7 +142,20 @@ class Tracker:
                 yield trial, run.data.tags[RECORD]
 
     def _children(self, condition: str) -> list[Run]:
-        return list(_search(self.client, self.experiment, f"tags.`{PARENT}` = '{self.parent}'{condition}"))
+        return _children(self.client, self.experiment, self.parent, condition)
+
+
+def find_runs(uri: str, study: StudyRecord) -> Runs | None:
+    """Return a study's runs in a store that is only read; None where it holds none. UserError when it can't be used."""
+    client = _client(uri)
+    try:
+        found = client.get_experiment_by_name(study.study)
+        if not found:
+            return None
+        parent = next(_search(client, found.experiment_id, f"tags.`{STUDY}` = '{study.study_id}'"), None)
+        return _runs(client, uri, found.experiment_id, parent.info.run_id) if parent else None
+    except STORE_ERRORS as error:
+        raise UserError(f"the tracking store {without_password(uri)} can't be used: {_first_line(error)}") from error
 
 
 def default_store(out: Path) -> tuple[str, Path]:
@@ -199,6 +218,19 @@ def _search(client: MlflowClient, experiment: str, condition: str) -> Iterator[R
         token = page.token
         if not token:
             return
+
+
+def _children(client: MlflowClient, experiment: str, parent: str, condition: str) -> list[Run]:
+    return list(_search(client, experiment, f"tags.`{PARENT}` = '{parent}'{condition}"))
+
+
+def _runs(client: MlflowClient, uri: str, experiment: str, parent: str) -> Runs:
+    children = {
+        run.data.tags[TRIAL]: run.info.run_id
+        for run in _children(client, experiment, parent, f" and tags.`{TRIAL}` != ''")
+        if run.info.status != "RUNNING"
+    }
+    return Runs(without_password(uri), experiment, parent, children)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,30 +1,45 @@
-"""The report of a study, made from its records alone: terminal table, Markdown, CSV, plots."""
+"""The report of a study, made from its records alone: terminal table, Markdown, a page, CSV, LaTeX, plots."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from nadlab.analysis import figures
+from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.figures.style import save
+from nadlab.analysis.page import Page, html, latex, page_of
+from nadlab.analysis.sections import sections
+from nadlab.analysis.sections.content import Section
 from nadlab.analysis.summary import LevelSummary, summarize
 from nadlab.analysis.words import conclusions, ends, p_text
 from nadlab.records import Record, StudyRecord
+from nadlab.runs import Runs
 
 HEADINGS = ("n", "accuracy %", "95 % interval", "IQM %", "regret", "difference to default", "95 % interval ", "p", "A")
+PAGE = "report.html"
+FIGURES, TABLES = "figures", "tables"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """A study's records and what they say."""
 
-    study: StudyRecord
-    records: tuple[Record, ...]
-    rows: tuple[LevelSummary, ...]
-    conclusions: tuple[str, ...]
+    evidence: Evidence
+
+    @property
+    def study(self) -> StudyRecord:
+        """The study that is reported."""
+        return self.evidence.study
+
+    @property
+    def conclusions(self) -> Sequence[str]:
+        """What may and may not be concluded, a sentence each."""
+        return self.evidence.conclusions
 
     def show(self, console: Console) -> None:
         """Print the table and the conclusions."""
@@ -33,7 +48,7 @@ class Report:
         )
         for number, heading in enumerate(self._heading()):
             table.add_column(heading, justify="right" if number else "left")
-        for row in self.rows:
+        for row in self.evidence.rows:
             table.add_row(*self._cells(row))
         console.print(table)
         for sentence in self.conclusions:
@@ -51,7 +66,7 @@ class Report:
             "",
             f"| {' | '.join(heading)} |",
             f"|{'---|' * len(heading)}",
-            *(f"| {' | '.join(self._cells(row))} |" for row in self.rows),
+            *(f"| {' | '.join(self._cells(row))} |" for row in self.evidence.rows),
             "",
             *(f"- {sentence}" for sentence in self.conclusions),
             "",
@@ -61,8 +76,7 @@ class Report:
             "p is Wilcoxon's, corrected by Holm; A is the chance that a run beats one of the default."
             + (" The last column is what the paper reports, its best result." if self.study.published else ""),
             "",
-            f"![accuracy](accuracy_by_{_stem(self.study)}.png) ![best so far](best_so_far.png)"
-            + (" ![accuracy by number](accuracy_by_number.png)" if _by_number(self.study) else ""),
+            f"Plots, tests and every trial: {PAGE}.",
             "",
             *self._provenance(),
         ]
@@ -70,8 +84,8 @@ class Report:
 
     def metrics(self) -> dict[str, float]:
         """Return what the parent run shows as numbers."""
-        finished = [record for record in self.records if record.status == "FINISHED"]
-        return {"trials_finished": len(finished), "trials_failed": len(self.records) - len(finished)}
+        finished = [record for record in self.evidence.records if record.status == "FINISHED"]
+        return {"trials_finished": len(finished), "trials_failed": len(self.evidence.records) - len(finished)}
 
     def _heading(self) -> tuple[str, ...]:
         return (self.study.factor, *HEADINGS, *(("paper %",) if self.study.published else ()))
@@ -83,42 +97,55 @@ class Report:
         return [*_cells(row), "" if paper is None else f"{paper:.2f}"]
 
     def _provenance(self) -> list[str]:
-        revisions = sorted({record.provenance["git_revision"] for record in self.records})
+        revisions = sorted({record.provenance["git_revision"] for record in self.evidence.records})
         said = [f"Benchmark digest {self.study.digest[:16]}; code {', '.join(revisions)}."]
         return [*said, "Trials come from several revisions of the code."] if len(revisions) > 1 else said
 
 
-def report_on(study: StudyRecord, records: Sequence[Record], rng: np.random.Generator) -> Report:
+def report_on(
+    study: StudyRecord,
+    records: Sequence[Record],
+    rng: np.random.Generator,
+    runs: Runs | None = None,
+    tuning: optuna.Study | None = None,
+) -> Report:
     """Sum up the records of a study; `rng` draws the bootstrap samples."""
     rows = summarize(study, records, rng)
-    return Report(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)))
+    return Report(Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs, tuning))
 
 
 def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
-    """Write report.md, levels.csv, trials.csv and the plots; return their paths."""
-    study = report.study
+    """Write the page, report.md, levels.csv, trials.csv, figures/ and tables/; return their paths.
+
+    Plots and LaTeX tables of an earlier report are removed.
+    """
+    evidence = report.evidence
     paths = [folder / name for name in ("report.md", "levels.csv", "trials.csv")]
     paths[0].write_text(report.markdown())
-    pd.DataFrame([_flat(row) for row in report.rows]).to_csv(paths[1], index=False)
-    pd.DataFrame([_trial_row(study, record) for record in report.records]).to_csv(paths[2], index=False)
-    if report.rows:
-        paths += [folder / f"accuracy_by_{_stem(study)}.png", folder / "best_so_far.png"]
-        figures.accuracy_by_level(paths[3], study, report.records, report.rows)
-        figures.best_so_far(paths[4], study, report.records, rng)
-        if _by_number(study):
-            paths.append(folder / "accuracy_by_number.png")
-            figures.accuracy_by_number(paths[5], study, report.records, rng)
+    pd.DataFrame([_flat(row) for row in evidence.rows]).to_csv(paths[1], index=False)
+    pd.DataFrame([_trial_row(evidence, record) for record in evidence.records]).to_csv(paths[2], index=False)
+    return [*write_page(folder, page_of(evidence), sections(evidence, rng)), *paths]
+
+
+def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]:
+    """Write the page, its plots and its LaTeX tables; return their paths."""
+    plots, tables = (_cleared(folder / name) for name in (FIGURES, TABLES))
+    drawings, paths = {}, [folder / PAGE]
+    for picture in (picture for section in found for picture in section.pictures):
+        drawings[picture.name], files = save(picture.figure, plots, picture.name)
+        paths += files
+    for table in (table for section in found for table in section.tables):
+        paths.append(tables / f"{table.name}.tex")
+        paths[-1].write_text(latex(table))
+    paths[0].write_text(html(page, found, drawings))
     return paths
 
 
-def _by_number(study: StudyRecord) -> bool:
-    """Whether the study crosses a factor with a second one that is a number."""
-    levels = list(study.default.values())
-    return len(levels) == 2 and type(levels[1]) in (int, float)
-
-
-def _stem(study: StudyRecord) -> str:
-    return study.factor.replace(" ", "_")
+def _cleared(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    for path in [path for kind in ("png", "svg", "tex") for path in folder.glob(f"*.{kind}")]:
+        path.unlink()
+    return folder
 
 
 def _cells(row: LevelSummary) -> list[str]:
@@ -153,7 +180,8 @@ def _flat(row: LevelSummary) -> dict[str, object]:
     }
 
 
-def _trial_row(study: StudyRecord, record: Record) -> dict[str, object]:
+def _trial_row(evidence: Evidence, record: Record) -> dict[str, object]:
     trial = record.trial
-    factors = {factor: trial.settings[factor] for factor in study.default}
-    return {"trial": trial.id, **factors, "seed": trial.seed, "status": record.status, **record.metrics}
+    factors = {factor: trial.settings[factor] for factor in evidence.study.default}
+    run = {"run": evidence.runs.children.get(trial.id)} if evidence.runs else {}
+    return {"trial": trial.id, **run, **factors, "seed": trial.seed, "status": record.status, **record.metrics}

@@ -29,7 +29,7 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
     said = [
         f"{factor} = {row.level} is {'better' if found.difference.mean > 0 else 'worse'} than the default {default} by "
         f"{abs(found.difference.mean):.2f} points ({words(found.difference)}, {found.difference.n} paired seeds, "
-        f"p {p_text(found.p_value)})."
+        f"{p_equals(found.p_value)})."
         for row, found in compared
         if found.is_established
     ]
@@ -48,11 +48,14 @@ def _alike(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
         said = [
             f"{factor} between {span[0]} and {span[1]} can't be told apart from the default {default} {with_seeds}."
         ]
+    elif len(alike) <= LISTED:
+        names = listed([f"({row.level})" if ", " in row.level else row.level for row, _ in alike])
+        said = [f"{factor} = {names} can't be told apart from the default {default} {with_seeds}."]
     else:
-        names = [row.level for row, _ in alike]
-        named = listed(names) if len(names) <= LISTED else f"{len(names)} of {len(rows) - 1} other levels"
-        equals = " = " if len(names) <= LISTED else ": "
-        said = [f"{factor}{equals}{named} can't be told apart from the default {default} {with_seeds}."]
+        compared = sum(row.comparison is not None for row in rows)
+        said = [
+            f"Of {compared} other levels, {len(alike)} can't be told apart from the default {default} {with_seeds}."
+        ]
     ends_found = [abs(end) for _, found in alike for end in (found.difference.low, found.difference.high) if end]
     if ends_found:
         said.append(
@@ -109,7 +112,13 @@ def ends(interval: Interval, sign: str = "+") -> str:
 
 def p_text(p_value: float) -> str:
     """Return a p-value with the digits that matter."""
-    return "< 0.001" if p_value < 0.001 else f"= {p_value:.3f}" if p_value < 0.1 else f"= {p_value:.2f}"
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}"
+
+
+def p_equals(p_value: float) -> str:
+    """Return a p-value for a sentence, such as `p = 0.03` or `p < 0.001`."""
+    text = p_text(p_value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def listed(names: Sequence[str]) -> str:

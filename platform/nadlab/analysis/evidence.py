@@ -1,0 +1,75 @@
+"""All that a report is made of: a study's records, what was computed from them, and where their runs lie in MLflow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import optuna
+import pandas as pd
+
+from nadlab.analysis.intervals import Values
+from nadlab.analysis.summary import LevelSummary, by_level, trial_table
+from nadlab.records import Record, StudyRecord, incumbents
+from nadlab.runs import Runs
+
+LINES = 10
+"""levels beyond which a plot of lines shows the best of them"""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A study's records and what they are read by."""
+
+    study: StudyRecord
+    records: Sequence[Record]
+    rows: Sequence[LevelSummary]
+    conclusions: Sequence[str]
+    runs: Runs | None = None
+    """None where no MLflow store was asked"""
+    tuning: optuna.Study | None = field(default=None, repr=False)
+
+    @cached_property
+    def groups(self) -> dict[str, list[Record]]:
+        """Level -> its finished records."""
+        return by_level(self.study, self.records)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """A row a finished trial."""
+        return trial_table(self.study, self.records)
+
+    @cached_property
+    def varied(self) -> list[str]:
+        """Factors with more than one level."""
+        return [name for name in self.study.default if self.trials[name].astype(str).nunique() > 1]
+
+    @cached_property
+    def curves(self) -> dict[str, Values]:
+        """Level -> reported accuracy of the best cell so far, (seeds, queries)."""
+        return {level: _stack([incumbents(each, self.study) for each in group]) for level, group in self.groups.items()}
+
+    @cached_property
+    def drawn(self) -> list[str]:
+        """Levels that plots show as lines: the default and the best by mean accuracy, in the order of the levels.
+
+        Where the number of queries is a factor, only the largest of each method: its first queries tell of the others.
+        """
+        rows = list(self.rows)
+        if "queries" in self.study.default and len(self.study.default) > 1:
+            longest = {
+                _others(self.study, group[0]): level
+                for level, group in sorted(self.groups.items(), key=lambda item: item[1][0].trial.settings["queries"])
+            }
+            rows = [row for row in rows if row.level in longest.values()]
+        best = sorted(rows, key=lambda row: (not row.is_default, -row.accuracy.mean))[:LINES]
+        return [row.level for row in rows if row in best]
+
+
+def _others(study: StudyRecord, record: Record) -> tuple[str, ...]:
+    return tuple(str(record.trial.settings[factor]) for factor in study.default if factor != "queries")
+
+
+def _stack(curves: Sequence[Sequence[float]]) -> Values:
+    longest = max(map(len, curves))
+    return np.array([[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves])

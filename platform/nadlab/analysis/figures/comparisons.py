@@ -1,0 +1,74 @@
+"""Levels beside each other: differences, chances to win, mean ranks, profiles."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.figures.style import COLOURS, DEFAULT, GREY, OTHER, axes, colours, figure_of, grid, legend
+from nadlab.analysis.intervals import Values
+from nadlab.analysis.rankings import Ranking, performance_profile
+from nadlab.analysis.summary import LevelSummary
+
+
+def differences(rows: Sequence[LevelSummary], default: str) -> Figure:
+    """Draw every level's difference to the default with its interval, and the chance that a run of it beats one of the default."""
+    compared = [(row.level, row.comparison) for row in rows if row.comparison]
+    left, right = grid(1, 2, (8.4, 1.4 + 0.3 * len(compared)))
+    for place, (_, found) in enumerate(compared):
+        low, high = found.difference.low, found.difference.high
+        colour = DEFAULT if found.is_established else OTHER
+        if low is not None and high is not None:
+            left.plot([low, high], [place, place], color=colour)
+        left.plot(found.difference.mean, place, "o", color=colour)
+        right.plot([0.5, found.superiority], [place, place], color=colour)
+        right.plot(found.superiority, place, "o", color=colour)
+    left.axvline(0, color=GREY, linewidth=1)
+    right.axvline(0.5, color=GREY, linewidth=1)
+    left.set_yticks(range(len(compared)), [level for level, _ in compared])
+    right.set_yticks(range(len(compared)), [""] * len(compared))
+    left.invert_yaxis()
+    right.invert_yaxis()
+    right.set_xlim(-0.02, 1.02)
+    left.set_xlabel(f"difference to {default}, points")
+    right.set_xlabel(f"chance to beat {default}")
+    return figure_of(left)
+
+
+def critical_differences(ranking: Ranking) -> Figure:
+    """Draw mean ranks on a line; bars join methods that Nemenyi's comparison can't tell apart (Demsar 2006)."""
+    from scikit_posthocs import critical_difference_diagram  # late: seconds
+
+    drawn = axes("", "", (8.4, 1.2 + 0.17 * len(ranking.ranks)))
+    names = list(ranking.ranks)
+    critical_difference_diagram(
+        dict(ranking.ranks),
+        ranking.pairwise.rename(index=str, columns=str),
+        ax=drawn,
+        label_props={"fontsize": 9},
+        color_palette={name: COLOURS[place % len(COLOURS)] for place, name in enumerate(names)},
+    )
+    drawn.grid(visible=False)
+    return figure_of(drawn)
+
+
+def profiles(evidence: Evidence) -> Figure:
+    """Draw for every level the share of runs whose regret lies below a bound, over the bounds."""
+    regrets = {
+        level: np.array([each.metrics["regret"] for each in evidence.groups[level]], float) for level in evidence.drawn
+    }
+    return profile_lines({level: [values] for level, values in regrets.items()}, evidence.study.default_level)
+
+
+def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str) -> Figure:
+    """Draw performance profiles; each level has one array of regrets a benchmark."""
+    highest = max(float(values.max()) for strata in regrets.values() for values in strata)
+    bounds = np.linspace(0, max(highest * 1.05, 0.1), 201)
+    drawn = axes("regret, percentage points", "share of runs with less")
+    for level, colour in colours(list(regrets), ordered=False).items():
+        above = performance_profile([-values for values in regrets[level]], -bounds - 1e-9)
+        drawn.step(bounds, above, where="post", color=colour, label=f"{level} (default)" if level == default else level)
+    drawn.set_ylim(-0.02, 1.02)
+    legend(drawn)
+    return figure_of(drawn)

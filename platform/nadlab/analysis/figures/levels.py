@@ -1,0 +1,156 @@
+"""Final accuracies: by level, by each of several factors, by a number, against queries."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.figures.style import (
+    COLOURS,
+    DEFAULT,
+    GREY,
+    OTHER,
+    SIZE,
+    axes,
+    colours,
+    figure_of,
+    grid,
+    legend,
+    name_levels,
+)
+from nadlab.analysis.intervals import Interval, mean_interval
+
+
+def accuracy_by_level(evidence: Evidence) -> Figure:
+    """Draw each seed as a line over the levels, and the means with their intervals."""
+    rows, trials = evidence.rows, evidence.trials
+    drawn = axes(evidence.study.factor, _accuracy(evidence))
+    places = {row.level: place for place, row in enumerate(rows)}
+    for _, seed in trials.groupby("seed"):
+        drawn.plot(seed["level"].map(places), seed["accuracy"], color="0.8", linewidth=0.8, marker=".", zorder=1)
+    for row in rows:
+        colour = DEFAULT if row.is_default else OTHER
+        drawn.errorbar(
+            places[row.level], row.accuracy.mean, yerr=_spread(row.accuracy), fmt="o", capsize=4, color=colour
+        )
+    name_levels(drawn, [row.level for row in rows], evidence.study.default_level)
+    return figure_of(drawn)
+
+
+def accuracy_by_factor(evidence: Evidence, factors: Sequence[str], rng: np.random.Generator) -> Figure:
+    """Draw each factor's own effect: means over all trials of a level, whatever the other factors are."""
+    panels = grid(1, len(factors), (min(11.0, 3.8 * len(factors)), 4.4))
+    for panel, factor in zip(panels, factors, strict=True):
+        groups = evidence.trials.groupby(evidence.trials[factor].astype(str), sort=False)["accuracy"]
+        found = {str(level): mean_interval(values.to_numpy(), rng) for level, values in groups}
+        for place, (level, interval) in enumerate(found.items()):
+            colour = DEFAULT if level == str(evidence.study.default[factor]) else OTHER
+            panel.errorbar(place, interval.mean, yerr=_spread(interval), fmt="o", capsize=4, color=colour)
+        panel.plot(range(len(found)), [each.mean for each in found.values()], color="0.8", zorder=1)
+        panel.set(xlabel=factor, ylabel=_accuracy(evidence) if panel is panels[0] else "")
+        name_levels(panel, list(found), "")
+    return figure_of(panels[0])
+
+
+def interaction(evidence: Evidence, first: str, second: str) -> Figure:
+    """Draw the mean accuracy over the levels of one factor, a line for every level of another: parallel, no interaction."""
+    table = evidence.trials.astype({first: str, second: str})
+    means = table.pivot_table("accuracy", first, second, "mean", sort=False)
+    spread = table.pivot_table("accuracy", first, second, "sem", sort=False)
+    drawn = axes(first, _accuracy(evidence), (7.0, 4.6))
+    for (level, line), colour in zip(means.items(), COLOURS * (len(means.columns) // len(COLOURS) + 1), strict=False):
+        error = spread[level].reindex(means.index) if level in spread else None
+        drawn.errorbar(
+            range(len(means)), line, yerr=error, marker="o", capsize=3, color=colour, label=f"{second} = {level}"
+        )
+    name_levels(drawn, list(means.index), "")
+    legend(drawn)
+    return figure_of(drawn)
+
+
+def accuracy_by_number(evidence: Evidence, number: str, rng: np.random.Generator) -> Figure:
+    """Draw the mean accuracy over a numeric factor, a line for every level of the others, with 95 % bands."""
+    others = [factor for factor in evidence.varied if factor != number]
+    trials = evidence.trials.astype(dict.fromkeys(others, str))
+    groups = trials.groupby(others, sort=False) if others else [("", trials)]
+    lines = {", ".join(key) if isinstance(key, tuple) else str(key): table for key, table in groups}
+    drawn = axes(number, _accuracy(evidence))
+    for (level, table), colour in zip(lines.items(), _repeated(len(lines)), strict=True):
+        points = {float(at): mean_interval(part["accuracy"].to_numpy(), rng) for at, part in table.groupby(number)}
+        drawn.plot(list(points), [each.mean for each in points.values()], marker="o", ms=4, color=colour, label=level)
+        ends = [(each.low, each.high) for each in points.values()]
+        if all(low is not None for low, _ in ends):
+            drawn.fill_between(list(points), *np.array(ends, float).T, alpha=0.12, color=colour, linewidth=0)
+    drawn.axhline(evidence.study.optimum, color=GREY, linestyle=":", linewidth=1, label="best of the table")
+    drawn.set_xscale("log")
+    ticks = sorted({float(value) for value in trials[number]})
+    drawn.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    drawn.minorticks_off()
+    legend(drawn, 1 + (len(lines) > 6))
+    return figure_of(drawn)
+
+
+def pareto(points: pd.DataFrame, evidence: Evidence) -> Figure:
+    """Draw levels by their number of queries and mean accuracy; those that no other beats at both are joined.
+
+    points: a row a level with `level`, `queries`, `accuracy` and `is_best`.
+    """
+    drawn = axes("queries", _accuracy(evidence))
+    front = points[points["is_best"]].sort_values("queries")
+    drawn.step(front["queries"], front["accuracy"], where="post", color=DEFAULT, zorder=1)
+    for _, row in points.iterrows():
+        drawn.plot(row["queries"], row["accuracy"], "o", color=DEFAULT if row["is_best"] else GREY, ms=5)
+    for _, row in front.iterrows():
+        drawn.annotate(
+            str(row["level"]), (row["queries"], row["accuracy"]), (4, 5), textcoords="offset points", fontsize=8
+        )
+    drawn.set_xscale("log")
+    ticks = sorted(set(points["queries"]))
+    drawn.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    drawn.minorticks_off()
+    return figure_of(drawn)
+
+
+def parallel_coordinates(table: pd.DataFrame, target: str) -> Figure:
+    """Draw every row of a table as a line over its columns, coloured by the column `target`; numbers and text alike."""
+    scaled, ends = {}, {}
+    for name, column in table.items():
+        numbers = column if pd.api.types.is_numeric_dtype(column) else pd.Series(pd.factorize(column)[0], column.index)
+        low, high = float(numbers.min()), float(numbers.max())
+        scaled[name] = (numbers - low) / (high - low) if high > low else numbers * 0 + 0.5
+        texts = column.astype(str)
+        ends[name] = (
+            (f"{low:.4g}", f"{high:.4g}") if numbers is column else (texts[numbers.idxmin()], texts[numbers.idxmax()])
+        )
+    drawn = axes("", "", (min(11.0, 1.5 * len(scaled) + 1.5), SIZE[1]))
+    values, shades = np.array(list(scaled.values()), float).T, colours([str(i) for i in range(101)], ordered=True)
+    order = np.argsort(values[:, list(scaled).index(target)])
+    for row in values[order]:
+        drawn.plot(row, color=shades[str(int(100 * row[list(scaled).index(target)]))], alpha=0.65, linewidth=1)
+    for place, (low_text, high_text) in enumerate(ends.values()):
+        drawn.axvline(place, color=GREY, linewidth=1)
+        drawn.text(place, -0.03, low_text, ha="center", va="top", fontsize=8)
+        drawn.text(place, 1.03, high_text, ha="center", va="bottom", fontsize=8)
+    drawn.set_xticks(range(len(scaled)), [str(name).replace("_", "\n") for name in scaled])
+    drawn.tick_params(axis="x", length=0, pad=14)
+    drawn.set_yticks([])
+    drawn.set_ylim(-0.02, 1.02)
+    drawn.spines[:].set_visible(False)
+    drawn.grid(visible=False)
+    return figure_of(drawn)
+
+
+def _accuracy(evidence: Evidence) -> str:
+    return f"{evidence.study.report_split} accuracy of the best cell, %"
+
+
+def _spread(interval: Interval) -> list[list[float]] | None:
+    if interval.low is None or interval.high is None:
+        return None
+    return [[max(0.0, interval.mean - interval.low)], [max(0.0, interval.high - interval.mean)]]
+
+
+def _repeated(count: int) -> list[str]:
+    return [COLOURS[place % len(COLOURS)] for place in range(count)]

@@ -1,0 +1,84 @@
+"""How every plot looks, and how it becomes SVG and PNG."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+SIZE = (7.0, 4.2)
+DEFAULT = "#c8553d"
+"""colour of the default level"""
+OTHER = "#2f6690"
+GREY = "#8a94a0"
+COLOURS = ("#2f6690", "#c8553d", "#3a7d44", "#e0a030", "#7b4b94", "#2a9d8f", "#9d6b53", "#d36aa0", "#6c757d", "#101820")
+STYLE = {
+    "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#8a94a0",
+    "axes.labelcolor": "#2b333b", "xtick.color": "#4a545e", "ytick.color": "#4a545e", "axes.grid": True,
+    "grid.color": "#e4e8ec", "axes.axisbelow": True, "lines.linewidth": 1.6, "svg.fonttype": "none",
+}  # fmt: skip
+
+
+def axes(x: str, y: str, size: tuple[float, float] = SIZE) -> Axes:
+    """Return the axes of a new figure."""
+    with matplotlib.rc_context(STYLE):
+        drawn = Figure(figsize=size, layout="constrained").add_subplot()
+    drawn.set(xlabel=x, ylabel=y)
+    return drawn
+
+
+def grid(rows: int, columns: int, size: tuple[float, float]) -> list[Axes]:
+    """Return the axes of a new figure with several of them, row by row."""
+    with matplotlib.rc_context(STYLE):
+        found = Figure(figsize=size, layout="constrained").subplots(rows, columns, squeeze=False)
+    return list(found.flat)
+
+
+def legend(drawn: Axes, columns: int = 1) -> None:
+    """Name the lines."""
+    drawn.legend(ncols=columns, frameon=False, fontsize="small")
+
+
+def figure_of(drawn: Axes) -> Figure:
+    """Return the figure of some axes."""
+    figure = drawn.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def colours(levels: Sequence[str], ordered: bool) -> dict[str, str]:
+    """Return a colour a level; levels with an order get shades that show it."""
+    if not ordered or len(levels) < 3:
+        return {level: COLOURS[place % len(COLOURS)] for place, level in enumerate(levels)}
+    shades = matplotlib.colormaps["viridis"].resampled(256)
+    return {
+        level: matplotlib.colors.to_hex(shades(0.9 * place / (len(levels) - 1))) for place, level in enumerate(levels)
+    }
+
+
+def name_levels(drawn: Axes, levels: Sequence[str], default: str) -> None:
+    """Write the levels on the x axis, upright where they would overlap."""
+    texts = [f"{level}\n(default)" if level == default and len(levels) <= 7 else level for level in levels]
+    crowded = len(levels) > 7 or max(map(len, levels)) * len(levels) > 80
+    drawn.set_xticks(range(len(levels)), texts, rotation=90 if crowded else 0, fontsize="small" if crowded else None)
+
+
+def svg(figure: Figure, name: str) -> str:
+    """Return a figure as an SVG element for a page; `name` keeps its inner names apart from other figures'."""
+    written = io.StringIO()
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+        figure.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
+    text = written.getvalue()
+    return text[text.index("<svg") :]
+
+
+def save(figure: Figure, folder: Path, name: str) -> tuple[str, list[Path]]:
+    """Write NAME.png and NAME.svg; return the SVG element and the paths."""
+    element = svg(figure, name)
+    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(paths[0], dpi=130)
+    paths[1].write_text(f'<?xml version="1.0" encoding="utf-8"?>\n{element}')
+    return element, paths

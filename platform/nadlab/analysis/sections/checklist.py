@@ -1,0 +1,168 @@
+"""The NAS best practice checklist of Lindauer and Hutter (JMLR 2020), answered from the records alone.
+
+An answer is `no` where the records don't show a yes.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from nadlab.analysis.comparisons import fewest_seeds
+from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.sections.content import Section, Table
+
+VERSIONS = ("python", "torch", "numpy", "ray", "nadlab")
+
+
+class Answer(NamedTuple):
+    """What the records say to one item."""
+
+    word: str
+    """yes, partly, no"""
+    why: str
+
+
+def checklist(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
+    """Return every item with its answer."""
+    if not evidence.groups:
+        return None
+    answers = [(item, answer(evidence)) for item, answer in ITEMS]
+    table = Table(
+        "checklist",
+        ("item", "answer", "what the records say"),
+        tuple((item, answer.word, answer.why) for item, answer in answers),
+        "Items after Lindauer and Hutter, Best Practices for Scientific Research on Neural Architecture Search, JMLR 2020.",
+    )
+    counts = {word: sum(answer.word == word for _, answer in answers) for word in ("yes", "partly", "no")}
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count) + f" of {len(answers)} items."
+    return Section("Best practice", (said,), (), (table,))
+
+
+def _values(evidence: Evidence, key: str) -> list[str]:
+    return sorted({record.provenance.get(key, "unknown") for record in evidence.records})
+
+
+def _evaluation_code(evidence: Evidence) -> Answer:
+    if evidence.study.benchmark.startswith("mnist1d"):
+        return Answer("yes", "This project trained the cells: studies/build_mnist1d.py, studies/embed_mnist1d.py.")
+    return Answer("partly", "The cells were trained by the benchmark's authors; here only their table is read.")
+
+
+def _code(evidence: Evidence) -> Answer:
+    revisions = _values(evidence, "git_revision")
+    if any(value == "unknown" or value.endswith("+dirty") for value in revisions):
+        return Answer("no", "Some trials ran on code that no commit holds.")
+    if len(revisions) > 1:
+        return Answer("partly", f"Committed, but the trials come from {len(revisions)} revisions.")
+    return Answer("yes", f"Every trial ran at commit {revisions[0][:12]}.")
+
+
+def _settings(evidence: Evidence) -> Answer:
+    return Answer("yes", f"Every record holds its settings and seed ({len(evidence.records)} records).")
+
+
+def _evaluation_settings(_evidence: Evidence) -> Answer:
+    return Answer("no", "The records name the table by its digest, not the settings by which its cells were trained.")
+
+
+def _same_benchmark(evidence: Evidence) -> Answer:
+    tables = {(record.trial.benchmark, record.trial.digest) for record in evidence.records}
+    if len(tables) == 1:
+        return Answer("yes", f"One table, digest {evidence.study.digest[:12]}, for every trial.")
+    return Answer("no", f"The trials used {len(tables)} tables.")
+
+
+def _confounders(evidence: Evidence) -> Answer:
+    mixed = [key for key in (*VERSIONS, "host", "cpus", "git_revision") if len(_values(evidence, key)) > 1]
+    if mixed:
+        return Answer("no", f"Trials differ in {', '.join(mixed)}.")
+    return Answer("yes", "One machine, one set of versions, one revision.")
+
+
+def _ablations(evidence: Evidence) -> Answer:
+    if "method" in evidence.varied:
+        return Answer("no", "This study compares methods; ablations are other studies.")
+    if evidence.varied:
+        return Answer("yes", f"It varies {', '.join(evidence.varied)} and holds the rest.")
+    return Answer("no", "Nothing was varied.")
+
+
+def _protocol(evidence: Evidence) -> Answer:
+    budgets = {len(record.ledger) for group in evidence.groups.values() for record in group}
+    same = f"All are searched by {evidence.study.search_split} and judged by {evidence.study.report_split} accuracy"
+    if evidence.study.search_split == evidence.study.report_split == "test":
+        return Answer("partly", f"{same}: alike for all, but the split that is searched is the one that judges.")
+    if len(budgets) > 1 and not {"queries", "labels", "final_k"} & set(evidence.varied):
+        return Answer("partly", f"{same}, but budgets run from {min(budgets)} to {max(budgets)} queries.")
+    return Answer("yes", f"{same}; every query goes through one counted ledger.")
+
+
+def _over_time(evidence: Evidence) -> Answer:
+    if all(record.ledger for group in evidence.groups.values() for record in group):
+        return Answer("yes", "Regret by query is above; wall-clock time is not compared.")
+    return Answer("no", "Some trials have no ledger of queries.")
+
+
+def _random_search(evidence: Evidence) -> Answer:
+    methods = {str(record.trial.settings.get("method", "")) for record in evidence.records}
+    if "random-search" in methods:
+        return Answer("yes", "Random search ran on the same table and seeds.")
+    return Answer("no", "Random search is not among the trials of this study.")
+
+
+def _repeats(evidence: Evidence) -> Answer:
+    counts = [len(group) for group in evidence.groups.values()]
+    seeds = sorted({record.trial.seed for record in evidence.records})
+    least = fewest_seeds(max(1, len(counts) - 1))
+    words = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{counts[0]}"
+    said = f"{words} seeds a level, from {seeds[0]} to {seeds[-1]}"
+    if min(counts) < 2:
+        return Answer("no", f"{said}.")
+    if min(counts) < least:
+        return Answer("partly", f"{said}; from {least} on a difference can be established.")
+    return Answer("yes", f"{said}, all listed below.")
+
+
+def _tabular(evidence: Evidence) -> Answer:
+    return Answer("yes", f"{evidence.study.benchmark} answers from stored or predicted accuracies.")
+
+
+def _tuning(evidence: Evidence) -> Answer:
+    if evidence.tuning is not None:
+        return Answer("yes", f"The Optuna study {evidence.tuning.study_name} holds every trial of the tuning.")
+    return Answer("no", "The records don't say how the default settings were chosen, nor what that cost.")
+
+
+def _end_to_end(evidence: Evidence) -> Answer:
+    names = {name for record in evidence.records for name in record.metrics if name.endswith("seconds")}
+    measured = f"Measured: {', '.join(sorted(names))}. " if names else ""
+    return Answer("no", f"{measured}The training of the queried cells is looked up, so its time is not in the records.")
+
+
+def _details(evidence: Evidence) -> Answer:
+    failed = [record for record in evidence.records if record.status != "FINISHED"]
+    if failed:
+        return Answer(
+            "partly", f"Settings, versions and machine are below; {len(failed)} trials failed and are left out."
+        )
+    return Answer("yes", "Settings, versions, machine and every trial are below.")
+
+
+ITEMS: tuple[tuple[str, Callable[[Evidence], Answer]], ...] = (
+    ("Released the code that trains the evaluated architectures", _evaluation_code),
+    ("Released the code of the search space and of the method", _code),
+    ("Released the settings and seeds of the final evaluation", _evaluation_settings),
+    ("Released the method's hyperparameters and seeds", _settings),
+    ("Compared on exactly the same benchmark", _same_benchmark),
+    ("Controlled confounding factors", _confounders),
+    ("Ran ablations", _ablations),
+    ("Used the same evaluation protocol for all", _protocol),
+    ("Compared performance over time", _over_time),
+    ("Compared with random search", _random_search),
+    ("Ran several seeds and reported them", _repeats),
+    ("Used tabular or surrogate benchmarks for depth", _tabular),
+    ("Reported how hyperparameters were tuned, and its cost", _tuning),
+    ("Reported the time of the whole method, end to end", _end_to_end),
+    ("Reported all details of the setup", _details),
+)

@@ -1,0 +1,120 @@
+"""Accuracy against queries: anytime regret, label efficiency, the Pareto front, all columns at once."""
+
+import numpy as np
+import pandas as pd
+
+from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.figures.levels import accuracy_by_number, parallel_coordinates, pareto
+from nadlab.analysis.figures.search import anytime_regret
+from nadlab.analysis.sections.content import Picture, Section, Table
+from nadlab.analysis.sections.origin import links
+
+MARKS = (0.1, 0.25, 0.5, 1.0)
+"""parts of the budget at which the table reads the curves"""
+COUNTED = ("labels", "queries")
+"""factors that count queries"""
+OUTCOMES = ("predictor_tau", "share_valid", "share_unique", "share_novel")
+
+
+def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
+    """Return regret by query."""
+    if not evidence.drawn:
+        return None
+    longest = max(evidence.curves[level].shape[1] for level in evidence.drawn)
+    marks = sorted({max(1, round(part * longest)) for part in MARKS})
+    table = Table(
+        "anytime",
+        (evidence.study.factor, *(f"after {mark}" for mark in marks)),
+        tuple((level, *(_regret(evidence, level, mark) for mark in marks)) for level in evidence.drawn),
+        "Mean regret after so many queries, in percentage points.",
+        tuple(links(evidence, evidence.groups[level]) for level in evidence.drawn),
+        _default(evidence, evidence.drawn),
+    )
+    left_out = len(evidence.groups) - len(evidence.drawn)
+    picture = Picture(
+        "anytime_regret",
+        anytime_regret(evidence, rng),
+        "Mean regret of the best cell so far with 95 % bands over seeds; below 0.05 points the axis is linear."
+        + (f" {left_out} levels are left out: shorter budgets, or beyond the ten best." if left_out else ""),
+    )
+    return Section("Anytime regret", (), (picture,), (table,))
+
+
+def by_number(evidence: Evidence, rng: np.random.Generator) -> Section | None:
+    """Return accuracy over the number of labels or queries, where that is a factor."""
+    counted = [factor for factor in evidence.varied if factor in COUNTED]
+    if not counted or evidence.study.one_at_a_time:
+        return None
+    pictures = tuple(
+        Picture(
+            "label_efficiency" if factor == counted[0] else f"accuracy_by_{factor}",
+            accuracy_by_number(evidence, factor, rng),
+            f"Mean accuracy over {factor}, with 95 % bands over seeds. Each point is a run of its own budget.",
+        )
+        for factor in counted
+    )
+    return Section("Label efficiency", (), pictures)
+
+
+def front(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
+    """Return the levels that no other beats in both accuracy and queries, where levels differ in queries."""
+    points = pd.DataFrame(
+        [
+            {"level": row.level, "queries": len(evidence.groups[row.level][0].ledger), "accuracy": row.accuracy.mean}
+            for row in evidence.rows
+        ]
+    )
+    if points.empty or points["queries"].nunique() < 2:
+        return None
+    points["is_best"] = [
+        not ((points["queries"] <= each.queries) & (points["accuracy"] > each.accuracy)).any()
+        and not ((points["queries"] < each.queries) & (points["accuracy"] >= each.accuracy)).any()
+        for each in points.itertuples()
+    ]
+    best = points[points["is_best"]].sort_values("queries")
+    table = Table(
+        "pareto_front",
+        (evidence.study.factor, "queries", "accuracy %"),
+        tuple((str(each.level), str(each.queries), f"{each.accuracy:.2f}") for each in best.itertuples()),
+        "Levels for which no other has at least their mean accuracy with fewer queries, or more with as many.",
+        tuple(links(evidence, evidence.groups[str(level)]) for level in best["level"]),
+    )
+    picture = Picture("pareto_front", pareto(points, evidence), "Mean accuracy against queries; the front is joined.")
+    return Section("Pareto front of accuracy against queries", (), (picture,), (table,))
+
+
+def coordinates(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
+    """Return all trials as lines over their factors and outcomes."""
+    finished = [record for group in evidence.groups.values() for record in group]
+    columns: dict[str, list[object]] = {
+        factor: [record.trial.settings[factor] for record in finished] for factor in evidence.varied
+    }
+    for name in OUTCOMES:
+        values = [record.metrics.get(name) for record in finished]
+        if all(value is not None for value in values) and len(set(values)) > 1:
+            columns[name] = list(values)
+    columns["accuracy"] = [record.accuracy for record in finished]
+    if len(columns) < 3:
+        return None
+    table = pd.DataFrame({name: _plain(values) for name, values in columns.items()})
+    picture = Picture(
+        "parallel_coordinates",
+        parallel_coordinates(table, "accuracy"),
+        "Each line is a trial, lighter with a higher accuracy; each axis runs from its least to its largest value.",
+    )
+    return Section("Parallel coordinates", (), (picture,))
+
+
+def _plain(values: list[object]) -> list[object]:
+    """Return numbers as they are, anything else as text: None and False are levels too."""
+    numeric = all(type(value) in (int, float) for value in values)
+    return values if numeric else [str(value) for value in values]
+
+
+def _regret(evidence: Evidence, level: str, mark: int) -> str:
+    curves = evidence.curves[level]
+    return f"{evidence.study.optimum - curves[:, mark - 1].mean():.2f}" if mark <= curves.shape[1] else ""
+
+
+def _default(evidence: Evidence, levels: list[str]) -> frozenset[int]:
+    return frozenset(place for place, level in enumerate(levels) if level == evidence.study.default_level)

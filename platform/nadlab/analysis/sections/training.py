@@ -1,0 +1,72 @@
+"""Training of D, AG and PP, and what AG generates."""
+
+import numpy as np
+import pandas as pd
+
+from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.figures.search import LOSSES, losses, shares
+from nadlab.analysis.sections.content import Picture, Section, Table
+from nadlab.analysis.sections.origin import links
+from nadlab.records import Record
+
+MEASURED = ("share_valid", "share_unique", "share_novel", "candidates", "filled", "predictor_tau")
+
+
+def training(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
+    """Return the losses by epoch, where trials have an equal number of them a level."""
+    histories = {level: _mean_history(evidence.groups[level]) for level in evidence.drawn}
+    known = {level: history for level, history in histories.items() if set(LOSSES) <= set(history)}
+    if not known:
+        return None
+    last = tuple((level, *(f"{history[name].iloc[-1]:.3f}" for name in LOSSES)) for level, history in known.items())
+    table = Table(
+        "losses",
+        (evidence.study.factor, "D", "AG", "PP"),
+        last,
+        "Losses in the last epoch, means over seeds.",
+        tuple(links(evidence, evidence.groups[level]) for level in known),
+    )
+    picture = Picture("losses", losses(evidence, known), "Losses by epoch, means over seeds.")
+    return Section("Training of D, AG and PP", (), (picture,), (table,))
+
+
+def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
+    """Return what AG generated under rank 0 and how well PP ranks."""
+    if not any(name in record.metrics for record in evidence.records for name in MEASURED):
+        return None
+    frames = {level: pd.DataFrame([_measured(each) for each in group]) for level, group in evidence.groups.items()}
+    columns = [name for name in MEASURED if all(name in frame for frame in frames.values())]
+    means = pd.DataFrame({level: frame[columns].mean() for level, frame in frames.items()}).T
+    table = Table(
+        "generated_cells",
+        (evidence.study.factor, *(name.replace("_", " ") for name in columns)),
+        tuple((level, *(_spread(frame[name]) for name in columns)) for level, frame in frames.items()),
+        "Means and standard deviations over seeds. valid: of the generated; unique: classes up to isomorphism of the valid; "
+        "novel: of the unique, those without a label; candidates: novel cells that the benchmark holds; filled: final "
+        "queries for which AG had none left; predictor tau: Kendall's, of PP on cells never queried.",
+        tuple(links(evidence, group) for group in evidence.groups.values()),
+    )
+    drawn = [name for name in columns if name.startswith("share_")]
+    pictures = (
+        (
+            Picture(
+                "generated_cells", shares(means[drawn], evidence), "What AG generates under rank 0, means over seeds."
+            ),
+        )
+        if drawn
+        else ()
+    )
+    return Section("Generated cells", (), pictures, (table,))
+
+
+def _mean_history(records: list[Record]) -> pd.DataFrame:
+    tables = [pd.DataFrame(record.history, index=range(1, len(record.history) + 1)) for record in records]
+    return pd.concat(tables).groupby(level=0).mean()
+
+
+def _measured(record: Record) -> dict[str, float]:
+    return {name: float(value) for name in MEASURED if (value := record.metrics.get(name)) is not None}
+
+
+def _spread(values: pd.Series) -> str:
+    return f"{values.mean():.3g}" + (f" ± {values.std():.2g}" if len(values) > 1 else "")
