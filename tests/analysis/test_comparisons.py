@@ -1,9 +1,10 @@
-"""Paired comparisons against scipy, statsmodels and autorank, and what they may claim."""
+"""Paired comparisons against scipy, statsmodels, rliable and autorank, and what they may claim.
+
+autorank's answers on the same data are written down (version 1.3.0): beside it comes a package `tests` that would hide ours.
+"""
 
 import numpy as np
-import pandas as pd
 import pytest
-from autorank import autorank
 from rliable.metrics import probability_of_improvement
 from scipy.stats import wilcoxon
 from statsmodels.stats.multitest import multipletests
@@ -28,9 +29,7 @@ def by_seed(values: np.ndarray) -> dict[int, float]:
 
 def test_signed_rank_is_scipys_and_autoranks() -> None:
     assert signed_rank(ONE - TWO) == wilcoxon(ONE, TWO).pvalue
-    found = autorank(pd.DataFrame({"one": ONE, "two": TWO}), force_mode="nonparametric", approach="frequentist")
-    assert found.omnibus == "wilcoxon"
-    assert signed_rank(ONE - TWO) == pytest.approx(2 * found.pvalue)  # autorank asks about the better one's side alone
+    assert signed_rank(ONE - TWO) == pytest.approx(2 * 0.31103515625)  # autorank asks about the better one's side alone
 
 
 def test_runs_that_are_all_alike_differ_by_nothing() -> None:

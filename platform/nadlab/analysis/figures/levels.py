@@ -75,10 +75,11 @@ def accuracy_by_number(evidence: Evidence, number: str, rng: np.random.Generator
     others = [factor for factor in evidence.varied if factor != number]
     trials = evidence.trials.astype(dict.fromkeys(others, str))
     groups = trials.groupby(others, sort=False) if others else [("", trials)]
-    lines = {", ".join(key) if isinstance(key, tuple) else str(key): table for key, table in groups}
+    lines = {", ".join(map(str, key)) if isinstance(key, tuple) else str(key): table for key, table in groups}
     drawn = axes(number, _accuracy(evidence))
     for (level, table), colour in zip(lines.items(), _repeated(len(lines)), strict=True):
-        points = {float(at): mean_interval(part["accuracy"].to_numpy(), rng) for at, part in table.groupby(number)}
+        numbers = sorted({float(value) for value in table[number]})
+        points = {at: mean_interval(table.loc[table[number] == at, "accuracy"].to_numpy(), rng) for at in numbers}
         drawn.plot(list(points), [each.mean for each in points.values()], marker="o", ms=4, color=colour, label=level)
         ends = [(each.low, each.high) for each in points.values()]
         if all(low is not None for low, _ in ends):
@@ -120,10 +121,9 @@ def parallel_coordinates(table: pd.DataFrame, target: str) -> Figure:
         numbers = column if pd.api.types.is_numeric_dtype(column) else pd.Series(pd.factorize(column)[0], column.index)
         low, high = float(numbers.min()), float(numbers.max())
         scaled[name] = (numbers - low) / (high - low) if high > low else numbers * 0 + 0.5
-        texts = column.astype(str)
-        ends[name] = (
-            (f"{low:.4g}", f"{high:.4g}") if numbers is column else (texts[numbers.idxmin()], texts[numbers.idxmax()])
-        )
+        texts = list(column.astype(str))
+        places = int(numbers.argmin()), int(numbers.argmax())
+        ends[name] = (f"{low:.4g}", f"{high:.4g}") if numbers is column else (texts[places[0]], texts[places[1]])
     drawn = axes("", "", (min(11.0, 1.5 * len(scaled) + 1.5), SIZE[1]))
     values, shades = np.array(list(scaled.values()), float).T, colours([str(i) for i in range(101)], ordered=True)
     order = np.argsort(values[:, list(scaled).index(target)])

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ DEFAULT = "#c8553d"
 OTHER = "#2f6690"
 GREY = "#8a94a0"
 COLOURS = ("#2f6690", "#c8553d", "#3a7d44", "#e0a030", "#7b4b94", "#2a9d8f", "#9d6b53", "#d36aa0", "#6c757d", "#101820")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#8a94a0",
     "axes.labelcolor": "#2b333b", "xtick.color": "#4a545e", "ytick.color": "#4a545e", "axes.grid": True,
     "grid.color": "#e4e8ec", "axes.axisbelow": True, "lines.linewidth": 1.6, "svg.fonttype": "none",
@@ -76,6 +77,8 @@ def svg(figure: Figure, name: str) -> str:
 
 def save(figure: Figure, folder: Path, name: str) -> tuple[str, list[Path]]:
     """Write NAME.png and NAME.svg; return the SVG element and the paths."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, not again for each file
     element = svg(figure, name)
     paths = [folder / f"{name}.png", folder / f"{name}.svg"]
     with matplotlib.rc_context(STYLE):

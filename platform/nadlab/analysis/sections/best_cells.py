@@ -35,7 +35,7 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         f"The cells of the best {split} accuracy in their trials; of isomorphic cells, the one met first.",
         tuple(links(evidence, records) for _, _, records in best),
     )
-    readable = [(place, accuracy, cell) for place, (text, accuracy, _) in enumerate(best, 1) if (cell := parsed(text))]
+    readable = [(place, accuracy, read) for place, (text, accuracy, _) in enumerate(best, 1) if (read := parsed(text))]
     if not readable:
         return Section("Best cells", (), (), (table,))
     columns = min(2, len(readable))
