@@ -140,6 +140,11 @@ def test_unreadable_cells_and_failed_trials_leave_the_report_whole(tmp_path: Pat
     assert "1 trials failed" in (tmp_path / "report.html").read_text()
 
 
+def test_study_whose_trials_all_failed_has_a_report_that_lists_them(tmp_path: Path) -> None:
+    failed = [replace(each, status="FAILED", metrics={}, ledger=[], error="broke") for each in searches(seeds=1)]
+    assert written(tmp_path, STUDY, failed).headings == ["What the results say", "Provenance", "All trials"]
+
+
 def test_checklist_says_no_where_the_records_do_not_show_a_yes(tmp_path: Path) -> None:
     def answers(records: list[Record]) -> dict[str, str]:
         written(tmp_path, STUDY, records)

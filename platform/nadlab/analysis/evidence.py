@@ -42,6 +42,8 @@ class Evidence:
     @cached_property
     def varied(self) -> list[str]:
         """Factors with more than one level."""
+        if self.trials.empty:
+            return []
         return [name for name in self.study.default if self.trials[name].astype(str).nunique() > 1]
 
     @cached_property

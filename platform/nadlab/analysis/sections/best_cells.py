@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 
+from nadlab.analysis.drawing import draw_cell
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.figures.cells import draw_cell, parsed
 from nadlab.analysis.figures.style import figure_of, grid
 from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.origin import links
+from nadlab.errors import UserError
 from nadlab.records import Record
+from nadlab.spaces import SPACES, Cells, SearchSpace
 
 SHOWN = 4
 
@@ -45,9 +47,19 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     for panel in panels[len(readable) :]:
         panel.axis("off")
     for panel, (place, accuracy, (space, cell)) in zip(panels, readable, strict=False):
-        draw_cell(panel, space, cell)
+        draw_cell(panel, cell, space)
         panel.set_title(f"{place}: {accuracy:.2f} %", fontsize=10, loc="left")
     picture = Picture(
         "best_cells", figure_of(panels[0]), "From input to output; operations that pass nothing on are left out."
     )
     return Section("Best cells", (), (picture,), (table,))
+
+
+def parsed(text: str) -> tuple[SearchSpace, Cells] | None:
+    """Read a cell in the notation of whichever space it is; None where it is of none of them."""
+    for space in SPACES.values():
+        try:
+            return space, space.parse(text)
+        except UserError:
+            continue
+    return None

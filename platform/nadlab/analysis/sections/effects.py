@@ -109,7 +109,8 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
 
 def factors(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     """Return each factor's own effect and the interactions of crossed factors."""
-    effects = [] if evidence.study.one_at_a_time else variance_shares(evidence.trials, evidence.varied)
+    is_crossed = len(evidence.varied) > 1 and not evidence.study.one_at_a_time
+    effects = variance_shares(evidence.trials, evidence.varied) if is_crossed else []
     if not effects:
         return None
     said = [

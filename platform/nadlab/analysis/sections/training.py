@@ -32,7 +32,7 @@ def training(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
 
 def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     """Return what AG generated under rank 0 and how well PP ranks."""
-    if not any(name in record.metrics for record in evidence.records for name in MEASURED):
+    if not any(name in record.metrics for group in evidence.groups.values() for record in group for name in MEASURED):
         return None
     frames = {level: pd.DataFrame([_measured(each) for each in group]) for level, group in evidence.groups.items()}
     columns = [name for name in MEASURED if all(name in frame for frame in frames.values())]
