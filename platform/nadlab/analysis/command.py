@@ -9,6 +9,7 @@ import numpy as np
 
 from nadlab.analysis.across import across
 from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.importance import find_tuning
 from nadlab.analysis.report import PAGE, Report, report_on, write, write_page
 from nadlab.errors import UserError
 from nadlab.folder import StudyFolder, read_owner
@@ -69,7 +70,8 @@ def report_on_folder(folder: Path, tracking_uri: str | None) -> Report:
     records = StudyFolder(folder, study).records()
     if not records:
         raise UserError(f"{folder} holds no trial that ended: run the study first")
-    return report_on(study, records, np.random.default_rng(0), _runs(folder, study, tracking_uri))
+    runs, tuning = _runs(folder, study, tracking_uri), find_tuning(folder)
+    return report_on(study, records, np.random.default_rng(0), runs, tuning)
 
 
 def _runs(folder: Path, study: StudyRecord, tracking_uri: str | None) -> Runs | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -30,12 +31,26 @@ class Importance:
     trials: int
 
 
+def find_tuning(folder: Path) -> optuna.Study | None:
+    """Return the Optuna study in a folder's `optuna.db`, None where there is none; UserError when it holds several."""
+    file = folder / "optuna.db"
+    if not file.is_file():
+        return None
+    storage = f"sqlite:///{file.absolute()}"
+    names = optuna.get_all_study_names(storage)
+    if len(names) > 1:
+        raise UserError(f"{file} holds {len(names)} Optuna studies, {', '.join(names)}: keep one in a study's folder")
+    return optuna.load_study(study_name=names[0], storage=storage) if names else None
+
+
 def importance(study: optuna.Study, seed: int = 0) -> Importance:
     """Return what the finished trials of a study with one objective say about its hyperparameters.
 
-    Only hyperparameters that every finished trial has count. Raises UserError when there are too few trials to say
-    anything, or fewer than two such hyperparameters.
+    Only hyperparameters that every finished trial has count. Raises UserError when there are several objectives, too few
+    trials to say anything, or fewer than two such hyperparameters.
     """
+    if len(study.directions) > 1:
+        raise UserError(f"the Optuna study {study.study_name!r} has several objectives: importance needs one")
     trials = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
     shared = sorted(set.intersection(*(set(trial.params) for trial in trials))) if trials else []
     varied = [name for name in shared if len({str(trial.params[name]) for trial in trials}) > 1]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import GREY, axes, colours, figure_of, grid, legend, name_levels
@@ -43,6 +44,7 @@ def losses(evidence: Evidence, histories: Mapping[str, pd.DataFrame]) -> Figure:
                 panel.plot(histories[level].index, histories[level][name], color=colour, label=_name(evidence, level))
         panel.set_title(title, fontsize=10, loc="left")
         panel.set_xlabel("epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend(panels[-1])
     return figure_of(panels[0])
 
