@@ -15,6 +15,7 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.command_line import run_command
 from nadlab.folder import StudyFolder
+from nadlab.runs import Runs
 from nadlab.study import changed, parse_seeds
 from nadlab.study_command import place_options
 from nadlab.tuning import OBJECTIVES, PRUNERS, SAMPLERS, Tuning, described_tuning, smoke_tuning
@@ -55,7 +56,7 @@ def run_tuning(tuning: Tuning, oracle: Oracle, place: "Place") -> int:
     from nadlab.optuna_course import OptunaCourse, open_study
     from nadlab.runner import conduct
 
-    def reported(folder: StudyFolder) -> tuple[TunedReport, list[Path]]:
+    def reported(folder: StudyFolder, _runs: Runs | None) -> tuple[TunedReport, list[Path]]:
         search = open_study(folder.path, tuning.name, tuning.objectives)
         rng = np.random.default_rng(0)
         report = report_on_tuning(folder.study, folder.records(), tuning.seeds, search, rng)
