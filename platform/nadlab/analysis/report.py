@@ -21,6 +21,8 @@ from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs
 
 HEADINGS = ("n", "accuracy %", "95 % interval", "IQM %", "regret", "difference to default", "95 % interval ", "p", "A")
+WIDE = ("IQM %", "regret", "A")
+"""columns that a terminal has no room for"""
 PAGE = "report.html"
 FIGURES, TABLES = "figures", "tables"
 
@@ -46,10 +48,13 @@ class Report:
         table = Table(
             title=f"{self.study.study} on {self.study.benchmark}: {self.study.report_split} accuracy of the best cell"
         )
-        for number, heading in enumerate(self._heading()):
-            table.add_column(heading, justify="right" if number else "left")
+        heading = self._heading()
+        shown = [number for number, name in enumerate(heading) if name not in WIDE]
+        for number in shown:
+            table.add_column(heading[number], justify="right" if number else "left")
         for row in self.evidence.rows:
-            table.add_row(*self._cells(row))
+            cells = self._cells(row)
+            table.add_row(*(cells[number] for number in shown))
         console.print(table)
         for sentence in self.conclusions:
             console.print(sentence, highlight=False)
