@@ -1,9 +1,9 @@
-# Two commands do everything on a fresh machine: `make study` and `make test`.
+# Two commands do everything on a fresh machine: `make study` and `make test`. `make docs` renders the docstrings.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test
+.PHONY: install study test browser docs
 
 install: $(VENV)/.installed
 
@@ -16,8 +16,20 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 study: install
 	$(BIN)/python studies/ablate_alpha.py
 
-test: install
+test: install browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# MLflow's UI is tested in Chromium; who is not root and has none is told, and those tests are skipped
+browser:
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null || \
+		echo 'Chromium could not be installed: the tests of the UI are skipped'; \
+	else echo 'no chromium and chromedriver here: the tests of the UI are skipped'; fi
+
+docs: install
+	$(BIN)/pdoc --output-directory build/docs nadlab trainables
+	@echo 'open build/docs/index.html'

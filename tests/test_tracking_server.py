@@ -1,13 +1,6 @@
 """`nadlab mlflow`: on loopback or with a password, sixteen writers at once, closed to foreign hosts."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,42 +11,9 @@ from benchmarks.writers import finished, write_at_once
 from nadlab.errors import UserError
 from nadlab.tracking import check_store
 from nadlab.tracking_server import Server
+from tests.mlflow_server import server
 
 WRITERS = 16
-
-
-@contextmanager
-def server(folder: Path, *arguments: str) -> Iterator[str]:
-    """Run `nadlab mlflow` on a free port until it is no longer needed; yield its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-c", "from nadlab.cli import main; main()", "mlflow", "--folder", str(folder)]
-    with folder.with_name(f"{folder.name}.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "--port", str(port), *arguments],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while not healthy(address):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def healthy(address: str) -> bool:
-    try:
-        return requests.get(f"{address}/health", timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_path: Path) -> None:

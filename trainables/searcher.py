@@ -10,7 +10,7 @@ from ray.tune import Trainable
 
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
-from nadlab.searchers import SEARCHERS
+from nadlab.searchers import run_search
 from nadlab.searchers.request import SearchRequest
 
 
@@ -36,7 +36,7 @@ class SearcherTrainable(Trainable):
         request = SearchRequest(**self.trial["settings"])
         ledger = QueryLedger(benchmark(self.trial["benchmark"]), request.queries)
         started = time.perf_counter()
-        SEARCHERS[request.method](ledger, np.random.default_rng(self.trial["seed"]))
+        run_search(request.method, ledger, np.random.default_rng(self.trial["seed"]))
         return {
             "done": True,
             "history": [],

@@ -3,10 +3,11 @@
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -40,18 +41,23 @@ def cluster_resources() -> Resources:
     return Resources(found.get("CPU", 1.0), found.get("GPU", 0.0))
 
 
-def runtime_env(trainable: type) -> dict[str, Any]:
-    """Return what a node needs to run a trainable: the folders of nadlab and of the trainable's package.
+def runtime_env(trainable: type, modules: Sequence[ModuleType] = ()) -> dict[str, Any]:
+    """Return what a node needs to run a trainable: nadlab, the trainable's package and other modules.
 
-    Folders, not wheels: Ray caches a wheel by its file name and would go on running old code.
+    Folders or single files, not wheels: Ray caches a wheel by its file name and would go on running old code.
     """
     packages = {"nadlab": nadlab, (name := trainable.__module__.partition(".")[0]): sys.modules[name]}
-    folders = [str(Path(module.__file__).parent) for module in packages.values() if module.__file__]
+    packages |= {module.__name__: module for module in modules}
     return {
-        "py_modules": folders,
+        "py_modules": [_source(module) for module in packages.values()],
         "excludes": ["__pycache__"],
         "env_vars": {name: os.environ[name] for name in SENT_VARIABLES if name in os.environ},
     }
+
+
+def _source(module: ModuleType) -> str:
+    assert module.__file__
+    return str(Path(module.__file__).parent if hasattr(module, "__path__") else module.__file__)
 
 
 def check_address(address: str) -> None:
@@ -66,7 +72,9 @@ def check_address(address: str) -> None:
 
 
 @contextmanager
-def connected(address: str | None, concurrent: int | None, trainable: type) -> Iterator[None]:
+def connected(
+    address: str | None, concurrent: int | None, trainable: type, modules: Sequence[ModuleType] = ()
+) -> Iterator[None]:
     """Hold a connection to Ray: a cluster of this process, or the one at `address`, to which the code is sent.
 
     A connection that is already open is used and left open. Raises UserError when no cluster answers.
@@ -77,7 +85,7 @@ def connected(address: str | None, concurrent: int | None, trainable: type) -> I
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
     if address:
         try:
-            ray.init(address=address, runtime_env=runtime_env(trainable), **quiet)
+            ray.init(address=address, runtime_env=runtime_env(trainable, modules), **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"no Ray cluster answers at {address!r} ({reason}): check --address") from error

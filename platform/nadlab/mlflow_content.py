@@ -12,6 +12,9 @@ TRIAL_CONTENT = "nadlab.trial"
 """the trial itself, as JSON"""
 PARENT = "mlflow.parentRunId"
 LEDGER = "ledger.json"
+DESCRIPTION = "mlflow.note.content"
+LEADING = ("best_reported", "regret", "queries")
+"""metrics that come first: the UI's compare view opens with the first one"""
 
 
 def study_params(study: StudyRecord) -> list[Param]:
@@ -30,7 +33,7 @@ def study_tags(study: StudyRecord) -> list[RunTag]:
         "benchmark": study.benchmark,
         "benchmark_digest": study.digest,
         "preset": study.preset,
-        "mlflow.note.content": f"{study.question}\n\nExpected: {study.expectation}",
+        DESCRIPTION: f"{study.question}\n\nExpected: {study.expectation}",
     }
     return [RunTag(key, value) for key, value in tags.items()]
 
@@ -56,6 +59,22 @@ def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
     }
 
 
+def trial_description(record: Record, study: StudyRecord, parent: str, trials: str) -> str:
+    """Return a child's description: its numbers, and links to its parent run and to all trials."""
+    trial, metrics = record.trial, record.metrics
+    cells = {study.factor: study.level(trial), "seed": str(trial.seed), "queries": str(len(record.ledger))}
+    numbers = {"accuracy %": metrics.get("best_reported"), "regret": metrics.get("regret")}
+    cells |= {name: f"{value:.2f}" for name, value in numbers.items() if value is not None}
+    lines = [
+        f"A trial of [{study.study} on {study.benchmark}]({parent}), beside [all others]({trials}).",
+        "",
+        *(f"| {' | '.join(row)} |" for row in (cells, ["---"] * len(cells), cells.values())),
+        "",
+        study.question,
+    ]
+    return "\n".join(lines)
+
+
 def trial_params(record: Record) -> list[Param]:
     """Return every setting, the seed and the benchmark."""
     trial = record.trial
@@ -66,7 +85,8 @@ def trial_params(record: Record) -> list[Param]:
 def trial_metrics(record: Record, study: StudyRecord) -> list[Metric]:
     """Return the final numbers, the losses by epoch and the best accuracy so far by query; absent ones are left out."""
     now = int(record.ended * 1000)
-    single = {key: value for key, value in record.metrics.items() if value is not None}
+    leading = {key: record.metrics[key] for key in LEADING if key in record.metrics}
+    single = {key: value for key, value in (leading | record.metrics).items() if value is not None}
     return [
         *(Metric(key, value, now, 0) for key, value in single.items()),
         *(

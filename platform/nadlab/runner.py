@@ -6,11 +6,13 @@ epochs_per_step, resume, watch; each result holds `epoch` and numbers, the last 
 
 import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import click
 import numpy as np
@@ -22,6 +24,7 @@ from nadlab.cluster import check_address, connected
 from nadlab.course import Course, Listed
 from nadlab.delivery import Delivery
 from nadlab.folder import StudyFolder
+from nadlab.own_code import own_packages
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs
 from nadlab.stopping import Stopped, Stopping
@@ -77,7 +80,8 @@ def run_study(study: Study, oracle: Oracle, place: Place) -> int:
         report = report_on(folder.study, folder.records(), rng, runs)
         return report, write(report, folder.path, rng)
 
-    return conduct(described(study, oracle, uuid.uuid4().hex), study.trainable, place, course, reported)
+    names = {name for trial in trials for name in trial.settings.values()}
+    return conduct(described(study, oracle, uuid.uuid4().hex), study.trainable, place, course, reported, names)
 
 
 def conduct(
@@ -86,8 +90,13 @@ def conduct(
     place: Place,
     course: Callable[[StudyFolder], Course],
     reported: Callable[[StudyFolder, Runs | None], tuple[AnyReport, list[Path]]],
+    names: Collection[object] = (),
 ) -> int:
-    """Run a course of trials in a study's folder, and report; returns as `run_study`."""
+    """Run a course of trials in a study's folder, and report; returns as `run_study`.
+
+    names: values of settings; the nodes of a cluster get the modules of those that are `module:object`.
+    """
+    own = own_packages([study.benchmark, *names])
     if place.address:
         check_address(place.address)
     if place.tracking_uri:
@@ -97,7 +106,7 @@ def conduct(
         uri, artifacts = (place.tracking_uri, None) if place.tracking_uri else default_store(place.out)
         tracker = Tracker.connect(uri, folder.study, artifacts)
         try:
-            return _run(trainable, course(folder), folder, tracker, place, stopping, reported)
+            return _run(trainable, course(folder), folder, tracker, place, stopping, reported, own)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
             with suppress(*STORE_ERRORS):  # a store that is down keeps nobody from stopping
@@ -114,6 +123,7 @@ def _run(
     place: Place,
     stopping: Stopping,
     reported: Callable[[StudyFolder, Runs | None], tuple[AnyReport, list[Path]]],
+    own: Sequence[ModuleType],
 ) -> int:
     console = Console()
     console.print(
@@ -124,7 +134,7 @@ def _run(
         for record in folder.records():
             delivery.hand_in(record)
         if not course.over:
-            with stopping.held(), connected(place.address, place.concurrent, trainable):
+            with stopping.held(), connected(place.address, place.concurrent, trainable, own):
                 stopping.install()  # again: Ray has put its own handler in place
                 run_trials(
                     trainable, course, folder, place.concurrent, place.gpus_per_trial, delivery.hand_in,
@@ -133,7 +143,8 @@ def _run(
         undelivered = delivery.wait()
     report, files = reported(folder, _runs(tracker))
     report.show(console)
-    console.print(f"Report: {files[0]}; runs: mlflow ui --backend-store-uri {tracker.uri}", soft_wrap=True)
+    console.print(f"Report: {files[0]}", soft_wrap=True)
+    console.print(f"Trials in MLflow: {_where(tracker, place.tracking_uri, place.out)}", soft_wrap=True)
     failed = [each for each in folder.records() if each.status == "FAILED" and each.trial.id in course.asked]
     return _conclude(tracker, folder, failed, undelivered, report, files)
 
@@ -144,6 +155,13 @@ def _runs(tracker: Tracker) -> Runs | None:
     except STORE_ERRORS as error:
         click.echo(f"error: the report names no MLflow runs: {error}", err=True)
         return None
+
+
+def _where(tracker: Tracker, uri: str | None, out: Path) -> str:
+    if uri and urlsplit(uri).scheme in ("http", "https"):
+        return f"{uri.rstrip('/')}/{tracker.comparison}"
+    served = f"--store {uri}" if uri else f"--folder {out}"
+    return f"start nadlab mlflow {served} and open http://127.0.0.1:5000/{tracker.comparison}"
 
 
 def _conclude(

@@ -15,7 +15,7 @@ from nadlab.benchmarks.ledger import QueryLedger, distinct_cells
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.processes import side_by_side
-from nadlab.searchers import SEARCHERS
+from nadlab.searchers import run_search
 from nadlab.searchers.request import SearchRequest
 
 
@@ -55,7 +55,7 @@ def _search(benchmark_name: str, asked: tuple[SearchRequest, int]) -> Search:
     request, seed = asked
     ledger = QueryLedger(benchmark(benchmark_name), request.queries)
     started = time.perf_counter()
-    SEARCHERS[request.method](ledger, np.random.default_rng(seed))
+    run_search(request.method, ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
     best = ledger.best()
     return Search(

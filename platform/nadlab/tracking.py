@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nadlab.errors import UserError
 from nadlab.mlflow_content import (
+    DESCRIPTION,
     LEDGER,
     PARENT,
     RECORD,
@@ -32,10 +33,12 @@ from nadlab.mlflow_content import (
     TRIAL,
     study_params,
     study_tags,
+    trial_description,
     trial_metrics,
     trial_params,
     trial_tags,
 )
+from nadlab.mlflow_views import experiment_tags, run_link, view_link, with_images
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs, without_password
 
@@ -63,6 +66,8 @@ class Tracker:
         client = _client(uri)
         try:
             experiment = _experiment(client, study.study, artifacts)
+            for key, value in experiment_tags(study).items():
+                client.set_experiment_tag(experiment, key, value)
             parent = _parent(client, experiment, study)
             # every time, as a kill may have come between the run and its content
             client.log_batch(parent, params=study_params(study), tags=study_tags(study))
@@ -70,6 +75,11 @@ class Tracker:
         except STORE_ERRORS as error:
             raise UserError(f"the tracking store {uri} can't be used: {_first_line(error)}") from error
         return cls(uri, client, experiment, parent, study)
+
+    @property
+    def comparison(self) -> str:
+        """The link to all trials side by side, relative to the address of the UI."""
+        return view_link(self.experiment, "trials")
 
     def deliver(self, record: Record, checkpoint: Path) -> None:
         """Make the trial's child run hold this record; nothing is done when it already does."""
@@ -93,7 +103,9 @@ class Tracker:
 
     def _write(self, record: Record, checkpoint: Path) -> None:
         name = f"{self.study.factor} {self.study.level(record.trial)}, seed {record.trial.seed}"
-        tags = trial_tags(record, self.study) | {PARENT: self.parent}
+        parent = run_link(self.experiment, self.parent)
+        description = trial_description(record, self.study, parent, self.comparison)
+        tags = trial_tags(record, self.study) | {PARENT: self.parent, DESCRIPTION: description}
         run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
         self.client.log_batch(run_id, params=trial_params(record))
         metrics = trial_metrics(record, self.study)
@@ -114,8 +126,11 @@ class Tracker:
         return _runs(self.client, self.uri, self.experiment, self.parent)
 
     def report(self, markdown: str, folder: Path, files: Sequence[Path], metrics: Mapping[str, float]) -> None:
-        """Attach files of the study's folder to the parent run as `report`, and show the text as the run's description."""
-        self.client.set_tag(self.parent, "mlflow.note.content", markdown)
+        """Attach files of the study's folder to the parent run as `report`, and show the text, with its plots, as the run's description."""
+        means = view_link(self.experiment, "levels")
+        links = f"Compare [the trials]({self.comparison}) or [the means of the levels]({means})."
+        shown = with_images(markdown, self.parent, "report", folder, files)
+        self.client.set_tag(self.parent, DESCRIPTION, f"{links}\n\n{shown}")
         for file in files:
             self.attach([file], str("report" / file.parent.relative_to(folder)))
         now = int(time.time() * 1000)

@@ -1,19 +1,21 @@
-"""Benchmarks by name: the embedded ones, tables in `$NADLAB_DATA` or `../shared/data`, and archives in the cache folder.
+"""Benchmarks by name: the embedded ones, every table in `$NADLAB_DATA` or `../shared/data`, archives in the cache folder.
 
-An archive wins over a table of its name, since it holds all that the table does and every run.
+An archive wins over a table of its name, since it holds all that the table does and every run. A name
+`module:function` is a benchmark of one's own: the function gets the name and returns an `Oracle` that is so called.
 """
 
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 from nadlab.benchmarks.cache import cache_folder
 from nadlab.benchmarks.cached import cached
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.presets import PRESETS
-from nadlab.benchmarks.table import datasets, read_nasbench101, read_nasbench201
+from nadlab.benchmarks.table import tables
 from nadlab.errors import UserError
+from nadlab.own_code import is_own, own
 
 EMBEDDED = Path(__file__).parent / "embedded"
 """Archives that the package holds, made by `studies/embed_mnist1d.py`."""
@@ -42,21 +44,30 @@ def sources(preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]
         raise UserError(f"unknown protocol {preset!r}: choose one of {', '.join(PRESETS)}")
     found = cached(EMBEDDED, preset)
     folder = data_folder() if preset == "paper" else None
-    if folder and (table := folder / "nasbench201.csv").exists():
-        for dataset in datasets(table):
-            name = f"nasbench201/{dataset}"
-            found[name] = (table, partial(read_nasbench201, table, dataset, name, "test"))
-    if folder and (table := folder / "nasbench101_sample.csv").exists():
-        found["nasbench101"] = (table, partial(read_nasbench101, table, "nasbench101"))
+    for table in sorted(folder.glob("*.csv")) if folder else ():
+        found |= {name: (table, opened) for name, opened in tables(table).items()}
     return found | cached(cache_folder(), preset)
 
 
 @cache
 def benchmark(name: str, preset: str = "paper") -> Oracle:
     """Open a benchmark under a protocol preset (`nadlab.benchmarks.presets`); raise UserError that lists the names."""
+    if is_own(name):
+        return _own(name, preset)
     known = sources(preset)
     if name not in known:
         raise UserError(
-            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA, or come by `nadlab benchmarks fetch`"
+            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA, come by `nadlab benchmarks fetch`, or are your own module:function"
         )
     return known[name][1]()
+
+
+def _own(name: str, preset: str) -> Oracle:
+    oracle: Oracle = own(name)(name)
+    absent = [each for each in vars(Oracle) if not each.startswith("_") and not hasattr(oracle, each)]
+    if absent:
+        raise UserError(f"{name} gives no benchmark: it lacks {', '.join(absent)} (nadlab.benchmarks.oracle.Oracle)")
+    for what, got, asked in (("name", oracle.name, name), ("preset", oracle.preset, preset)):
+        if got != asked:
+            raise UserError(f"the benchmark {name} has the {what} {got!r}: it must be {asked!r}")
+    return oracle

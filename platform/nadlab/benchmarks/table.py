@@ -2,7 +2,9 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,15 +57,33 @@ class TableBenchmark:
         return evaluations(self.valid[rows], self.test[rows])
 
 
+def tables(path: Path) -> dict[str, Callable[[], "TableBenchmark"]]:
+    """Return name -> how to open it of every benchmark that a table holds; the header decides of which space they are.
+
+    Columns `arch_str` and `<dataset>_<split>_<epochs>` make `<file>/<dataset>` of NAS-Bench-201's space; `adjacency`,
+    `operations` and `valid_accuracy_108` make `<file>` of NAS-Bench-101's. A file of other columns holds none. Raises
+    UserError when it can't be read.
+    """
+    columns, stem = _header(path), path.stem
+    if "arch_str" in columns:
+        split: Split | None = "test" if stem == "nasbench201" else None  # the paper's protocol
+        names = {dataset: f"{stem}/{dataset}" for dataset in datasets(path)}
+        return {name: partial(read_nasbench201, path, dataset, name, split) for dataset, name in names.items()}
+    if {"adjacency", "operations"} <= set(columns):
+        name = stem.removesuffix("_sample")
+        return {name: partial(read_nasbench101, path, name)}
+    return {}
+
+
 def datasets(path: Path) -> list[str]:
     """Return the datasets that a table's header names, in its order."""
-    header = pd.read_csv(path, comment="#", nrows=0).columns
-    return list(dict.fromkeys(match["dataset"] for column in header if (match := _COLUMN.fullmatch(column))))
+    return list(dict.fromkeys(match["dataset"] for column in _header(path) if (match := _COLUMN.fullmatch(column))))
 
 
-def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split) -> TableBenchmark:
+def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | None) -> TableBenchmark:
     """Read one dataset of a table `arch_str,<dataset>_<split>_<epochs>,...`, accuracies in percent.
 
+    search_split: None is validation, or test where the table has no validation accuracy.
     The longest training that the table has is taken. A table of classes answers for every
     isomorphic string. Raises UserError that names the row and what is wrong with it.
     """
@@ -80,7 +100,8 @@ def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split) -
         rows_of = {key: row for row, key in enumerate(nasbench201.keys(cells).tolist())}
         rows = np.array([rows_of.get(key, -1) for key in nasbench201.keys(everything).tolist()])
         cells, valid, test = everything[rows >= 0], valid[rows[rows >= 0]], test[rows[rows >= 0]]
-    return _benchmark(path, name, nasbench201, cells, valid, test, search_split)
+    split: Split = search_split or ("test" if np.isnan(valid).all() else "valid")
+    return _benchmark(path, name, nasbench201, cells, valid, test, split)
 
 
 def read_nasbench101(path: Path, name: str) -> TableBenchmark:
@@ -117,6 +138,13 @@ def _benchmark(
     return TableBenchmark(
         name, cell_space, search_split, report_split, digest, cells[order], identities, valid[order], test[order]
     )
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        return list(pd.read_csv(path, comment="#", nrows=0).columns)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no table: {str(error).strip()}; move it out of the folder of tables") from error
 
 
 def _read(path: Path, needed: list[str]) -> pd.DataFrame:

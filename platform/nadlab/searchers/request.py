@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nadlab.errors import UserError
-from nadlab.searchers import SEARCHERS
+from nadlab.searchers import searcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,6 @@ class SearchRequest:
         return self.queries
 
     def __post_init__(self) -> None:
-        if self.method not in SEARCHERS:
-            raise UserError(f"unknown method {self.method!r}: choose from {', '.join(SEARCHERS)}")
+        searcher(self.method)  # an unknown one is told here
         if self.queries < 1:
             raise UserError(f"queries must be at least 1, not {self.queries}")

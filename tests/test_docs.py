@@ -1,0 +1,56 @@
+"""The documents' code runs as it stands: each one from its top to its end, in a folder of its own.
+
+A block marked `bash` or `python` is run; `python title="FILE"` is written to that file; a block of another kind, such as `text`, is shown
+only.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+RUN = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder that looks like the repository to the commands."""
+    for name in ("studies", "trainables", "docs", "README.md", "cluster.yaml", "cluster.local.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def environment() -> dict[str, str]:
+    """The repository's code and its virtual environment come first, as after `. .venv/bin/activate`."""
+    bin_folder = str(Path(sys.executable).parent)
+    return os.environ | {
+        "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "platform"), str(ROOT)]),
+    }
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_block_of_a_document_runs(document: Path, place: Path) -> None:
+    env = environment() | {"NADLAB_CACHE": str(place / "cache")}
+    env.pop("NADLAB_DATA", None)
+    for block in MarkdownIt().parse(document.read_text()):
+        language, _, rest = block.info.partition(" ")
+        title = re.search(r'title="([^"]+)"', rest)
+        if block.type == "fence" and title:
+            (place / title[1]).write_text(block.content)
+        elif block.type == "fence" and language in RUN:
+            done = subprocess.run([*RUN[language], block.content], cwd=place, env=env, capture_output=True, text=True)
+            assert done.returncode == 0, f"{document.name}:\n{block.content}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "DESIGN.md", *DOCUMENTS], ids=lambda path: path.stem)
+def test_links_to_files_lead_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
+    assert [target for target in targets if not (document.parent / target).exists()] == []

@@ -1,0 +1,150 @@
+"""MLflow's UI in a real Chromium: it opens on the comparison, and every link and table of ours is shown.
+
+Screenshots are kept in build/screenshots.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from nadlab.mlflow_views import view_link
+from tests.mlflow_server import server
+
+SCREENSHOTS = Path(__file__).parents[1] / "build" / "screenshots"
+SECONDS = 240
+pytestmark = pytest.mark.timeout(600)
+EXPERIMENT = "1"  # the first one of a new store, as in the README's link
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("needs Debian's chromium and chromium-driver: `make test` installs them where it runs as root")
+    options = Options()
+    options.binary_location = chromium
+    wanted = ["--headless=new", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1900,1000"]
+    for argument in wanted + (["--no-sandbox"] if os.geteuid() == 0 else []):  # the sandbox refuses root
+        options.add_argument(argument)
+    with Chrome(options, Service(driver)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def address(smoke_study: Any) -> Iterator[str]:
+    with server(smoke_study.out, "--workers", "1") as at:
+        yield at
+
+
+class Page:
+    """The browser's page, read only when it shows what is waited for."""
+
+    def __init__(self, browser: Chrome, address: str) -> None:
+        self.browser = browser
+        self.address = address
+
+    def open(self, link: str) -> None:
+        self.browser.get("about:blank")  # else a new fragment alone would not load the page anew
+        self.browser.get(f"{self.address}/{link}")
+
+    def wait(self, what: str, shown: Callable[[], Any]) -> Any:
+        return WebDriverWait(self.browser, SECONDS, ignored_exceptions=[Exception]).until(lambda _: shown(), what)
+
+    def text(self) -> str:
+        return " ".join(self.browser.find_element(By.TAG_NAME, "body").text.split())
+
+    def shows(self, *words: str) -> None:
+        self.wait(f"the page shows {words}", lambda: all(word in self.text() for word in words))
+
+    def link(self, text: str) -> WebElement:
+        found = self.wait(f"a link {text}", lambda: self.browser.find_elements(By.LINK_TEXT, text))
+        element: WebElement = found[0]
+        return element
+
+    def button(self, text: str) -> WebElement:
+        path = f"//button[normalize-space()='{text}']"
+        element: WebElement = self.wait(f"a button {text}", lambda: self.browser.find_element(By.XPATH, path))
+        return element
+
+    def count(self, selector: str) -> int:
+        return len(self.browser.find_elements(By.CSS_SELECTOR, selector))
+
+    def save(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        assert self.browser.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
+
+
+@pytest.fixture
+def page(browser: Chrome, address: str) -> Page:
+    return Page(browser, address)
+
+
+TRIALS = [f"alpha {alpha}, seed {seed}" for alpha in (0.1, 0.5) for seed in (0, 1)]
+
+
+def test_saved_view_plots_every_trial(page: Page) -> None:
+    page.open(view_link(EXPERIMENT, "trials"))
+    page.shows(*TRIALS, "Study (3)", "Parallel Coordinates", "Showing all runs", "best_so_far", "best_reported")
+    page.wait("curves and bars", lambda: page.count("svg.main-svg") >= 2)
+    page.save("trials")
+
+
+def test_saved_view_averages_the_levels(page: Page) -> None:
+    page.open(view_link(EXPERIMENT, "levels"))
+    page.shows("Group by: level", "Group: 0.1", "Group: 0.5", "Study (2)")
+    page.save("levels")
+
+
+def test_study_is_found_and_its_runs_are_selected_and_compared(page: Page) -> None:
+    page.open("#/experiments")
+    page.link("ablate_alpha").click()
+    page.shows("ablate_alpha", "Overview")
+    page.open(view_link(EXPERIMENT, "trials", "TABLE"))
+    page.shows(*TRIALS, "regret", "queries")
+    page.save("table")
+    page.browser.find_element(By.CSS_SELECTOR, ".ag-header-select-all input, .ag-header input[type=checkbox]").click()
+    page.button("Compare").click()
+    page.shows("Comparing 4 Runs from 1 Experiment", "Parallel Coordinates Plot", *TRIALS)
+    page.wait("parallel coordinates", lambda: page.count(".parcoords"))
+    axes = [element.text for element in page.browser.find_elements(By.CSS_SELECTOR, ".axis-title")]
+    assert {"alpha", "seed", "best_reported"} <= set(axes)
+    page.save("compare")
+
+
+def test_trial_links_to_its_study_whose_description_is_the_report(page: Page) -> None:
+    page.open(view_link(EXPERIMENT, "trials", "TABLE"))
+    page.link(TRIALS[0]).click()
+    page.shows("A trial of", "accuracy %", "Metrics")
+    page.save("trial")
+    page.link("ablate_alpha on nasbench201/toy").click()
+    page.shows("Compare the trials")
+    page.button("Show more").click()
+    page.shows("difference to default", "can't be told apart")
+    page.wait("the report's plots", lambda: all(_loaded(page, name) for name in ("accuracy_by_alpha", "best_so_far")))
+    page.save("study")
+    page.link("the means of the levels").click()
+    page.shows("Group by: level")
+
+
+def test_ledger_of_a_trial_is_a_table(page: Page) -> None:
+    page.open(view_link(EXPERIMENT, "trials", "TABLE"))
+    page.link(TRIALS[0]).click()
+    page.shows("A trial of")
+    page.browser.get(f"{page.browser.current_url.partition('?')[0]}/artifacts/ledger.json")
+    page.shows("View as table", "number", "cell", "|+|")
+    page.save("ledger")
+
+
+def _loaded(page: Page, name: str) -> bool:
+    (image,) = page.browser.find_elements(By.CSS_SELECTOR, f"img[src*='{name}']")
+    return int(image.get_property("naturalWidth")) > 0  # type: ignore[arg-type]
