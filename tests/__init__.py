@@ -1,1 +1,1 @@
-"""A regular package: an installed `tests` (autorank brings one) would hide a folder without this file."""
+"""A regular package: an installed `tests` would hide a folder without this file."""
