@@ -51,8 +51,8 @@ class Probe(Trainable):
 def main(folder: Path, gpus: float | None, count: int) -> None:
     notes = folder / "notes"
     notes.mkdir(parents=True)
-    trials = [Trial("", "", seed, {"folder": str(notes)}, "trainables:Probe") for seed in range(count)]
-    study = StudyRecord("probe", "", "", "trainables:Probe", "", "", "", "valid", "valid", 0.0, {}, {}, "")
+    trials = [Trial("", "", seed, {"folder": str(notes)}, "nadlab.tune:Probe") for seed in range(count)]
+    study = StudyRecord("probe", "", "", "nadlab.tune:Probe", "", "", "", "valid", "valid", 0.0, {}, {}, "")
     cluster = Cluster(initialize_head=True, head_node_args=NODE)
     cluster.add_node(**NODE)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")

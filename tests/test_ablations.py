@@ -47,8 +47,8 @@ def test_report_of_a_factorial_design_names_both_factors_and_compares_with_the_d
     report = (out / "report.md").read_text()
     assert "| alpha x labels | n |" in report
     assert "| 0.5, 120 (default) |" in report
-    assert (out / "accuracy_by_alpha_x_labels.png").exists()
-    assert (out / "accuracy_by_number.png").exists()
+    assert (out / "figures" / "accuracy_by_alpha_x_labels.png").exists()
+    assert (out / "figures" / "label_efficiency.png").exists()
 
 
 def test_factors_changed_one_at_a_time_meet_the_default_and_nothing_else() -> None:

@@ -15,6 +15,8 @@ from nadlab.records import StudyRecord
 
 Factors = list[str]
 
+MAIN_PLOTS = ("accuracy_by_", "anytime_regret")
+
 _TAG = "mlflow.sharedViewState."
 _SECTION = "study"
 
@@ -48,13 +50,11 @@ def run_link(experiment: str, run: str) -> str:
     return f"#/experiments/{experiment}/runs/{run}"
 
 
-def with_images(markdown: str, run: str, artifacts: str, folder: Path, files: Iterable[Path]) -> str:
-    """Return Markdown whose images, files of a folder, are those that a run holds below `artifacts`."""
-    for file in files:
-        name = file.relative_to(folder).as_posix()
-        address = urlencode({"path": f"{artifacts}/{name}", "run_uuid": run})
-        markdown = markdown.replace(f"]({name})", f"](get-artifact?{address})")
-    return markdown
+def plots(run: str, artifacts: str, folder: Path, files: Iterable[Path]) -> str:
+    """Return Markdown that shows the main effects and the regret by query: files of a folder, held by a run below `artifacts`."""
+    shown = [file for file in files if file.suffix == ".png" and file.stem.startswith(MAIN_PLOTS)]
+    paths = [f"{artifacts}/{file.relative_to(folder).as_posix()}" for file in shown]
+    return "\n\n".join(f"![plot](get-artifact?{urlencode({'path': path, 'run_uuid': run})})" for path in paths)
 
 
 def _chart(kind: str, **own: Any) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from nadlab.mlflow_content import (
     trial_params,
     trial_tags,
 )
-from nadlab.mlflow_views import experiment_tags, run_link, view_link, with_images
+from nadlab.mlflow_views import experiment_tags, plots, run_link, view_link
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs, without_password
 
@@ -129,8 +129,8 @@ class Tracker:
         """Attach files of the study's folder to the parent run as `report`, and show the text, with its plots, as the run's description."""
         means = view_link(self.experiment, "levels")
         links = f"Compare [the trials]({self.comparison}) or [the means of the levels]({means})."
-        shown = with_images(markdown, self.parent, "report", folder, files)
-        self.client.set_tag(self.parent, DESCRIPTION, f"{links}\n\n{shown}")
+        shown = plots(self.parent, "report", folder, files)
+        self.client.set_tag(self.parent, DESCRIPTION, f"{links}\n\n{markdown}\n\n{shown}")
         for file in files:
             self.attach([file], str("report" / file.parent.relative_to(folder)))
         now = int(time.time() * 1000)
