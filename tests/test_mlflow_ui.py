@@ -71,15 +71,11 @@ class Page:
         element: WebElement = found[0]
         return element
 
-    def follow(self, text: str, *words: str) -> None:
-        """Click a link until its page shows words: MLflow draws a page anew while it loads, and a click can fall between."""
-
-        def arrived() -> bool:
-            if not all(word in self.text() for word in words):
-                self.link(text).click()
-            return all(word in self.text() for word in words)
-
-        self.wait(f"the link {text} leads to {words}", arrived)
+    def follow(self, text: str) -> None:
+        """Open what a link names: MLflow draws its pages anew while they load, and a click can fall in between."""
+        address = self.link(text).get_attribute("href")
+        self.browser.get("about:blank")
+        self.browser.get(address)
 
     def button(self, text: str) -> WebElement:
         path = f"//button[normalize-space()='{text}']"
@@ -131,20 +127,14 @@ def test_study_is_found_and_its_runs_are_selected_and_compared(page: Page) -> No
     page.save("compare")
 
 
-def test_trial_links_to_its_study_whose_description_is_the_report(page: Page) -> None:
+def test_trial_links_to_its_study(page: Page) -> None:
     page.open(view_link(EXPERIMENT, "trials", "TABLE"))
     page.link(TRIALS[0]).click()
     page.shows("A trial of", "accuracy %", "Metrics")
     page.save("trial")
-    page.follow("ablate_alpha on nasbench201/toy", "Compare the trials")
-    page.button("Show more").click()
-    page.shows("difference to default", "can't be told apart")
-    page.wait(
-        "the report's plots", lambda: all(_loaded(page, name) for name in ("accuracy_by_alpha", "anytime_regret"))
-    )
+    page.follow("ablate_alpha on nasbench201/toy")
+    page.shows("How much does alpha", "trials_finished")
     page.save("study")
-    page.link("the means of the levels").click()
-    page.shows("Group by: level")
 
 
 def test_ledger_of_a_trial_is_a_table(page: Page) -> None:
@@ -154,8 +144,3 @@ def test_ledger_of_a_trial_is_a_table(page: Page) -> None:
     page.browser.get(f"{page.browser.current_url.partition('?')[0]}/artifacts/ledger.json")
     page.shows("View as table", "number", "cell", "|+|")
     page.save("ledger")
-
-
-def _loaded(page: Page, name: str) -> bool:
-    (image,) = page.browser.find_elements(By.CSS_SELECTOR, f"img[src*='{name}']")
-    return int(image.get_property("naturalWidth")) > 0  # type: ignore[arg-type]

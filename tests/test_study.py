@@ -116,7 +116,7 @@ def test_help_teaches_question_expectation_examples_and_defaults() -> None:
         (["--benchmark", "nope"], "unknown benchmark 'nope'"),
         (["--alphas", "0.1,1.5"], "alpha must lie strictly between 0 and 1"),
         (["--alphas", "much"], "'much' is no level of alpha"),
-        (["--labels", "299"], "299 labels \\+ 5 final queries are more than the 300 distinct cells"),
+        (["--labels", "299"], "299 labels \\+ 40 final queries are more than the 300 distinct cells"),
         (["--tracking-uri", "http://127.0.0.1:9"], "tracking store"),
         (["--address", "127.0.0.1:9"], "no Ray cluster answers"),
         (["--out", "/proc/out"], "can't be written"),
