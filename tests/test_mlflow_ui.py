@@ -73,7 +73,7 @@ class Page:
 
     def follow(self, text: str) -> None:
         """Open what a link names: MLflow draws its pages anew while they load, and a click can fall in between."""
-        address = self.link(text).get_attribute("href")
+        address = self.link(text).get_attribute("href") or ""
         self.browser.get("about:blank")
         self.browser.get(address)
 
