@@ -127,14 +127,30 @@ def test_study_is_found_and_its_runs_are_selected_and_compared(page: Page) -> No
     page.save("compare")
 
 
-def test_trial_links_to_its_study(page: Page) -> None:
+def test_trial_links_to_its_study_whose_description_is_the_report(page: Page) -> None:
     page.open(view_link(EXPERIMENT, "trials", "TABLE"))
     page.link(TRIALS[0]).click()
     page.shows("A trial of", "accuracy %", "Metrics")
     page.save("trial")
     page.follow("ablate_alpha on nasbench201/toy")
-    page.shows("How much does alpha", "trials_finished")
+    page.shows("Read the whole report, compare the trials")
+    page.button("Show more").click()
+    page.shows("difference to default", "can't be told apart")
     page.save("study")
+    page.follow("the means of the levels")
+    page.shows("Group by: level")
+
+
+def test_report_of_a_study_is_a_page_among_its_artifacts(page: Page) -> None:
+    page.open(view_link(EXPERIMENT, "trials", "TABLE"))
+    page.link(TRIALS[0]).click()
+    page.follow("ablate_alpha on nasbench201/toy")
+    page.follow("the whole report")
+    frame = page.wait("the page", lambda: page.browser.find_element(By.CSS_SELECTOR, "iframe"))
+    page.browser.switch_to.frame(frame)
+    page.shows("How much does alpha", "What the results say")
+    page.save("report")
+    page.browser.switch_to.default_content()
 
 
 def test_ledger_of_a_trial_is_a_table(page: Page) -> None:

@@ -26,7 +26,7 @@ from nadlab.delivery import Delivery
 from nadlab.folder import StudyFolder
 from nadlab.own_code import own_packages
 from nadlab.records import Record, StudyRecord
-from nadlab.runs import Runs
+from nadlab.runs import Runs, without_password
 from nadlab.stopping import Stopped, Stopping
 from nadlab.study import Study, described, plan
 from nadlab.tracking import STORE_ERRORS, Tracker, check_store, default_store
@@ -159,8 +159,8 @@ def _runs(tracker: Tracker) -> Runs | None:
 
 def _where(tracker: Tracker, uri: str | None, out: Path) -> str:
     if uri and urlsplit(uri).scheme in ("http", "https"):
-        return f"{uri.rstrip('/')}/{tracker.comparison}"
-    served = f"--store {uri}" if uri else f"--folder {out}"
+        return f"{without_password(uri).rstrip('/')}/{tracker.comparison}"
+    served = f"--store {without_password(uri)}" if uri else f"--folder {out}"
     return f"start nadlab mlflow {served} and open http://127.0.0.1:5000/{tracker.comparison}"
 
 

@@ -23,7 +23,7 @@ class Runs:
 
     @property
     def server(self) -> str:
-        """Where the pages are: on the server, or where `mlflow ui` serves another store by default."""
+        """Where the pages are: on the server, or where `nadlab mlflow` serves another store by default."""
         return self.uri.rstrip("/") if self.is_served else "http://127.0.0.1:5000"
 
     def link(self, run: str) -> str:

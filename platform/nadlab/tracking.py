@@ -70,7 +70,9 @@ class Tracker:
                 client.set_experiment_tag(experiment, key, value)
             parent = _parent(client, experiment, study)
             # every time, as a kill may have come between the run and its content
-            client.log_batch(parent, params=study_params(study), tags=study_tags(study))
+            held = client.get_run(parent).data.tags  # a report stays until the next one takes its place
+            tags = [tag for tag in study_tags(study) if tag.key != DESCRIPTION or DESCRIPTION not in held]
+            client.log_batch(parent, params=study_params(study), tags=tags)
             client.update_run(parent, "RUNNING")
         except STORE_ERRORS as error:
             raise UserError(f"the tracking store {uri} can't be used: {_first_line(error)}") from error
@@ -128,7 +130,8 @@ class Tracker:
     def report(self, markdown: str, folder: Path, files: Sequence[Path], metrics: Mapping[str, float]) -> None:
         """Attach files of the study's folder to the parent run as `report`, and show the text, with its plots, as the run's description."""
         means = view_link(self.experiment, "levels")
-        links = f"Compare [the trials]({self.comparison}) or [the means of the levels]({means})."
+        page = f"{run_link(self.experiment, self.parent)}/artifacts/report/{files[0].name}"
+        links = f"Read [the whole report]({page}), compare [the trials]({self.comparison}) or [the means of the levels]({means})."
         shown = plots(self.parent, "report", folder, files)
         self.client.set_tag(self.parent, DESCRIPTION, f"{links}\n\n{markdown}\n\n{shown}")
         for file in files:
