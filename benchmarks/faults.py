@@ -25,8 +25,9 @@ from tqdm import tqdm
 
 from benchmarks.fire import Kill, StudyUnderFire
 from benchmarks.measuring import machine
+from benchmarks.processes import started
 from benchmarks.verdict import StudyLeft, Verdict, left_by, verdict
-from benchmarks.victims import VICTIMS, kill_driver, started
+from benchmarks.victims import VICTIMS, kill_driver
 from nadlab.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.tracking import default_store

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks.victims import VICTIMS, Server, kill_driver, kill_one, nodes, started, workers
+from benchmarks.mlflow_server import Server
+from benchmarks.processes import started
+from benchmarks.victims import VICTIMS, kill_driver, kill_one, nodes, workers
 from nadlab.errors import UserError
 
 POLL = 0.1

@@ -19,8 +19,9 @@ from typing import Any
 import click
 
 from benchmarks.measuring import as_json, machine, show
+from benchmarks.mlflow_server import served
 from benchmarks.sleeping import Sleep, study
-from benchmarks.usage import Usage, mlflow_server, recorded
+from benchmarks.usage import Usage, recorded
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster import connected
 from nadlab.command_line import run_command
@@ -81,12 +82,12 @@ def command(
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tracking = mlflow_server(folder / "mlflow") if store == "server" else nullcontext((None, None))
-        with tracking as (address, server), connected(None, workers, study(settings[0], trials).trainable):
+        tracking = served(folder / "mlflow") if store == "server" else nullcontext()
+        with tracking as server, connected(None, workers, study(settings[0], trials).trainable):
             for shape, each in zip(shapes, settings, strict=True):
-                place = Place(folder / shape, tracking_uri=address, concurrent=workers)
+                place = Place(folder / shape, tracking_uri=server.address if server else None, concurrent=workers)
                 with redirect_stdout(sys.stderr):
-                    usage = simulate(each, trials, place, server)
+                    usage = simulate(each, trials, place, server.pid if server else None)
                 if append:
                     line = {"machine": machine(), "store": store, "workers": workers, **asdict(each), **asdict(usage)}
                     with append.open("a") as file:

@@ -1,10 +1,5 @@
 """What a study's driver, its MLflow server and Ray's own processes take while trials run, sampled every second."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +12,6 @@ from unittest.mock import patch
 import numpy as np
 import psutil
 import ray
-import requests
 
 from nadlab.records import read_record
 from nadlab.tracking import Tracker
@@ -174,38 +168,6 @@ def _summed(samples: list[Sample], started: float, ended: Any, deliveries: Any, 
         disk_kib_a_trial=disk / trials / 2**10,
         object_store_mib=max(sample.object_store for sample in samples) / 2**20,
     )
-
-
-@contextmanager
-def mlflow_server(folder: Path) -> Iterator[tuple[str, int]]:
-    """Run `nadlab mlflow` on a free port; yield its address and process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-c", "from nadlab.cli import main; main()", "mlflow", "--folder", str(folder)]
-    process = subprocess.Popen(
-        [*command, "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    try:
-        while not _healthy(address):
-            if process.poll() is not None:
-                raise RuntimeError(f"nadlab mlflow ended with status {process.returncode}")
-            time.sleep(0.5)
-        yield address, process.pid
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=60)
-
-
-def _healthy(address: str) -> bool:
-    try:
-        return requests.get(f"{address}/health", timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def _bytes(folder: Path) -> int:

@@ -20,7 +20,7 @@ import numpy as np
 from mlflow import MlflowClient
 
 from benchmarks.measuring import as_json, show, spread
-from benchmarks.victims import Server
+from benchmarks.mlflow_server import served
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.command_line import run_command
@@ -96,18 +96,16 @@ def finished(address: str) -> int:
 @click.option("--runs", default=10, show_default=True, type=click.IntRange(1), help="of each writer")
 @as_json
 def command(name: str, writers: int, runs: int, as_json: bool) -> int:
-    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(writers, get_context("spawn")) as processes:
-        server = Server(Path(folder))
-        server.start()
-        try:
-            server.wait()
-            list(processes.map(search_study, [name] * writers))  # imports
-            began = time.perf_counter()
-            seconds = write_at_once(processes, server.address, name, writers, runs)
-            passed = time.perf_counter() - began
-            complete = finished(server.address)
-        finally:
-            server.kill()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(writers, get_context("spawn")) as processes,
+        served(Path(folder)) as server,
+    ):
+        list(processes.map(search_study, [name] * writers))  # imports
+        began = time.perf_counter()
+        seconds = write_at_once(processes, server.address, name, writers, runs)
+        passed = time.perf_counter() - began
+        complete = finished(server.address)
     figures = {
         "writers": writers,
         "trials sent": writers * runs,

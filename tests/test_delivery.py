@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from benchmarks.victims import Server
+from benchmarks.mlflow_server import Server
 from nadlab.delivery import Delivery
 from nadlab.folder import StudyFolder, read_owner
 from nadlab.mlflow_content import PARENT, TRIAL

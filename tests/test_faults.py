@@ -9,8 +9,9 @@ import numpy as np
 
 from benchmarks.faults import judged
 from benchmarks.fire import StudyUnderFire
+from benchmarks.processes import started
 from benchmarks.verdict import Verdict, left_by, verdict
-from benchmarks.victims import kill_driver, kill_one, nodes, started, workers
+from benchmarks.victims import kill_driver, kill_one, nodes, workers
 from tests.conftest import TOY
 
 KILLS = 2

@@ -17,8 +17,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from benchmarks.mlflow_server import served
 from nadlab.mlflow_views import view_link
-from tests.mlflow_server import server
 
 SCREENSHOTS = Path(__file__).parents[1] / "build" / "screenshots"
 SECONDS = 90
@@ -42,8 +42,8 @@ def browser() -> Iterator[Chrome]:
 
 @pytest.fixture(scope="module")
 def address(smoke_study: Any) -> Iterator[str]:
-    with server(smoke_study.out, "--workers", "1") as at:
-        yield at
+    with served(smoke_study.out, "--workers", "1") as server:
+        yield server.address
 
 
 class Page:

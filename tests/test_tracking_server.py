@@ -7,17 +7,18 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
+from benchmarks.mlflow_server import served
 from benchmarks.writers import finished, write_at_once
 from nadlab.errors import UserError
 from nadlab.tracking import check_store
 from nadlab.tracking_server import Server
-from tests.mlflow_server import server
 
 WRITERS = 16
 
 
 def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_path: Path) -> None:
-    with server(tmp_path) as address:
+    with served(tmp_path) as server:
+        address = server.address
         with ThreadPoolExecutor(WRITERS) as writers:
             assert len(write_at_once(writers, address, "mnist1d-201", WRITERS, 2)) == 2 * WRITERS
         assert finished(address) == 2 * WRITERS
@@ -31,7 +32,8 @@ def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_comma
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
-    with server(tmp_path, "--auth", "--workers", "1") as address:
+    with served(tmp_path, "--auth", "--workers", "1") as server:
+        address = server.address
         password = (tmp_path / "password").read_text()
         assert {file: (tmp_path / file).stat().st_mode & 0o777 for file in ("password", "session_key", "users.db")} == {
             "password": 0o600, "session_key": 0o600, "users.db": 0o600,
@@ -45,7 +47,7 @@ def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_comma
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
         check_store(address)
         assert MlflowClient(tracking_uri=address).create_experiment("mine")
-        said = (tmp_path.parent / f"{tmp_path.name}.log").read_text()
+        said = (tmp_path / "log.txt").read_text()
     assert password not in said
     assert password not in " ".join(Server(folder=tmp_path, auth=True).command())
 

@@ -4,7 +4,6 @@ import importlib
 import json
 import tempfile
 from dataclasses import asdict, dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,9 @@ from nadlab.hardware import hardware
 from nadlab.mlflow_content import LEDGER, TRIAL_CONTENT
 from nadlab.provenance import mismatches
 from nadlab.records import Trial
+from nadlab.runs import without_password
 from nadlab.tracking import STORE_ERRORS, check_store
+from nadlab.tune import request
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
         trial = _trial(run)
         recorded = json.loads(Path(_download(run, LEDGER, tracking_uri)).read_text())
     except STORE_ERRORS as error:
-        raise UserError(f"run {run_id} can't be read from {tracking_uri}: check it and --tracking-uri") from error
+        raise UserError(
+            f"run {run_id} can't be read from {without_password(tracking_uri)}: check it and --tracking-uri"
+        ) from error
     oracle = _same_benchmark(run, trial)
     trainable = _trainable(trial)
     notes = _notes(run, trainable.__module__.partition(".")[0], anyway)
@@ -133,8 +136,7 @@ def _from_checkpoint(run: Run, trial: Trial, oracle: Oracle, uri: str) -> list[d
 
 
 def _retrained(trainable: type[Trainable], trial: Trial) -> list[dict[str, Any]]:
-    config = asdict(trial) | {"id": trial.id, "epochs_per_step": ceil(trial.epochs / 10), "resume": None}
-    running = trainable({"trial": config})
+    running = trainable({"trial": request(trial, None)})
     try:
         while not (result := running.train())["done"]:
             pass

@@ -49,6 +49,10 @@ class AnyReport(Protocol):
         ...
 
 
+Reporting = Callable[[StudyFolder, list[Record], Runs | None], tuple[AnyReport, list[Path]]]
+"""what writes a study's report from its records and runs, and names the files"""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where and how a study runs."""
@@ -75,9 +79,9 @@ def run_study(study: Study, oracle: Oracle, place: Place) -> int:
         records = [record for trial in trials if (record := folder.record(trial))]
         return Listed(trials, {record.trial.id for record in records if record.status != "FAILED"})
 
-    def reported(folder: StudyFolder, runs: Runs | None) -> tuple[Report, list[Path]]:
+    def reported(folder: StudyFolder, records: list[Record], runs: Runs | None) -> tuple[Report, list[Path]]:
         rng = np.random.default_rng(0)
-        report = report_on(folder.study, folder.records(), rng, runs)
+        report = report_on(folder.study, records, rng, runs)
         return report, write(report, folder.path, rng)
 
     names = {name for trial in trials for name in trial.settings.values()}
@@ -89,7 +93,7 @@ def conduct(
     trainable: type,
     place: Place,
     course: Callable[[StudyFolder], Course],
-    reported: Callable[[StudyFolder, Runs | None], tuple[AnyReport, list[Path]]],
+    reported: Reporting,
     names: Collection[object] = (),
 ) -> int:
     """Run a course of trials in a study's folder, and report; returns as `run_study`.
@@ -122,7 +126,7 @@ def _run(
     tracker: Tracker,
     place: Place,
     stopping: Stopping,
-    reported: Callable[[StudyFolder, Runs | None], tuple[AnyReport, list[Path]]],
+    reported: Reporting,
     own: Sequence[ModuleType],
 ) -> int:
     console = Console()
@@ -141,11 +145,12 @@ def _run(
                     stopping.check,
                 )  # fmt: skip
         undelivered = delivery.wait()
-    report, files = reported(folder, _runs(tracker))
+    records = folder.records()
+    report, files = reported(folder, records, _runs(tracker))
     report.show(console)
     console.print(f"Report: {files[0]}", soft_wrap=True)
     console.print(f"Trials in MLflow: {_where(tracker, place.tracking_uri, place.out)}", soft_wrap=True)
-    failed = [each for each in folder.records() if each.status == "FAILED" and each.trial.id in course.asked]
+    failed = [each for each in records if each.status == "FAILED" and each.trial.id in course.asked]
     return _conclude(tracker, folder, failed, undelivered, report, files)
 
 

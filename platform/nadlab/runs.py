@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from nadlab.mlflow_views import run_link
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -28,7 +30,7 @@ class Runs:
 
     def link(self, run: str) -> str:
         """Return the page of a run."""
-        return f"{self.server}/#/experiments/{self.experiment}/runs/{run}"
+        return f"{self.server}/{run_link(self.experiment, run)}"
 
 
 def without_password(uri: str) -> str:

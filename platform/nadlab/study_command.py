@@ -1,10 +1,10 @@
 """The command line of a study: options become a study with other settings, levels and seeds, and it is run."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,6 +12,11 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.study import Study, changed, names, parse_level, parse_seeds, smoke
+
+if TYPE_CHECKING:
+    from nadlab.runner import Place
+
+Asked = TypeVar("Asked")
 
 SETTINGS = {
     "labels": "architectures queried for training",
@@ -26,16 +31,9 @@ def command(study: Study) -> click.Command:
     @click.command(name=study.name, help=_help(study), context_settings={"max_content_width": 110})
     def run(**options: Any) -> int:
         from nadlab.forecast import dry_run  # late: --help needs no MLflow
-        from nadlab.runner import Place, run_study
+        from nadlab.runner import run_study
 
-        asked, oracle, out = _request(study, options)
-        place = Place(
-            out, options["tracking_uri"], options["address"], options["concurrent"], options["gpus_per_trial"]
-        )
-        if options["dry_run"]:
-            click.echo("\n".join(dry_run(asked, oracle, place)))
-            return 0
-        return run_study(asked, oracle, place)
+        return carry_out(_request(study, options), options, dry_run, run_study)
 
     for option in _options(study):
         run = option(run)
@@ -77,6 +75,23 @@ def place_options() -> list[Callable[[Any], Any]]:
         click.option("--dry-run", is_flag=True, help="say what would run and how long it would take; nothing is written"),
         click.option("--smoke", is_flag=True, help="a run of seconds with small settings, into a folder of its own"),
     ]  # fmt: skip
+
+
+def carry_out(
+    request: tuple[Asked, Oracle, Path],
+    options: Mapping[str, Any],
+    dry_run: Callable[[Asked, Oracle, "Place"], list[str]],
+    run: Callable[[Asked, Oracle, "Place"], int],
+) -> int:
+    """Run what is asked for on a benchmark in an output folder, by the options of `place_options`, or say what would run."""
+    from nadlab.runner import Place  # late: --help needs no MLflow
+
+    asked, oracle, out = request
+    place = Place(out, options["tracking_uri"], options["address"], options["concurrent"], options["gpus_per_trial"])
+    if options["dry_run"]:
+        click.echo("\n".join(dry_run(asked, oracle, place)))
+        return 0
+    return run(asked, oracle, place)
 
 
 def _help(study: Study) -> str:

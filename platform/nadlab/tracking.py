@@ -68,14 +68,14 @@ class Tracker:
             experiment = _experiment(client, study.study, artifacts)
             for key, value in experiment_tags(study).items():
                 client.set_experiment_tag(experiment, key, value)
-            parent = _parent(client, experiment, study)
-            # every time, as a kill may have come between the run and its content
-            held = client.get_run(parent).data.tags  # a report stays until the next one takes its place
-            tags = [tag for tag in study_tags(study) if tag.key != DESCRIPTION or DESCRIPTION not in held]
+            run = _parent(client, experiment, study)
+            parent = run.info.run_id
+            # every time, as a kill may have come between the run and its content; a report stays until the next one
+            tags = [tag for tag in study_tags(study) if tag.key != DESCRIPTION or DESCRIPTION not in run.data.tags]
             client.log_batch(parent, params=study_params(study), tags=tags)
             client.update_run(parent, "RUNNING")
         except STORE_ERRORS as error:
-            raise UserError(f"the tracking store {uri} can't be used: {_first_line(error)}") from error
+            raise _unusable(uri, error) from error
         return cls(uri, client, experiment, parent, study)
 
     @property
@@ -173,7 +173,7 @@ def find_runs(uri: str, study: StudyRecord) -> Runs | None:
         parent = next(_search(client, found.experiment_id, f"tags.`{STUDY}` = '{study.study_id}'"), None)
         return _runs(client, uri, found.experiment_id, parent.info.run_id) if parent else None
     except STORE_ERRORS as error:
-        raise UserError(f"the tracking store {without_password(uri)} can't be used: {_first_line(error)}") from error
+        raise _unusable(uri, error) from error
 
 
 def default_store(out: Path) -> tuple[str, Path]:
@@ -191,7 +191,9 @@ def check_store(uri: str) -> None:
             reason = "it wants a user name and password, $MLFLOW_TRACKING_USERNAME and $MLFLOW_TRACKING_PASSWORD"
         elif urlsplit(uri).scheme in ("http", "https"):
             reason = "nothing answers there"
-        raise UserError(f"the tracking store {uri} can't be used ({reason}): check --tracking-uri") from error
+        raise UserError(
+            f"the tracking store {without_password(uri)} can't be used ({reason}): check --tracking-uri"
+        ) from error
 
 
 def _client(uri: str) -> MlflowClient:
@@ -200,7 +202,7 @@ def _client(uri: str) -> MlflowClient:
     try:
         return MlflowClient(tracking_uri=uri)
     except (*STORE_ERRORS, ValueError) as error:
-        raise UserError(f"{uri!r} is no MLflow store: check --tracking-uri") from error
+        raise UserError(f"{without_password(uri)!r} is no MLflow store: check --tracking-uri") from error
 
 
 def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
@@ -216,8 +218,8 @@ def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
     return str(found.experiment_id)
 
 
-def _parent(client: MlflowClient, experiment: str, study: StudyRecord) -> str:
-    """Return the id of the study's one parent run, made where absent."""
+def _parent(client: MlflowClient, experiment: str, study: StudyRecord) -> Run:
+    """Return the study's one parent run, made where absent."""
     condition = f"tags.`{STUDY}` = '{study.study_id}'"
     if not list(_search(client, experiment, condition)):
         client.create_run(experiment, tags={STUDY: study.study_id}, run_name=f"{study.study} on {study.benchmark}")
@@ -225,7 +227,7 @@ def _parent(client: MlflowClient, experiment: str, study: StudyRecord) -> str:
     newest, *others = _search(client, experiment, condition)
     for run in others:
         client.delete_run(run.info.run_id)
-    return str(newest.info.run_id)
+    return newest
 
 
 def _search(client: MlflowClient, experiment: str, condition: str) -> Iterator[Run]:
@@ -249,6 +251,10 @@ def _runs(client: MlflowClient, uri: str, experiment: str, parent: str) -> Runs:
         if run.info.status != "RUNNING"
     }
     return Runs(without_password(uri), experiment, parent, children)
+
+
+def _unusable(uri: str, error: Exception) -> UserError:
+    return UserError(f"the tracking store {without_password(uri)} can't be used: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

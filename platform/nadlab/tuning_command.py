@@ -15,9 +15,10 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.command_line import run_command
 from nadlab.folder import StudyFolder
+from nadlab.records import Record
 from nadlab.runs import Runs
 from nadlab.study import changed, parse_seeds
-from nadlab.study_command import place_options
+from nadlab.study_command import carry_out, place_options
 from nadlab.tuning import OBJECTIVES, PRUNERS, SAMPLERS, Tuning, described_tuning, smoke_tuning
 
 if TYPE_CHECKING:
@@ -34,16 +35,7 @@ def tuning_command(tuning: Tuning) -> click.Command:
 
     @click.command(name=tuning.name, help=_help(tuning), context_settings={"max_content_width": 110})
     def run(**options: Any) -> int:
-        from nadlab.runner import Place  # late: --help needs no MLflow
-
-        asked, oracle, out = _request(tuning, options)
-        place = Place(
-            out, options["tracking_uri"], options["address"], options["concurrent"], options["gpus_per_trial"]
-        )
-        if options["dry_run"]:
-            click.echo("\n".join(dry_run(asked, oracle, place)))
-            return 0
-        return run_tuning(asked, oracle, place)
+        return carry_out(_request(tuning, options), options, dry_run, run_tuning)
 
     for option in _options(tuning):
         run = option(run)
@@ -56,10 +48,10 @@ def run_tuning(tuning: Tuning, oracle: Oracle, place: "Place") -> int:
     from nadlab.optuna_course import OptunaCourse, open_study
     from nadlab.runner import conduct
 
-    def reported(folder: StudyFolder, _runs: Runs | None) -> tuple[TunedReport, list[Path]]:
+    def reported(folder: StudyFolder, records: list[Record], _runs: Runs | None) -> tuple[TunedReport, list[Path]]:
         search = open_study(folder.path, tuning.name, tuning.objectives)
         rng = np.random.default_rng(0)
-        report = report_on_tuning(folder.study, folder.records(), tuning.seeds, search, rng)
+        report = report_on_tuning(folder.study, records, tuning.seeds, search, rng)
         return report, write_tuned(report, folder.path)
 
     record = described_tuning(tuning, oracle, uuid.uuid4().hex)
