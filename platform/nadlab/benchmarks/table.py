@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,7 @@ def tables(path: Path) -> dict[str, Callable[[], "TableBenchmark"]]:
     columns, stem = _header(path), path.stem
     if "arch_str" in columns:
         split: Split | None = "test" if stem == "nasbench201" else None  # the paper's protocol
-        names = {dataset: f"{stem}/{dataset}" for dataset in datasets(path)}
+        names = {dataset: f"{stem}/{dataset}" for dataset in _datasets(columns)}
         return {name: partial(read_nasbench201, path, dataset, name, split) for dataset, name in names.items()}
     if {"adjacency", "operations"} <= set(columns):
         name = stem.removesuffix("_sample")
@@ -77,7 +77,7 @@ def tables(path: Path) -> dict[str, Callable[[], "TableBenchmark"]]:
 
 def datasets(path: Path) -> list[str]:
     """Return the datasets that a table's header names, in its order."""
-    return list(dict.fromkeys(match["dataset"] for column in _header(path) if (match := _COLUMN.fullmatch(column))))
+    return _datasets(_header(path))
 
 
 def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | None) -> TableBenchmark:
@@ -138,6 +138,10 @@ def _benchmark(
     return TableBenchmark(
         name, cell_space, search_split, report_split, digest, cells[order], identities, valid[order], test[order]
     )
+
+
+def _datasets(columns: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(match["dataset"] for column in columns if (match := _COLUMN.fullmatch(column))))
 
 
 def _header(path: Path) -> list[str]:

@@ -134,8 +134,8 @@ class Settings:
 
 
 PAPER = Settings(
-    labels=155, final_k=5, saturating=True, scale="linear", coverage=0, pseudo_real=0, unlabelled_per_epoch=None, epochs=60, candidates=5,
-    generation_rounds=1, rank0_share=0.1549,
+    labels=155, final_k=5, saturating=True, scale="linear", coverage=0, pseudo_real=0, unlabelled_per_epoch=None, epochs=60,
+    candidates=5, generation_rounds=1, rank0_share=0.1549,
 )  # fmt: skip
 """What the paper says, and the defaults where it says nothing. Of the data sets whose t it leaves open, rank 0 takes the
 share of cells that 93 % leaves above it on NAS-Bench-101 (Table 4)"""
