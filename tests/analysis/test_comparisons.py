@@ -34,7 +34,7 @@ def test_signed_rank_is_scipys_and_autoranks() -> None:
 
 def test_runs_that_are_all_alike_differ_by_nothing() -> None:
     found = compare({"x": by_seed(ONE)}, by_seed(ONE), np.random.default_rng(0))["x"]
-    assert (found.p_value, found.superiority, found.difference.mean, found.spread) == (1.0, 0.5, 0.0, 0.0)
+    assert (found.p_value, found.superiority.mean, found.difference.mean, found.spread) == (1.0, 0.5, 0.0, 0.0)
 
 
 def test_holm_is_the_step_down_procedure_by_hand() -> None:
@@ -51,8 +51,28 @@ def test_family_of_a_study_is_corrected_together() -> None:
 
 
 def test_superiority_is_rliables_probability_of_improvement() -> None:
-    assert superiority(ONE, TWO) == pytest.approx(probability_of_improvement(ONE[:, None], TWO[:, None]))
-    assert superiority(np.array([1.0, 2.0]), np.array([1.0, 1.0])) == 0.75  # two wins and two ties of four
+    rng = np.random.default_rng(0)
+    found = superiority([ONE, TWO], [TWO, ONE + 0.3], rng)
+    assert found.mean == pytest.approx(probability_of_improvement(np.c_[ONE, TWO], np.c_[TWO, ONE + 0.3]))
+    assert (
+        superiority([np.array([1.0, 2.0])], [np.array([1.0, 1.0])], rng).mean == 0.75
+    )  # two wins and two ties of four
+    # rliable's StratifiedBootstrap of two algorithms: the runs of each benchmark and algorithm are drawn on their own
+    drawn = [
+        probability_of_improvement(
+            *(
+                np.stack([rng.choice(runs, 12) for runs in algorithm], axis=1)
+                for algorithm in ((ONE, TWO), (TWO, ONE + 0.3))
+            )
+        )
+        for _ in range(2000)
+    ]
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(drawn, (2.5, 97.5))), abs=0.02)
+
+
+def test_level_that_always_wins_has_a_chance_of_one_with_no_width() -> None:
+    found = superiority([ONE + 10], [ONE], np.random.default_rng(0))
+    assert (found.mean, found.low, found.high) == (1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(("comparisons", "seeds"), [(1, 6), (2, 7), (4, 8), (16, 10)])

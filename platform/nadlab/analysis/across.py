@@ -83,11 +83,11 @@ def _aggregates(
     for level, strata in regrets.items():
         mean, middle = (stratified_interval(strata, statistic, rng) for statistic in (aggregate_mean, aggregate_iqm))
         better = (
-            f"{np.mean([superiority(-mine, -theirs) for mine, theirs in zip(strata, default, strict=True)]):.2f}"
+            _texts(superiority([-values for values in strata], [-values for values in default], rng))
             if default and level != study.default_level
-            else ""
+            else ("", "")
         )
-        rows.append((level, *_texts(mean), *_texts(middle), better, f"{ranking.ranks[level]:.2f}" if ranking else ""))
+        rows.append((level, *_texts(mean), *_texts(middle), *better, f"{ranking.ranks[level]:.2f}" if ranking else ""))
     return Table(
         "across",
         (
@@ -97,6 +97,7 @@ def _aggregates(
             "IQM",
             "95 % interval ",
             "chance to beat the default",
+            "95 % interval  ",
             "mean rank",
         ),
         tuple(rows),

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
-from scipy.stats import mannwhitneyu, wilcoxon
+from scipy.stats import wilcoxon
 
-from nadlab.analysis.intervals import Interval, Values, mean_interval, paired
+from nadlab.analysis.intervals import Interval, Values, mean_interval, paired, stratified_interval
 
 SIGNIFICANCE = 0.05
 POWER = 0.8
@@ -28,8 +29,9 @@ class Comparison:
     """mean of level - reference, percentage points"""
     p_value: float
     """Wilcoxon's signed-rank test, two-sided, corrected by Holm over all levels that are compared"""
-    superiority: float
-    """Vargha and Delaney's A: the chance that a run of the level beats one of the reference, ties half"""
+    superiority: Interval
+    """probability of improvement, Vargha and Delaney's A: the chance that a run of the level beats one of the reference,
+    ties half"""
     spread: float | None
     """standard deviation of the differences, percentage points; None for one pair"""
 
@@ -51,7 +53,7 @@ def compare(levels: Mapping[str, Accuracies], reference: Accuracies, rng: np.ran
         level: Comparison(
             mean_interval(found, rng),
             p_value,
-            superiority(_values(levels[level]), _values(reference)),
+            superiority([_values(levels[level])], [_values(reference)], rng),
             float(found.std(ddof=1)) if len(found) > 1 else None,
         )
         for (level, found), p_value in zip(differences.items(), corrected, strict=True)
@@ -74,9 +76,24 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in multipletests(p_values, method="holm")[1]]
 
 
-def superiority(values: Values, others: Values) -> float:
-    """Return P(value > other) + P(value = other) / 2 over all pairs of two samples, (n,) and (m,)."""
-    return float(mannwhitneyu(values, others).statistic) / (len(values) * len(others))
+def superiority(values: Sequence[Values], others: Sequence[Values], rng: np.random.Generator) -> Interval:
+    """Return P(value > other) + P(value = other) / 2, averaged over benchmarks, with its interval.
+
+    values, others: one array a benchmark, (n,) and (m,). As in Agarwal et al. 2021, section 4.3, the runs of both are drawn
+    anew, each on its own.
+    """
+    return stratified_interval([*values, *others], _superiority, rng)
+
+
+def _superiority(*strata: Values, axis: int = -1) -> Any:
+    """Return the same of resamples, (..., n) and (..., m): the first half of the arrays are the values."""
+    assert axis == -1, axis  # where scipy's bootstrap puts the runs
+    half = len(strata) // 2
+    signs = [
+        np.sign(np.expand_dims(mine, -1) - np.expand_dims(theirs, -2)).mean(axis=(-2, -1))
+        for mine, theirs in zip(strata[:half], strata[half:], strict=True)
+    ]
+    return (np.mean(signs, axis=0) + 1) / 2
 
 
 def fewest_seeds(comparisons: int) -> int:

@@ -20,8 +20,19 @@ from nadlab.analysis.words import conclusions, ends, p_text
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs
 
-HEADINGS = ("n", "accuracy %", "95 % interval", "IQM %", "regret", "difference to default", "95 % interval ", "p", "A")
-WIDE = ("IQM %", "regret", "A")
+HEADINGS = (
+    "n",
+    "accuracy %",
+    "95 % interval",
+    "IQM %",
+    "regret",
+    "difference to default",
+    "95 % interval ",
+    "p",
+    "A",
+    "95 % interval  ",
+)
+WIDE = ("IQM %", "regret", "A", "95 % interval  ")
 """columns that a terminal has no room for"""
 PAGE = "report.html"
 FIGURES, TABLES = "figures", "tables"
@@ -158,9 +169,15 @@ def _cells(row: LevelSummary) -> list[str]:
     numbers = [f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), f"{row.iqm.mean:.2f}", f"{row.regret:.2f}"]
     found = row.comparison
     compared = (
-        [f"{found.difference.mean:+.2f}", ends(found.difference), p_text(found.p_value), f"{found.superiority:.2f}"]
+        [
+            f"{found.difference.mean:+.2f}",
+            ends(found.difference),
+            p_text(found.p_value),
+            f"{found.superiority.mean:.2f}",
+            ends(found.superiority, ""),
+        ]
         if found
-        else [""] * 4
+        else [""] * 5
     )
     return [name, str(row.accuracy.n), *numbers, *compared]
 
@@ -181,7 +198,7 @@ def _flat(row: LevelSummary) -> dict[str, object]:
         "iqm_high": row.iqm.high,
         **{f"difference_{key}": difference.get(key) for key in ("mean", "low", "high", "n")},
         "p_holm": found.p_value if found else None,
-        "superiority": found.superiority if found else None,
+        **{f"superiority_{key}": getattr(found.superiority, key) if found else None for key in ("mean", "low", "high")},
     }
 
 

@@ -17,13 +17,11 @@ def differences(rows: Sequence[LevelSummary], default: str) -> Figure:
     compared = [(row.level, row.comparison) for row in rows if row.comparison]
     left, right = grid(1, 2, (8.4, 1.4 + 0.3 * len(compared)))
     for place, (_, found) in enumerate(compared):
-        low, high = found.difference.low, found.difference.high
         colour = DEFAULT if found.is_established else OTHER
-        if low is not None and high is not None:
-            left.plot([low, high], [place, place], color=colour)
-        left.plot(found.difference.mean, place, "o", color=colour)
-        right.plot([0.5, found.superiority], [place, place], color=colour)
-        right.plot(found.superiority, place, "o", color=colour)
+        for side, interval in ((left, found.difference), (right, found.superiority)):
+            if interval.low is not None and interval.high is not None:
+                side.plot([interval.low, interval.high], [place, place], color=colour)
+            side.plot(interval.mean, place, "o", color=colour)
     left.axvline(0, color=GREY, linewidth=1)
     right.axvline(0.5, color=GREY, linewidth=1)
     left.set_yticks(range(len(compared)), [level for level, _ in compared])

@@ -59,7 +59,15 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
     default = evidence.study.default_level
     table = Table(
         "comparisons",
-        (evidence.study.factor, "pairs", f"difference to {default}", "95 % interval", "p (Holm)", "A"),
+        (
+            evidence.study.factor,
+            "pairs",
+            f"difference to {default}",
+            "95 % interval",
+            "p (Holm)",
+            "A",
+            "95 % interval ",
+        ),
         tuple(
             (
                 level,
@@ -67,12 +75,13 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
                 f"{found.difference.mean:+.2f}",
                 ends(found.difference),
                 p_text(found.p_value),
-                f"{found.superiority:.2f}",
+                f"{found.superiority.mean:.2f}",
+                ends(found.superiority, ""),
             )
             for level, found in compared
         ),
         "Differences in percentage points, paired by seed. p: Wilcoxon's signed-rank test, corrected by Holm. A: Vargha and "
-        "Delaney's chance that a run beats one of the default, 0.5 where they are alike.",
+        "Delaney's chance that a run beats one of the default (probability of improvement), 0.5 where they are alike.",
         tuple(links(evidence, [*evidence.groups[level], *evidence.groups[default]]) for level, _ in compared),
         frozenset(place for place, (_, found) in enumerate(compared) if found.is_established),
     )
@@ -80,7 +89,7 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
         Picture(
             "differences",
             differences(evidence.rows, default),
-            f"Left: mean difference to {default} with its 95 % interval. Right: A. Red: established.",
+            f"Left: mean difference to {default} with its 95 % interval. Right: A with its own. Red: established.",
         ),
         Picture(
             "performance_profiles", profiles(evidence), "Share of runs whose regret is below a bound: higher is better."
