@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from nadlab.analysis.command import report_studies
 from nadlab.analysis.tuned import report_on_tuning
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
@@ -41,7 +42,7 @@ def record_of(trial: Trial, epochs: int = EPOCHS) -> Record:
     return Record(
         trial=trial,
         status="FINISHED" if epochs == EPOCHS else "KILLED",
-        metrics={"best_reported": 90 * quality + 0.01 * queries, "epoch": epochs},
+        metrics={"best_reported": (best := 90 * quality + 0.01 * queries), "regret": 95 - best, "epoch": epochs},
         history=[{"predictor": 1.0, "predictor_tau": float(quality * epoch)} for epoch in range(1, epochs + 1)],
         ledger=[{"number": number} for number in range(queries)],
         started=0.0,
@@ -206,8 +207,8 @@ def test_report_names_the_best_its_interval_what_mattered_and_the_front(tmp_path
     tuning = small(configurations=20, fresh=6, objectives=("accuracy", "queries"))
     driver = Driver(tuning, tmp_path, workers=2)
     records = driver.run()
+    report = report_on_tuning(driver.folder.study, records, np.random.default_rng(0))
     search = open_study(tmp_path, TUNING.name, tuning.objectives)
-    report = report_on_tuning(driver.folder.study, records, tuning.seeds, search, np.random.default_rng(0))
     best = report.rows[0]
     assert best.accuracy.mean == max(values[0] for _, values, _ in search_of(tmp_path, tuning.objectives))
     assert best.fresh
@@ -234,7 +235,15 @@ def test_smoke_run_is_recorded_in_mlflow_and_is_not_run_again(tmp_path: Path) ->
         assert sorted(run.info.status for run in children) == sorted(record.status for record in records)
         (first, *_) = [run for run in children if run.info.status == "FINISHED" and run.data.tags["seed"] == "0"]
         assert len(client.get_metric_history(first.info.run_id, "predictor_tau")) == 3  # two epochs and the end
-    assert {path.name for path in out.iterdir()} >= {"report.md", "configurations.csv", "trials.csv", "optuna.db"}
+    (parent,) = client.search_runs(experiments, "tags.kind = 'study'")
+    texts = {
+        name: (out / name).read_text() for name in ("report.html", "report.md", "configurations.csv", "trials.csv")
+    }
+    assert texts["report.md"] in parent.data.tags["mlflow.note.content"]
+    assert "report/report.html" in {file.path for file in client.list_artifacts(parent.info.run_id, "report")}
+    report_studies(str(out), None)  # says the same again
+    assert texts == {name: (out / name).read_text() for name in texts}
+    assert "The best configuration is" in texts["report.html"]
 
 
 def test_dry_run_counts_configurations_and_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

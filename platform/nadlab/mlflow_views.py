@@ -15,7 +15,7 @@ from nadlab.records import StudyRecord
 
 Factors = list[str]
 
-MAIN_PLOTS = ("accuracy_by_", "anytime_regret")
+MAIN_PLOTS = ("accuracy_by_", "anytime_regret", "importance")
 
 _TAG = "mlflow.sharedViewState."
 _SECTION = "study"

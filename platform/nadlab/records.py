@@ -101,24 +101,34 @@ class StudyRecord:
     """level as text -> accuracy that a paper reports, percent"""
     one_at_a_time: bool = False
     """a trial differs from the default in one factor at most, and its level is named by that"""
+    names: dict[str, str] = field(default_factory=dict)
+    """level as text -> the short name by which a report calls it"""
+
+    @property
+    def is_tuning(self) -> bool:
+        """A sampler chose the levels: `settings` describe the search (`nadlab.tuning.described_tuning`)."""
+        return {"sampler", "objectives", "seeds"} <= self.settings.keys()
 
     def level(self, trial: Trial) -> str:
         """Return a trial's level of the study's factors as text, such as `0.3`, or `coverage 0.3` one at a time."""
         values = {factor: trial.settings[factor] for factor in self.default}
         if not self.one_at_a_time:
-            return level_text(values)
+            return self._named(level_text(values))
         changes = {factor: value for factor, value in values.items() if value != self.default[factor]}
         return ", ".join(f"{factor} {level_text({factor: value})}" for factor, value in changes.items()) or UNCHANGED
 
     @property
     def default_level(self) -> str:
         """The default level as text."""
-        return UNCHANGED if self.one_at_a_time else level_text(self.default)
+        return UNCHANGED if self.one_at_a_time else self._named(level_text(self.default))
 
     @property
     def factor(self) -> str:
-        """The factor's name; several are joined by ` x `, or called a change where they are varied one at a time."""
-        return "change" if self.one_at_a_time else " x ".join(self.default)
+        """The factor's name; several are joined by ` x `, or called by one word where levels have names of their own."""
+        return "change" if self.one_at_a_time else "configuration" if self.names else " x ".join(self.default)
+
+    def _named(self, level: str) -> str:
+        return self.names.get(level, level)
 
 
 def level_text(values: dict[str, Any]) -> str:

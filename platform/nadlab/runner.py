@@ -11,14 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import click
-import numpy as np
 from rich.console import Console
 
-from nadlab.analysis.report import Report, report_on, write
+from nadlab.analysis.reports import AnyReport, write_report
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.cluster import check_address, connected
 from nadlab.course import Course, Listed
@@ -31,26 +29,6 @@ from nadlab.stopping import Stopped, Stopping
 from nadlab.study import Study, described, plan
 from nadlab.tracking import STORE_ERRORS, Tracker, check_store, default_store
 from nadlab.tune import run_trials
-
-
-class AnyReport(Protocol):
-    """What a study ends with."""
-
-    def show(self, console: Console) -> None:
-        """Print it."""
-        ...
-
-    def markdown(self) -> str:
-        """Return it as Markdown."""
-        ...
-
-    def metrics(self) -> dict[str, float]:
-        """Return what the parent run shows as numbers."""
-        ...
-
-
-Reporting = Callable[[StudyFolder, list[Record], Runs | None], tuple[AnyReport, list[Path]]]
-"""what writes a study's report from its records and runs, and names the files"""
 
 
 @dataclass(frozen=True)
@@ -79,13 +57,8 @@ def run_study(study: Study, oracle: Oracle, place: Place) -> int:
         records = [record for trial in trials if (record := folder.record(trial))]
         return Listed(trials, {record.trial.id for record in records if record.status != "FAILED"})
 
-    def reported(folder: StudyFolder, records: list[Record], runs: Runs | None) -> tuple[Report, list[Path]]:
-        rng = np.random.default_rng(0)
-        report = report_on(folder.study, records, rng, runs)
-        return report, write(report, folder.path, rng)
-
     names = {name for trial in trials for name in trial.settings.values()}
-    return conduct(described(study, oracle, uuid.uuid4().hex), study.trainable, place, course, reported, names)
+    return conduct(described(study, oracle, uuid.uuid4().hex), study.trainable, place, course, names)
 
 
 def conduct(
@@ -93,7 +66,6 @@ def conduct(
     trainable: type,
     place: Place,
     course: Callable[[StudyFolder], Course],
-    reported: Reporting,
     names: Collection[object] = (),
 ) -> int:
     """Run a course of trials in a study's folder, and report; returns as `run_study`.
@@ -110,7 +82,7 @@ def conduct(
         uri, artifacts = (place.tracking_uri, None) if place.tracking_uri else default_store(place.out)
         tracker = Tracker.connect(uri, folder.study, artifacts)
         try:
-            return _run(trainable, course(folder), folder, tracker, place, stopping, reported, own)
+            return _run(trainable, course(folder), folder, tracker, place, stopping, own)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
             with suppress(*STORE_ERRORS):  # a store that is down keeps nobody from stopping
@@ -126,7 +98,6 @@ def _run(
     tracker: Tracker,
     place: Place,
     stopping: Stopping,
-    reported: Reporting,
     own: Sequence[ModuleType],
 ) -> int:
     console = Console()
@@ -146,7 +117,7 @@ def _run(
                 )  # fmt: skip
         undelivered = delivery.wait()
     records = folder.records()
-    report, files = reported(folder, records, _runs(tracker))
+    report, files = write_report(folder.study, records, _runs(tracker), folder.path)
     report.show(console)
     console.print(f"Report: {files[0]}", soft_wrap=True)
     console.print(f"Trials in MLflow: {_where(tracker, place.tracking_uri, place.out)}", soft_wrap=True)

@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.command_line import run_command
-from nadlab.folder import StudyFolder
-from nadlab.records import Record
-from nadlab.runs import Runs
 from nadlab.study import changed, parse_seeds
 from nadlab.study_command import carry_out, place_options
 from nadlab.tuning import OBJECTIVES, PRUNERS, SAMPLERS, Tuning, described_tuning, smoke_tuning
@@ -44,20 +40,11 @@ def tuning_command(tuning: Tuning) -> click.Command:
 
 def run_tuning(tuning: Tuning, oracle: Oracle, place: "Place") -> int:
     """Run what is missing of a tuning study, deliver, report; returns and raises as `run_study`."""
-    from nadlab.analysis.tuned import TunedReport, report_on_tuning, write_tuned
-    from nadlab.optuna_course import OptunaCourse, open_study
+    from nadlab.optuna_course import OptunaCourse
     from nadlab.runner import conduct
 
-    def reported(folder: StudyFolder, records: list[Record], _runs: Runs | None) -> tuple[TunedReport, list[Path]]:
-        search = open_study(folder.path, tuning.name, tuning.objectives)
-        rng = np.random.default_rng(0)
-        report = report_on_tuning(folder.study, records, tuning.seeds, search, rng)
-        return report, write_tuned(report, folder.path)
-
     record = described_tuning(tuning, oracle, uuid.uuid4().hex)
-    return conduct(
-        record, tuning.trainable, place, lambda folder: OptunaCourse(tuning, oracle, folder), reported
-    )  # fmt: skip
+    return conduct(record, tuning.trainable, place, lambda folder: OptunaCourse(tuning, oracle, folder))
 
 
 def dry_run(tuning: Tuning, oracle: Oracle, place: "Place") -> list[str]:

@@ -1,11 +1,9 @@
 """Hyperparameter importance of Optuna studies whose answer is known."""
 
-from pathlib import Path
-
 import optuna
 import pytest
 
-from nadlab.analysis.importance import find_tuning, importance
+from nadlab.analysis.importance import importance
 from nadlab.errors import UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -45,15 +43,3 @@ def test_importance_is_optunas_own_and_names_the_strong_hyperparameter() -> None
 def test_few_trials_are_refused() -> None:
     with pytest.raises(UserError, match=r"5 finished trials .* needs 16"):
         importance(tuned(5))
-
-
-def test_study_of_a_folder_is_found_and_a_second_one_refused(tmp_path: Path) -> None:
-    assert find_tuning(tmp_path) is None
-    storage = f"sqlite:///{tmp_path / 'optuna.db'}"
-    optuna.create_study(storage=storage, study_name="one").add_trial(optuna.trial.create_trial(value=1.0))
-    found = find_tuning(tmp_path)
-    assert found
-    assert [trial.value for trial in found.trials] == [1.0]
-    optuna.create_study(storage=storage, study_name="two")
-    with pytest.raises(UserError, match="2 Optuna studies, one, two"):
-        find_tuning(tmp_path)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
 import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
@@ -162,15 +161,6 @@ def test_checklist_says_no_where_the_records_do_not_show_a_yes(tmp_path: Path) -
     assert found["Controlled confounding factors"] == "no"
     assert found["Released the code of the search space and of the method"] == "no"
     assert found["Ran several seeds and reported them"] == "partly"
-
-
-def test_tuning_study_adds_its_importances(tmp_path: Path) -> None:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    tuning = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
-    tuning.optimize(lambda trial: trial.suggest_float("a", 0, 1) + trial.suggest_float("b", 0, 0.1), 20)
-    page = written(tmp_path, STUDY, searches(seeds=2), tuning=tuning)
-    assert "Hyperparameters" in page.headings
-    assert (tmp_path / "figures" / "importance.svg").exists()
 
 
 def test_latex_of_a_table_is_escaped() -> None:

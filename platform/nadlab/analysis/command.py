@@ -9,8 +9,8 @@ import numpy as np
 
 from nadlab.analysis.across import across
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.importance import find_tuning
-from nadlab.analysis.report import PAGE, Report, report_on, write, write_page
+from nadlab.analysis.report import PAGE, write_page
+from nadlab.analysis.reports import AnyReport, write_report
 from nadlab.errors import UserError
 from nadlab.folder import StudyFolder, read_owner
 from nadlab.records import StudyRecord
@@ -28,9 +28,9 @@ def report_studies(name: str, tracking_uri: str | None) -> None:
     folders = study_folders(name)
     reports = [report_on_folder(folder, tracking_uri) for folder in folders]
     for folder, report in zip(folders, reports, strict=True):
-        write(report, folder, np.random.default_rng(0))
         _say(folder, report.study.benchmark, report.conclusions)
-    if len(alike := comparable([report.evidence for report in reports])) > 1:
+    # tuning studies share no levels but the default
+    if len(alike := comparable([report.evidence for report in reports if not report.study.is_tuning])) > 1:
         page, sections = across(alike, np.random.default_rng(0))
         place = folders[0].parent
         write_page(place, page, sections)
@@ -43,7 +43,7 @@ def comparable(studies: Sequence[Evidence]) -> list[Evidence]:
     for each in studies:
         same = json.dumps([each.study.settings, each.study.default], sort_keys=True)
         groups.setdefault(same, {}).setdefault(each.study.benchmark, each)
-    return list(max(groups.values(), key=len).values())
+    return list(max(groups.values(), key=len, default={}).values())
 
 
 def _say(folder: Path, subject: str, sentences: Sequence[str]) -> None:
@@ -63,15 +63,15 @@ def study_folders(name: str) -> list[Path]:
     raise UserError(f"{name!r} is neither a study's folder nor the name of one in {RUNS}/: {there}")
 
 
-def report_on_folder(folder: Path, tracking_uri: str | None) -> Report:
-    """Sum up what a folder holds."""
+def report_on_folder(folder: Path, tracking_uri: str | None) -> AnyReport:
+    """Write the report of what a folder holds."""
     study = read_owner(folder)
     assert study
     records = StudyFolder(folder, study).records()
     if not records:
         raise UserError(f"{folder} holds no trial that ended: run the study first")
-    runs, tuning = _runs(folder, study, tracking_uri), find_tuning(folder)
-    return report_on(study, records, np.random.default_rng(0), runs, tuning)
+    report, _ = write_report(study, records, _runs(folder, study, tracking_uri), folder)
+    return report
 
 
 def _runs(folder: Path, study: StudyRecord, tracking_uri: str | None) -> Runs | None:

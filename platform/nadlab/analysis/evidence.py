@@ -1,11 +1,10 @@
 """All that a report is made of: a study's records, what was computed from them, and where their runs lie in MLflow."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import optuna
 import pandas as pd
 
 from nadlab.analysis.intervals import Values
@@ -27,7 +26,6 @@ class Evidence:
     conclusions: Sequence[str]
     runs: Runs | None = None
     """None where no MLflow store was asked"""
-    tuning: optuna.Study | None = field(default=None, repr=False)
 
     @cached_property
     def groups(self) -> dict[str, list[Record]]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import optuna
@@ -29,18 +28,6 @@ class Importance:
     interactions: Mapping[tuple[str, str], float]
     """H squared: share of a pair's joint effect that is no sum of the two (Friedman and Popescu 2008)"""
     trials: int
-
-
-def find_tuning(folder: Path) -> optuna.Study | None:
-    """Return the Optuna study in a folder's `optuna.db`, None where there is none; UserError when it holds several."""
-    file = folder / "optuna.db"
-    if not file.is_file():
-        return None
-    storage = f"sqlite:///{file.absolute()}"
-    names = optuna.get_all_study_names(storage)
-    if len(names) > 1:
-        raise UserError(f"{file} holds {len(names)} Optuna studies, {', '.join(names)}: keep one in a study's folder")
-    return optuna.load_study(study_name=names[0], storage=storage) if names else None
 
 
 def importance(study: optuna.Study, seed: int = 0) -> Importance:

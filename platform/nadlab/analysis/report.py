@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import optuna
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -123,11 +122,10 @@ def report_on(
     records: Sequence[Record],
     rng: np.random.Generator,
     runs: Runs | None = None,
-    tuning: optuna.Study | None = None,
 ) -> Report:
     """Sum up the records of a study; `rng` draws the bootstrap samples."""
     rows = summarize(study, records, rng)
-    return Report(Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs, tuning))
+    return Report(Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs))
 
 
 def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
@@ -139,7 +137,7 @@ def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
     paths = [folder / name for name in ("report.md", "levels.csv", "trials.csv")]
     paths[0].write_text(report.markdown())
     pd.DataFrame([_flat(row) for row in evidence.rows]).to_csv(paths[1], index=False)
-    pd.DataFrame([_trial_row(evidence, record) for record in evidence.records]).to_csv(paths[2], index=False)
+    trial_rows(evidence).to_csv(paths[2], index=False)
     return [*write_page(folder, page_of(evidence), sections(evidence, rng)), *paths]
 
 
@@ -155,6 +153,11 @@ def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]
         paths[-1].write_text(latex(table))
     paths[0].write_text(html(page, found, drawings))
     return paths
+
+
+def trial_rows(evidence: Evidence) -> pd.DataFrame:
+    """Return a row a trial, whatever became of it: its run, its levels, its numbers."""
+    return pd.DataFrame([_trial_row(evidence, record) for record in evidence.records])
 
 
 def _cleared(folder: Path) -> Path:

@@ -78,6 +78,8 @@ def _accuracies(records: Sequence[Record]) -> dict[int, float]:
 
 def _order(study: StudyRecord, record: Record) -> tuple[tuple[bool, float, str], ...]:
     values = [record.trial.settings[factor] for factor in study.default]
+    if study.names:
+        return ((False, list(study.names.values()).index(study.level(record.trial)), ""),)
     if study.one_at_a_time:  # the default first, then a change of the first factor
         changed = [value != default for value, default in zip(values, study.default.values(), strict=True)]
         return tuple((there, 0.0, str(value) * there) for there, value in zip(changed[::-1], values[::-1], strict=True))

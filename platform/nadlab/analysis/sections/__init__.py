@@ -9,29 +9,19 @@ from nadlab.analysis.sections.best_cells import best_cells
 from nadlab.analysis.sections.checklist import checklist
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.sections.effects import comparisons, factors, levels
-from nadlab.analysis.sections.hyperparameters import hyperparameters
 from nadlab.analysis.sections.origin import all_trials, provenance
 from nadlab.analysis.sections.search import anytime, by_number, coordinates, front
 from nadlab.analysis.sections.training import generated, training
 
-SECTIONS: tuple[Callable[[Evidence, np.random.Generator], Section | None], ...] = (
-    levels,
-    comparisons,
-    factors,
-    hyperparameters,
-    anytime,
-    by_number,
-    front,
-    coordinates,
-    training,
-    generated,
-    best_cells,
-    checklist,
-    provenance,
-    all_trials,
-)
+Sections = tuple[Callable[[Evidence, np.random.Generator], Section | None], ...]
+
+TRIALS: Sections = (training, generated, best_cells)
+ORIGIN: Sections = (checklist, provenance, all_trials)
+SECTIONS: Sections = (levels, comparisons, factors, anytime, by_number, front, coordinates, *TRIALS, *ORIGIN)
+SEARCH: Sections = (anytime, front, coordinates, *TRIALS)
+"""of a tuning study, whose many levels lie all over the space"""
 
 
-def sections(evidence: Evidence, rng: np.random.Generator) -> list[Section]:
+def sections(evidence: Evidence, rng: np.random.Generator, wanted: Sections = SECTIONS) -> list[Section]:
     """Return every section that has data."""
-    return [found for each in SECTIONS if (found := each(evidence, rng))]
+    return [found for each in wanted if (found := each(evidence, rng))]

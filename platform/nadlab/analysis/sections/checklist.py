@@ -129,8 +129,8 @@ def _tabular(evidence: Evidence) -> Answer:
 
 
 def _tuning(evidence: Evidence) -> Answer:
-    if evidence.tuning is not None:
-        return Answer("yes", f"The Optuna study {evidence.tuning.study_name} holds every trial of the tuning.")
+    if evidence.study.is_tuning:
+        return Answer("yes", f"This study is the tuning; it took the {len(evidence.records)} trials below.")
     return Answer("no", "The records don't say how the default settings were chosen, nor what that cost.")
 
 
@@ -144,7 +144,8 @@ def _details(evidence: Evidence) -> Answer:
     failed = [record for record in evidence.records if record.status != "FINISHED"]
     if failed:
         return Answer(
-            "partly", f"Settings, versions and machine are below; {len(failed)} trials failed and are left out."
+            "partly",
+            f"Settings, versions and machine are below; {len(failed)} trials failed or were stopped and are left out.",
         )
     return Answer("yes", "Settings, versions, machine and every trial are below.")
 

@@ -1,0 +1,115 @@
+"""What a tuning study says about each configuration, in numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import optuna
+from optuna.distributions import json_to_distribution
+
+from nadlab.analysis.comparisons import Comparison, compare
+from nadlab.analysis.importance import Importance, importance
+from nadlab.analysis.intervals import Interval, mean_interval, paired_difference
+from nadlab.errors import UserError
+from nadlab.records import Record, StudyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One configuration; accuracies in percent, each mean over the seeds that it was chosen by."""
+
+    name: str
+    """its rank by accuracy"""
+    settings: dict[str, object]
+    accuracy: Interval
+    queries: float
+    difference: Interval | None
+    """accuracy less the default's, on the seeds of the search"""
+    fresh: Comparison | None
+    """the same on seeds that no configuration was chosen by; None where they were not run"""
+    is_default: bool
+    on_front: bool
+    """no other has a higher accuracy with as few queries, or fewer queries with as high an accuracy"""
+
+
+def search_seeds(study: StudyRecord) -> tuple[int, ...]:
+    """Return the seeds that configurations were chosen by."""
+    return tuple(map(int, str(study.settings["seeds"]).split(",")))
+
+
+def named(study: StudyRecord, records: Sequence[Record]) -> StudyRecord:
+    """Return the study with every configuration named by its rank: those that did not run at every seed come last."""
+    found = _finished(study, records)
+    seeds = search_seeds(study)
+    whole = sorted(_whole(found, seeds), key=lambda level: -_mean(found[level], seeds))
+    others = sorted({study.level(record.trial) for record in records} - set(whole))
+    return replace(study, names={level: str(rank) for rank, level in enumerate([*whole, *others], 1)})
+
+
+def configurations(study: StudyRecord, records: Sequence[Record], rng: np.random.Generator) -> list[Configuration]:
+    """Return a summary of every configuration that ran at every seed, best first; `rng` draws the bootstrap samples."""
+    found, seeds = _finished(study, records), search_seeds(study)
+    reference = _accuracies(found.get(study.default_level, {}))
+    whole = {level: found[level] for level in _whole(found, seeds)}
+    points = {level: (_mean(group, seeds), _queries(group)) for level, group in whole.items()}
+    rows = []
+    for level, group in whole.items():
+        values = _accuracies(group)
+        chosen = {seed: values[seed] for seed in seeds}
+        fresh = {seed: value for seed, value in values.items() if seed not in seeds}
+        is_default = level == study.default_level
+        rows.append(
+            Configuration(
+                level,
+                {factor: group[seeds[0]].trial.settings[factor] for factor in study.default},
+                mean_interval(np.array(list(chosen.values())), rng),
+                points[level][1],
+                None if is_default else paired_difference(chosen, reference, rng),
+                None if is_default or not fresh else compare({level: fresh}, reference, rng).get(level),
+                is_default,
+                not any(_beats(other, points[level]) for other in points.values()),
+            )
+        )
+    return sorted(rows, key=lambda row: -row.accuracy.mean)
+
+
+def what_mattered(study: StudyRecord, rows: Sequence[Configuration]) -> Importance | str:
+    """Return what mattered for the accuracy, or the sentence that says why nothing is known of it."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    search = optuna.create_study(study_name=study.study, direction="maximize")
+    space = {factor: json_to_distribution(study.settings[f"space/{factor}"]) for factor in study.default}
+    for row in rows:
+        search.add_trial(optuna.trial.create_trial(params=row.settings, distributions=space, value=row.accuracy.mean))
+    try:
+        return importance(search)
+    except UserError as error:
+        return f"Importance of settings: {error}."
+
+
+def _finished(study: StudyRecord, records: Sequence[Record]) -> dict[str, dict[int, Record]]:
+    """Return level -> seed -> record."""
+    found: dict[str, dict[int, Record]] = {}
+    for record in records:
+        if record.status == "FINISHED":
+            found.setdefault(study.level(record.trial), {})[record.trial.seed] = record
+    return found
+
+
+def _whole(found: dict[str, dict[int, Record]], seeds: Sequence[int]) -> list[str]:
+    return [level for level, group in found.items() if set(seeds) <= group.keys()]
+
+
+def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one[0] >= other[0] and one[1] <= other[1] and one != other
+
+
+def _accuracies(group: dict[int, Record]) -> dict[int, float]:
+    return {seed: record.accuracy for seed, record in group.items()}
+
+
+def _mean(group: dict[int, Record], seeds: Sequence[int]) -> float:
+    return float(np.mean([group[seed].accuracy for seed in seeds]))
+
+
+def _queries(group: dict[int, Record]) -> float:
+    return float(np.mean([len(record.ledger) for record in group.values()]))
