@@ -1,6 +1,12 @@
 """MLflow: one parent a study, one FINISHED child a trial, whatever happened to the driver."""
 
 import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +18,7 @@ from nadlab.errors import UserError
 from nadlab.folder import StudyFolder, read_owner
 from nadlab.mlflow_content import PARENT, TRIAL
 from nadlab.records import Record
-from nadlab.tracking import Tracker, check_store
+from nadlab.tracking import DRAFT, Tracker, check_store, made_store
 
 
 @pytest.fixture
@@ -91,6 +97,48 @@ def test_torn_delivery_is_deleted_and_made_again(smoke_study: Any, client: Mlflo
     assert again.info.run_id != whole.info.run_id
     assert again.info.status == "FINISHED"
     assert again.data.metrics == whole.data.metrics
+
+
+def test_store_that_a_kill_cut_short_is_made_anew(tmp_path: Path) -> None:
+    made = "import pathlib, nadlab.tracking; nadlab.tracking.made_store(pathlib.Path())"
+    with subprocess.Popen([sys.executable, "-c", made], cwd=tmp_path) as process:
+        while process.poll() is None and not (tmp_path / DRAFT).exists():
+            time.sleep(0.01)
+        process.kill()
+    assert not (tmp_path / "mlflow.db").exists()
+    uri, _ = made_store(tmp_path)
+    check_store(uri)
+    assert {path.name for path in tmp_path.iterdir()} <= {"mlflow.db", "mlartifacts"}
+
+
+BEFORE = "update alembic_version set version_num = 'b7e2c1a4d9f3'"  # the version before spans lost dimension_attributes
+NEW_TABLE = "sql_trace_rollup_rebuild_queue"
+
+
+@pytest.mark.parametrize(
+    ("broken", "cause"),
+    [
+        ((BEFORE,), "out-of-date database schema"),
+        ((BEFORE, f"drop table {NEW_TABLE}"), "dimension_attributes"),
+        (("update alembic_version set version_num = 'later'", f"drop table {NEW_TABLE}"), "'later'"),
+        (("drop table experiments",), "experiments"),
+    ],
+)
+def test_database_of_another_mlflow_is_named_with_the_cause_and_what_to_do(
+    broken: tuple[str, ...], cause: str, tmp_path: Path
+) -> None:
+    whole, _ = made_store(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        for statement in broken:
+            database.execute(statement)
+        database.commit()
+    shutil.copy(tmp_path / "mlflow.db", tmp_path / "broken.db")  # under a name that no store of this process has open
+    uri = whole.replace("mlflow.db", "broken.db")
+    with pytest.raises(UserError) as said:
+        check_store(uri)
+    assert f"the tracking store {uri} can't be used" in str(said.value)
+    assert cause in str(said.value)
+    assert f"`mlflow db upgrade {uri}`" in str(said.value)
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense:store"])

@@ -27,7 +27,7 @@ from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs, without_password
 from nadlab.stopping import Stopped, Stopping
 from nadlab.study import Study, described, plan
-from nadlab.tracking import STORE_ERRORS, Tracker, check_store, default_store
+from nadlab.tracking import STORE_ERRORS, Tracker, check_store, made_store
 from nadlab.tune import run_trials
 
 
@@ -79,7 +79,7 @@ def conduct(
         check_store(place.tracking_uri)
     stopping = Stopping()
     with stopping.caught(), StudyFolder.claim(place.out, study) as folder:
-        uri, artifacts = (place.tracking_uri, None) if place.tracking_uri else default_store(place.out)
+        uri, artifacts = (place.tracking_uri, None) if place.tracking_uri else made_store(place.out)
         tracker = Tracker.connect(uri, folder.study, artifacts)
         try:
             return _run(trainable, course(folder), folder, tracker, place, stopping, own)

@@ -21,6 +21,8 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.db_types import DATABASE_ENGINES
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.exc import SQLAlchemyError
 
 from nadlab.errors import UserError
@@ -43,6 +45,7 @@ from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs, without_password
 
 METRICS_A_CALL = 1000
+DRAFT = ".mlflow.db"
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 
 
@@ -181,28 +184,41 @@ def default_store(out: Path) -> tuple[str, Path]:
     return f"sqlite:///{(out / 'mlflow.db').absolute()}", out / "mlartifacts"
 
 
+def made_store(out: Path) -> tuple[str, Path]:
+    """Return a study's own store; a new one is made whole or not at all.
+
+    MLflow makes a database in seconds, table by table, and can't open what a kill leaves of it.
+    """
+    uri, artifacts = default_store(out)
+    if not (out / "mlflow.db").exists():
+        for torn in out.glob(f"{DRAFT}*"):
+            torn.unlink()
+        _quiet()
+        store = SqlAlchemyStore(f"sqlite:///{(out / DRAFT).absolute()}", artifacts.absolute().as_uri())  # type: ignore[no-untyped-call]
+        store.engine.dispose()
+        (out / DRAFT).replace(out / "mlflow.db")
+    return uri, artifacts
+
+
 def check_store(uri: str) -> None:
     """Raise UserError when a store can't be used, before anything is written for it."""
     try:
         _client(uri).search_experiments(max_results=1)
     except STORE_ERRORS as error:
-        reason = _first_line(error)
-        if getattr(error, "get_http_status_code", int)() in (401, 403):
-            reason = "it wants a user name and password, $MLFLOW_TRACKING_USERNAME and $MLFLOW_TRACKING_PASSWORD"
-        elif urlsplit(uri).scheme in ("http", "https"):
-            reason = "nothing answers there"
-        raise UserError(
-            f"the tracking store {without_password(uri)} can't be used ({reason}): check --tracking-uri"
-        ) from error
+        raise _unusable(uri, error) from error
 
 
 def _client(uri: str) -> MlflowClient:
-    for name in ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    _quiet()
     try:
         return MlflowClient(tracking_uri=uri)
-    except (*STORE_ERRORS, ValueError) as error:
-        raise UserError(f"{without_password(uri)!r} is no MLflow store: check --tracking-uri") from error
+    except Exception as error:  # a database is migrated here, which raises whatever it meets
+        raise _unusable(uri, error) from error
+
+
+def _quiet() -> None:
+    for name in ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
@@ -254,9 +270,22 @@ def _runs(client: MlflowClient, uri: str, experiment: str, parent: str) -> Runs:
 
 
 def _unusable(uri: str, error: Exception) -> UserError:
-    return UserError(f"the tracking store {without_password(uri)} can't be used: {_first_line(error)}")
+    """Say which store, why, and what to do."""
+    shown, scheme = without_password(uri), urlsplit(uri).scheme
+    cause, advice = _first_sentence(error), "check --tracking-uri"
+    if getattr(error, "get_http_status_code", int)() in (401, 403):
+        cause = "it wants a user name and password"
+        advice = "set $MLFLOW_TRACKING_USERNAME and $MLFLOW_TRACKING_PASSWORD"
+    elif scheme in ("http", "https"):
+        cause = "nothing answers there" if isinstance(error.__context__, OSError) else cause
+    elif scheme.partition("+")[0] in DATABASE_ENGINES and not isinstance(error, OSError):
+        advice = (
+            f"if another version of MLflow made this database, install that one or run `mlflow db upgrade {shown}`; if it is "
+            "torn, move it away, and the study's command fills a new one from its folder"
+        )
+    return UserError(f"the tracking store {shown} can't be used ({cause.replace(uri, shown)}): {advice}")
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+def _first_sentence(error: Exception) -> str:
+    text = str(error).strip().partition("\n")[0].partition(". ")[0].strip(" .")[:200]
+    return text if isinstance(error, STORE_ERRORS) and text else f"{type(error).__name__}: {text}"
