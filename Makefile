@@ -1,13 +1,15 @@
-# Two commands do everything on a fresh machine: `make study` and `make test`. `make docs` renders the docstrings.
+# Two commands do everything on a fresh machine: `make study` and `make test`. `make docs` renders the docstrings,
+# `make screenshots` makes the README's pictures of MLflow's UI anew.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test browser docs
+.PHONY: install study test browser screenshots docs
 
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
+	@echo 'Installing into $(VENV), 2.5 GB with torch, Ray and MLflow: a minute or two'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
@@ -29,6 +31,10 @@ browser:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null || \
 		echo 'Chromium could not be installed: the tests of the UI are skipped'; \
 	else echo 'no chromium and chromedriver here: the tests of the UI are skipped'; fi
+
+screenshots: install browser
+	$(BIN)/python -m pytest tests/test_mlflow_ui.py
+	for name in trials ledger; do cp build/screenshots/$$name.png docs/images/mlflow_$$name.png; done
 
 docs: install
 	$(BIN)/pdoc --output-directory build/docs nadlab trainables

@@ -16,10 +16,10 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from nadlab.analysis import signature_figures as figures
+from nadlab.analysis.figures.style import save
 from nadlab.analysis.generated import quality
 from nadlab.analysis.signatures import Signature, overlap, signature
 from nadlab.benchmarks.ledger import QueryLedger
@@ -110,10 +110,8 @@ def reproduce(oracle: Oracle, settings: Settings, seed: int, folder: Path) -> No
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
-    with rc_context({"svg.hashsalt": "nadlab"}):  # the same figure gives the same file
-        for name, figure in drawn.items():
-            figure.savefig(folder / f"{name}.png", dpi=150)
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    for name, figure in drawn.items():
+        save(figure, folder, name)
 
 
 @click.command(help=__doc__)

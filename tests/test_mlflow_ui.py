@@ -1,6 +1,6 @@
 """MLflow's UI in a real Chromium: it opens on the comparison, and every link and table of ours is shown.
 
-Screenshots are kept in build/screenshots.
+Screenshots are kept in build/screenshots; `make screenshots` puts the README's in place.
 """
 
 import os
@@ -33,10 +33,13 @@ def browser() -> Iterator[Chrome]:
         pytest.skip("needs Debian's chromium and chromium-driver: `make test` installs them where it runs as root")
     options = Options()
     options.binary_location = chromium
-    wanted = ["--headless=new", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1900,1000"]
+    wanted = ["--headless=new", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1500,1100"]
     for argument in wanted + (["--no-sandbox"] if os.geteuid() == 0 else []):  # the sandbox refuses root
         options.add_argument(argument)
     with Chrome(options, Service(driver)) as opened:
+        # as if it had opened by itself before, and been closed
+        closed = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
+        opened.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": f"try {{ {closed} }} catch {{}}"})
         yield opened
 
 

@@ -24,7 +24,7 @@ def benchmarks(context: click.Context, as_json: bool) -> None:
     """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched."""
     if context.invoked_subcommand:
         return
-    from nadlab.benchmarks.registry import benchmark, sources
+    from nadlab.benchmarks.registry import EMBEDDED, benchmark, sources
 
     rows = []
     for name, (path, _) in sources().items():
@@ -37,7 +37,10 @@ def benchmarks(context: click.Context, as_json: bool) -> None:
         for row in rows:
             click.echo(json.dumps(row))
         return
-    _print_table("benchmarks", [row | {"digest": str(row["digest"])[:12]} for row in rows])
+    for row in rows:
+        row["digest"] = str(row["digest"])[:12]
+        row["source"] = "embedded" if Path(str(row["source"])).parent == EMBEDDED else row["source"]
+    _print_table("benchmarks", rows)
 
 
 for each in COMMANDS:
@@ -65,7 +68,7 @@ def search(
     """Search a benchmark with one or more methods, once a seed.
 
     \b
-    Example: nadlab search --method semigan-nad,random-search --benchmark nasbench201/cifar10 --queries 160
+    Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
     """
     from nadlab.benchmarks.registry import benchmark
     from nadlab.search import compared, searches

@@ -19,6 +19,8 @@ MAIN_PLOTS = ("accuracy_by_", "anytime_regret", "importance")
 
 _TAG = "mlflow.sharedViewState."
 _SECTION = "study"
+_TRAINING = {"workflowType": "machine_learning"}
+"""else the UI opens on what it has for language models"""
 
 
 def experiment_tags(study: StudyRecord) -> dict[str, str]:
@@ -41,13 +43,13 @@ def experiment_tags(study: StudyRecord) -> dict[str, str]:
 
 def view_link(experiment: str, view: str, mode: str = "CHART") -> str:
     """Return the link that opens a saved view; mode is CHART or TABLE."""
-    asked = {"workflowType": "machine_learning", "viewStateShareKey": view, "compareRunsMode": mode}
-    return f"#/experiments/{experiment}/runs?{urlencode(asked)}"
+    asked = {"viewStateShareKey": view, "compareRunsMode": mode}
+    return f"#/experiments/{experiment}/runs?{urlencode(_TRAINING | asked)}"
 
 
-def run_link(experiment: str, run: str) -> str:
-    """Return the link to a run's page."""
-    return f"#/experiments/{experiment}/runs/{run}"
+def run_link(experiment: str, run: str, tab: str = "") -> str:
+    """Return the link to a run's page, or to a tab of it, such as `/artifacts/ledger.json`."""
+    return f"#/experiments/{experiment}/runs/{run}{tab}?{urlencode(_TRAINING)}"
 
 
 def plots(run: str, artifacts: str, folder: Path, files: Iterable[Path]) -> str:

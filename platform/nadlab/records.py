@@ -15,6 +15,7 @@ from typing import Any, Literal
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 """MLflow's words; a trial that a pruner stopped early is KILLED"""
 Split = Literal["valid", "test"]
+SPLITS = {"valid": "validation", "test": "test"}
 UNCHANGED = "nothing"
 """default level of a study that changes one factor at a time"""
 
@@ -103,6 +104,16 @@ class StudyRecord:
     """a trial differs from the default in one factor at most, and its level is named by that"""
     names: dict[str, str] = field(default_factory=dict)
     """level as text -> the short name by which a report calls it"""
+
+    @property
+    def searched_by(self) -> str:
+        """The split that the search sees, as a word."""
+        return SPLITS[self.search_split]
+
+    @property
+    def reported_by(self) -> str:
+        """The split that is reported, as a word."""
+        return SPLITS[self.report_split]
 
     @property
     def is_tuning(self) -> bool:

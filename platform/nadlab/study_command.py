@@ -109,7 +109,7 @@ def _help(study: Study) -> str:
         Examples:
           {stem} --smoke
           {stem} --seeds 10 {first} {",".join(str(level) for level in next(iter(study.vary.values()))[:2])}
-          {stem} --benchmark nasbench201/cifar10 --seeds 0-9
+          {stem} --benchmark mnist1d-101 --seeds 0-9
         """)
 
 

@@ -133,7 +133,7 @@ class Tracker:
     def report(self, markdown: str, folder: Path, files: Sequence[Path], metrics: Mapping[str, float]) -> None:
         """Attach files of the study's folder to the parent run as `report`, and show the text, with its plots, as the run's description."""
         means = view_link(self.experiment, "levels")
-        page = f"{run_link(self.experiment, self.parent)}/artifacts/report/{files[0].name}"
+        page = run_link(self.experiment, self.parent, f"/artifacts/report/{files[0].name}")
         links = f"Read [the whole report]({page}), compare [the trials]({self.comparison}) or [the means of the levels]({means})."
         shown = plots(self.parent, "report", folder, files)
         self.client.set_tag(self.parent, DESCRIPTION, f"{links}\n\n{markdown}\n\n{shown}")

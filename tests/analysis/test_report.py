@@ -118,7 +118,7 @@ def test_password_of_a_store_is_not_shown(uri: str, shown: str) -> None:
 
 def test_link_opens_the_run_on_its_server() -> None:
     runs = Runs("https://host:5000", "7", "p", {"t": "r"})
-    assert runs.link("r") == "https://host:5000/#/experiments/7/runs/r"
+    assert runs.link("r") == "https://host:5000/#/experiments/7/runs/r?workflowType=machine_learning"
 
 
 def test_plots_of_an_earlier_report_are_removed_and_other_files_stay(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def page_of(evidence: Evidence) -> Page:
     """Return the head of one study's page."""
     study = evidence.study
     note = (
-        f"Accuracy is the {study.report_split} accuracy of the cell with the best {study.search_split} accuracy among those "
+        f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} accuracy among those "
         f"queried; regret is counted to the table's best, {study.optimum:.2f} %. Intervals are 95 % percentile bootstraps over "
         "seeds."
     )

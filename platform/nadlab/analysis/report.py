@@ -56,7 +56,7 @@ class Report:
     def show(self, console: Console) -> None:
         """Print the table and the conclusions."""
         table = Table(
-            title=f"{self.study.study} on {self.study.benchmark}: {self.study.report_split} accuracy of the best cell"
+            title=f"{self.study.study} on {self.study.benchmark}: {self.study.reported_by} accuracy of the best cell"
         )
         heading = self._heading()
         shown = [number for number, name in enumerate(heading) if name not in WIDE]
@@ -85,7 +85,7 @@ class Report:
             "",
             *(f"- {sentence}" for sentence in self.conclusions),
             "",
-            f"Accuracy is the {self.study.report_split} accuracy of the cell with the best {self.study.search_split} "
+            f"Accuracy is the {self.study.reported_by} accuracy of the cell with the best {self.study.searched_by} "
             f"accuracy among those queried; regret is counted to the table's best, {self.study.optimum:.2f} %. "
             "Intervals are percentile bootstraps over seeds; differences are paired by seed. IQM is the interquartile mean; "
             "p is Wilcoxon's, corrected by Holm; A is the chance that a run beats one of the default."

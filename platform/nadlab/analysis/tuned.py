@@ -76,7 +76,7 @@ class TunedReport:
             ped = self.importance.ped_anova
             lines += [f"| {name} | {share:.0%} | {ped[name]:.0%} |" for name, share in self.importance.fanova.items()]
         lines += ["", f"Plots and every trial: {PAGE}; `optuna-dashboard sqlite:///optuna.db` in this folder shows the search. Accuracy is the "
-                  f"{self.study.report_split} accuracy of the best cell, the mean over the seeds of the search; * marks the front of "
+                  f"{self.study.reported_by} accuracy of the best cell, the mean over the seeds of the search; * marks the front of "
                   "accuracy against queries. Intervals are percentile bootstraps over seeds."]  # fmt: skip
         return "\n".join(lines) + "\n"
 

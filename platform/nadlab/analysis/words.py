@@ -33,7 +33,20 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
         for row, found in compared
         if found.is_established
     ]
-    return [*said, *_alike(study, rows), *_test([found for _, found in compared])]
+    return [*_highest(study, rows), *said, *_alike(study, rows), *_test([found for _, found in compared])]
+
+
+def _highest(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
+    """Say which levels have the highest mean, whether or not the difference is real."""
+    highest = max(round(row.accuracy.mean, 2) for row in rows)
+    best = [_level(row.level) for row in rows if round(row.accuracy.mean, 2) == highest]
+    if len(best) > LISTED:
+        return []
+    return [f"{study.factor} = {listed(best)} {'has' if len(best) == 1 else 'have'} the highest mean, {highest:.2f} %."]
+
+
+def _level(name: str) -> str:
+    return f"({name})" if ", " in name else name
 
 
 def _alike(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
@@ -49,7 +62,7 @@ def _alike(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
             f"{factor} between {span[0]} and {span[1]} can't be told apart from the default {default} {with_seeds}."
         ]
     elif len(alike) <= LISTED:
-        names = listed([f"({row.level})" if ", " in row.level else row.level for row, _ in alike])
+        names = listed([_level(row.level) for row, _ in alike])
         said = [f"{factor} = {names} can't be told apart from the default {default} {with_seeds}."]
     else:
         compared = sum(row.comparison is not None for row in rows)

@@ -143,7 +143,7 @@ def parallel_coordinates(table: pd.DataFrame, target: str) -> Figure:
 
 
 def _accuracy(evidence: Evidence) -> str:
-    return f"{evidence.study.report_split} accuracy of the best cell, %"
+    return f"{evidence.study.reported_by} accuracy of the best cell, %"
 
 
 def _spread(interval: Interval) -> list[list[float]] | None:

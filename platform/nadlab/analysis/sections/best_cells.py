@@ -29,12 +29,12 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     count = len(evidence.trials)
     table = Table(
         "best_cells",
-        ("", f"{reported} accuracy %", "found by", "cell"),
+        ("", f"{evidence.study.reported_by} accuracy %", "found by", "cell"),
         tuple(
             (str(place), f"{accuracy:.2f}", f"{len(records)} of {count} trials", text)
             for place, (text, accuracy, records) in enumerate(best, 1)
         ),
-        f"The cells of the best {split} accuracy in their trials; of isomorphic cells, the one met first.",
+        f"The cells of the best {evidence.study.searched_by} accuracy in their trials; of isomorphic cells, the one met first.",
         tuple(links(evidence, records) for _, _, records in best),
     )
     readable = [(place, accuracy, read) for place, (text, accuracy, _) in enumerate(best, 1) if (read := parsed(text))]

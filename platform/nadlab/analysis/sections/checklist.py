@@ -90,7 +90,7 @@ def _ablations(evidence: Evidence) -> Answer:
 
 def _protocol(evidence: Evidence) -> Answer:
     budgets = {len(record.ledger) for group in evidence.groups.values() for record in group}
-    same = f"All are searched by {evidence.study.search_split} and judged by {evidence.study.report_split} accuracy"
+    same = f"All are searched by {evidence.study.searched_by} and judged by {evidence.study.reported_by} accuracy"
     if evidence.study.search_split == evidence.study.report_split == "test":
         return Answer("partly", f"{same}: alike for all, but the split that is searched is the one that judges.")
     if len(budgets) > 1 and not {"queries", "labels", "final_k"} & set(evidence.varied):

@@ -48,7 +48,7 @@ def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         ("benchmark", study.benchmark),
         ("benchmark digest (SHA-256)", study.digest),
         ("protocol", study.preset),
-        ("searched by, reported by", f"{study.search_split}, {study.report_split} accuracy"),
+        ("searched by, reported by", f"{study.searched_by}, {study.reported_by} accuracy"),
         ("best of the table", f"{study.optimum:.2f} %"),
         ("trainable", study.trainable),
         ("first trial began, last ended", f"{_time(first)}, {_time(last)}"),

@@ -69,4 +69,5 @@ def _measured(record: Record) -> dict[str, float]:
 
 
 def _spread(values: pd.Series) -> str:
-    return f"{values.mean():.3g}" + (f" ± {values.std():.2g}" if len(values) > 1 else "")
+    places = 0 if values.abs().max() >= 100 else 3  # counts and shares
+    return f"{values.mean():.{places}f}" + (f" ± {values.std():.{places}f}" if len(values) > 1 else "")
