@@ -160,6 +160,8 @@ def test_ledger_of_a_trial_is_a_table(page: Page) -> None:
     page.open(view_link(EXPERIMENT, "trials", "TABLE"))
     page.link(TRIALS[0]).click()
     page.shows("A trial of")
-    page.browser.get(f"{page.browser.current_url.partition('?')[0]}/artifacts/ledger.json?workflowType=machine_learning")
+    page.browser.get(
+        f"{page.browser.current_url.partition('?')[0]}/artifacts/ledger.json?workflowType=machine_learning"
+    )
     page.shows("View as table", "number", "cell", "|+|")
     page.save("ledger")
