@@ -20,6 +20,7 @@ os.environ |= {
 }
 
 from ray import tune
+from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.result import AUTO_RESULT_KEYS
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
@@ -128,6 +129,15 @@ class EarlyStop(FIFOScheduler):
         """Return Tune's word for going on or stopping."""
         stops = self.books.course.watches and self.books.stops(_trial_id(trial), result["history"])
         return str(self.STOP if stops else self.CONTINUE)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Return the oldest trial that waits: Tune's own way is through all trials that ever were, at every event."""
+        waiting = [
+            trial
+            for trial in tune_controller.get_live_trials()
+            if trial.status in (TuneTrial.PENDING, TuneTrial.PAUSED)
+        ]
+        return min(waiting, key=lambda trial: (trial.status != TuneTrial.PENDING, trial.trial_id), default=None)
 
 
 class Bookkeeper(tune.Callback):

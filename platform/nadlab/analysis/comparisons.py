@@ -6,7 +6,7 @@ from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
-from scipy.stats import wilcoxon
+from scipy.stats import rankdata, wilcoxon
 
 from nadlab.analysis.intervals import Interval, Values, mean_interval, paired, stratified_interval
 
@@ -89,11 +89,14 @@ def _superiority(*strata: Values, axis: int = -1) -> Any:
     """Return the same of resamples, (..., n) and (..., m): the first half of the arrays are the values."""
     assert axis == -1, axis  # where scipy's bootstrap puts the runs
     half = len(strata) // 2
-    signs = [
-        np.sign(np.expand_dims(mine, -1) - np.expand_dims(theirs, -2)).mean(axis=(-2, -1))
-        for mine, theirs in zip(strata[:half], strata[half:], strict=True)
-    ]
-    return (np.mean(signs, axis=0) + 1) / 2
+    return np.mean([_better(mine, theirs) for mine, theirs in zip(strata[:half], strata[half:], strict=True)], axis=0)
+
+
+def _better(values: Values, others: Values) -> Any:
+    """Return the share of pairs that the values win, by the Mann-Whitney U of their ranks: no pair is ever formed."""
+    n, m = values.shape[-1], others.shape[-1]
+    ranks = rankdata(np.concatenate([values, others], axis=-1), axis=-1)[..., :n]
+    return (ranks.sum(axis=-1) - n * (n + 1) / 2) / (n * m)
 
 
 def fewest_seeds(comparisons: int) -> int:
