@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ray.tune.execution.tune_controller import TuneController
 from ray.tune.search import Searcher
 
 from benchmarks.sleeping import Sleep, study
@@ -43,11 +44,41 @@ def test_ledgers_of_ended_trials_do_not_stay_in_memory_nor_their_older_checkpoin
         books.on_step_end()
         folders.extend(out.glob("tune/*/*/checkpoint_*"))
         for trial in trials:
-            checkpoints = trial.run_metadata.checkpoint_manager.best_checkpoint_results
+            manager = trial.run_metadata.checkpoint_manager
+            checkpoints = [*manager.best_checkpoint_results, manager.latest_checkpoint_result]
             kept.extend([trial.last_result, *(checkpoint.metrics for checkpoint in checkpoints)])
+            assert not trial.metric_analysis
 
     monkeypatch.setattr(Bookkeeper, "on_experiment_end", look)
     assert run_study(study(Sleep(seconds=0, epochs=4, queries=5), trials=2), benchmark(TOY), Place(out)) == 0
-    assert len(kept) == 2 + 2 * KEPT_CHECKPOINTS
+    assert len(kept) == 2 * (1 + 4 + 1)
     assert not any(result.keys() & {"history", "ledger"} for result in kept)
     assert not folders
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_part_done_trial_keeps_its_newest_checkpoints_and_no_checkpoint_costs_a_snapshot_of_all_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    lying: list[int] = []
+    snapshots: list[None] = []
+    step, save = Bookkeeper.on_step_end, TuneController.save_to_dir
+
+    def look(books: Bookkeeper, **info: Any) -> None:
+        step(books, **info)
+        lying.append(len(list(out.glob("tune/*/*/checkpoint_*"))))
+
+    def count(controller: TuneController) -> None:
+        snapshots.append(None)
+        save(controller)
+
+    monkeypatch.setattr(Bookkeeper, "on_step_end", look)
+    monkeypatch.setattr(TuneController, "save_to_dir", count)
+    assert (
+        run_study(study(Sleep(seconds=0, epochs=10, queries=5), trials=2), benchmark(TOY), Place(out, concurrent=1))
+        == 0
+    )
+    # a checkpoint that the next step will note may lie there already
+    assert KEPT_CHECKPOINTS <= max(lying) <= KEPT_CHECKPOINTS + 1
+    assert len(snapshots) <= 2

@@ -87,10 +87,12 @@ class StudyFolder:
         return self.path / "trials" / trial.id
 
     def note_checkpoint(self, trial: Trial, folder: Path) -> None:
-        """Remember a checkpoint that is complete, with a fingerprint of each of its files."""
+        """Remember a checkpoint that is complete, with a fingerprint of each of its files; the oldest ones go."""
         path = self.trial_path(trial) / "progress.json"
-        entry = {"folder": str(folder), "files": fingerprints(folder)}
-        write_json(path, [*self._checkpoints(path), entry][-KEPT_CHECKPOINTS:])
+        entries = [*self._checkpoints(path), {"folder": str(folder), "files": fingerprints(folder)}]
+        write_json(path, entries[-KEPT_CHECKPOINTS:])
+        for entry in entries[:-KEPT_CHECKPOINTS]:
+            shutil.rmtree(entry["folder"], ignore_errors=True)
 
     def resume_point(self, trial: Trial) -> Path | None:
         """Return the newest checkpoint that is whole, or None: the trial starts anew."""

@@ -14,6 +14,7 @@ os.environ |= {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "TUNE_ONLY_STORE_CHECKPOINT_SCORE_ATTRIBUTE": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -27,7 +28,7 @@ from ray.tune.search import Searcher
 
 from nadlab.cluster import check_nodes, cluster_resources, resources_per_trial, trials_at_once
 from nadlab.course import Course
-from nadlab.folder import KEPT_CHECKPOINTS, StudyFolder
+from nadlab.folder import StudyFolder
 from nadlab.nodes import cluster_resources_text, hardware_at
 from nadlab.progress import Progress
 from nadlab.provenance import provenance
@@ -76,9 +77,8 @@ def run_trials(
                 name=f"launch-{time.time_ns()}",
                 storage_path=str((folder.path / "tune").absolute()),
                 failure_config=tune.FailureConfig(max_failures=1),
-                checkpoint_config=tune.CheckpointConfig(
-                    checkpoint_frequency=1, checkpoint_at_end=True, num_to_keep=KEPT_CHECKPOINTS
-                ),
+                # the folder drops old checkpoints: told to, Tune writes the state of all trials anew at every other one
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, checkpoint_at_end=True),
                 callbacks=[books],
                 verbose=0,
             ),
@@ -251,12 +251,14 @@ class Bookkeeper(tune.Callback):
 
 
 def _taken(trial: Any) -> dict[str, Any]:
-    """Return a trial's last result and leave Tune its numbers alone: until the study ends, it keeps what it has."""
-    result = dict(trial.last_result or {})
-    checkpoints = trial.run_metadata.checkpoint_manager.best_checkpoint_results
-    for kept in (trial.last_result or {}, *(checkpoint.metrics for checkpoint in checkpoints)):
+    """Return a trial's last result and leave Tune its last numbers alone: until the study ends, it keeps what it has."""
+    result, metadata = dict(trial.last_result or {}), trial.run_metadata
+    latest = metadata.checkpoint_manager.latest_checkpoint_result
+    for kept in (trial.last_result or {}, latest.metrics if latest else {}):
         for name in ("history", "ledger"):
             kept.pop(name, None)
+    metadata.metric_analysis.clear()
+    metadata.metric_n_steps.clear()
     return result
 
 
