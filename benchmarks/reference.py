@@ -185,7 +185,8 @@ class PlainTraining:
         self.labelled = CellDataset(
             Cells(model.labelled.A.byte().numpy(), model.labelled.X.argmax(dim=2).numpy()), count
         )
-        self.unlabelled = CellDataset(Cells(model.unlabelled_A.numpy(), model.unlabelled_X.numpy()), count)
+        unlabelled = (space[model.unlabelled].numpy() for space in (model.space_A, model.space_X))
+        self.unlabelled = CellDataset(Cells(*unlabelled), count)
         self.targets, self.ranks, self.cuts = model.targets, model.ranks, model.cuts
         self.random = torch.Generator()
         self.random.set_state(model.random.get_state())

@@ -27,8 +27,8 @@ from tqdm import tqdm
 from nadlab.benchmarks.mnist1d import Recipe, train_cell
 from nadlab.command_line import run_command
 from nadlab.errors import UserError
-from nadlab.searchers.semigan_nad import classes
 from nadlab.spaces import Cells, space
+from nadlab.spaces.classes import classes
 from nadlab.study import parse_seeds
 
 RECIPES = {

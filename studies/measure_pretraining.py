@@ -11,9 +11,9 @@ import torch
 from nadlab.searchers import cell_decoder, graph_vae
 from nadlab.searchers.choices import choices_of
 from nadlab.searchers.graphs import graphs_of
-from nadlab.searchers.semigan_nad import classes
 from nadlab.semigan.nacg import one_of_each
 from nadlab.spaces import SPACES, SearchSpace
+from nadlab.spaces.classes import classes
 
 GENERATED = 5000
 

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from nadlab.analysis.reports import AnyReport, write_report
 from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster import check_address, connected
 from nadlab.course import Course, Listed
 from nadlab.delivery import Delivery
@@ -29,6 +30,7 @@ from nadlab.stopping import Stopped, Stopping
 from nadlab.study import Study, described, plan
 from nadlab.tracking import STORE_ERRORS, Tracker, check_store, made_store
 from nadlab.tune import run_trials
+from nadlab.worker import prepared
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,8 @@ def _run(
             with stopping.held(), connected(place.address, place.concurrent, trainable, own):
                 stopping.install()  # again: Ray has put its own handler in place
                 run_trials(
-                    trainable, course, folder, place.concurrent, place.gpus_per_trial, delivery.hand_in,
-                    stopping.check,
+                    prepared(trainable, benchmark(folder.study.benchmark).space), course, folder, place.concurrent,
+                    place.gpus_per_trial, delivery.hand_in, stopping.check,
                 )  # fmt: skip
         undelivered = delivery.wait()
     records = folder.records()

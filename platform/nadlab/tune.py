@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
@@ -20,7 +20,8 @@ os.environ |= {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
-from ray import tune
+from ray import cloudpickle, tune
+from ray.exceptions import RayActorError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.result import AUTO_RESULT_KEYS
 from ray.tune.schedulers import FIFOScheduler
@@ -38,6 +39,10 @@ logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # it would only l
 
 STEPS_A_TRIAL = 10
 """a kill costs at most a tenth of a trial"""
+LOSSES = 20
+"""times that a trial may lose its process or node in one launch: spot instances are taken away often"""
+ERRORS = 1
+"""times that a trial's own code may raise in one launch"""
 NODES_CHECKED_EVERY = 5.0
 """seconds"""
 
@@ -53,8 +58,9 @@ def run_trials(
 ) -> None:
     """Run a course of trials on the connected cluster; each one that ends is written to the folder and handed to `keep`.
 
-    A trial that fails is tried once more from its newest checkpoint, then recorded as FAILED; the others go on.
-    `check` is called a few times a second and may raise to stop it all. `gpus`: see `resources_per_trial`.
+    A trial whose code raises is tried once more from its newest checkpoint, one that lost its process or node up to
+    `LOSSES` times, then it is recorded as FAILED; the others go on. `check` is called a few times a second and may raise
+    to stop it all. `gpus`: see `resources_per_trial`.
 
     Raises UserError when the cluster can hold no such trial.
     """
@@ -66,7 +72,7 @@ def run_trials(
             tune.with_resources(trainable, resources_per_trial(concurrent, gpus, cluster)),
             tune_config=tune.TuneConfig(
                 search_alg=Suggestions(books),
-                scheduler=EarlyStop(books),
+                scheduler=Scheduler(books),
                 num_samples=course.trials,
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,
@@ -76,7 +82,7 @@ def run_trials(
             run_config=tune.RunConfig(
                 name=f"launch-{time.time_ns()}",
                 storage_path=str((folder.path / "tune").absolute()),
-                failure_config=tune.FailureConfig(max_failures=1),
+                failure_config=tune.FailureConfig(max_failures=-1),  # without end: the scheduler gives up
                 # the folder drops old checkpoints: told to, Tune writes the state of all trials anew at every other one
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, checkpoint_at_end=True),
                 callbacks=[books],
@@ -114,8 +120,8 @@ class Suggestions(Searcher):
         """The folder remembers."""
 
 
-class EarlyStop(FIFOScheduler):
-    """Stops the trials that a course gives up."""
+class Scheduler(FIFOScheduler):
+    """Runs trials in their order, and stops those that a course gives up or that failed too often."""
 
     def __init__(self, books: "Bookkeeper") -> None:
         super().__init__()
@@ -139,6 +145,11 @@ class EarlyStop(FIFOScheduler):
         ]
         return min(waiting, key=lambda trial: (trial.status != TuneTrial.PENDING, trial.trial_id), default=None)
 
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Take a trial that is new, or that failed and would be tried again."""
+        if trial.run_metadata.error_filename and self.books.gives_up(trial):
+            tune_controller.stop_trial(trial)
+
 
 class Bookkeeper(tune.Callback):
     """Turns Tune's events into files.
@@ -158,6 +169,8 @@ class Bookkeeper(tune.Callback):
         self.course = course
         self.trials: dict[str, Trial] = {}
         self.stopped: dict[str, int] = {}
+        self.failures: dict[bool, Counter[str]] = {own: Counter() for own in (True, False)}
+        self.given_up: set[str] = set()
         self.folder = folder
         self.keep = keep
         self.check = check
@@ -188,6 +201,14 @@ class Bookkeeper(tune.Callback):
             self.stopped[name] = epoch
         return epoch is not None
 
+    def gives_up(self, trial: Any) -> bool:
+        """Count a failure, and say whether it was one too many; the loss of a process or node is none of the trial's own."""
+        name, own = _trial_id(trial), _failed_by_itself(trial)
+        self.failures[own][name] += 1
+        if self.failures[own][name] > (ERRORS if own else LOSSES):
+            self.given_up.add(name)
+        return name in self.given_up
+
     def on_trial_start(self, *, trial: Any, **_info: Any) -> None:
         """Note the time."""
         self.started.setdefault(_trial_id(trial), time.time())
@@ -203,8 +224,12 @@ class Bookkeeper(tune.Callback):
         self.events.append(lambda: self.folder.note_checkpoint(self.trials[name], path))
 
     def on_trial_complete(self, *, trial: Any, **_info: Any) -> None:
-        """Note a finished trial; its last checkpoint came before."""
-        name, result = _trial_id(trial), _taken(trial)
+        """Note a trial that is over; its last checkpoint came before."""
+        name = _trial_id(trial)
+        if name in self.given_up:
+            self.on_trial_error(trial=trial)
+            return
+        result = _taken(trial)
         status: Status = "KILLED" if name in self.stopped else "FINISHED"
         self.events.append(lambda: self._finish(name, status, result, None))
 
@@ -250,6 +275,16 @@ class Bookkeeper(tune.Callback):
         self.keep(record)
 
 
+def _failed_by_itself(trial: Any) -> bool:
+    """Say whether it was a trial's own code that failed, and not its process or node that was lost."""
+    pickled = Path(trial.pickled_error_file or "")
+    if not pickled.is_file():  # Tune keeps no other errors than these two kinds
+        return True
+    error = cloudpickle.loads(pickled.read_bytes())
+    pickled.unlink()  # an error that Tune doesn't keep would be taken for this one
+    return not isinstance(error, RayActorError) or error.actor_init_failed
+
+
 def _taken(trial: Any) -> dict[str, Any]:
     """Return a trial's last result and leave Tune its last numbers alone: until the study ends, it keeps what it has."""
     result, metadata = dict(trial.last_result or {}), trial.run_metadata
@@ -270,6 +305,7 @@ def request(trial: Trial, resume: Path | None, watch: bool = False) -> dict[str,
     return {
         "id": trial.id,
         "benchmark": trial.benchmark,
+        "digest": trial.digest,
         "seed": trial.seed,
         "settings": trial.settings,
         "epochs_per_step": ceil(trial.epochs / STEPS_A_TRIAL),

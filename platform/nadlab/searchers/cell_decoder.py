@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.searchers.choices import choices_of
-from nadlab.searchers.semigan_nad import classes
 from nadlab.spaces import SPACES
+from nadlab.spaces.classes import classes
 
 FORBIDDEN = -1e4
 """logit of a choice that a place does not have"""

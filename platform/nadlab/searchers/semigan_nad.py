@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.searchers.unqueried import Vicinity, first_cells
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.nacg import Generation, design, over_rounds
 from nadlab.semigan.settings import Settings
-from nadlab.spaces import SPACES, Cells, SearchSpace
-from nadlab.spaces.cells import Keys, concatenate
-
-SAMPLED_CELLS = 600_000
-"""cells drawn from a space that is too large to enumerate (Section 4.2)"""
+from nadlab.spaces import Cells, SearchSpace
+from nadlab.spaces.cells import concatenate
+from nadlab.spaces.classes import classes
 
 
 def start(ledger: QueryLedger, settings: Settings, rng: np.random.Generator) -> BiArch2Perf:
@@ -32,7 +30,8 @@ def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -
     """Query cells, or look up those that are paid for, and build the untrained networks on them."""
     space = ledger.oracle.space
     y = ledger.query(labelled)
-    return BiArch2Perf(space.canonical(labelled), y, others(space, labelled), len(space.operations), settings, seed)
+    cells, unlabelled = others(space, labelled)
+    return BiArch2Perf(space.canonical(labelled), y, cells, unlabelled, len(space.operations), settings, seed)
 
 
 def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
@@ -63,15 +62,15 @@ def learn_more(model: BiArch2Perf, ledger: QueryLedger) -> None:
     space, epochs = ledger.oracle.space, model.settings.round_epochs
     labelled = concatenate([space.parse(query.cell) for query in ledger.queries])
     y = np.array([ledger.answer(query) for query in ledger.queries])
-    model.learn_from(space.canonical(labelled), y, others(space, labelled), epochs)
+    model.learn_from(space.canonical(labelled), y, others(space, labelled)[1], epochs)
     for _ in range(epochs):
         model.epoch()
 
 
-def others(space: SearchSpace, labelled: Cells) -> Cells:
-    """Return the unlabelled set: the cells of the space, or of its sample, that are isomorphic to no labelled one."""
+def others(space: SearchSpace, labelled: Cells) -> tuple[Cells, NDArray[np.int64]]:
+    """Return the cells of the space, or of its sample, and the rows of the unlabelled set: isomorphic to no labelled one."""
     cells, keys = classes(space.name)
-    return cells[np.flatnonzero(~np.isin(keys, space.keys(labelled)))]
+    return cells, np.flatnonzero(~np.isin(keys, space.keys(labelled)))
 
 
 @dataclass(frozen=True)
@@ -90,15 +89,3 @@ class SemiGANNAD:
         for _ in range(settings.epochs):
             model.epoch()
         finish(model, ledger)
-
-
-@cache
-def classes(name: str) -> tuple[Cells, Keys]:
-    """Return one cell of every isomorphism class of a space, or of a fixed sample of it, and their keys."""
-    space = SPACES[name]
-    if space.size <= SAMPLED_CELLS:
-        keys = space.all_keys()
-        first = np.unique(keys, return_index=True)[1]
-        return space.enumerate()[first], keys[first]
-    cells = space.unlabelled(SAMPLED_CELLS, np.random.default_rng(0))
-    return cells, space.keys(cells)

@@ -1,7 +1,8 @@
 """Bi-Arch2Perf (Section 3.1): D, AG and PP trained in turn, once a batch, on labelled and unlabelled cells."""
 
 import math
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,6 @@ from nadlab.semigan.networks import Discriminator, Graphs, Predictor, joined
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank, soft_rank
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells
-from nadlab.spaces.cells import concatenate
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,27 @@ class EpochLosses:
 class BiArch2Perf:
     """The three networks, their optimizers and the data of one run.
 
-    labelled, y: the queried cells and their accuracies in percent, (N,). unlabelled: the rest of the space, one cell
-    of each isomorphism class. Both in canonical form.
+    labelled, y: the queried cells and their accuracies in percent, (N,). cells: the space, one cell of each isomorphism
+    class, of which `unlabelled` are the rows without label. Both in canonical form.
     """
 
     def __init__(
-        self, labelled: Cells, y: NDArray[np.float64], unlabelled: Cells, operations: int, settings: Settings, seed: int
+        self,
+        labelled: Cells,
+        y: NDArray[np.float64],
+        cells: Cells,
+        unlabelled: NDArray[np.int64],
+        operations: int,
+        settings: Settings,
+        seed: int,
     ) -> None:
         self.settings = settings
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.random = torch.Generator().manual_seed(seed)
         self.operation_count = operations
-        self.networks = networks(concatenate([labelled, unlabelled]), operations, settings, seed)
+        # bytes on the device: floats would take four times as much memory, and are made batch by batch
+        self.space_A, self.space_X = self._bytes(cells)
+        self.networks = networks([labelled, cells], operations, settings, seed)
         self.generator = self.networks.AG.to(self.device)
         self.predictor = self.networks.PP.to(self.device)
         self.discriminator = self.networks.D.to(self.device)
@@ -64,12 +73,11 @@ class BiArch2Perf:
         }
         self.learn_from(labelled, y, unlabelled, settings.epochs)
 
-    def learn_from(self, labelled: Cells, y: NDArray[np.float64], unlabelled: Cells, epochs: int) -> None:
+    def learn_from(self, labelled: Cells, y: NDArray[np.float64], unlabelled: NDArray[np.int64], epochs: int) -> None:
         """Take other data for the next `epochs` epochs, whose learning rate rises and falls anew; weights are kept."""
         settings = self.settings
         self.labelled = self.graphs(labelled)
-        # bytes on the device: floats would take four times as much memory, and are made batch by batch
-        self.unlabelled_A, self.unlabelled_X = self._bytes(unlabelled)
+        self.unlabelled = torch.from_numpy(unlabelled).to(self.device)
         self.t = settings.t if settings.t is not None else float(np.quantile(y, 1 - settings.rank0_share))
         scale = SCALES[settings.scale](y)
         self.cuts = cuts(scale, self.t).to(self.device)
@@ -80,8 +88,11 @@ class BiArch2Perf:
         self.epochs, self.steps_taken = epochs, 0
 
     def _bytes(self, cells: Cells) -> tuple[Tensor, Tensor]:
-        adjacency = torch.from_numpy(np.ascontiguousarray(cells.adjacency))
-        return adjacency.to(self.device), torch.from_numpy(np.ascontiguousarray(cells.operations)).to(self.device)
+        with warnings.catch_warnings():
+            # workers share the space's cells, which they can't write to; no step here writes to cells
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+            adjacency = torch.from_numpy(np.ascontiguousarray(cells.adjacency))
+            return adjacency.to(self.device), torch.from_numpy(np.ascontiguousarray(cells.operations)).to(self.device)
 
     def graphs(self, cells: Cells) -> Graphs:
         """Return cells as the networks read them."""
@@ -117,9 +128,9 @@ class BiArch2Perf:
         return EpochLosses(*torch.stack(rows).mean(dim=0).tolist())
 
     def _unlabelled_batches(self) -> Iterator[Graphs]:
-        order = torch.randperm(len(self.unlabelled_X), generator=self.random)[: self.settings.unlabelled_per_epoch]
-        for batch in torch.split(order.to(self.device), self.settings.unlabelled_batch):
-            yield self._floats(self.unlabelled_A[batch], self.unlabelled_X[batch])
+        order = torch.randperm(len(self.unlabelled), generator=self.random)[: self.settings.unlabelled_per_epoch]
+        for batch in torch.split(self.unlabelled[order.to(self.device)], self.settings.unlabelled_batch):
+            yield self._floats(self.space_A[batch], self.space_X[batch])
 
     def _step(self, unlabelled: Graphs) -> Tensor:
         # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
@@ -216,11 +227,14 @@ class Networks:
         return (("AG", self.AG), ("PP", self.PP), ("D", self.D))
 
 
-def networks(cells: Cells, operations: int, settings: Settings, seed: int) -> Networks:
+def networks(known: Sequence[Cells], operations: int, settings: Settings, seed: int) -> Networks:
     """Return untrained networks; AG decides what differs between the given cells."""
-    vertices, width, precision = cells.operations.shape[1], settings.width, getattr(torch, settings.precision)
-    labels = np.stack([(cells.operations == operation).any(axis=0) for operation in range(operations)], axis=1)
-    sometimes, always = cells.adjacency.any(axis=0), cells.adjacency.all(axis=0)
+    vertices, width, precision = known[0].operations.shape[1], settings.width, getattr(torch, settings.precision)
+    labels = np.any(
+        [[(cells.operations == operation).any(axis=0) for operation in range(operations)] for cells in known], axis=0
+    ).T
+    sometimes = np.any([cells.adjacency.any(axis=0) for cells in known], axis=0)
+    always = np.all([cells.adjacency.all(axis=0) for cells in known], axis=0)
     decisions = decisions_of(*(torch.from_numpy(array) for array in (sometimes, always, labels)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nadlab.errors import UserError
 from nadlab.spaces.cells import Cells, Keys, choose, concatenate
+from nadlab.spaces.listings import once
 
 VERTICES = 7
 MAX_EDGES = 9
@@ -208,9 +209,13 @@ def cells_of_keys(keys: Keys) -> Cells:
     return Cells(adjacency, operations)
 
 
-@cache
 def all_keys() -> Keys:
-    """Enumerate the space: one representative graph a class, then its labellings up to automorphism."""
+    """Return the key of every cell, in ascending order; none can be written to."""
+    return once("nasbench101", "keys", _enumerate)
+
+
+def _enumerate() -> Keys:
+    """Find one representative graph a class, then its labellings up to automorphism."""
     codes = np.arange(2**21, dtype=np.int64)
     codes = codes[np.bitwise_count(codes) <= MAX_EDGES]
     adjacency = np.zeros((len(codes), VERTICES, VERTICES), np.uint8)
@@ -220,7 +225,9 @@ def all_keys() -> Keys:
     tidy = np.flatnonzero((pruned.adjacency == adjacency).all(axis=(1, 2)) & adjacency.any(axis=(1, 2)))
     adjacency, codes = adjacency[tidy], codes[tidy]
     least = _least_codes(adjacency[:, _ROWS, _COLUMNS], np.zeros((len(codes), 5), np.uint8)) // _LABEL_CODES
-    return np.concatenate([_labellings(graph) for graph in adjacency[least == codes]])
+    keys = np.concatenate([_labellings(graph) for graph in adjacency[least == codes]])
+    keys.flags.writeable = False  # as it is where workers share it
+    return keys
 
 
 def _labellings(graph: NDArray[np.uint8]) -> Keys:

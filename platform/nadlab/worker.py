@@ -1,0 +1,50 @@
+"""What a worker does before each trial, whatever the trainable: check its table, and take the driver's listings of the space."""
+
+import socket
+from typing import Any
+
+import ray
+from ray.tune import Trainable
+
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from nadlab.spaces import SPACES, SearchSpace
+from nadlab.spaces.classes import classes
+from nadlab.spaces.listings import hand, made
+
+LARGE = 100_000
+"""cells of a space that takes seconds and tens of MiB to list"""
+
+
+def prepared(trainable: type[Trainable], space: SearchSpace) -> type[Trainable]:
+    """Return the trainable for workers of the connected cluster.
+
+    A large space is listed here, once, and put into Ray's object store, where the workers of a node share one copy.
+    """
+    shared = None
+    if space.size >= LARGE and space.name in SPACES:  # one's own space has no classes
+        classes(space.name)
+        shared = ray.put(made(space.name))
+
+    class Prepared(trainable):  # type: ignore[misc]
+        def setup(self, config: dict[str, Any]) -> None:
+            if shared is not None:
+                hand(space.name, ray.get(shared))
+            check_table(config["trial"])
+            super().setup(config)
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            check_table(new_config["trial"])
+            return bool(super().reset_config(new_config))
+
+    return Prepared
+
+
+def check_table(trial: dict[str, Any]) -> None:
+    """Raise UserError when this machine's table is not the one that the trial was planned on."""
+    name, asked, here = trial["benchmark"], trial["digest"], benchmark(trial["benchmark"]).digest
+    if here != asked:
+        raise UserError(
+            f"the node {socket.gethostname()} has another version of the table {name} (digest {here[:12]}, the study's "
+            f"{asked[:12]}): copy the study's to it"
+        )
