@@ -1,5 +1,6 @@
 """A study: planned with paired seeds, resumed after any stop, honest about failures, one sentence on bad input."""
 
+import fcntl
 import json
 import os
 import signal
@@ -212,6 +213,40 @@ def test_torn_checkpoint_falls_back_and_torn_record_runs_again(
     (folder.trial_path(trial) / "record.json").write_text('{"trial"')
     assert folder.record(trial) is None
     assert "is unreadable" in caplog.text
+
+
+def test_checkpoints_of_a_failed_trial_stay_until_it_has_ended(smoke_study: Any, tmp_path: Path) -> None:
+    owner = read_owner(smoke_study.out)
+    assert owner
+    folder, record = StudyFolder(tmp_path, owner), replace(records_of(smoke_study.out)[0], status="FAILED")
+    checkpoint = tmp_path / "tune" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.json").write_text("{}")
+    folder.note_checkpoint(record.trial, checkpoint)
+    folder.finish(record, None)
+    folder.clear_engine()  # a run of other levels ended
+    assert folder.resume_point(record.trial) == checkpoint
+    folder.finish(replace(record, status="FINISHED"), None)
+    folder.clear_engine()
+    assert not checkpoint.exists()
+
+
+def test_folder_that_another_run_makes_meanwhile_keeps_its_study(
+    smoke_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = read_owner(smoke_study.out)
+    assert owner
+    lock = fcntl.flock
+
+    def late(file: Any, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        with StudyFolder.claim(tmp_path, replace(owner, study_id="first")):
+            pass
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with StudyFolder.claim(tmp_path, replace(owner, study_id="second")) as folder:
+        assert folder.study.study_id == "first"
 
 
 def failing_trainable(marks: Path) -> type:

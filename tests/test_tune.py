@@ -1,14 +1,16 @@
 """The engine: a study of many trials plans them one by one, and forgets what their records hold."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.search import Searcher
 
-from benchmarks.sleeping import Sleep, study
+from benchmarks.sleeping import Sleep, SleepingTrainable, study
 from nadlab.benchmarks.registry import benchmark
 from nadlab.course import Listed
 from nadlab.folder import KEPT_CHECKPOINTS
@@ -82,3 +84,13 @@ def test_part_done_trial_keeps_its_newest_checkpoints_and_no_checkpoint_costs_a_
     # a checkpoint that the next step will note may lie there already
     assert KEPT_CHECKPOINTS <= max(lying) <= KEPT_CHECKPOINTS + 1
     assert len(snapshots) <= 2
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_trainable_may_stand_in_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = ModuleType("alone")
+    alone.__file__ = str(tmp_path / "alone.py")
+    monkeypatch.setitem(sys.modules, "alone", alone)
+    trainable = type("Alone", (SleepingTrainable,), {"__module__": "alone"})
+    asked = replace(study(Sleep(seconds=0, epochs=1, queries=5), trials=2), trainable=trainable)
+    assert run_study(asked, benchmark(TOY), Place(tmp_path / "out")) == 0

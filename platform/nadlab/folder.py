@@ -42,9 +42,7 @@ class StudyFolder:
 
         Raises UserError when it can't be written, is in use, or belongs to another study, table or setting.
         """
-        owner = read_owner(path)
-        if owner:
-            check_same(path, owner, study)
+        _same_owner(path, study)
         try:
             path.mkdir(parents=True, exist_ok=True)
             lock = (path / ".lock").open("w")
@@ -57,6 +55,7 @@ class StudyFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"{path} is in use by another run of this study: wait for it or stop it") from None
+            owner = _same_owner(path, study)  # again: another run may have made the folder meanwhile
             study = replace(study, study_id=owner.study_id) if owner else study
             write_json(path / "study.json", asdict(study))
             yield cls(path, study)
@@ -129,8 +128,8 @@ class StudyFolder:
 
     def clear_engine(self) -> None:
         """Remove what Ray Tune wrote; only when no part-done trial needs its checkpoints."""
-        noted = (self.path / "trials").glob("*/progress.json")
-        if all((path.parent / "record.json").exists() for path in noted):
+        over = {record.trial.id for record in self.records() if record.status != "FAILED"}
+        if all(path.parent.name in over for path in (self.path / "trials").glob("*/progress.json")):
             shutil.rmtree(self.path / "tune", ignore_errors=True)
 
     def _checkpoints(self, path: Path) -> list[dict[str, Any]]:
@@ -157,6 +156,13 @@ def read_owner(path: Path) -> StudyRecord | None:
     if path.is_dir() and (foreign := [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]):
         raise UserError(f"{path} holds other files, such as {foreign[0]}, and no study: name another folder by --out")
     return None
+
+
+def _same_owner(path: Path, study: StudyRecord) -> StudyRecord | None:
+    owner = read_owner(path)
+    if owner:
+        check_same(path, owner, study)
+    return owner
 
 
 def fingerprints(folder: Path) -> dict[str, str]:

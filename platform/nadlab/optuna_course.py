@@ -82,16 +82,18 @@ class OptunaCourse:
         self.study = open_study(folder.path, tuning.name, tuning.objectives)
         self.watches = tuning.pruner != "none"
         self.asked: set[str] = set()
-        done = sum(record.status != "FAILED" for record in folder.records())
         self.total = tuning.trials
-        self.trials = max(1, self.total - done)
-        self.epochs = self.trials * tuning.settings.epochs
         self._pruner = pruner(tuning.pruner, max(1, tuning.settings.epochs // STEPS_A_TRIAL))
         self._queue: deque[Trial] = deque()
         self._configurations: list[Configuration] = []
         self._fresh = False
         for proposal in self._proposed():
             self._take(proposal)
+        self._advance()
+        # a record of fresh seeds may be of a best that no longer is: only those asked for count
+        done = sum(record.status != "FAILED" and record.trial.id in self.asked for record in folder.records())
+        self.trials = max(1, self.total - done)
+        self.epochs = self.trials * tuning.settings.epochs
 
     @property
     def over(self) -> bool:

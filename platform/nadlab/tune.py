@@ -175,7 +175,7 @@ class Bookkeeper(tune.Callback):
         self.keep = keep
         self.check = check
         self.progress = progress
-        made_by = provenance(folder.study.trainable.partition(".")[0])
+        made_by = provenance(folder.study.trainable.partition(":")[0].partition(".")[0])
         folder.attach(made_by.files)
         self.provenance = made_by.values | {"cluster": cluster_resources_text()}
         self.started: dict[str, float] = {}
