@@ -34,6 +34,8 @@ _PERMUTATIONS = np.array([(0, *inner, 6) for inner in permutations(range(1, 6))]
 _TURNED = 2.0**40
 """code of an edge that a permutation turns around: more than any cell's, and the identity turns none"""
 _CHUNK = 1 << 12
+_GRAPHS = 1 << 16
+"""codes of edges that are looked at together, so that a listing takes little memory"""
 
 
 class NASBench101:
@@ -45,7 +47,8 @@ class NASBench101:
     size = CELL_COUNT
 
     def enumerate(self) -> Cells:
-        return cells_of_keys(all_keys())
+        keys = all_keys()  # part by part: decoding takes several times the memory of the cells
+        return concatenate([cells_of_keys(keys[start : start + _GRAPHS]) for start in range(0, len(keys), _GRAPHS)])
 
     def all_keys(self) -> Keys:
         return all_keys()
@@ -216,7 +219,15 @@ def all_keys() -> Keys:
 
 def _enumerate() -> Keys:
     """Find one representative graph a class, then its labellings up to automorphism."""
-    codes = np.arange(2**21, dtype=np.int64)
+    starts = range(0, 2 ** len(_ROWS), _GRAPHS)
+    found = [_representatives(np.arange(start, start + _GRAPHS, dtype=np.int64)) for start in starts]
+    keys = np.concatenate([_labellings(graph) for graphs in found for graph in graphs])
+    keys.flags.writeable = False  # as it is where workers share it
+    return keys
+
+
+def _representatives(codes: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return the graphs of codes of edges that stand for their class, their labels left out."""
     codes = codes[np.bitwise_count(codes) <= MAX_EDGES]
     adjacency = np.zeros((len(codes), VERTICES, VERTICES), np.uint8)
     adjacency[:, _ROWS, _COLUMNS] = (codes[:, None] & _EDGE_BITS) > 0
@@ -225,9 +236,7 @@ def _enumerate() -> Keys:
     tidy = np.flatnonzero((pruned.adjacency == adjacency).all(axis=(1, 2)) & adjacency.any(axis=(1, 2)))
     adjacency, codes = adjacency[tidy], codes[tidy]
     least = _least_codes(adjacency[:, _ROWS, _COLUMNS], np.zeros((len(codes), 5), np.uint8)) // _LABEL_CODES
-    keys = np.concatenate([_labellings(graph) for graph in adjacency[least == codes]])
-    keys.flags.writeable = False  # as it is where workers share it
-    return keys
+    return adjacency[least == codes]
 
 
 def _labellings(graph: NDArray[np.uint8]) -> Keys:
