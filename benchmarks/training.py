@@ -121,7 +121,7 @@ def command(
         figures["CPU s of the trial"] = set_up + sum(ours) + figures["CPU s of NACG"]
         if not plain:
             figures["minutes of the trial by the clock"] = (time.perf_counter() - began) / 60
-    figures["unlabelled cells"] = len(model.unlabelled_X)
+    figures["unlabelled cells"] = len(model.unlabelled)
     figures["MiB of memory at the peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     figures |= shares(gigaflop(model.epoch), spread(ours), precision)
     figures["operators a batch"] = operators(model.epoch) / model.steps_per_epoch

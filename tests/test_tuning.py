@@ -78,9 +78,7 @@ class Driver:
         before = len(self.started)
         while True:
             while (
-                len(running) < self.workers
-                and len(self.started) < before + course.trials
-                and (trial := course.next())
+                len(running) < self.workers and len(self.started) < before + course.trials and (trial := course.next())
             ):
                 running[trial.id] = trial, 0
                 self.started.append(trial.id)
@@ -129,7 +127,9 @@ def test_search_is_the_same_on_one_worker_on_three_and_after_kills(
     assert len(broken.started) > len(whole)  # kills cost work, and nothing else
 
 
-def test_gaussian_process_proposes_better_than_the_ten_random_configurations_that_it_learns_from(tmp_path: Path) -> None:
+def test_gaussian_process_proposes_better_than_the_ten_random_configurations_that_it_learns_from(
+    tmp_path: Path,
+) -> None:
     tuning = small(sampler="gp", configurations=16, ahead=2, fresh=0, seeds=(0,))
     Driver(tuning, tmp_path / "one").run()
     values = [each[1][0] for each in search_of(tmp_path / "one")]

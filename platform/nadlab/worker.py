@@ -10,7 +10,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.spaces import SPACES, SearchSpace
 from nadlab.spaces.classes import classes
-from nadlab.spaces.listings import hand, made
+from nadlab.spaces.listings import hand, take
 
 LARGE = 100_000
 """cells of a space that takes seconds and tens of MiB to list"""
@@ -21,15 +21,15 @@ def prepared(trainable: type[Trainable], space: SearchSpace) -> type[Trainable]:
 
     A large space is listed here, once, and put into Ray's object store, where the workers of a node share one copy.
     """
-    shared = None
-    if space.size >= LARGE and space.name in SPACES:  # one's own space has no classes
-        classes(space.name)
-        shared = ray.put(made(space.name))
+    name, shared = space.name, None
+    if space.size >= LARGE and space is SPACES.get(name):  # one's own space has no classes
+        classes(name)
+        shared = ray.put(take(name))
 
     class Prepared(trainable):  # type: ignore[misc]
         def setup(self, config: dict[str, Any]) -> None:
             if shared is not None:
-                hand(space.name, ray.get(shared))
+                hand(name, ray.get(shared))
             check_table(config["trial"])
             super().setup(config)
 

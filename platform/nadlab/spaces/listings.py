@@ -17,9 +17,9 @@ def once(space: str, kind: str, make: Callable[[], Listing]) -> Listing:
     return listing
 
 
-def made(space: str) -> dict[str, Any]:
-    """Return kind -> listing of a space, as far as this process has made them."""
-    return dict(_made.get(space, {}))
+def take(space: str) -> dict[str, Any]:
+    """Return kind -> listing of a space and forget them: a process that hands them on needs no copy of its own."""
+    return _made.pop(space, {})
 
 
 def hand(space: str, listings: Mapping[str, Any]) -> None:

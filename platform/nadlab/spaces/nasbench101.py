@@ -236,7 +236,8 @@ def _representatives(codes: NDArray[np.int64]) -> NDArray[np.uint8]:
     tidy = np.flatnonzero((pruned.adjacency == adjacency).all(axis=(1, 2)) & adjacency.any(axis=(1, 2)))
     adjacency, codes = adjacency[tidy], codes[tidy]
     least = _least_codes(adjacency[:, _ROWS, _COLUMNS], np.zeros((len(codes), 5), np.uint8)) // _LABEL_CODES
-    return adjacency[least == codes]
+    found: NDArray[np.uint8] = adjacency[least == codes]
+    return found
 
 
 def _labellings(graph: NDArray[np.uint8]) -> Keys:
