@@ -62,7 +62,7 @@ def wall_seconds(function: Callable[[], object]) -> float:
 
 
 def matrix_peak(precision: torch.dtype, repetitions: int = 5) -> Spread:
-    """Return GFLOP/s of one large product of square matrices on the threads that torch has: what the machine can do.
+    """Return GFLOP/s of one large product of square matrices on one of the cores that torch uses: what it can do.
 
     The product is the training's own (`nadlab.semigan.layer`): on an AMD processor torch's float32 products reach half of it.
     """
@@ -78,9 +78,8 @@ def _speed(
     multiply: Callable[[torch.Tensor, torch.Tensor], object], precision: torch.dtype, repetitions: int
 ) -> Spread:
     matrix = torch.randn(PEAK_SIZE, PEAK_SIZE).to(precision)
-    threads = torch.get_num_threads()
     multiply(matrix, matrix)
-    seconds = [cpu_seconds(lambda: multiply(matrix, matrix)) / threads for _ in range(repetitions)]
+    seconds = [cpu_seconds(lambda: multiply(matrix, matrix)) for _ in range(repetitions)]
     return spread([2 * PEAK_SIZE**3 / each / 1e9 for each in seconds])
 
 
