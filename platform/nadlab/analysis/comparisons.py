@@ -119,7 +119,8 @@ def seeds_needed(spread: float, comparisons: int, difference: float = SMALL_DIFF
     from statsmodels.stats.power import TTestPower  # late: a second
 
     least = fewest_seeds(comparisons)
-    if difference >= 10 * spread:  # so clear that the test's own least number decides; the solver has no root there
+    # so clear that the test's own least number decides: statsmodels can't compute the power of much larger effects
+    if difference >= 3 * spread:
         return least
     pairs = TTestPower().solve_power(difference / spread, power=POWER, alpha=SIGNIFICANCE / comparisons)
     return max(least, ceil(float(np.squeeze(pairs)) / WILCOXON_EFFICIENCY))
