@@ -87,7 +87,7 @@ def test_seeds_needed_reach_the_power_and_no_fewer_would() -> None:
     needed = seeds_needed(0.1, 1)
     power = TTestPower().power
     assert power(0.5, needed * 0.864, 0.05) >= 0.8 > power(0.5, (needed - 1) * 0.864, 0.05)
-    assert seeds_needed(0.1, 4) > counts
+    assert seeds_needed(0.1, 4) > needed
     for comparisons in (1, 3, 14, 200):
         counts = [seeds_needed(float(spread), comparisons) for spread in (0.0, 1e-9, *np.geomspace(1e-3, 0.2, 60))]
         assert counts == sorted(counts)
