@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from nadlab.analysis.intervals import band, mean_interval, paired_difference
-from nadlab.analysis.report import report_on, write
+from nadlab.analysis.report import report_on
+from nadlab.analysis.reports import write
 from nadlab.folder import StudyFolder, read_owner
 from nadlab.records import Record, StudyRecord, Trial, incumbents
 
@@ -64,13 +65,13 @@ def test_best_so_far_is_judged_by_the_reported_split_of_the_cell_that_search_pre
 
 
 def test_a_clear_difference_over_enough_seeds_is_stated() -> None:
-    said = " ".join(report_on(STUDY, records(10, 1.0), np.random.default_rng(0)).conclusions)
+    said = " ".join(report_on(STUDY, records(10, 1.0), np.random.default_rng(0)).evidence.conclusions)
     assert "alpha = 0.9 is better than the default 0.5 by 1.00 points" in said
 
 
 @pytest.mark.parametrize(("seeds", "gain"), [(3, 1.0), (10, 0.0)])
 def test_few_seeds_or_no_difference_cannot_be_told_apart(seeds: int, gain: float) -> None:
-    said = " ".join(report_on(STUDY, records(seeds, gain), np.random.default_rng(0)).conclusions)
+    said = " ".join(report_on(STUDY, records(seeds, gain), np.random.default_rng(0)).evidence.conclusions)
     assert f"alpha = 0.9 can't be told apart from the default 0.5 with {seeds} seeds" in said
 
 

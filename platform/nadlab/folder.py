@@ -128,8 +128,8 @@ class StudyFolder:
 
     def clear_engine(self) -> None:
         """Remove what Ray Tune wrote; only when no part-done trial needs its checkpoints."""
-        over = {record.trial.id for record in self.records() if record.status != "FAILED"}
-        if all(path.parent.name in over for path in (self.path / "trials").glob("*/progress.json")):
+        part_done = {path.parent.name for path in (self.path / "trials").glob("*/progress.json")}
+        if not part_done or part_done <= {each.trial.id for each in self.records() if each.status != "FAILED"}:
             shutil.rmtree(self.path / "tune", ignore_errors=True)
 
     def _checkpoints(self, path: Path) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 from rich.console import Console
 
-from nadlab.analysis.reports import AnyReport, write_report
+from nadlab.analysis.reports import AnyReport, show, write_report
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster import check_address, connected
@@ -120,7 +120,7 @@ def _run(
         undelivered = delivery.wait()
     records = folder.records()
     report, files = write_report(folder.study, records, _runs(tracker), folder.path)
-    report.show(console)
+    show(report, console)
     console.print(f"Report: {files[0]}", soft_wrap=True)
     console.print(f"Trials in MLflow: {_where(tracker, place.tracking_uri, place.out)}", soft_wrap=True)
     failed = [each for each in records if each.status == "FAILED" and each.trial.id in course.asked]

@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 
 from nadlab.analysis.command import study_folders
 from nadlab.analysis.page import latex
-from nadlab.analysis.report import report_on, write
+from nadlab.analysis.report import report_on
+from nadlab.analysis.reports import write
 from nadlab.analysis.sections.content import Table
 from nadlab.cli import nadlab
 from nadlab.errors import UserError

@@ -9,8 +9,8 @@ import numpy as np
 
 from nadlab.analysis.across import across
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.report import PAGE, write_page
-from nadlab.analysis.reports import AnyReport, write_report
+from nadlab.analysis.page import PAGE
+from nadlab.analysis.reports import write_page, write_report
 from nadlab.errors import UserError
 from nadlab.folder import StudyFolder, read_owner
 from nadlab.records import StudyRecord
@@ -26,11 +26,11 @@ def report_studies(name: str, tracking_uri: str | None) -> None:
     Raises UserError when there is none, when one has no trial that ended, or when the store can't be used.
     """
     folders = study_folders(name)
-    reports = [report_on_folder(folder, tracking_uri) for folder in folders]
-    for folder, report in zip(folders, reports, strict=True):
-        _say(folder, report.study.benchmark, report.conclusions)
+    studies = [report_on_folder(folder, tracking_uri) for folder in folders]
+    for folder, each in zip(folders, studies, strict=True):
+        _say(folder, each.study.benchmark, each.conclusions)
     # tuning studies share no levels but the default
-    if len(alike := comparable([report.evidence for report in reports if not report.study.is_tuning])) > 1:
+    if len(alike := comparable([each for each in studies if not each.study.is_tuning])) > 1:
         page, sections = across(alike, np.random.default_rng(0))
         place = folders[0].parent
         write_page(place, page, sections)
@@ -63,15 +63,15 @@ def study_folders(name: str) -> list[Path]:
     raise UserError(f"{name!r} is neither a study's folder nor the name of one in {RUNS}/: {there}")
 
 
-def report_on_folder(folder: Path, tracking_uri: str | None) -> AnyReport:
-    """Write the report of what a folder holds."""
+def report_on_folder(folder: Path, tracking_uri: str | None) -> Evidence:
+    """Write the report of what a folder holds; return what it is made of."""
     study = read_owner(folder)
     assert study
     records = StudyFolder(folder, study).records()
     if not records:
         raise UserError(f"{folder} holds no trial that ended: run the study first")
     report, _ = write_report(study, records, _runs(folder, study, tracking_uri), folder)
-    return report
+    return report.evidence
 
 
 def _runs(folder: Path, study: StudyRecord, tracking_uri: str | None) -> Runs | None:

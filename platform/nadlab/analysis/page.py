@@ -9,6 +9,7 @@ from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
 from nadlab.runs import Runs
 
+PAGE = "report.html"
 # autoescape: levels, cells and errors are data; the plots are our own SVG
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("nadlab.analysis"), autoescape=True, undefined=jinja2.StrictUndefined,

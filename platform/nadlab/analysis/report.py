@@ -1,17 +1,14 @@
-"""The report of a study, made from its records alone: terminal table, Markdown, a page, CSV, LaTeX, plots."""
+"""The report of a study, made from its records alone: every level against the default."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.figures.style import save
-from nadlab.analysis.page import Page, html, latex, page_of
+from nadlab.analysis.page import PAGE
 from nadlab.analysis.sections import sections
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.summary import LevelSummary, summarize
@@ -33,8 +30,6 @@ HEADINGS = (
 )
 WIDE = ("IQM %", "regret", "A", "95 % interval  ")
 """columns that a terminal has no room for"""
-PAGE = "report.html"
-FIGURES, TABLES = "figures", "tables"
 
 
 @dataclass(frozen=True)
@@ -43,21 +38,10 @@ class Report:
 
     evidence: Evidence
 
-    @property
-    def study(self) -> StudyRecord:
-        """The study that is reported."""
-        return self.evidence.study
-
-    @property
-    def conclusions(self) -> Sequence[str]:
-        """What may and may not be concluded, a sentence each."""
-        return self.evidence.conclusions
-
-    def show(self, console: Console) -> None:
-        """Print the table and the conclusions."""
-        table = Table(
-            title=f"{self.study.study} on {self.study.benchmark}: {self.study.reported_by} accuracy of the best cell"
-        )
+    def table(self) -> Table:
+        """Return what the terminal shows."""
+        study = self.evidence.study
+        table = Table(title=f"{study.study} on {study.benchmark}: {study.reported_by} accuracy of the best cell")
         heading = self._heading()
         shown = [number for number, name in enumerate(heading) if name not in WIDE]
         for number in shown:
@@ -65,31 +49,29 @@ class Report:
         for row in self.evidence.rows:
             cells = self._cells(row)
             table.add_row(*(cells[number] for number in shown))
-        console.print(table)
-        for sentence in self.conclusions:
-            console.print(sentence, highlight=False)
+        return table
 
     def markdown(self) -> str:
         """Return the report as Markdown; the plots are named as files beside it."""
-        heading = self._heading()
+        study, heading = self.evidence.study, self._heading()
         lines = [
-            f"# {self.study.study} on {self.study.benchmark}",
+            f"# {study.study} on {study.benchmark}",
             "",
-            self.study.question,
+            study.question,
             "",
-            f"Expected: {self.study.expectation}",
+            f"Expected: {study.expectation}",
             "",
             f"| {' | '.join(heading)} |",
             f"|{'---|' * len(heading)}",
             *(f"| {' | '.join(self._cells(row))} |" for row in self.evidence.rows),
             "",
-            *(f"- {sentence}" for sentence in self.conclusions),
+            *(f"- {sentence}" for sentence in self.evidence.conclusions),
             "",
-            f"Accuracy is the {self.study.reported_by} accuracy of the cell with the best {self.study.searched_by} "
-            f"accuracy among those queried; regret is counted to the table's best, {self.study.optimum:.2f} %. "
+            f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} "
+            f"accuracy among those queried; regret is counted to the table's best, {study.optimum:.2f} %. "
             "Intervals are percentile bootstraps over seeds; differences are paired by seed. IQM is the interquartile mean; "
             "p is Wilcoxon's, corrected by Holm; A is the chance that a run beats one of the default."
-            + (" The last column is what the paper reports, its best result." if self.study.published else ""),
+            + (" The last column is what the paper reports, its best result." if study.published else ""),
             "",
             f"Plots, tests and every trial: {PAGE}.",
             "",
@@ -102,18 +84,26 @@ class Report:
         finished = [record for record in self.evidence.records if record.status == "FINISHED"]
         return {"trials_finished": len(finished), "trials_failed": len(self.evidence.records) - len(finished)}
 
+    def data(self) -> tuple[str, pd.DataFrame]:
+        """Return a row a level, and the name of their file."""
+        return "levels.csv", pd.DataFrame([_flat(row) for row in self.evidence.rows])
+
+    def sections(self, rng: np.random.Generator) -> list[Section]:
+        """Return the page's sections; `rng` draws the bootstrap samples."""
+        return sections(self.evidence, rng)
+
     def _heading(self) -> tuple[str, ...]:
-        return (self.study.factor, *HEADINGS, *(("paper %",) if self.study.published else ()))
+        return (self.evidence.study.factor, *HEADINGS, *(("paper %",) if self.evidence.study.published else ()))
 
     def _cells(self, row: LevelSummary) -> list[str]:
-        if not self.study.published:
+        if not self.evidence.study.published:
             return _cells(row)
-        paper = self.study.published.get(row.level)
+        paper = self.evidence.study.published.get(row.level)
         return [*_cells(row), "" if paper is None else f"{paper:.2f}"]
 
     def _provenance(self) -> list[str]:
         revisions = sorted({record.provenance["git_revision"] for record in self.evidence.records})
-        said = [f"Benchmark digest {self.study.digest[:16]}; code {', '.join(revisions)}."]
+        said = [f"Benchmark digest {self.evidence.study.digest[:16]}; code {', '.join(revisions)}."]
         return [*said, "Trials come from several revisions of the code."] if len(revisions) > 1 else said
 
 
@@ -126,45 +116,6 @@ def report_on(
     """Sum up the records of a study; `rng` draws the bootstrap samples."""
     rows = summarize(study, records, rng)
     return Report(Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs))
-
-
-def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
-    """Write the page, report.md, levels.csv, trials.csv, figures/ and tables/; return their paths.
-
-    Plots and LaTeX tables of an earlier report are removed.
-    """
-    evidence = report.evidence
-    paths = [folder / name for name in ("report.md", "levels.csv", "trials.csv")]
-    paths[0].write_text(report.markdown())
-    pd.DataFrame([_flat(row) for row in evidence.rows]).to_csv(paths[1], index=False)
-    trial_rows(evidence).to_csv(paths[2], index=False)
-    return [*write_page(folder, page_of(evidence), sections(evidence, rng)), *paths]
-
-
-def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]:
-    """Write the page, its plots and its LaTeX tables; return their paths."""
-    plots, tables = (_cleared(folder / name) for name in (FIGURES, TABLES))
-    drawings, paths = {}, [folder / PAGE]
-    for picture in (picture for section in found for picture in section.pictures):
-        drawings[picture.name], files = save(picture.figure, plots, picture.name)
-        paths += files
-    for table in (table for section in found for table in section.tables):
-        paths.append(tables / f"{table.name}.tex")
-        paths[-1].write_text(latex(table))
-    paths[0].write_text(html(page, found, drawings))
-    return paths
-
-
-def trial_rows(evidence: Evidence) -> pd.DataFrame:
-    """Return a row a trial, whatever became of it: its run, its levels, its numbers."""
-    return pd.DataFrame([_trial_row(evidence, record) for record in evidence.records])
-
-
-def _cleared(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    for path in [path for kind in ("png", "svg", "tex") for path in folder.glob(f"*.{kind}")]:
-        path.unlink()
-    return folder
 
 
 def _cells(row: LevelSummary) -> list[str]:
@@ -203,10 +154,3 @@ def _flat(row: LevelSummary) -> dict[str, object]:
         "p_holm": found.p_value if found else None,
         **{f"superiority_{key}": getattr(found.superiority, key) if found else None for key in ("mean", "low", "high")},
     }
-
-
-def _trial_row(evidence: Evidence, record: Record) -> dict[str, object]:
-    trial = record.trial
-    factors = {factor: trial.settings[factor] for factor in evidence.study.default}
-    run = {"run": evidence.runs.children.get(trial.id)} if evidence.runs else {}
-    return {"trial": trial.id, **run, **factors, "seed": trial.seed, "status": record.status, **record.metrics}

@@ -4,11 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from rich.console import Console
 
-from nadlab.analysis.report import Report, report_on, write
-from nadlab.analysis.tuned import TunedReport, report_on_tuning, write_tuned
+from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.figures.style import save
+from nadlab.analysis.page import PAGE, Page, html, latex, page_of
+from nadlab.analysis.report import Report, report_on
+from nadlab.analysis.sections.content import Section
+from nadlab.analysis.tuned import TunedReport, report_on_tuning
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs
+
+FIGURES, TABLES = "figures", "tables"
 
 AnyReport = Report | TunedReport
 
@@ -18,8 +26,55 @@ def write_report(
 ) -> tuple[AnyReport, list[Path]]:
     """Write a study's report into a folder; return it and its files, the page first."""
     rng = np.random.default_rng(0)
-    if study.is_tuning:
-        tuned = report_on_tuning(study, records, rng, runs)
-        return tuned, write_tuned(tuned, folder, rng)
-    report = report_on(study, records, rng, runs)
+    report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
     return report, write(report, folder, rng)
+
+
+def show(report: AnyReport, console: Console) -> None:
+    """Print the table and the conclusions."""
+    console.print(report.table())
+    for sentence in report.evidence.conclusions:
+        console.print(sentence, highlight=False)
+
+
+def write(report: AnyReport, folder: Path, rng: np.random.Generator) -> list[Path]:
+    """Write the page, report.md, levels.csv or configurations.csv, trials.csv, figures/ and tables/; return their paths.
+
+    Plots and LaTeX tables of an earlier report are removed.
+    """
+    name, data = report.data()
+    paths = [folder / each for each in ("report.md", name, "trials.csv")]
+    paths[0].write_text(report.markdown())
+    data.to_csv(paths[1], index=False)
+    trials = [_trial_row(report.evidence, record) for record in report.evidence.records]
+    pd.DataFrame(trials).to_csv(paths[2], index=False)
+    return [*write_page(folder, page_of(report.evidence), report.sections(rng)), *paths]
+
+
+def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]:
+    """Write the page, its plots and its LaTeX tables; return their paths."""
+    plots, tables = (_cleared(folder / name) for name in (FIGURES, TABLES))
+    drawings, paths = {}, [folder / PAGE]
+    for picture in (picture for section in found for picture in section.pictures):
+        drawings[picture.name], files = save(picture.figure, plots, picture.name)
+        paths += files
+    for table in (table for section in found for table in section.tables):
+        paths.append(tables / f"{table.name}.tex")
+        paths[-1].write_text(latex(table))
+    paths[0].write_text(html(page, found, drawings))
+    return paths
+
+
+def _cleared(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    for path in [path for kind in ("png", "svg", "tex") for path in folder.glob(f"*.{kind}")]:
+        path.unlink()
+    return folder
+
+
+def _trial_row(evidence: Evidence, record: Record) -> dict[str, object]:
+    """Return a row for a trial, whatever became of it: its run, its levels, its numbers."""
+    trial = record.trial
+    factors = {factor: trial.settings[factor] for factor in evidence.study.default}
+    run = {"run": evidence.runs.children.get(trial.id)} if evidence.runs else {}
+    return {"trial": trial.id, **run, **factors, "seed": trial.seed, "status": record.status, **record.metrics}

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from nadlab.analysis.configurations import Configuration, configurations, named, search_seeds, what_mattered
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.importance import Importance
-from nadlab.analysis.page import page_of
-from nadlab.analysis.report import PAGE, trial_rows, write_page
+from nadlab.analysis.page import PAGE
 from nadlab.analysis.sections import ORIGIN, SEARCH, sections
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.sections.content import Table as PageTable
@@ -33,40 +30,28 @@ class TunedReport:
     """What a tuning study found, best configuration first."""
 
     evidence: Evidence
-    """every trial; its study names configurations by their rank"""
+    """every trial, and a row a configuration at the seeds that it was chosen by; its study names them by their rank"""
     rows: tuple[Configuration, ...]
     importance: Importance | str
     """the sentence that says why there is none"""
 
-    @property
-    def study(self) -> StudyRecord:
-        """The study that is reported."""
-        return self.evidence.study
-
-    @property
-    def conclusions(self) -> Sequence[str]:
-        """What may and may not be concluded, a sentence each."""
-        return self.evidence.conclusions
-
-    def show(self, console: Console) -> None:
-        """Print the best configurations and the conclusions."""
-        table = Table(
-            title=f"{self.study.study} on {self.study.benchmark}: the best of {len(self.rows)} configurations"
-        )
-        table.add_column(", ".join(self.study.default))
+    def table(self) -> Table:
+        """Return what the terminal shows."""
+        study = self.evidence.study
+        table = Table(title=f"{study.study} on {study.benchmark}: the best of {len(self.rows)} configurations")
+        table.add_column(", ".join(study.default))
         for heading in HEADINGS:
             table.add_column(heading, justify="right")
         for row in self.rows[:SHOWN]:
             table.add_row(", ".join(map(_text, row.settings.values())), *_cells(row))
-        console.print(table)
-        for sentence in self.conclusions:
-            console.print(sentence, highlight=False)
+        return table
 
     def markdown(self) -> str:
         """Return the report as Markdown."""
-        heading = ["configuration", *self.study.default, *HEADINGS]
-        lines = [f"# {self.study.study} on {self.study.benchmark}", "", self.study.question, ""]
-        lines += [f"Expected: {self.study.expectation}", "", *(f"- {each}" for each in self.conclusions), ""]
+        study = self.evidence.study
+        heading = ["configuration", *study.default, *HEADINGS]
+        lines = [f"# {study.study} on {study.benchmark}", "", study.question, ""]
+        lines += [f"Expected: {study.expectation}", "", *(f"- {each}" for each in self.evidence.conclusions), ""]
         lines += [f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}"]
         lines += [
             f"| {' | '.join([row.name, *map(_text, row.settings.values()), *_cells(row)])} |" for row in self.rows
@@ -76,7 +61,7 @@ class TunedReport:
             ped = self.importance.ped_anova
             lines += [f"| {name} | {share:.0%} | {ped[name]:.0%} |" for name, share in self.importance.fanova.items()]
         lines += ["", f"Plots and every trial: {PAGE}; `optuna-dashboard sqlite:///optuna.db` in this folder shows the search. Accuracy is the "
-                  f"{self.study.reported_by} accuracy of the best cell, the mean over the seeds of the search; * marks the front of "
+                  f"{study.reported_by} accuracy of the best cell, the mean over the seeds of the search; * marks the front of "
                   "accuracy against queries. Intervals are percentile bootstraps over seeds."]  # fmt: skip
         return "\n".join(lines) + "\n"
 
@@ -93,6 +78,16 @@ class TunedReport:
         }
         return found | ({"best_accuracy": self.rows[0].accuracy.mean} if self.rows else {})
 
+    def data(self) -> tuple[str, pd.DataFrame]:
+        """Return a row a configuration, and the name of their file."""
+        return "configurations.csv", pd.DataFrame([_flat(row) for row in self.rows])
+
+    def sections(self, rng: np.random.Generator) -> list[Section]:
+        """Return the page's sections: what is compared is read from the seeds that all configurations ran at."""
+        search = replace(self.evidence, records=_chosen(self.evidence.study, self.evidence.records))
+        found = [hyperparameters(self.importance)] if isinstance(self.importance, Importance) else []
+        return [_table(self), *found, *sections(search, rng, SEARCH), *sections(self.evidence, rng, ORIGIN)]
+
 
 def report_on_tuning(
     study: StudyRecord, records: Sequence[Record], rng: np.random.Generator, runs: Runs | None = None
@@ -103,31 +98,17 @@ def report_on_tuning(
     stopped = len({study.level(record.trial) for record in records if record.status == "KILLED"})
     importance = what_mattered(study, rows)
     said = _conclusions(rows, stopped, importance)
-    evidence = Evidence(study, tuple(records), tuple(summarize(study, records, rng)), tuple(said), runs)
-    return TunedReport(evidence, tuple(rows), importance)
+    compared = summarize(study, _chosen(study, records), rng)
+    return TunedReport(Evidence(study, tuple(records), tuple(compared), tuple(said), runs), tuple(rows), importance)
 
 
-def write_tuned(report: TunedReport, folder: Path, rng: np.random.Generator) -> list[Path]:
-    """Write the page, report.md, configurations.csv, trials.csv, figures/ and tables/; return their paths."""
-    paths = [folder / name for name in ("report.md", "configurations.csv", "trials.csv")]
-    paths[0].write_text(report.markdown())
-    pd.DataFrame([_flat(row) for row in report.rows]).to_csv(paths[1], index=False)
-    trial_rows(report.evidence).to_csv(paths[2], index=False)
-    return [*write_page(folder, page_of(report.evidence), _sections(report, rng)), *paths]
-
-
-def _sections(report: TunedReport, rng: np.random.Generator) -> list[Section]:
-    """Return the page's sections: what is compared is read from the seeds that all configurations ran at."""
-    evidence, study = report.evidence, report.study
+def _chosen(study: StudyRecord, records: Sequence[Record]) -> list[Record]:
     seeds = search_seeds(study)
-    chosen = [each for each in evidence.records if each.trial.seed in seeds]
-    search = replace(evidence, records=chosen, rows=tuple(summarize(study, chosen, rng)))
-    found = [hyperparameters(report.importance)] if isinstance(report.importance, Importance) else []
-    return [_table(report), *found, *sections(search, rng, SEARCH), *sections(evidence, rng, ORIGIN)]
+    return [record for record in records if record.trial.seed in seeds]
 
 
 def _table(report: TunedReport) -> Section:
-    study = report.study
+    study = report.evidence.study
     table = PageTable(
         "configurations",
         ("configuration", *study.default, *HEADINGS),
