@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from nadlab.benchmarks.registry import benchmark
+from nadlab.folder import StudyFolder, read_owner
 from nadlab.records import Record
 from nadlab.runner import Place, run_study
 from nadlab.spaces import space
@@ -96,6 +97,13 @@ def smoke_study(local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Do
     """Two levels of alpha, two seeds."""
     out = tmp_path_factory.mktemp("smoke") / "out"
     return Done(small(), out, run_study(small(), benchmark(TOY), Place(out)))
+
+
+def records_of(out: Path) -> list[Record]:
+    """Return the records in a study's folder."""
+    owner = read_owner(out)
+    assert owner
+    return StudyFolder(out, owner).records()
 
 
 def same_results(one: list[Record], two: list[Record]) -> bool:

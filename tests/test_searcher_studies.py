@@ -7,14 +7,13 @@ import pytest
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.folder import StudyFolder, read_owner
 from nadlab.published import TABLE_1, TABLE_2, TABLE_3
 from nadlab.runner import Place, run_study
 from nadlab.searchers import COMPARED
 from nadlab.searchers.request import SearchRequest
 from nadlab.study import Study, plan, smoke
 from studies import label_efficiency, reproduce_table1, reproduce_table2, reproduce_table3
-from tests.conftest import TOY
+from tests.conftest import TOY, records_of
 from trainables.searcher import SearcherTrainable
 
 TABLES = [
@@ -90,9 +89,7 @@ def test_budget_beyond_the_benchmark_is_refused_before_any_trial(data: Path) -> 
 
 def test_study_of_searches_puts_the_published_accuracy_beside_ours(local_ray: None, tmp_path: Path) -> None:  # noqa: ARG001
     assert run_study(quick(), benchmark(TOY), Place(tmp_path / "out")) == 0
-    owner = read_owner(tmp_path / "out")
-    assert owner
-    records = StudyFolder(tmp_path / "out", owner).records()
+    records = records_of(tmp_path / "out")
     assert sorted(len(record.ledger) for record in records) == [10, 10, 10, 10, 20, 20]
     report = (tmp_path / "out" / "report.md").read_text()
     (row,) = [line for line in report.splitlines() if line.startswith("| pre-nas, 10 |")]

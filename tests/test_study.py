@@ -15,26 +15,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
-from ray.tune import Trainable
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.folder import StudyFolder, read_owner
-from nadlab.records import Record
 from nadlab.runner import Place, run_study
 from nadlab.study import Study, parse_seeds, plan
 from nadlab.study_command import command
 from studies.ablate_alpha import STUDY
-from tests.conftest import TOY, same_results, small
+from tests.conftest import TOY, records_of, same_results, small
+from tests.counting import Counting
 
 ROOT = Path(__file__).parents[1]
 LONGER = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "100"]
-
-
-def records_of(out: Path) -> list[Record]:
-    owner = read_owner(out)
-    assert owner
-    return StudyFolder(out, owner).records()
 
 
 def children(out: Path) -> list[Any]:
@@ -252,31 +245,13 @@ def test_folder_that_another_run_makes_meanwhile_keeps_its_study(
 def failing_trainable(marks: Path) -> type:
     """Return a trainable whose seed 1 fails once and whose seed 2 always fails, both at their second epoch."""
 
-    class Failing(Trainable):
-        def setup(self, config: dict[str, Any]) -> None:
-            self.trial, self.epoch = config["trial"], 0
-
-        def reset_config(self, new_config: dict[str, Any]) -> bool:
-            self.setup(new_config)
-            return True
-
+    class Failing(Counting):
         def step(self) -> dict[str, Any]:
-            self.epoch += 1
             mark = marks / self.trial["id"]
-            if self.epoch == 2 and (self.trial["seed"] == 2 or (self.trial["seed"] == 1 and not mark.exists())):
+            if self.epoch == 1 and (self.trial["seed"] == 2 or (self.trial["seed"] == 1 and not mark.exists())):
                 mark.touch()
                 raise RuntimeError(f"seed {self.trial['seed']} breaks")
-            done = self.epoch == 3
-            queries = [{"number": 1, "key": 0, "cell": "", "valid": 1.0, "test": 2.0}] if done else []
-            numbers = {"best_reported": 2.0, "regret": 1.0, "best_valid": None, "queries": len(queries)}
-            return {"epoch": self.epoch, "done": done, "history": [], "ledger": queries, **numbers}
-
-        def save_checkpoint(self, checkpoint_dir: str) -> None:
-            (Path(checkpoint_dir) / "state.json").write_text(str(self.epoch))
-
-        def load_checkpoint(self, checkpoint: str | None) -> None:
-            assert checkpoint
-            self.epoch = int((Path(checkpoint) / "state.json").read_text())
+            return super().step()
 
     return Failing
 

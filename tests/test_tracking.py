@@ -17,8 +17,8 @@ from mlflow.artifacts import download_artifacts
 from nadlab.errors import UserError
 from nadlab.folder import StudyFolder, read_owner
 from nadlab.mlflow_content import PARENT, TRIAL
-from nadlab.records import Record
 from nadlab.tracking import DRAFT, Tracker, check_store, made_store
+from tests.conftest import records_of
 
 
 @pytest.fixture
@@ -29,12 +29,6 @@ def client(smoke_study: Any) -> MlflowClient:
 def runs_of(client: MlflowClient, kind: str) -> list[Any]:
     experiments = [each.experiment_id for each in client.search_experiments() if each.name == "ablate_alpha"]
     return list(client.search_runs(experiments, f"tags.kind = '{kind}'"))
-
-
-def records_of(out: Path) -> list[Record]:
-    owner = read_owner(out)
-    assert owner
-    return StudyFolder(out, owner).records()
 
 
 def test_every_trial_is_one_finished_child_of_one_parent(client: MlflowClient) -> None:

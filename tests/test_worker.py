@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ray.tune import Trainable
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.folder import StudyFolder, read_owner
-from nadlab.records import Record
 from nadlab.runner import Place, run_study
 from nadlab.spaces.cells import Cells
 from nadlab.spaces.classes import classes
@@ -24,7 +21,8 @@ from nadlab.spaces.listings import hand, take
 from nadlab.study import Study
 from nadlab.tune import request
 from nadlab.worker import check_table
-from tests.conftest import TOY, same_results, small
+from tests.conftest import TOY, records_of, same_results, small
+from tests.counting import Counting
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 LARGE = "nasbench101"
@@ -33,40 +31,9 @@ LARGE = "nasbench101"
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 
-class Counting(Trainable):
-    """Counts its steps; what else happens at a step, tests say."""
-
-    def setup(self, config: dict[str, Any]) -> None:
-        self.trial, self.epoch = config["trial"], 0
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self.setup(new_config)
-        return True
-
-    def step(self) -> dict[str, Any]:
-        self.epoch += 1
-        done = self.epoch == 3
-        queries = [{"number": 1, "key": 0, "cell": "", "valid": 1.0, "test": 2.0}] if done else []
-        numbers = {"best_reported": 2.0, "regret": 1.0, "best_valid": None, "queries": len(queries)}
-        return {"epoch": self.epoch, "done": done, "history": [], "ledger": queries, **numbers}
-
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        (Path(checkpoint_dir) / "state.json").write_text(str(self.epoch))
-
-    def load_checkpoint(self, checkpoint: str | None) -> None:
-        assert checkpoint
-        self.epoch = int((Path(checkpoint) / "state.json").read_text())
-
-
 def study_of(trainable: type, seeds: Sequence[int], name: str = TOY) -> Study:
     study = small(name="ablate_worker", trainable=trainable, vary={"alpha": (0.5,)}, seeds=seeds)
     return replace(study, benchmark=name)
-
-
-def records_of(out: Path) -> dict[int, Record]:
-    owner = read_owner(out)
-    assert owner
-    return {record.trial.seed: record for record in StudyFolder(out, owner).records()}
 
 
 def place_in_memory(address: int) -> tuple[str, int]:
