@@ -76,15 +76,18 @@ def test_parent_holds_report_and_plots(smoke_study: Any, client: MlflowClient) -
     assert "| alpha |" in parent.data.tags["mlflow.note.content"]
 
 
-def test_torn_delivery_is_deleted_and_made_again(smoke_study: Any, client: MlflowClient) -> None:
+def test_torn_delivery_is_deleted_and_made_again(smoke_study: Any, tmp_path: Path) -> None:
     owner = read_owner(smoke_study.out)
     assert owner
+    shutil.copy(smoke_study.out / "mlflow.db", tmp_path)  # other tests read the study's own
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client = MlflowClient(tracking_uri=store)
     record, *_ = records_of(smoke_study.out)
     (whole,) = [run for run in runs_of(client, "trial") if run.data.tags[TRIAL] == record.trial.id]
     client.update_run(whole.info.run_id, "RUNNING")
     checkpoint = StudyFolder(smoke_study.out, owner).trial_path(record.trial) / "checkpoint"
     for _ in range(2):
-        tracker = Tracker.connect(smoke_study.store, owner, None)
+        tracker = Tracker.connect(store, owner, None)
         tracker.deliver(record, checkpoint)
         tracker.close("FINISHED")
     (again,) = [run for run in runs_of(client, "trial") if run.data.tags[TRIAL] == record.trial.id]

@@ -1,5 +1,6 @@
 """`nadlab mlflow`: on loopback or with a password, sixteen writers at once, closed to foreign hosts."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
+from benchmarks import mlflow_server
 from benchmarks.mlflow_server import served
 from benchmarks.writers import finished, write_at_once
 from nadlab.errors import UserError
-from nadlab.tracking import check_store
+from nadlab.tracking import DRAFT, check_store
 from nadlab.tracking_server import Server
 
 WRITERS = 16
@@ -26,6 +28,19 @@ def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_
             f"{address}/api/2.0/mlflow/experiments/get", headers={"Host": "evil.example"}, timeout=30
         )
         assert refused.status_code == 403
+
+
+def test_server_that_was_killed_while_it_made_its_database_starts_again(tmp_path: Path) -> None:
+    server = mlflow_server.Server(tmp_path, ("--workers", "1"))
+    server.start()
+    while server.process and server.process.is_running() and not (tmp_path / DRAFT).exists():
+        time.sleep(0.01)
+    server.kill()
+    assert not (tmp_path / "mlflow.db").exists()
+    with served(tmp_path, "--workers", "1") as again:
+        experiment = MlflowClient(tracking_uri=again.address).get_experiment("0")
+    assert experiment.artifact_location == "mlflow-artifacts:/0"
+    assert not (tmp_path / DRAFT).exists()
 
 
 def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_command(

@@ -44,7 +44,8 @@ from nadlab.mlflow_views import experiment_tags, plots, run_link, view_link
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs, without_password
 
-METRICS_A_CALL = 1000
+VALUES_A_CALL = 1000
+"""metrics and parameters together, as MLflow's servers allow"""
 DRAFT = ".mlflow.db"
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 
@@ -68,9 +69,7 @@ class Tracker:
         """
         client = _client(uri)
         try:
-            experiment = _experiment(client, study.study, artifacts)
-            for key, value in experiment_tags(study).items():
-                client.set_experiment_tag(experiment, key, value)
+            experiment = _experiment(client, study, artifacts)
             run = _parent(client, experiment, study)
             parent = run.info.run_id
             # every time, as a kill may have come between the run and its content; a report stays until the next one
@@ -112,10 +111,11 @@ class Tracker:
         description = trial_description(record, self.study, parent, self.comparison)
         tags = trial_tags(record, self.study) | {PARENT: self.parent, DESCRIPTION: description}
         run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
-        self.client.log_batch(run_id, params=trial_params(record))
-        metrics = trial_metrics(record, self.study)
-        for start in range(0, len(metrics), METRICS_A_CALL):
-            self.client.log_batch(run_id, metrics[start : start + METRICS_A_CALL])
+        params, metrics = trial_params(record), trial_metrics(record, self.study)
+        first = VALUES_A_CALL - len(params)
+        self.client.log_batch(run_id, metrics[:first], params)
+        for start in range(first, len(metrics), VALUES_A_CALL):
+            self.client.log_batch(run_id, metrics[start : start + VALUES_A_CALL])
         if record.ledger:
             columns = list(record.ledger[0])
             rows = [[query[column] for column in columns] for query in record.ledger]
@@ -185,19 +185,25 @@ def default_store(out: Path) -> tuple[str, Path]:
 
 
 def made_store(out: Path) -> tuple[str, Path]:
-    """Return a study's own store; a new one is made whole or not at all.
+    """Return a study's own store, made where absent."""
+    uri, artifacts = default_store(out)
+    make_database(out, artifacts.absolute().as_uri())
+    return uri, artifacts
+
+
+def make_database(folder: Path, artifacts: str) -> None:
+    """Make mlflow.db in a folder where absent, whole or not at all.
 
     MLflow makes a database in seconds, table by table, and can't open what a kill leaves of it.
     """
-    uri, artifacts = default_store(out)
-    if not (out / "mlflow.db").exists():
-        for torn in out.glob(f"{DRAFT}*"):
-            torn.unlink()
-        _quiet()
-        store = SqlAlchemyStore(f"sqlite:///{(out / DRAFT).absolute()}", artifacts.absolute().as_uri())  # type: ignore[no-untyped-call]
-        store.engine.dispose()
-        (out / DRAFT).replace(out / "mlflow.db")
-    return uri, artifacts
+    if (folder / "mlflow.db").exists():
+        return
+    for torn in folder.glob(f"{DRAFT}*"):
+        torn.unlink()
+    _quiet()
+    store = SqlAlchemyStore(f"sqlite:///{(folder / DRAFT).absolute()}", artifacts)  # type: ignore[no-untyped-call]
+    store.engine.dispose()
+    (folder / DRAFT).replace(folder / "mlflow.db")
 
 
 def check_store(uri: str) -> None:
@@ -221,16 +227,21 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
-    """Return the id of an experiment, made where absent."""
-    found = client.get_experiment_by_name(name)
+def _experiment(client: MlflowClient, study: StudyRecord, artifacts: Path | None) -> str:
+    """Return the id of a study's experiment, made with its tags where absent."""
+    tags, place = experiment_tags(study), artifacts.absolute().as_uri() if artifacts else None
+    found = client.get_experiment_by_name(study.study)
     if not found:
         try:
-            return str(client.create_experiment(name, artifacts.absolute().as_uri() if artifacts else None))
+            return str(client.create_experiment(study.study, place, tags))
         except MlflowException:  # another study, or a first request whose answer was lost, has just made it
-            found = client.get_experiment_by_name(name)
+            found = client.get_experiment_by_name(study.study)
             if not found:
                 raise
+    # no more than differ: of two studies that add the same tag at once, MLflow refuses one
+    for key, value in tags.items():
+        if found.tags.get(key) != value:
+            client.set_experiment_tag(found.experiment_id, key, value)
     return str(found.experiment_id)
 
 

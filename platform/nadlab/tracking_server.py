@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nadlab.errors import UserError
+from nadlab.tracking import make_database
 
 LOOPBACK = "127.0.0.1"
 USER = "admin"
@@ -68,6 +69,8 @@ class Server:
         """Become the server, so that a signal to this process reaches it."""
         environment = os.environ | self.environment()
         os.umask(0o077)  # what it writes holds hashes of passwords and other people's results
+        if not self.store:
+            make_database(self.folder, "mlflow-artifacts:/")
         os.execve(sys.executable, self.command(), environment)  # noqa: S606
 
     def _secrets(self) -> dict[str, str]:

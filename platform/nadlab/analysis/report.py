@@ -61,11 +61,12 @@ class Report:
             "",
             f"Expected: {study.expectation}",
             "",
+            # first, as MLflow folds a long description
+            *(f"- {sentence}" for sentence in self.evidence.conclusions),
+            "",
             f"| {' | '.join(heading)} |",
             f"|{'---|' * len(heading)}",
             *(f"| {' | '.join(self._cells(row))} |" for row in self.evidence.rows),
-            "",
-            *(f"- {sentence}" for sentence in self.evidence.conclusions),
             "",
             f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} "
             f"accuracy among those queried; regret is counted to the table's best, {study.optimum:.2f} %. "

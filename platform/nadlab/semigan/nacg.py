@@ -74,13 +74,9 @@ def design(
         candidates = novel[ledger.oracle.queryable(novel)]
         if len(candidates) >= max(final_k, settings.candidates):
             break
-    beside = [near[~ledger.known(near)] for near in nearby]
-    chosen = best_predicted(model, one_of_each(concatenate([candidates, *beside]), space), space, final_k)
-    ledger.query(chosen)
-    filled = final_k - len(chosen)
+    filled = final_k - ask_best(model, ledger, concatenate([candidates, *nearby]), final_k)
     if filled:
-        pool = one_of_each(ledger.oracle.pool(), space)
-        ledger.query(best_predicted(model, pool[~ledger.known(pool)], space, filled))
+        ask_best(model, ledger, ledger.oracle.pool(), filled)
     generated = count * len(parts)
     return Generation(
         generated,
@@ -90,6 +86,15 @@ def design(
         len(candidates),
         filled,
     )
+
+
+def ask_best(model: BiArch2Perf, ledger: QueryLedger, cells: Cells, count: int) -> int:
+    """Query the unknown cells that PP ranks highest; return how many, less than `count` where there are fewer."""
+    space = ledger.oracle.space
+    unknown = one_of_each(cells[~ledger.known(cells)], space)
+    chosen = best_predicted(model, unknown, space, count)
+    ledger.query(chosen)
+    return len(chosen)
 
 
 def one_of_each(cells: Cells, space: SearchSpace) -> Cells:
