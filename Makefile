@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test browser screenshots docs
+.PHONY: install study test system screenshots docs
 
 install: $(VENV)/.installed
 
@@ -18,21 +18,21 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 study: install
 	$(BIN)/python studies/ablate_alpha.py
 
-test: install browser
+test: install system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-# MLflow's UI is tested in Chromium; who is not root and has none is told, and those tests are skipped
-browser:
-	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null || \
-		echo 'Chromium could not be installed: the tests of the UI are skipped'; \
-	else echo 'no chromium and chromedriver here: the tests of the UI are skipped'; fi
+# MLflow's UI is tested in Chromium, its server also with PostgreSQL; who is not root and lacks one is told, and its tests are skipped
+system:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver postgresql >/dev/null || \
+		echo 'Chromium and PostgreSQL could not be installed: the tests that need them are skipped'; \
+	else echo 'Chromium with chromedriver or PostgreSQL is missing here: the tests that need them are skipped'; fi
 
-screenshots: install browser
+screenshots: install system
 	$(BIN)/python -m pytest tests/test_mlflow_ui.py
 	for name in trials ledger; do cp build/screenshots/$$name.png docs/images/mlflow_$$name.png; done
 

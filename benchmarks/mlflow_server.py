@@ -64,13 +64,13 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL the server with the processes that answer for it."""
-        if self.process:
+        if self.process and self.process.poll() is None:
             end([self.process, *self.process.children(recursive=True)], patience=0)
         self.process = None
 
     def stop(self) -> None:
         """SIGTERM the server, and wait for it and the processes that answer for it."""
-        if self.process:
+        if self.process and self.process.poll() is None:
             family = [self.process, *self.process.children(recursive=True)]
             self.process.terminate()
             end(family, PATIENCE)

@@ -1,6 +1,12 @@
 """`nadlab mlflow`: on loopback or with a password, sixteen writers at once, closed to foreign hosts."""
 
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +22,7 @@ from nadlab.tracking import DRAFT, check_store
 from nadlab.tracking_server import Server
 
 WRITERS = 16
+PASSWORD = "not-in-any-command"  # noqa: S105 - of a database that lives as long as its test
 
 
 def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_path: Path) -> None:
@@ -28,6 +35,47 @@ def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_
             f"{address}/api/2.0/mlflow/experiments/get", headers={"Host": "evil.example"}, timeout=30
         )
         assert refused.status_code == 403
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """The address, with its password, of a PostgreSQL server that answers."""
+    programs = [shutil.which("postgres"), *Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+    program = next((Path(each) for each in programs if each), None)
+    if not program:
+        pytest.skip("needs Debian's postgresql: `make test` installs it where it runs as root")
+    owner = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    with socket.create_server(("127.0.0.1", 0)) as free, tempfile.TemporaryDirectory() as name:
+        port = free.getsockname()[1]
+        free.close()
+        folder, secret = Path(name), Path(name) / "secret"
+        secret.write_text(PASSWORD)
+        for path in (folder, secret):
+            shutil.chown(path, owner or os.geteuid())
+        initdb = [program.with_name("initdb"), "-D", folder / "data", "-U", "nadlab", "-A", "scram-sha-256"]
+        subprocess.run([*map(str, initdb), "--pwfile", str(secret)], user=owner, check=True, capture_output=True)
+        database = ["-D", folder / "data", "-k", folder, "-h", "127.0.0.1", "-p", str(port)]
+        with subprocess.Popen([program, *map(str, database)], user=owner, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and not (folder / f".s.PGSQL.{port}").exists():
+                time.sleep(0.05)
+            yield f"postgresql://nadlab:{PASSWORD}@127.0.0.1:{port}/postgres"
+            process.terminate()
+
+
+def test_runs_are_kept_in_postgresql_whose_password_no_command_shows(
+    postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", postgresql)
+    with served(tmp_path) as server:
+        with ThreadPoolExecutor(WRITERS) as writers:
+            assert len(write_at_once(writers, server.address, "mnist1d-201", WRITERS, 1)) == WRITERS
+        assert finished(server.address) == WRITERS
+        assert server.process
+        processes = [server.process, *server.process.children(recursive=True)]
+        assert len(processes) > 1
+        assert not any(PASSWORD in word for each in processes for word in each.cmdline())
+    assert PASSWORD not in (tmp_path / "log.txt").read_text()
+    assert not (tmp_path / "mlflow.db").exists()
 
 
 def test_server_that_was_killed_while_it_made_its_database_starts_again(tmp_path: Path) -> None:
@@ -76,11 +124,9 @@ def test_address_that_others_can_reach_needs_a_password(host: str, tmp_path: Pat
 
 
 def test_other_database_artifacts_and_hosts_reach_the_server(tmp_path: Path) -> None:
-    command = Server(
-        folder=tmp_path, store="postgresql://db/nadlab", artifacts="s3://bucket", allowed_hosts="a.example"
-    )
-    words = command.command()
-    assert words[words.index("--backend-store-uri") + 1] == "postgresql://db/nadlab"
+    server = Server(folder=tmp_path, store="postgresql://db/nadlab", artifacts="s3://bucket", allowed_hosts="a.example")
+    assert server.environment()["MLFLOW_BACKEND_STORE_URI"] == "postgresql://db/nadlab"
+    words = server.command()
     assert words[words.index("--artifacts-destination") + 1] == "s3://bucket"
     assert words[words.index("--allowed-hosts") + 1] == "127.0.0.1:*,localhost:*,a.example:*"
 

@@ -121,8 +121,16 @@ def report(study: str, tracking_uri: str | None) -> None:
 @click.option(
     "--allowed-hosts", metavar="NAMES", default="", help="further names by which browsers reach it, by commas"
 )
-@click.option("--store", metavar="URI", help="another database, such as postgresql://... (needs psycopg2-binary)")
-@click.option("--artifacts", metavar="URI", help="another place of artifacts, such as s3://... (needs boto3)")
+@click.option(
+    "--store",
+    metavar="URI",
+    envvar="MLFLOW_BACKEND_STORE_URI",
+    help="another database, such as postgresql://... (needs `pip install nadlab[server]`); the variable "
+    "MLFLOW_BACKEND_STORE_URI does the same, and keeps its password from being listed with the process",
+)
+@click.option(
+    "--artifacts", metavar="URI", help="another place of artifacts, such as s3://... (needs the same installation)"
+)
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="processes that answer")
 def mlflow(**options: Any) -> None:
     """Start an MLflow server; studies send their runs to it by --tracking-uri.

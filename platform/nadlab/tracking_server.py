@@ -15,6 +15,7 @@ from nadlab.tracking import make_database
 LOOPBACK = "127.0.0.1"
 USER = "admin"
 PASSWORD_VARIABLE = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 - the variable that MLflow's own clients read
+STORE_VARIABLE = "MLFLOW_BACKEND_STORE_URI"
 PASSWORD_FILE = "password"  # noqa: S105 - a file's name
 SHORTEST_PASSWORD = 12
 
@@ -49,7 +50,6 @@ class Server:
             *(sys.executable, "-m", "mlflow", "server"),
             *("--host", self.host, "--port", str(self.port), "--workers", str(self.workers)),
             *("--allowed-hosts", ",".join(f"{host}:*" for host in dict.fromkeys(hosts))),
-            *("--backend-store-uri", self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}"),
             *("--artifacts-destination", self.artifacts or (self.folder / "artifacts").absolute().as_uri()),
             *(("--app-name", "basic-auth") if self.auth else ()),
         ]
@@ -58,8 +58,13 @@ class Server:
         """Return the variables that it needs; UserError when the folder can't be written or the password is refused."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # without jobs on the server, which start processes of their own: nothing here uses them
-            return {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | (self._secrets() if self.auth else {})
+            variables = {
+                # here and not in the command, which every user of the machine can read: it may hold a password
+                STORE_VARIABLE: self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}",
+                # without jobs on the server, which start processes of their own: nothing here uses them
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            }
+            return variables | (self._secrets() if self.auth else {})
         except OSError as error:
             raise UserError(
                 f"the folder {self.folder} can't be written ({error.strerror}): name another by --folder"
