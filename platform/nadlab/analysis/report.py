@@ -11,7 +11,7 @@ from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.page import PAGE
 from nadlab.analysis.sections import sections
 from nadlab.analysis.sections.content import Section
-from nadlab.analysis.summary import LevelSummary, summarize
+from nadlab.analysis.summary import LevelSummary, spread_text, summarize
 from nadlab.analysis.words import conclusions, ends, p_text
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs
@@ -20,6 +20,8 @@ HEADINGS = (
     "n",
     "accuracy %",
     "95 % interval",
+    "SD",
+    "best %",
     "IQM %",
     "regret",
     "difference to default",
@@ -28,7 +30,7 @@ HEADINGS = (
     "A",
     "95 % interval  ",
 )
-WIDE = ("IQM %", "regret", "A", "95 % interval  ")
+WIDE = ("SD", "best %", "IQM %", "regret", "A", "95 % interval  ")
 """columns that a terminal has no room for"""
 
 
@@ -45,7 +47,7 @@ class Report:
         heading = self._heading()
         shown = [number for number, name in enumerate(heading) if name not in WIDE]
         for number in shown:
-            table.add_column(heading[number], justify="right" if number else "left")
+            table.add_column(heading[number], justify="right" if number else "left", overflow="fold")
         for row in self.evidence.rows:
             cells = self._cells(row)
             table.add_row(*(cells[number] for number in shown))
@@ -70,7 +72,7 @@ class Report:
             "",
             f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} "
             f"accuracy among those queried; regret is counted to the table's best, {study.optimum:.2f} %. "
-            "Intervals are percentile bootstraps over seeds; differences are paired by seed. IQM is the interquartile mean; "
+            "Intervals are percentile bootstraps over seeds; differences are paired by seed. SD is the standard deviation over seeds, IQM the interquartile mean; "
             "p is Wilcoxon's, corrected by Holm; A is the chance that a run beats one of the default."
             + (" The last column is what the paper reports, its best result." if study.published else ""),
             "",
@@ -121,7 +123,8 @@ def report_on(
 
 def _cells(row: LevelSummary) -> list[str]:
     name = f"{row.level} (default)" if row.is_default else row.level
-    numbers = [f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), f"{row.iqm.mean:.2f}", f"{row.regret:.2f}"]
+    accuracy = [f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), spread_text(row), f"{row.best:.2f}"]
+    numbers = [*accuracy, f"{row.iqm.mean:.2f}", f"{row.regret:.2f}"]
     found = row.comparison
     compared = (
         [
@@ -147,6 +150,8 @@ def _flat(row: LevelSummary) -> dict[str, object]:
         "mean": row.accuracy.mean,
         "low": row.accuracy.low,
         "high": row.accuracy.high,
+        "deviation": row.deviation,
+        "best": row.best,
         "regret": row.regret,
         "iqm": row.iqm.mean,
         "iqm_low": row.iqm.low,

@@ -18,6 +18,10 @@ class LevelSummary:
     level: str
     accuracy: Interval
     """reported accuracy of the best cell by search accuracy"""
+    deviation: float | None
+    """its standard deviation over seeds; None for a single one"""
+    best: float
+    """its highest value, which papers like to report"""
     iqm: Interval
     """its interquartile mean"""
     regret: float
@@ -45,14 +49,21 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
     return [
         LevelSummary(
             level,
-            mean_interval(np.array(list(values.values())), rng),
-            iqm_interval(np.array(list(values.values())), rng),
+            mean_interval(values, rng),
+            float(values.std(ddof=1)) if len(values) > 1 else None,
+            float(values.max()),
+            iqm_interval(values, rng),
             float(np.mean([record.metrics["regret"] for record in groups[level]])),
             comparisons.get(level),
             level == default,
         )
-        for level, values in accuracies.items()
+        for level, values in ((level, np.array(list(found.values()))) for level, found in accuracies.items())
     ]
+
+
+def spread_text(row: LevelSummary) -> str:
+    """Return a level's standard deviation as a table shows it, empty for a single seed."""
+    return "" if row.deviation is None else f"{row.deviation:.2f}"
 
 
 def trial_table(study: StudyRecord, records: Sequence[Record]) -> pd.DataFrame:

@@ -11,9 +11,10 @@ from nadlab.analysis.figures.levels import accuracy_by_factor, accuracy_by_level
 from nadlab.analysis.rankings import rank
 from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.origin import links
+from nadlab.analysis.summary import spread_text
 from nadlab.analysis.words import ends, p_equals, p_text
 
-HEADING = ("n", "accuracy %", "95 % interval", "IQM %", "95 % interval of the IQM", "regret")
+HEADING = ("n", "accuracy %", "95 % interval", "SD", "best %", "IQM %", "95 % interval of the IQM", "regret")
 
 
 def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
@@ -27,6 +28,8 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
             str(row.accuracy.n),
             f"{row.accuracy.mean:.2f}",
             ends(row.accuracy, ""),
+            spread_text(row),
+            f"{row.best:.2f}",
             f"{row.iqm.mean:.2f}",
             ends(row.iqm, ""),
             f"{row.regret:.2f}",
@@ -38,7 +41,7 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         "levels",
         (evidence.study.factor, *HEADING, *(("paper %",) if published else ())),
         rows,
-        "The default is set off. IQM: interquartile mean, which one failed seed can't move."
+        "The default is set off. SD: standard deviation over seeds. IQM: interquartile mean, which one failed seed can't move."
         + (" Last column: what the paper reports, its best result." if published else ""),
         tuple(links(evidence, evidence.groups[row.level]) for row in evidence.rows),
         frozenset(place for place, row in enumerate(evidence.rows) if row.is_default),
