@@ -1,6 +1,5 @@
 """`nadlab mlflow` as a process of its own."""
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 import psutil
 import requests
 
-from benchmarks.processes import PATIENCE, end, started
+from benchmarks.processes import PATIENCE, end, free_port, started
 from nadlab.errors import UserError
 
 STARTS_WITHIN = 120
@@ -28,8 +27,7 @@ class Server:
     process: psutil.Popen | None = None
 
     def __post_init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:

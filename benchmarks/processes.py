@@ -1,6 +1,7 @@
 """Processes of their own that a benchmark starts and ends."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,12 @@ import psutil
 ROOT = Path(__file__).parents[1]
 PATIENCE = 30
 """seconds that processes get to end before they are killed too"""
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def started(arguments: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None) -> psutil.Popen:

@@ -11,17 +11,13 @@ from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.page import PAGE
 from nadlab.analysis.sections import sections
 from nadlab.analysis.sections.content import Section
-from nadlab.analysis.summary import LevelSummary, spread_text, summarize
-from nadlab.analysis.words import conclusions, ends, p_text
+from nadlab.analysis.summary import LevelSummary, summarize
+from nadlab.analysis.words import ACCURACY, accuracy_cells, conclusions, ends, p_text
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs
 
 HEADINGS = (
-    "n",
-    "accuracy %",
-    "95 % interval",
-    "SD",
-    "best %",
+    *ACCURACY,
     "IQM %",
     "regret",
     "difference to default",
@@ -123,8 +119,7 @@ def report_on(
 
 def _cells(row: LevelSummary) -> list[str]:
     name = f"{row.level} (default)" if row.is_default else row.level
-    accuracy = [f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), spread_text(row), f"{row.best:.2f}"]
-    numbers = [*accuracy, f"{row.iqm.mean:.2f}", f"{row.regret:.2f}"]
+    numbers = [*accuracy_cells(row), f"{row.iqm.mean:.2f}", f"{row.regret:.2f}"]
     found = row.comparison
     compared = (
         [
@@ -137,7 +132,7 @@ def _cells(row: LevelSummary) -> list[str]:
         if found
         else [""] * 5
     )
-    return [name, str(row.accuracy.n), *numbers, *compared]
+    return [name, *numbers, *compared]
 
 
 def _flat(row: LevelSummary) -> dict[str, object]:

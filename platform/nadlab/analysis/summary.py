@@ -61,11 +61,6 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
     ]
 
 
-def spread_text(row: LevelSummary) -> str:
-    """Return a level's standard deviation as a table shows it, empty for a single seed."""
-    return "" if row.deviation is None else f"{row.deviation:.2f}"
-
-
 def trial_table(study: StudyRecord, records: Sequence[Record]) -> pd.DataFrame:
     """Return a row a finished trial: the factors, `level`, `seed`, `accuracy` and `regret`, levels in ascending order."""
     return pd.DataFrame(

@@ -116,6 +116,16 @@ def words(interval: Interval, sign: str = "+") -> str:
     return ends(interval, sign) if interval.low is None else f"95 % interval {ends(interval, sign)}"
 
 
+ACCURACY = ("n", "accuracy %", "95 % interval", "SD", "best %")
+"""headings of `accuracy_cells`"""
+
+
+def accuracy_cells(row: LevelSummary) -> tuple[str, ...]:
+    """Return what every table of levels says of their accuracy; a single seed has no SD."""
+    deviation = "" if row.deviation is None else f"{row.deviation:.2f}"
+    return (str(row.accuracy.n), f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), deviation, f"{row.best:.2f}")
+
+
 def ends(interval: Interval, sign: str = "+") -> str:
     """Return an interval's ends as text."""
     if interval.low is None or interval.high is None:

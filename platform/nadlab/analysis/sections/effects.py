@@ -11,10 +11,9 @@ from nadlab.analysis.figures.levels import accuracy_by_factor, accuracy_by_level
 from nadlab.analysis.rankings import rank
 from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.origin import links
-from nadlab.analysis.summary import spread_text
-from nadlab.analysis.words import ends, p_equals, p_text
+from nadlab.analysis.words import ACCURACY, accuracy_cells, ends, p_equals, p_text
 
-HEADING = ("n", "accuracy %", "95 % interval", "SD", "best %", "IQM %", "95 % interval of the IQM", "regret")
+HEADING = (*ACCURACY, "IQM %", "95 % interval of the IQM", "regret")
 
 
 def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
@@ -25,11 +24,7 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     rows = tuple(
         (
             row.level,
-            str(row.accuracy.n),
-            f"{row.accuracy.mean:.2f}",
-            ends(row.accuracy, ""),
-            spread_text(row),
-            f"{row.best:.2f}",
+            *accuracy_cells(row),
             f"{row.iqm.mean:.2f}",
             ends(row.iqm, ""),
             f"{row.regret:.2f}",
