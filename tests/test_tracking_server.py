@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from mlflow import MlflowClient
 
 from benchmarks import mlflow_server
 from benchmarks.mlflow_server import served
+from benchmarks.processes import free_port
 from benchmarks.writers import finished, write_at_once
 from nadlab.errors import UserError
 from nadlab.tracking import DRAFT, check_store
@@ -45,9 +45,8 @@ def postgresql() -> Iterator[str]:
     if not program:
         pytest.skip("needs Debian's postgresql: `make test` installs it where it runs as root")
     owner = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-    with socket.create_server(("127.0.0.1", 0)) as free, tempfile.TemporaryDirectory() as name:
-        port = free.getsockname()[1]
-        free.close()
+    port = free_port()
+    with tempfile.TemporaryDirectory() as name:
         folder, secret = Path(name), Path(name) / "secret"
         secret.write_text(PASSWORD)
         for path in (folder, secret):
@@ -149,6 +148,13 @@ def test_password_that_others_can_read_is_refused(tmp_path: Path) -> None:
         Server(folder=tmp_path, auth=True).environment()
 
 
-def test_folder_that_cannot_be_written_is_one_sentence() -> None:
+def test_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--folder"):
         Server(folder=Path("/proc/mlflow")).serve()
+    (tmp_path / DRAFT).mkdir()  # where the database would be made
+    mask = os.umask(0o077)
+    try:
+        with pytest.raises(UserError, match=r"no database can be made in .* --folder"):
+            Server(folder=tmp_path).serve()
+    finally:
+        os.umask(mask)

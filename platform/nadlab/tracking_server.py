@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nadlab.errors import UserError
-from nadlab.tracking import make_database
+from nadlab.tracking import STORE_ERRORS, make_database
 
 LOOPBACK = "127.0.0.1"
 USER = "admin"
@@ -75,7 +75,12 @@ class Server:
         environment = os.environ | self.environment()
         os.umask(0o077)  # what it writes holds hashes of passwords and other people's results
         if not self.store:
-            make_database(self.folder, "mlflow-artifacts:/")
+            try:
+                make_database(self.folder, "mlflow-artifacts:/")
+            except STORE_ERRORS as error:
+                raise UserError(
+                    f"no database can be made in {self.folder} ({error}): name another folder by --folder"
+                ) from error
         os.execve(sys.executable, self.command(), environment)  # noqa: S606
 
     def _secrets(self) -> dict[str, str]:
