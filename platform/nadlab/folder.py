@@ -103,7 +103,7 @@ class StudyFolder:
         return None
 
     def finish(self, record: Record, checkpoint: Path | None) -> None:
-        """Keep an ended trial: first its last checkpoint, then the record that says so; older checkpoints beside it go."""
+        """Keep an ended trial: first its last checkpoint, then the record that says so."""
         path = self.trial_path(record.trial)
         path.mkdir(parents=True, exist_ok=True)
         if checkpoint:
@@ -112,8 +112,6 @@ class StudyFolder:
         write_json(path / "record.json", asdict(record))
         if record.status == "FINISHED":
             (path / "progress.json").unlink(missing_ok=True)
-            if checkpoint:
-                shutil.rmtree(checkpoint.parent, ignore_errors=True)
 
     def attach(self, files: Mapping[str, str]) -> None:
         """Keep texts that records name, each once."""

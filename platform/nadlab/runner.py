@@ -24,6 +24,7 @@ from nadlab.course import Course, Listed
 from nadlab.delivery import Delivery
 from nadlab.folder import StudyFolder
 from nadlab.own_code import own_packages
+from nadlab.packs import Packing, packed
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs, without_password
 from nadlab.stopping import Stopped, Stopping
@@ -46,6 +47,8 @@ class Place:
     """None: one trial a CPU"""
     gpus_per_trial: float | None = None
     """a fraction or a number; None: an even share of what the cluster has"""
+    pack: int = 1
+    """trials that are trained at once in one process, at most, where the trainable can"""
 
 
 def run_study(study: Study, oracle: Oracle, place: Place) -> int:
@@ -75,6 +78,7 @@ def conduct(
     names: values of settings; the nodes of a cluster get the modules of those that are `module:object`.
     """
     own = own_packages([study.benchmark, *names])
+    trainable, packing = packed(trainable, place.pack)
     if place.address:
         check_address(place.address)
     if place.tracking_uri:
@@ -84,7 +88,7 @@ def conduct(
         uri, artifacts = (place.tracking_uri, None) if place.tracking_uri else made_store(place.out)
         tracker = Tracker.connect(uri, folder.study, artifacts)
         try:
-            return _run(trainable, course(folder), folder, tracker, place, stopping, own)
+            return _run(trainable, packing, course(folder), folder, tracker, place, stopping, own)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
             with suppress(*STORE_ERRORS):  # a store that is down keeps nobody from stopping
@@ -95,6 +99,7 @@ def conduct(
 
 def _run(
     trainable: type,
+    packing: Packing,
     course: Course,
     folder: StudyFolder,
     tracker: Tracker,
@@ -115,7 +120,7 @@ def _run(
                 stopping.install()  # again: Ray has put its own handler in place
                 run_trials(
                     prepared(trainable, benchmark(folder.study.benchmark).space), course, folder, place.concurrent,
-                    place.gpus_per_trial, delivery.hand_in, stopping.check,
+                    place.gpus_per_trial, delivery.hand_in, stopping.check, packing,
                 )  # fmt: skip
         undelivered = delivery.wait()
     records = folder.records()

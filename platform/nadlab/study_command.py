@@ -25,6 +25,12 @@ SETTINGS = {
 }
 
 
+PACK = click.option(
+    "--pack", type=click.IntRange(1), default=1, metavar="N",
+    help="train N trials at once in one process, where their shapes agree; pays on a GPU, hardly on a CPU  [default: 1]",
+)  # fmt: skip
+
+
 def command(study: Study) -> click.Command:
     """Return the click command of a study; its value is the exit status."""
 
@@ -59,6 +65,7 @@ def _options(study: Study) -> list[Callable[[Any], Any]]:
                        help=f"{text}  [default: {getattr(study.settings, name)}]")
           for name, text in SETTINGS.items() if name not in study.vary and name in names(study.settings)),
         *place_options(),
+        *([PACK] if hasattr(study.trainable, "packed") else []),
     ]  # fmt: skip
 
 
@@ -87,7 +94,10 @@ def carry_out(
     from nadlab.runner import Place  # late: --help needs no MLflow
 
     asked, oracle, out = request
-    place = Place(out, options["tracking_uri"], options["address"], options["concurrent"], options["gpus_per_trial"])
+    place = Place(
+        out, options["tracking_uri"], options["address"], options["concurrent"], options["gpus_per_trial"],
+        options.get("pack", 1),
+    )  # fmt: skip
     if options["dry_run"]:
         click.echo("\n".join(dry_run(asked, oracle, place)))
         return 0

@@ -2,9 +2,12 @@
 
 import logging
 import os
+import shutil
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -31,9 +34,11 @@ from nadlab.cluster import check_nodes, cluster_resources, resources_per_trial, 
 from nadlab.course import Course
 from nadlab.folder import StudyFolder
 from nadlab.nodes import cluster_resources_text, hardware_at
+from nadlab.packs import UNPACKED, Packing, Queue
 from nadlab.progress import Progress
 from nadlab.provenance import provenance
 from nadlab.records import Record, Status, Trial
+from nadlab.worker import requests
 
 logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # it would only list the failures that we name
 
@@ -55,29 +60,33 @@ def run_trials(
     gpus: float | None,
     keep: Callable[[Record], None],
     check: Callable[[], None],
+    packing: Packing = UNPACKED,
 ) -> None:
     """Run a course of trials on the connected cluster; each one that ends is written to the folder and handed to `keep`.
 
     A trial whose code raises is tried once more from its newest checkpoint, one that lost its process or node up to
     `LOSSES` times, then it is recorded as FAILED; the others go on. `check` is called a few times a second and may raise
-    to stop it all. `gpus`: see `resources_per_trial`.
+    to stop it all. `gpus`: see `resources_per_trial`. packing: with several trials a process, `trainable` takes
+    config["trials"], and a pack that would be given up goes on as single trials.
 
     Raises UserError when the cluster can hold no such trial.
     """
     cluster = cluster_resources()
     concurrent = min(trials_at_once(concurrent, gpus, cluster), course.trials)
     with Progress(course.trials, course.epochs) as progress:
-        books = Bookkeeper(course, folder, keep, check, progress)
+        share = replace(packing, size=min(packing.size, ceil(course.trials / concurrent)))
+        books = Bookkeeper(course, Queue(course, share), packing.on, folder, keep, check, progress)
         tuner = tune.Tuner(
             tune.with_resources(trainable, resources_per_trial(concurrent, gpus, cluster)),
             tune_config=tune.TuneConfig(
                 search_alg=Suggestions(books),
                 scheduler=Scheduler(books),
-                num_samples=course.trials,
+                # a pack that fails becomes several; -1: until the course is over
+                num_samples=-1 if packing.on else course.trials,
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,
-                trial_name_creator=_trial_id,
-                trial_dirname_creator=_trial_id,
+                trial_name_creator=_name,
+                trial_dirname_creator=_name,
             ),
             run_config=tune.RunConfig(
                 name=f"launch-{time.time_ns()}",
@@ -104,11 +113,14 @@ class Suggestions(Searcher):
         return {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # noqa: ARG002 - ours is in the configuration
-        """Return the next trial's configuration, None to be asked again."""
-        trial = self.books.start()
-        if trial:
-            return {"trial": request(trial, self.books.folder.resume_point(trial), self.books.course.watches)}
-        return Searcher.FINISHED if self.books.course.over else None
+        """Return the configuration of the next trial, or of several for one process; None to be asked again."""
+        asked = [
+            request(trial, self.books.folder.resume_point(trial), self.books.course.watches)
+            for trial in self.books.start()
+        ]
+        if asked:
+            return {"trials": asked} if self.books.listed else {"trial": asked[0]}
+        return Searcher.FINISHED if self.books.queue.over else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The bookkeeper tells the course."""
@@ -133,7 +145,7 @@ class Scheduler(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002 - Tune's
         """Return Tune's word for going on or stopping."""
-        stops = self.books.course.watches and self.books.stops(_trial_id(trial), result["history"])
+        stops = self.books.course.watches and self.books.stops(_name(trial), result["history"])
         return str(self.STOP if stops else self.CONTINUE)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
@@ -161,12 +173,16 @@ class Bookkeeper(tune.Callback):
     def __init__(
         self,
         course: Course,
+        queue: Queue,
+        listed: bool,
         folder: StudyFolder,
         keep: Callable[[Record], None],
         check: Callable[[], None],
         progress: Progress,
     ) -> None:
         self.course = course
+        self.queue = queue
+        self.listed = listed
         self.trials: dict[str, Trial] = {}
         self.stopped: dict[str, int] = {}
         self.failures: dict[bool, Counter[str]] = {own: Counter() for own in (True, False)}
@@ -180,6 +196,7 @@ class Bookkeeper(tune.Callback):
         self.provenance = made_by.values | {"cluster": cluster_resources_text()}
         self.started: dict[str, float] = {}
         self.checkpoints: dict[str, Path] = {}
+        self.written: dict[str, Path] = {}
         self.events: deque[Callable[[], None]] = deque()
         self.nodes_checked = time.monotonic()
 
@@ -187,12 +204,11 @@ class Bookkeeper(tune.Callback):
         """Leave Tune's own snapshot empty: this object stays with the driver."""
         return {}
 
-    def start(self) -> Trial | None:
-        """Return the course's next trial and keep it in mind."""
-        trial = self.course.next()
-        if trial:
-            self.trials[trial.id] = trial
-        return trial
+    def start(self) -> list[Trial]:
+        """Return the next trials for one process, and keep them in mind."""
+        trials = self.queue.next()
+        self.trials |= {trial.id: trial for trial in trials}
+        return trials
 
     def stops(self, name: str, history: list[dict[str, float]]) -> bool:
         """Say whether the course stops a trial, and note after which epoch."""
@@ -203,7 +219,7 @@ class Bookkeeper(tune.Callback):
 
     def gives_up(self, trial: Any) -> bool:
         """Count a failure, and say whether it was one too many; the loss of a process or node is none of the trial's own."""
-        name, own = _trial_id(trial), _failed_by_itself(trial)
+        name, own = _name(trial), _failed_by_itself(trial)
         self.failures[own][name] += 1
         if self.failures[own][name] > (ERRORS if own else LOSSES):
             self.given_up.add(name)
@@ -211,32 +227,44 @@ class Bookkeeper(tune.Callback):
 
     def on_trial_start(self, *, trial: Any, **_info: Any) -> None:
         """Note the time."""
-        self.started.setdefault(_trial_id(trial), time.time())
+        for each in _members(trial):
+            self.started.setdefault(each, time.time())
 
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_info: Any) -> None:
-        """Show how far the trial is."""
-        self.progress.reached(self.trials[_trial_id(trial)], int(result["epoch"]))
+        """Show how far the trial is, or each of a pack."""
+        for each, report in _reports(trial, result).items():
+            self.progress.reached(self.trials[each], int(report["epoch"]))
 
     def on_checkpoint(self, *, trial: Any, checkpoint: Any, **_info: Any) -> None:
         """Note a checkpoint that is complete."""
-        name, path = _trial_id(trial), Path(checkpoint.path)
-        self.checkpoints[name] = path
-        self.events.append(lambda: self.folder.note_checkpoint(self.trials[name], path))
+        self.written[_name(trial)] = Path(checkpoint.path).parent
+        for each in _members(trial):
+            path = Path(checkpoint.path) / (each if self.listed else "")
+            self.checkpoints[each] = path
+            self.events.append(partial(self.folder.note_checkpoint, self.trials[each], path))
 
     def on_trial_complete(self, *, trial: Any, **_info: Any) -> None:
-        """Note a trial that is over; its last checkpoint came before."""
-        name = _trial_id(trial)
-        if name in self.given_up:
+        """Note a trial that is over, or a pack; the last checkpoint came before."""
+        if _name(trial) in self.given_up:
             self.on_trial_error(trial=trial)
             return
-        result = _taken(trial)
-        status: Status = "KILLED" if name in self.stopped else "FINISHED"
-        self.events.append(lambda: self._finish(name, status, result, None))
+        status: Status = "KILLED" if _name(trial) in self.stopped else "FINISHED"
+        reports = _reports(trial, _taken(trial))
+        for each, report in reports.items():
+            self.events.append(partial(self._finish, each, status, report, None))
+        if len(reports) > 1:
+            self.queue.ended()
+        if status == "FINISHED" and (written := self.written.get(_name(trial))):
+            self.events.append(partial(shutil.rmtree, written, ignore_errors=True))
 
     def on_trial_error(self, *, trial: Any, **_info: Any) -> None:
-        """Note a trial that failed for good."""
-        name, result, error = _trial_id(trial), _taken(trial), Path(trial.error_file).read_text()
-        self.events.append(lambda: self._finish(name, "FAILED", result, error))
+        """Note a trial that failed for good; those of a pack are tried alone."""
+        members, result, error = _members(trial), _taken(trial), Path(trial.error_file).read_text()
+        if len(members) > 1:
+            self.queue.failed([self.trials[each] for each in members])
+            return
+        report = _reports(trial, result).get(members[0], {})
+        self.events.append(partial(self._finish, members[0], "FAILED", report, error))
 
     def on_step_end(self, **_info: Any) -> None:
         """Act on what was noted."""
@@ -290,7 +318,7 @@ def _taken(trial: Any) -> dict[str, Any]:
     result, metadata = dict(trial.last_result or {}), trial.run_metadata
     latest = metadata.checkpoint_manager.latest_checkpoint_result
     for kept in (trial.last_result or {}, latest.metrics if latest else {}):
-        for name in ("history", "ledger"):
+        for name in ("history", "ledger", "trials"):
             kept.pop(name, None)
     metadata.metric_analysis.clear()
     metadata.metric_n_steps.clear()
@@ -314,5 +342,20 @@ def request(trial: Trial, resume: Path | None, watch: bool = False) -> dict[str,
     }
 
 
-def _trial_id(trial: Any) -> str:
-    return str(trial.config["trial"]["id"])
+def _members(trial: Any) -> list[str]:
+    """Return the ids of the trials that one of Tune's runs."""
+    return [str(each["id"]) for each in requests(trial.config)]
+
+
+def _name(trial: Any) -> str:
+    """Return the name of one of Tune's trials: our trial's id, or that of a pack's first and their number."""
+    first, *others = _members(trial)
+    return f"{first}-and-{len(others)}" if others else first
+
+
+def _reports(trial: Any, result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return trial id -> its part of a result; what Tune adds to a result belongs to each."""
+    if "trials" not in trial.config:
+        return {_name(trial): dict(result)}
+    added = {key: value for key, value in result.items() if key in AUTO_RESULT_KEYS}
+    return {each: added | report for each, report in result.get("trials", {}).items()}

@@ -30,14 +30,19 @@ def prepared(trainable: type[Trainable], space: SearchSpace) -> type[Trainable]:
         def setup(self, config: dict[str, Any]) -> None:
             if shared is not None:
                 hand(name, ray.get(shared))
-            check_table(config["trial"])
+            check_table(requests(config)[0])
             super().setup(config)
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
-            check_table(new_config["trial"])
+            check_table(requests(new_config)[0])
             return bool(super().reset_config(new_config))
 
     return Prepared
+
+
+def requests(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a trainable is asked for (`nadlab.tune.request`): one trial, or those of a pack, all of one study."""
+    return config["trials"] if "trials" in config else [config["trial"]]
 
 
 def check_table(trial: dict[str, Any]) -> None:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import DenseGINConv, GINConv
 
-from nadlab.semigan.biarch2perf import Networks, networks
 from nadlab.semigan.generator import LATENT, Latents
+from nadlab.semigan.joint import Networks, networks
 from nadlab.semigan.networks import GIN, Graphs
 from nadlab.semigan.ranks import RANKS, soft_rank
 from nadlab.semigan.settings import Settings

@@ -2,22 +2,22 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn import functional as F
 
-from nadlab.semigan import losses
-from nadlab.semigan.decisions import decisions_of
-from nadlab.semigan.generator import LATENT, Generator, Latents
-from nadlab.semigan.networks import Discriminator, Graphs, Predictor, joined
-from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank, soft_rank
+from nadlab.semigan.generator import LATENT, Latents
+from nadlab.semigan.joint import networks
+from nadlab.semigan.networks import Graphs
+from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
 from nadlab.semigan.settings import Settings
+from nadlab.semigan.step import Asked, Batch, Labelled, Weights, borrowed, take_step
 from nadlab.spaces import Cells
 
 
@@ -62,15 +62,8 @@ class BiArch2Perf:
         self.operation_count = operations
         # bytes on the device: floats would take four times as much memory, and are made batch by batch
         self.space_A, self.space_X = self._bytes(cells)
-        self.networks = networks([labelled, cells], operations, settings, seed)
-        self.generator = self.networks.AG.to(self.device)
-        self.predictor = self.networks.PP.to(self.device)
-        self.discriminator = self.networks.D.to(self.device)
-        betas = {"AG": (settings.beta_1, 0.999), "PP": (0.9, 0.999), "D": (settings.beta_1, 0.999)}
-        self.optimizers = {
-            name: torch.optim.Adam(network.parameters(), betas=betas[name], fused=True)
-            for name, network in self.networks.named()
-        }
+        self.networks = networks([labelled, cells], operations, settings, seed).to(self.device)
+        self.optimizers = {name: adam(network.parameters(), name, settings) for name, network in self.networks.named()}
         self.learn_from(labelled, y, unlabelled, settings.epochs)
 
     def learn_from(self, labelled: Cells, y: NDArray[np.float64], unlabelled: NDArray[np.int64], epochs: int) -> None:
@@ -110,98 +103,52 @@ class BiArch2Perf:
     def generate(self, ranks: Tensor, temperature: float = 1.0) -> Graphs:
         """Return AG's cells for one-hot ranks (B, 5)."""
         latents = self.latents(len(ranks))
-        shape = (len(ranks), *self.generator.decisions.allowed.shape)
-        uniform = torch.rand(shape, generator=self.random).clamp(1e-6, 1 - 1e-6).to(self.device)
-        generated: Graphs = self.generator(latents, uniform, ranks, temperature)
+        generated: Graphs = self.networks.AG(latents, self._uniform(len(ranks)), ranks, temperature)
         return generated
+
+    def _uniform(self, count: int) -> Tensor:
+        shape = (count, *self.networks.AG.decisions.allowed.shape)
+        return torch.rand(shape, generator=self.random).clamp(1e-6, 1 - 1e-6).to(self.device)
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:
         """Return PP's scores of cells in canonical form, higher is better, (N,)."""
         with torch.inference_mode():
-            parts = [self.predictor(self.graphs(cells[start : start + 4096])) for start in range(0, len(cells), 4096)]
+            parts = [self.networks.PP(self.graphs(cells[start : start + 4096])) for start in range(0, len(cells), 4096)]
             predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
         return predicted
 
     def epoch(self) -> EpochLosses:
         """Train D, AG and PP once in turn on every batch of one epoch (Supplement C)."""
-        rows = [self._step(batch) for batch in self._unlabelled_batches()]
-        return EpochLosses(*torch.stack(rows).mean(dim=0).tolist())
+        return mean_losses([take_step(self._each, self._update, batch, self.settings) for batch in self.batches()])
 
-    def _unlabelled_batches(self) -> Iterator[Graphs]:
+    def batches(self) -> Iterator[Batch]:
+        """Draw the batches of one epoch, each with the random numbers of its step; a step is counted as it is drawn."""
         order = torch.randperm(len(self.unlabelled), generator=self.random)[: self.settings.unlabelled_per_epoch]
-        for batch in torch.split(self.unlabelled[order.to(self.device)], self.settings.unlabelled_batch):
-            yield self._floats(self.space_A[batch], self.space_X[batch])
+        for rows in torch.split(self.unlabelled[order.to(self.device)], self.settings.unlabelled_batch):
+            yield self._batch(self._floats(self.space_A[rows], self.space_X[rows]))
+            self.steps_taken += 1
 
-    def _step(self, unlabelled: Graphs) -> Tensor:
+    def _batch(self, unlabelled: Graphs) -> Batch:
+        settings, count = self.settings, len(self.targets)
         # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
-        drawn = torch.randint(len(self.targets), (len(self.targets),), generator=self.random)
-        ranks, targets = self.ranks[drawn], self.targets[drawn]
-        predicted_ranks = soft_rank(self.predictor(unlabelled), self.cuts, self.settings.temperature)
-        generated = self.generate(ranks)
-        pseudo = predicted_ranks.detach()
-        discriminator_loss = self._train_discriminator(unlabelled, pseudo, generated.detach(), ranks)
-        generator_losses = self._train_generator(unlabelled, pseudo, generated, ranks)
-        predictor_losses = self._train_predictor(unlabelled, predicted_ranks, generated.detach(), targets)
-        self.steps_taken += 1
-        return torch.stack([discriminator_loss, generator_losses[0], *predictor_losses, generator_losses[1]]).detach()
-
-    def _judged(self, graphs: Graphs, ranks: Tensor) -> Tensor:
-        """Return D's logits as a function of cells and ranks alone: its weights take no gradient."""
-        fixed = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
-        logits: Tensor = functional_call(self.discriminator, fixed, (graphs, ranks))
-        return logits
-
-    def _borrowed(self, unlabelled: Graphs) -> int:
-        """Return how many cells of an unlabelled batch, its first, count as real."""
-        return min(self.settings.pseudo_real, len(unlabelled) // 2)
-
-    def _train_discriminator(self, unlabelled: Graphs, pseudo: Tensor, generated: Graphs, ranks: Tensor) -> Tensor:
-        """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
-        borrowed = self._borrowed(unlabelled)
-        logits = self.discriminator(
-            joined(self.labelled, unlabelled, generated), torch.cat([self.ranks, pseudo, ranks])
+        drawn = torch.randint(count, (count,), generator=self.random)
+        asked = Asked(self.ranks[drawn], self.targets[drawn], self.latents(count), self._uniform(count))
+        covered = count + borrowed(unlabelled, settings) if settings.coverage else 0
+        return Batch(
+            Labelled(self.labelled, self.ranks, self.targets, self.cuts),
+            unlabelled,
+            asked,
+            self.latents(covered),
+            Weights(settings.alpha, settings.alpha_p, settings.temperature),
         )
-        real, predicted, made = torch.split(
-            logits, [len(self.labelled) + borrowed, len(unlabelled) - borrowed, len(generated)]
-        )
-        loss = losses.discriminator_loss(real, predicted, made, self.settings.alpha)
-        self._update("D", loss)
-        return loss
 
-    def _train_generator(
-        self, unlabelled: Graphs, pseudo: Tensor, generated: Graphs, ranks: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Equation 10, and the likelihood of the cells that D takes as real (`coverage`)."""
-        settings = self.settings
-        adversarial = losses.adversarial_loss(self._judged(generated, ranks), settings.saturating)
-        loss = losses.generator_loss(adversarial, settings.alpha) * settings.generator_adversarial
-        if not settings.coverage:
-            self._update("AG", loss)
-            return loss, torch.zeros_like(loss)
-        borrowed = self._borrowed(unlabelled)
-        real = joined(self.labelled, unlabelled.first(borrowed))
-        real_ranks = torch.cat([self.ranks, pseudo[:borrowed]])
-        coverage = -self.generator.log_likelihood(self.latents(len(real)), real_ranks, real).mean()
-        self._update("AG", loss + settings.coverage * coverage)
-        return loss, coverage
+    def _each(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(self.networks, *arguments)
 
-    def _train_predictor(
-        self, unlabelled: Graphs, predicted_ranks: Tensor, generated: Graphs, targets: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Equation 8."""
-        settings = self.settings
-        gamma_1 = losses.adversarial_loss(self._judged(unlabelled, predicted_ranks), settings.saturating)
-        known, made = self.predictor(joined(self.labelled, generated)).split([len(self.labelled), len(generated)])
-        gamma_2, gamma_3 = losses.squared_error(self.targets, known), losses.squared_error(targets, made)
-        loss = losses.predictor_loss(
-            gamma_1 * settings.predictor_adversarial,
-            gamma_2,
-            gamma_3 * settings.generated_labels,
-            settings.alpha,
-            settings.alpha_p,
-        )
-        self._update("PP", loss)
-        return loss, gamma_2, gamma_3
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return self.settings.learning_rate * schedule(self.steps_taken / (self.epochs * self.steps_per_epoch))
 
     def _update(self, name: str, loss: Tensor) -> None:
         """Take one Adam step of one network; gradients that reach the others are dropped."""
@@ -209,40 +156,18 @@ class BiArch2Perf:
         parameters = optimizer.param_groups[0]["params"]
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
-        progress = self.steps_taken / (self.epochs * self.steps_per_epoch)
-        optimizer.param_groups[0]["lr"] = self.settings.learning_rate * schedule(progress)
+        optimizer.param_groups[0]["lr"] = self.learning_rate
         optimizer.step()
 
 
-@dataclass(frozen=True, slots=True)
-class Networks:
-    """The three networks under the paper's names."""
-
-    AG: Generator
-    PP: Predictor
-    D: Discriminator
-
-    def named(self) -> tuple[tuple[str, torch.nn.Module], ...]:
-        """Return each name with its network."""
-        return (("AG", self.AG), ("PP", self.PP), ("D", self.D))
+def adam(parameters: Iterable[Tensor], name: str, settings: Settings) -> torch.optim.Adam:
+    """Return the optimizer of AG, PP or D; a step sets its learning rate."""
+    return torch.optim.Adam(parameters, betas=(0.9 if name == "PP" else settings.beta_1, 0.999), fused=True)
 
 
-def networks(known: Sequence[Cells], operations: int, settings: Settings, seed: int) -> Networks:
-    """Return untrained networks; AG decides what differs between the given cells."""
-    vertices, width, precision = known[0].operations.shape[1], settings.width, getattr(torch, settings.precision)
-    labels = np.any(
-        [[(cells.operations == operation).any(axis=0) for operation in range(operations)] for cells in known], axis=0
-    ).T
-    sometimes = np.any([cells.adjacency.any(axis=0) for cells in known], axis=0)
-    always = np.all([cells.adjacency.all(axis=0) for cells in known], axis=0)
-    decisions = decisions_of(*(torch.from_numpy(array) for array in (sometimes, always, labels)))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Networks(
-            Generator(decisions, width, settings.generator_depth, precision),
-            Predictor(vertices, operations, width, settings.predictor_depth, precision),
-            Discriminator(vertices, operations, width, settings.discriminator_depth, precision),
-        )
+def mean_losses(rows: Sequence[Tensor]) -> EpochLosses:
+    """Return the means of the losses of an epoch's batches, each (6,)."""
+    return EpochLosses(*torch.stack(list(rows)).mean(dim=0).tolist())
 
 
 def schedule(progress: float, warm_up: float = 0.1) -> float:

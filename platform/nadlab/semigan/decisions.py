@@ -32,7 +32,7 @@ class Decisions(NamedTuple):
 
     def of(self, graphs: Graphs) -> Tensor:
         """Return the one-hot choices that make the cells, (B, G, C)."""
-        chosen = torch.zeros(len(graphs), *self.allowed.shape, device=graphs.A.device)
+        chosen = graphs.A.new_zeros(graphs.number, *self.allowed.shape)
         chosen[:, self.vertex_at, : graphs.X.shape[2]] = graphs.X[:, self.vertex]
         present = graphs.A[:, self.edge[:, 0], self.edge[:, 1]]
         chosen[:, self.edge_at, :2] = torch.stack([1 - present, present], dim=2)
@@ -40,7 +40,8 @@ class Decisions(NamedTuple):
 
     def cells(self, chosen: Tensor) -> Graphs:
         """Return the cells of one-hot choices (B, G, C); gradients pass."""
-        adjacency, operations = (shared.repeat(len(chosen), 1, 1) for shared in (self.A, self.X))
+        # filled from `chosen`, so that under vmap they are a trial's own
+        adjacency, operations = (chosen.new_zeros(len(chosen), *shared.shape) + shared for shared in (self.A, self.X))
         operations[:, self.vertex] = chosen[:, self.vertex_at, : self.X.shape[1]]
         adjacency[:, self.edge[:, 0], self.edge[:, 1]] = chosen[:, self.edge_at, 1]
         return Graphs(adjacency, operations)

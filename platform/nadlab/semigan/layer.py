@@ -13,6 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+Weights = tuple[Tensor, ...]
+"""inner (H, F) and its bias (H,), outer (H, H) and its bias"""
+
 
 def linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return ReLU(rows weight^T + bias), (R, H)."""
@@ -35,27 +38,64 @@ def _in_onednn(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu" and torch.backends.mkldnn.is_available()
 
 
+def gin_layer(hidden_BVF: Tensor, neighbours_BVV: Tensor, weights: Weights) -> Tensor:
+    """Return ReLU(ReLU((neighbours hidden) inner^T + inner_bias) outer^T + outer_bias), (B, V, H)."""
+    rows: Tensor = GINLayer.apply(hidden_BVF, neighbours_BVV, *weights)[0]  # type: ignore[no-untyped-call]
+    return rows
+
+
+def stacked_gin_layer(hidden_SBVF: Tensor, neighbours_SBVV: Tensor, weights: Weights) -> Tensor:
+    """Return S layers with weights of their own, (S, B, V, H): three products for all of them."""
+    inner, inner_bias, outer, outer_bias = weights
+    rows = (neighbours_SBVV @ hidden_SBVF).flatten(1, 2)
+    for weight, bias in ((inner, inner_bias), (outer, outer_bias)):
+        rows = torch.baddbmm(bias[:, None], rows, weight.transpose(1, 2)).relu()
+    outputs: Tensor = rows.unflatten(1, hidden_SBVF.shape[1:3])
+    return outputs
+
+
 class GINLayer(torch.autograd.Function):
-    """ReLU(ReLU((neighbours hidden) inner^T + inner_bias) outer^T + outer_bias)."""
+    """`gin_layer` with its two inner results, which the backward pass reads."""
 
     @staticmethod
     def forward(
-        ctx: Any, hidden_BVF: Tensor, neighbours_BVV: Tensor, inner: Tensor, inner_bias: Tensor, outer: Tensor,
-        outer_bias: Tensor,
-    ) -> Tensor:  # fmt: skip
-        """Return (B, V, H)."""
+        hidden_BVF: Tensor, neighbours_BVV: Tensor, inner: Tensor, inner_bias: Tensor, outer: Tensor, outer_bias: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (B, V, H) and the rows (R, F) and (R, H) before it."""
         mixed = torch.bmm(neighbours_BVV, hidden_BVF).flatten(0, 1)
         middle = linear_relu(mixed, inner, inner_bias)
         rows = linear_relu(middle, outer, outer_bias)
-        ctx.save_for_backward(hidden_BVF, neighbours_BVV, mixed, inner, middle, outer, rows)
-        return rows.view(*hidden_BVF.shape[:2], -1)
+        return rows.view(*hidden_BVF.shape[:2], -1), mixed, middle
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep what the backward pass needs."""
+        hidden, neighbours, inner, _, outer, _ = inputs
+        rows, mixed, middle = output
+        ctx.mark_non_differentiable(mixed, middle)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(hidden, neighbours, mixed, inner, middle, outer, rows)
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], *arguments: Tensor
+    ) -> tuple[tuple[Tensor, None, None], tuple[int | None, ...]]:
+        """Run S layers at once: stacked, or where torch has no stacked product as fast as oneDNN's, one after the other."""
+        hidden, neighbours, *weights = (
+            argument.expand(info.batch_size, *argument.shape) if dim is None else argument.movedim(dim, 0)
+            for argument, dim in zip(arguments, in_dims, strict=True)
+        )
+        if not _in_onednn(hidden):
+            return (stacked_gin_layer(hidden, neighbours, tuple(weights)), None, None), (0, None, None)
+        each = zip(*(argument.unbind() for argument in (hidden, neighbours, *weights)), strict=True)
+        return (torch.stack([gin_layer(one[0], one[1], one[2:]) for one in each]), None, None), (0, None, None)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all arguments; those of A and of the features only where they are asked for."""
         hidden, neighbours, mixed, inner, middle, outer, rows = ctx.saved_tensors
-        behind = torch.empty_like(rows)
-        _through_relu(gradients[0], rows.view_as(gradients[0]), behind.view_as(gradients[0]))
+        behind = torch.empty_like(middle)
+        _through_relu(gradients[0], rows, behind.view_as(rows))
         within = product(behind, outer)
         _through_relu(within, middle, within)
         by_hidden = by_neighbours = None

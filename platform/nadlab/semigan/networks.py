@@ -3,25 +3,26 @@
 Shapes: B cells, V vertices, K operations, F features, H width, R ranks.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from nadlab.semigan.layer import GINLayer
+from nadlab.semigan.layer import gin_layer
 from nadlab.semigan.ranks import RANKS
 
 RANK_EMBEDDING = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Graphs:
+class Graphs(NamedTuple):
     """B cells as the networks read them: adjacency A, float (B, V, V), and one-hot operations X, float (B, V, K)."""
 
     A: Tensor
     X: Tensor
 
-    def __len__(self) -> int:
+    @property
+    def number(self) -> int:
+        """B."""
         return len(self.A)
 
     def detach(self) -> "Graphs":
@@ -60,10 +61,10 @@ class GIN(nn.Module):
         hidden = features_BVF.to(self.precision)
         outputs: list[Tensor] = []
         for inner, outer in zip(self.inner, self.outer, strict=True):
-            weights = (
+            weights = tuple(
                 getattr(linear, name).to(self.precision) for linear in (inner, outer) for name in ("weight", "bias")
             )
-            hidden = GINLayer.apply(hidden, neighbours, *weights)  # type: ignore[no-untyped-call]
+            hidden = gin_layer(hidden, neighbours, weights)
             outputs.append(hidden)
         return outputs
 
@@ -77,7 +78,7 @@ class Encoder(nn.Module):
         self.register_buffer("positions", torch.eye(vertices), persistent=False)
 
     def forward(self, graphs: Graphs) -> Tensor:
-        positions = self.get_buffer("positions").expand(len(graphs), -1, -1)
+        positions = self.get_buffer("positions").expand(graphs.number, -1, -1)
         layers = self.gin(torch.cat([graphs.X, positions], dim=2), graphs.A)
         # divided after the sum: the gradient of a mean would be written out for every vertex
         return torch.cat([layer.sum(dim=1) for layer in layers], dim=1).float() / graphs.A.shape[1]

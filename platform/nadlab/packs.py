@@ -1,0 +1,81 @@
+"""Which trials go into one process: one each, or several that can be trained at once (`--pack`)."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nadlab.course import Course
+from nadlab.errors import UserError
+from nadlab.records import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How many trials go into one process at most, and what their settings must agree on."""
+
+    size: int
+    agreement: Callable[[dict[str, Any]], Hashable]
+
+    @property
+    def on(self) -> bool:
+        """Whether processes take lists of trials."""
+        return self.size > 1
+
+
+UNPACKED = Packing(1, lambda _: None)
+
+
+def packed(trainable: Any, size: int) -> tuple[type, Packing]:
+    """Return the trainable that takes so many trials at once, and what they must agree on.
+
+    A trainable that can be packed names that other one as `packed`. Raises UserError for one that can't.
+    """
+    if size == 1:
+        return trainable, UNPACKED
+    together = getattr(trainable, "packed", None)
+    if together is None:
+        raise UserError(f"trials of {trainable.__name__} can't be trained at once in one process: leave out --pack")
+    return together, Packing(size, together.agreement)
+
+
+class Queue:
+    """The trials of a course as they are given out, a process's share at a time."""
+
+    def __init__(self, course: Course, packing: Packing) -> None:
+        self.course, self.packing = course, packing
+        self._waiting: list[Trial] = []
+        self._alone: list[Trial] = []
+        self._under_way = 0
+
+    def next(self) -> list[Trial]:
+        """Return the next trials for one process; none while they depend on some that run, or when all are given out."""
+        if not self.packing.on:
+            trial = self.course.next()
+            return [trial] if trial else []
+        if self._alone:
+            return [self._alone.pop(0)]
+        while trial := self.course.next():
+            self._waiting.append(trial)
+        if not self._waiting:
+            return []
+        shape = self.packing.agreement(self._waiting[0].settings)
+        pack = [trial for trial in self._waiting if self.packing.agreement(trial.settings) == shape][
+            : self.packing.size
+        ]
+        self._waiting = [trial for trial in self._waiting if trial not in pack]
+        self._under_way += len(pack) > 1
+        return pack
+
+    def ended(self) -> None:
+        """Take note of a pack of several trials that is over."""
+        self._under_way -= 1
+
+    def failed(self, trials: Sequence[Trial]) -> None:
+        """Take back the trials of a pack: each goes on in a process of its own, so that one at fault spares the others."""
+        self._under_way -= 1
+        self._alone += trials
+
+    @property
+    def over(self) -> bool:
+        """Whether every trial has been given out for good."""
+        return self.course.over and not (self._waiting or self._alone or self._under_way)

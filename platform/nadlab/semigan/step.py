@@ -1,0 +1,151 @@
+"""One step of Bi-Arch2Perf (Supplement C): D, then AG, then PP on one batch, as functions of the networks and tensors.
+
+The functions hold nothing, so that a step is that of one trial or of several at once (`pack.py`): `Each` runs a function
+for every trial, `Update` steps one network down a loss that every trial has one of.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from nadlab.semigan import losses
+from nadlab.semigan.generator import Latents
+from nadlab.semigan.joint import Networks
+from nadlab.semigan.networks import Graphs, joined
+from nadlab.semigan.ranks import soft_rank
+from nadlab.semigan.settings import Settings
+
+Each = Callable[..., Any]
+"""each(function, *arguments): function(networks, *arguments)"""
+Update = Callable[[str, Tensor], None]
+"""update(name of a network, loss)"""
+
+
+class Labelled(NamedTuple):
+    """L queried cells, their one-hot ranks (L, 5), their scores (L,) and the scores at which ranks change (4,)."""
+
+    graphs: Graphs
+    ranks: Tensor
+    targets: Tensor
+    cuts: Tensor
+
+
+class Asked(NamedTuple):
+    """What AG generates cells for: ranks (G, 5), scores (G,), latents, and uniform numbers for its choices."""
+
+    ranks: Tensor
+    targets: Tensor
+    latents: Latents
+    uniform: Tensor
+
+
+class Weights(NamedTuple):
+    """Of equations 6-10 and of the soft rank: numbers, or scalars on the device."""
+
+    alpha: Any
+    alpha_p: Any
+    temperature: Any
+
+
+class Batch(NamedTuple):
+    """All that a step reads besides the networks."""
+
+    labelled: Labelled
+    unlabelled: Graphs
+    asked: Asked
+    covered: Latents
+    """from which AG is to make the real cells (`coverage`); of no cells where it isn't asked to"""
+    weights: Weights
+
+
+def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> Tensor:
+    """Train D, AG and PP once, and return the losses in the order of `EpochLosses`, (6,)."""
+    predicted_ranks = each(soft_ranks, batch)
+    made = each(generated, batch)
+    pseudo, fixed = predicted_ranks.detach(), made.detach()
+    discriminator = each(partial(discriminator_loss, settings=settings), batch, pseudo, fixed)
+    update("D", discriminator)
+    generator = each(partial(generator_loss, settings=settings), batch, made)
+    coverage = torch.zeros_like(generator)
+    if settings.coverage:
+        coverage = each(partial(coverage_loss, settings=settings), batch, pseudo)
+        update("AG", generator + settings.coverage * coverage)
+    else:
+        update("AG", generator)
+    predictor, gamma_2, gamma_3 = each(partial(predictor_loss, settings=settings), batch, predicted_ranks, fixed)
+    update("PP", predictor)
+    return torch.stack([discriminator, generator, predictor, gamma_2, gamma_3, coverage], dim=-1).detach()
+
+
+def borrowed(unlabelled: Graphs, settings: Settings) -> int:
+    """Return how many cells of an unlabelled batch, its first, count as real."""
+    return min(settings.pseudo_real, unlabelled.number // 2)
+
+
+def soft_ranks(networks: Networks, batch: Batch) -> Tensor:
+    """Return the ranks that PP gives the unlabelled cells, (U, 5)."""
+    return soft_rank(networks.PP(batch.unlabelled), batch.labelled.cuts, batch.weights.temperature)
+
+
+def generated(networks: Networks, batch: Batch) -> Graphs:
+    """Return AG's cells."""
+    cells: Graphs = networks.AG(batch.asked.latents, batch.asked.uniform, batch.asked.ranks)
+    return cells
+
+
+def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: Graphs, settings: Settings) -> Tensor:
+    """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
+    labelled, unlabelled = batch.labelled, batch.unlabelled
+    logits = networks.D(
+        joined(labelled.graphs, unlabelled, made), torch.cat([labelled.ranks, pseudo, batch.asked.ranks])
+    )
+    count = borrowed(unlabelled, settings)
+    real, predicted, fake = torch.split(
+        logits, [labelled.graphs.number + count, unlabelled.number - count, made.number]
+    )
+    return losses.discriminator_loss(real, predicted, fake, batch.weights.alpha)
+
+
+def generator_loss(networks: Networks, batch: Batch, made: Graphs, settings: Settings) -> Tensor:
+    """Equation 10."""
+    adversarial = losses.adversarial_loss(judged(networks, made, batch.asked.ranks), settings.saturating)
+    return losses.generator_loss(adversarial, batch.weights.alpha) * settings.generator_adversarial
+
+
+def coverage_loss(networks: Networks, batch: Batch, pseudo: Tensor, settings: Settings) -> Tensor:
+    """Negative log-likelihood of the cells that D takes as real, in nats a cell."""
+    labelled, count = batch.labelled, borrowed(batch.unlabelled, settings)
+    real = joined(labelled.graphs, batch.unlabelled.first(count))
+    ranks = torch.cat([labelled.ranks, pseudo[:count]])
+    return -networks.AG.log_likelihood(batch.covered, ranks, real).mean()
+
+
+def predictor_loss(
+    networks: Networks, batch: Batch, predicted_ranks: Tensor, made: Graphs, settings: Settings
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Equation 8, and its gamma_2 and gamma_3."""
+    labelled, weights = batch.labelled, batch.weights
+    gamma_1 = losses.adversarial_loss(judged(networks, batch.unlabelled, predicted_ranks), settings.saturating)
+    scores = networks.PP(joined(labelled.graphs, made))
+    known, own = scores.split([labelled.graphs.number, made.number])
+    gamma_2 = losses.squared_error(labelled.targets, known)
+    gamma_3 = losses.squared_error(batch.asked.targets, own)
+    loss = losses.predictor_loss(
+        gamma_1 * settings.predictor_adversarial,
+        gamma_2,
+        gamma_3 * settings.generated_labels,
+        weights.alpha,
+        weights.alpha_p,
+    )
+    return loss, gamma_2, gamma_3
+
+
+def judged(networks: Networks, graphs: Graphs, ranks: Tensor) -> Tensor:
+    """Return D's logits as a function of cells and ranks alone: its weights take no gradient."""
+    fixed = {name: weight.detach() for name, weight in networks.D.named_parameters()}
+    logits: Tensor = functional_call(networks.D, fixed, (graphs, ranks))
+    return logits

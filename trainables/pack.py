@@ -1,0 +1,84 @@
+"""Train several trials of Bi-Arch2Perf in one program (`nadlab.semigan.pack`): one Ray Tune trial for all of them."""
+
+import time
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray.tune import Trainable
+
+from nadlab.semigan.biarch2perf import EpochLosses
+from nadlab.semigan.pack import Pack, packable
+from nadlab.semigan.settings import Settings
+from trainables.run import Run
+
+
+class PackTrainable(Trainable):
+    """config["trials"]: what `BiArch2PerfTrainable` takes, several times over, with settings that agree.
+
+    Trials that differ in their epoch (some go on from a checkpoint) or in the number of unlabelled cells are trained
+    in packs of their own, one after the other. A checkpoint has a folder for each trial, by its id.
+    """
+
+    @staticmethod
+    def agreement(settings: dict[str, Any]) -> tuple[Any, ...]:
+        """Return what the settings of trials must agree on to be in one pack."""
+        return packable(Settings(**settings))
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Open every trial, each anew or from its own checkpoint."""
+        torch.set_num_threads(1)
+        trials = config["trials"]
+        self.epochs_per_step = int(trials[0]["epochs_per_step"])
+        self.runs = {trial["id"]: Run.opened(trial) for trial in trials}
+        self.reports: dict[str, dict[str, Any]] = {}
+        self.packs: list[tuple[list[str], Pack]] = []
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trials in the same process."""
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train every trial a few epochs; those that come to their end generate, predict, query K cells and report."""
+        self.packs = self.packs or [(ids, Pack([self.runs[each].model for each in ids])) for ids in self._groups()]
+        for ids, pack in self.packs:
+            started = time.perf_counter()
+            count = min(self.epochs_per_step, self.runs[ids[0]].epochs_left)
+            losses = [pack.epoch() for _ in range(count)]
+            self._report(ids, losses, time.perf_counter() - started)
+        return {
+            "done": all(report["done"] for report in self.reports.values()),
+            "epoch": min(report["epoch"] for report in self.reports.values()),
+            "trials": dict(self.reports),
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Write every trial into a folder of its own."""
+        for name, run in self.runs.items():
+            folder = Path(checkpoint_dir) / name
+            folder.mkdir()
+            run.save(folder)
+
+    def load_checkpoint(self, checkpoint: str | None) -> None:
+        """Go on from a checkpoint of the same trials."""
+        assert checkpoint is not None
+        trials = self.config["trials"]
+        self.setup({"trials": [trial | {"resume": str(Path(checkpoint) / trial["id"])} for trial in trials]})
+
+    def _groups(self) -> list[list[str]]:
+        def shape(name: str) -> tuple[int, int]:
+            run = self.runs[name]
+            return run.state.epoch, len(run.model.unlabelled)
+
+        return [list(names) for _, names in groupby(sorted(self.runs, key=shape), key=shape)]
+
+    def _report(self, ids: list[str], losses: Sequence[Sequence[EpochLosses]], trained: float) -> None:
+        for name, rows in zip(ids, zip(*losses, strict=True) if losses else [()] * len(ids), strict=True):
+            started = time.perf_counter()
+            report = self.runs[name].trained(rows)
+            # a trial's share of what the pack took, and what it took alone
+            seconds = self.runs[name].took(trained / len(ids) + time.perf_counter() - started)
+            self.reports[name] = report | {"train_seconds": seconds, "packed": len(ids)}
