@@ -89,4 +89,4 @@ def test_trial_with_a_logical_gpu_runs_on_the_cpu_where_cuda_is_absent(
     trial = {"benchmark": TOY, "seed": 0, "settings": settings, "epochs_per_step": 1, "resume": None}
     trained = BiArch2PerfTrainable({"trial": trial})
     assert trained.train()["done"]
-    assert trained.model.device.type == "cpu"
+    assert trained.run.model.device.type == "cpu"

@@ -14,6 +14,7 @@ from benchmarks.sleeping import Sleep, SleepingTrainable, study
 from nadlab.benchmarks.registry import benchmark
 from nadlab.course import Listed
 from nadlab.folder import KEPT_CHECKPOINTS
+from nadlab.packs import UNPACKED, Queue
 from nadlab.records import Trial
 from nadlab.runner import Place, run_study
 from nadlab.tune import Bookkeeper, Suggestions
@@ -24,7 +25,8 @@ def test_a_trial_is_planned_when_its_turn_comes() -> None:
     planned: list[int] = []
     course = Listed([Trial("", "", seed, {}, "") for seed in range(3)])
     folder = SimpleNamespace(resume_point=lambda trial: planned.append(trial.seed))
-    books: Any = SimpleNamespace(start=course.next, course=course, folder=folder)
+    queue = Queue(course, UNPACKED)
+    books: Any = SimpleNamespace(start=queue.next, course=course, queue=queue, folder=folder, listed=False)
     trials = Suggestions(books)
     for seed in range(3):
         suggested = trials.suggest("any name")

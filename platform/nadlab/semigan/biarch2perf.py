@@ -119,7 +119,7 @@ class BiArch2Perf:
 
     def epoch(self) -> EpochLosses:
         """Train D, AG and PP once in turn on every batch of one epoch (Supplement C)."""
-        return mean_losses([take_step(self._each, self._update, batch, self.settings) for batch in self.batches()])
+        return mean_losses([take_step(self.each, self.update, batch, self.settings) for batch in self.batches()])
 
     def batches(self) -> Iterator[Batch]:
         """Draw the batches of one epoch, each with the random numbers of its step; a step is counted as it is drawn."""
@@ -142,7 +142,7 @@ class BiArch2Perf:
             Weights(settings.alpha, settings.alpha_p, settings.temperature),
         )
 
-    def _each(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def each(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(self.networks, *arguments)
 
     @property
@@ -150,7 +150,7 @@ class BiArch2Perf:
         """Of the next step."""
         return self.settings.learning_rate * schedule(self.steps_taken / (self.epochs * self.steps_per_epoch))
 
-    def _update(self, name: str, loss: Tensor) -> None:
+    def update(self, name: str, loss: Tensor) -> None:
         """Take one Adam step of one network; gradients that reach the others are dropped."""
         optimizer = self.optimizers[name]
         parameters = optimizer.param_groups[0]["params"]

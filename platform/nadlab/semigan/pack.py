@@ -44,17 +44,17 @@ class Pack:
     def epoch(self) -> list[EpochLosses]:
         """Train every trial for an epoch, and return the losses of each."""
         steps = zip(*(model.batches() for model in self.models), strict=True)
-        rows = [take_step(self._each, self._update, stacked(batches), self.models[0].settings) for batches in steps]
+        rows = [take_step(self.each, self.update, stacked(batches), self.models[0].settings) for batches in steps]
         self._count_steps()
         return [mean_losses(column) for column in zip(*rows, strict=True)]
 
-    def _each(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def each(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return vmap(partial(self._one, function))(self.weights, *arguments)
 
     def _one(self, function: Callable[..., Any], weights: dict[str, Tensor], *arguments: Any) -> Any:
         return functional_call(self.networks, weights, (function, *arguments))
 
-    def _update(self, name: str, loss_S: Tensor) -> None:
+    def update(self, name: str, loss_S: Tensor) -> None:
         """Take one Adam step of one network of every trial: no trial's loss depends on another's weights."""
         optimizer = self.optimizers[name]
         parameters = optimizer.param_groups[0]["params"]

@@ -1,0 +1,163 @@
+"""Trials that are trained in one program against the same trials by themselves."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.registry import benchmark
+from nadlab.searchers.semigan_nad import start
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.layer import gin_layer, stacked_gin_layer
+from nadlab.semigan.pack import FREE, Pack, packable, stacked
+from nadlab.semigan.settings import Settings
+from nadlab.semigan.step import Batch, take_step
+
+SMALL = Settings(labels=20, final_k=5, width=16, epochs=3, unlabelled_per_epoch=100, unlabelled_batch=32)
+DIFFERENT: tuple[dict[str, Any], ...] = (
+    {},
+    {"alpha": 0.1, "alpha_p": 0.9, "temperature": 0.1},
+    {"alpha": 0.9, "rank0_share": 0.3},
+    {"t": 60.0},
+)
+"""settings that a pack's trials may differ in"""
+
+pytestmark = pytest.mark.usefixtures("data")
+
+
+def models(settings: Settings = SMALL, name: str = "nasbench201/toy", count: int = len(DIFFERENT)) -> list[BiArch2Perf]:
+    oracle = benchmark(name)
+    return [
+        start(QueryLedger(oracle, settings.budget), replace(settings, **changes), np.random.default_rng(seed))
+        for seed, changes in enumerate(DIFFERENT[:count])
+    ]
+
+
+def weights(model: BiArch2Perf) -> Tensor:
+    return torch.cat([value.flatten() for value in model.networks.state_dict().values()])
+
+
+class Noting:
+    """Takes the gradients of losses instead of steps."""
+
+    def __init__(self, parameters: dict[str, list[Tensor]]) -> None:
+        self.parameters = parameters
+        self.gradients: dict[str, tuple[Tensor, ...]] = {}
+
+    def __call__(self, name: str, loss: Tensor) -> None:
+        self.gradients[name] = torch.autograd.grad(loss.sum(), self.parameters[name])
+
+
+def first_batch(model: BiArch2Perf) -> Batch:
+    return next(iter(model.batches()))
+
+
+@pytest.mark.parametrize("name", ["nasbench201/toy", "nasbench101"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"saturating": True, "coverage": 0.0, "pseudo_real": 0, "scale": "linear"},
+        {"predictor_adversarial": False, "generated_labels": False},
+    ],
+    ids=["defaults", "as printed", "terms left out"],
+)
+def test_losses_and_gradients_of_a_step_are_those_of_the_trials_by_themselves(
+    name: str, changes: dict[str, Any]
+) -> None:
+    settings = replace(SMALL, **changes)
+    singles = models(settings, name)
+    pack = Pack(models(settings, name))
+    together = Noting({key: each.param_groups[0]["params"] for key, each in pack.optimizers.items()})
+    packed_losses = take_step(pack.each, together, stacked([first_batch(each) for each in pack.models]), settings)
+    for index, single in enumerate(singles):
+        alone = Noting({key: each.param_groups[0]["params"] for key, each in single.optimizers.items()})
+        losses = take_step(single.each, alone, first_batch(single), single.settings)
+        torch.testing.assert_close(packed_losses[index], losses, rtol=1e-5, atol=1e-6)
+        for network, gradients in alone.gradients.items():
+            for packed, own in zip(together.gradients[network], gradients, strict=True):
+                torch.testing.assert_close(packed[index], own, rtol=1e-4, atol=1e-6)
+
+
+def test_packed_trials_draw_the_random_numbers_that_they_draw_by_themselves() -> None:
+    singles, pack = models(), Pack(models())
+    for single in singles:
+        single.epoch()
+    pack.epoch()
+    for single, packed in zip(singles, pack.models, strict=True):
+        assert single.random.get_state().equal(packed.random.get_state())
+        assert single.steps_taken == packed.steps_taken
+
+
+def test_every_trial_learns_and_holds_its_own_weights() -> None:
+    pack = Pack(models())
+    before = [weights(model).clone() for model in pack.models]
+    losses = pack.epoch()
+    assert len({tuple(asdict(row).values()) for row in losses}) == len(losses)
+    for index, model in enumerate(pack.models):
+        assert not weights(model).equal(before[index])
+        packed = torch.cat([value[index].flatten() for value in pack.weights.values()])
+        own = torch.cat([value.flatten() for value in model.networks.parameters()])
+        assert own.equal(packed)
+
+
+def test_trial_that_goes_on_alone_moves_no_other() -> None:
+    pack = Pack(models())
+    pack.epoch()
+    first, second = pack.models[:2]
+    others = weights(second).clone()
+    steps = [float(state["step"]) for state in second.optimizers["PP"].state.values()]
+    first.epoch()
+    assert weights(second).equal(others)
+    assert [float(state["step"]) for state in second.optimizers["PP"].state.values()] == steps
+    assert {float(state["step"]) for state in first.optimizers["PP"].state.values()} == {float(first.steps_taken)}
+
+
+def test_pack_made_anew_goes_on_as_the_one_before() -> None:
+    through, anew = Pack(models()), Pack(models())
+    through.epoch(), anew.epoch()
+    through.epoch(), Pack(anew.models).epoch()
+    for one, other in zip(through.models, anew.models, strict=True):
+        assert weights(one).equal(weights(other))
+
+
+def test_trials_of_other_shapes_or_epochs_are_refused() -> None:
+    behind, ahead = models(count=2)
+    ahead.epoch()
+    with pytest.raises(ValueError, match="differ in"):
+        Pack([behind, ahead])
+    with pytest.raises(ValueError, match="differ in"):
+        Pack([*models(count=1), *models(replace(SMALL, width=8), count=1)])
+
+
+def test_settings_agree_when_they_differ_in_numbers_of_a_step_alone() -> None:
+    assert all(packable(replace(SMALL, **changes)) == packable(SMALL) for changes in DIFFERENT)
+    assert packable(replace(SMALL, labels=21)) != packable(SMALL)
+    assert set(FREE) <= set(Settings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_stacked_layer_of_a_gpu_gives_the_numbers_of_the_layer(data: Path, precision: torch.dtype) -> None:  # noqa: ARG001
+    random = torch.Generator().manual_seed(0)
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=random).to(precision).requires_grad_()
+
+    hidden, neighbours = drawn(3, 10, 4, 6), drawn(3, 10, 4, 4)
+    parameters = (drawn(3, 5, 6), drawn(3, 5), drawn(3, 5, 5), drawn(3, 5))
+    together = stacked_gin_layer(hidden, neighbours, parameters)
+    each = torch.stack(
+        [gin_layer(hidden[i], neighbours[i], tuple(weight[i] for weight in parameters)) for i in range(3)]
+    )
+    exact: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5} if precision is torch.float32 else {"rtol": 5e-2, "atol": 5e-1}
+    torch.testing.assert_close(together, each, **exact)
+    inputs = (hidden, neighbours, *parameters)
+    for one, other in zip(
+        torch.autograd.grad(together.sum(), inputs), torch.autograd.grad(each.sum(), inputs), strict=True
+    ):
+        torch.testing.assert_close(one, other, **exact)

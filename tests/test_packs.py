@@ -1,0 +1,189 @@
+"""--pack: which trials share a process, and that a study of packs ends as one of single trials would."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nadlab.benchmarks.registry import benchmark
+from nadlab.course import Listed
+from nadlab.errors import UserError
+from nadlab.folder import read_owner
+from nadlab.packs import Packing, Queue, packed
+from nadlab.records import Record, Trial
+from nadlab.runner import Place, run_study
+from nadlab.tracking import Tracker
+from nadlab.tune import request
+from tests.conftest import TOY, records_of, small
+from tests.counting import Counting
+from trainables.biarch2perf import BiArch2PerfTrainable
+from trainables.pack import PackTrainable
+from trainables.searcher import SearcherTrainable
+
+
+def trials(*labels: int) -> list[Trial]:
+    return [Trial("", "", seed, {"labels": value}, "") for seed, value in enumerate(labels)]
+
+
+def queue(asked: list[Trial], size: int) -> Queue:
+    return Queue(Listed(asked), Packing(size, lambda settings: settings["labels"]))
+
+
+def test_trials_that_agree_share_a_process_wherever_they_stand_in_the_list() -> None:
+    asked = trials(20, 40, 20, 40, 20)
+    waiting = queue(asked, 2)
+    assert waiting.next() == [asked[0], asked[2]]
+    assert waiting.next() == [asked[1], asked[3]]
+    assert waiting.next() == [asked[4]]
+    assert waiting.next() == []
+
+
+def test_queue_is_over_when_no_pack_can_come_back() -> None:
+    asked = trials(20, 20)
+    waiting = queue(asked, 2)
+    assert waiting.next() == asked
+    assert not waiting.over
+    waiting.failed(asked)
+    assert [waiting.next(), waiting.next()] == [[asked[0]], [asked[1]]]
+    assert waiting.over
+    other = queue(asked, 2)
+    other.next()
+    other.ended()
+    assert other.over
+
+
+def test_trainable_that_can_not_be_packed_is_refused() -> None:
+    with pytest.raises(UserError, match="leave out --pack"):
+        packed(SearcherTrainable, 8)
+    assert packed(SearcherTrainable, 1)[0] is SearcherTrainable
+    assert packed(BiArch2PerfTrainable, 8)[0] is PackTrainable
+
+
+SETTINGS = {
+    "labels": 20, "final_k": 3, "epochs": 4, "width": 16, "unlabelled_per_epoch": 200, "unlabelled_batch": 100,
+    "generated": 300, "candidates": 20,
+}  # fmt: skip
+
+
+def config(resume: Path | None = None, seeds: tuple[int, ...] = (0, 1, 2), **settings: Any) -> dict[str, Any]:
+    name = f"{BiArch2PerfTrainable.__module__}:BiArch2PerfTrainable"
+    settings = SETTINGS | settings
+    asked = [Trial(TOY, benchmark(TOY).digest, seed, settings | {"alpha": 0.1 + 0.3 * seed}, name) for seed in seeds]
+    requests = [request(trial, resume / trial.id if resume else None) for trial in asked]
+    return {"trials": [each | {"epochs_per_step": 1} for each in requests]}
+
+
+def ended(trainable: PackTrainable) -> dict[str, dict[str, Any]]:
+    while not (result := trainable.step())["done"]:
+        pass
+    reports: dict[str, dict[str, Any]] = result["trials"]
+    return {name: {key: value for key, value in each.items() if "seconds" not in key} for name, each in reports.items()}
+
+
+@pytest.mark.usefixtures("data")
+def test_each_trial_of_a_pack_spends_and_reports_its_own_budget() -> None:
+    reports = ended(PackTrainable(config()))
+    ledgers = [[query["key"] for query in report["ledger"]] for report in reports.values()]
+    assert [len(ledger) for ledger in ledgers] == [23, 23, 23]
+    assert len({tuple(ledger) for ledger in ledgers}) == 3
+    assert [len(report["history"]) for report in reports.values()] == [4, 4, 4]
+    assert {report["packed"] for report in reports.values()} == {3}
+
+
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize("steps", [2, 4], ids=["half way", "at its end"])
+def test_pack_from_a_checkpoint_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path: Path, steps: int) -> None:
+    first = PackTrainable(config())
+    for _ in range(steps):
+        first.step()
+    first.save_checkpoint(str(tmp_path))
+    second = PackTrainable(config(tmp_path))
+    whole, resumed = ended(PackTrainable(config())), ended(second)
+    assert [each["ledger"] for each in whole.values()] == [each["ledger"] for each in resumed.values()]
+    assert [each["history"] for each in whole.values()] == [each["history"] for each in resumed.values()]
+
+
+@pytest.mark.usefixtures("data")
+def test_trials_that_stand_at_other_epochs_end_together(tmp_path: Path) -> None:
+    ahead = PackTrainable(config(seeds=(0, 1)))
+    for _ in range(2):
+        ahead.step()
+    ahead.save_checkpoint(str(tmp_path))
+    mixed = config()
+    for each, going_on in zip(mixed["trials"], config(tmp_path, (0, 1))["trials"], strict=False):
+        each["resume"] = going_on["resume"]
+    reports = ended(PackTrainable(mixed))
+    assert [len(each["history"]) for each in reports.values()] == [4, 4, 4]
+    assert sorted(each["packed"] for each in reports.values()) == [1, 2, 2]
+
+
+@pytest.mark.usefixtures("data")
+def test_pack_in_rounds_trains_each_trial_on_alone() -> None:
+    reports = ended(PackTrainable(config(final_k=6, per_round=3, round_epochs=1)))
+    assert [len(each["ledger"]) for each in reports.values()] == [26, 26, 26]
+
+
+def by_trial(records: list[Record]) -> dict[str, Record]:
+    return {record.trial.id: record for record in records}
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_packed_study_has_the_records_and_runs_of_a_single_one(tmp_path: Path) -> None:
+    study = small(seeds=(0, 1, 2))
+    single, pack = tmp_path / "single", tmp_path / "pack"
+    assert run_study(study, benchmark(TOY), Place(single)) == 0
+    assert run_study(study, benchmark(TOY), Place(pack, pack=3)) == 0
+    one, other = by_trial(records_of(single)), by_trial(records_of(pack))
+    assert one.keys() == other.keys()
+    for name, record in other.items():
+        assert record.metrics["packed"] == 3
+        labels = record.trial.settings["labels"]
+        assert record.ledger[:labels] == one[name].ledger[:labels]
+        assert len(record.ledger) == len(one[name].ledger)
+        first, alone = record.history[0], one[name].history[0]
+        assert first["labelled_error"] == pytest.approx(alone["labelled_error"], rel=0.1)
+        assert (pack / "trials" / name / "checkpoint" / "state.json").is_file()
+    assert not (pack / "tune").exists()
+    owner = read_owner(pack)
+    assert owner
+    assert Tracker.connect(f"sqlite:///{pack / 'mlflow.db'}", owner, None).runs().children.keys() == other.keys()
+
+
+class CountingTogether(Counting):
+    """Three steps for each of several trials; seed 1 always fails."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.trials, self.epoch = config["trials"], 0
+
+    @staticmethod
+    def agreement(settings: dict[str, Any]) -> object:
+        return settings["labels"]
+
+    def step(self) -> dict[str, Any]:
+        if self.epoch == 1 and any(trial["seed"] == 1 for trial in self.trials):
+            raise RuntimeError("seed 1 breaks")
+        report = super().step()
+        return {"done": report["done"], "epoch": self.epoch, "trials": {each["id"]: report for each in self.trials}}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        for each in self.trials:
+            (Path(checkpoint_dir) / each["id"]).mkdir()
+            super().save_checkpoint(str(Path(checkpoint_dir) / each["id"]))
+
+    def load_checkpoint(self, checkpoint: str | None) -> None:
+        assert checkpoint
+        super().load_checkpoint(str(Path(checkpoint) / self.trials[0]["id"]))
+
+
+class CountingOne(Counting):
+    packed = CountingTogether
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_trial_that_fails_in_a_pack_takes_no_other_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = replace(small(seeds=(0, 1, 2), vary={"alpha": (0.5,)}), trainable=CountingOne)
+    assert run_study(study, benchmark(TOY), Place(tmp_path / "out", concurrent=1, pack=3)) == 1
+    status = {record.trial.seed: record.status for record in records_of(tmp_path / "out")}
+    assert status == {0: "FINISHED", 1: "FAILED", 2: "FINISHED"}
+    assert "seed 1 breaks" in capsys.readouterr().err
