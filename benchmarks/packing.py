@@ -1,95 +1,91 @@
-"""Time S seeds of PP's training step in one program, weights stacked, against the S seeds in turn.
+"""Time S trials in one program (`--pack`), weights stacked, against the same S trials in turn.
 
-PP is the largest of the three networks and its step is of the same operators. Stacking saves the calls of operators and
-fills their products; it can't save arithmetic, so the share of the machine's matrix peak that a single seed reaches
-bounds what it gains.
+Packing saves the calls of operators, not arithmetic: what it gains is bounded by the share of a trial's time that calls
+take. On a CPU with oneDNN the GIN's products of the trials follow one after the other, since torch stacks none as fast; a
+GPU takes them stacked. --no-onednn does so on a CPU too: it counts the operators that a GPU would launch.
 
 \b
 python benchmarks/packing.py
-python benchmarks/packing.py --width 16 --cells 64    # small products, where calls cost most
+python benchmarks/packing.py --width 16 --batch 64    # small products, where calls cost most
+python benchmarks/packing.py --no-onednn
 """
 
 import sys
+from contextlib import nullcontext
 
 import click
 import numpy as np
 import torch
-from torch import Tensor
-from torch.func import stack_module_state
 from tqdm import tqdm
 
-from benchmarks.measuring import as_json, cpu_seconds, gigaflop, matrix_peak, ratios, show, spread
+from benchmarks.measuring import as_json, cpu_seconds, operators, ratios, show, spread, wall_seconds
+from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.benchmarks.registry import benchmark
 from nadlab.command_line import run_command
-from nadlab.semigan.losses import squared_error
-from nadlab.semigan.networks import Graphs, Predictor
-from nadlab.spaces import space
+from nadlab.searchers.semigan_nad import start
+from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses
+from nadlab.semigan.pack import Pack, stacked
+from nadlab.semigan.settings import Settings
+from nadlab.semigan.step import Batch, Each, take_step
 
 
-def scores(weights: dict[str, Tensor], A: Tensor, X: Tensor, depth: int) -> Tensor:
-    """Return what S predictors with stacked weights make of S batches of B cells each, (S, B)."""
+def largest_difference(alone: list[BiArch2Perf], pack: Pack) -> float:
+    """Return by how much a loss differs at most before the first update; Adam makes much of any rounding after it."""
+    settings = alone[0].settings
 
-    def linear(name: str, rows: Tensor) -> Tensor:
-        return torch.baddbmm(weights[f"{name}.bias"][:, None], rows, weights[f"{name}.weight"].transpose(1, 2))
+    def losses(each: Each, batch: Batch) -> torch.Tensor:
+        return take_step(each, lambda *_: None, batch, settings)
 
-    identity = torch.eye(A.shape[-1])
-    neighbours = A + A.transpose(2, 3) + identity
-    hidden, pooled = torch.cat([X, identity.expand_as(A)], dim=3), []
-    for layer in range(depth):
-        rows = (neighbours @ hidden).flatten(1, 2)
-        for part in ("inner", "outer"):
-            rows = linear(f"encoder.gin.{part}.{layer}", rows).relu_()
-        hidden = rows.unflatten(1, A.shape[1:3])
-        pooled.append(hidden.mean(dim=2))
-    return linear("head.2", linear("head.0", torch.cat(pooled, dim=2)).relu_()).squeeze(2)
+    singles = torch.stack([losses(model.each, next(iter(model.batches()))) for model in alone])
+    together = losses(pack.each, stacked([next(iter(model.batches())) for model in pack.models]))
+    return float(((singles - together).abs() / singles.abs().clamp(min=1.0)).max())
 
 
 @click.command(help=__doc__)
-@click.option("--space", "name", default="nasbench201", show_default=True)
-@click.option("--seeds", default=8, show_default=True, type=click.IntRange(2))
-@click.option("--cells", default=512, show_default=True, type=click.IntRange(1), help="in a batch")
-@click.option("--width", default=64, show_default=True, type=click.IntRange(1))
-@click.option("--repetitions", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--benchmark", "name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
+@click.option("--seeds", default=8, show_default=True, type=click.IntRange(2), help="trials")
+@click.option("--width", default=Settings().width, show_default=True, type=click.IntRange(1))
+@click.option("--labels", default=Settings().labels, show_default=True, type=click.IntRange(1))
+@click.option("--batch", default=Settings().unlabelled_batch, show_default=True, type=click.IntRange(1), help="cells")
+@click.option("--repetitions", default=5, show_default=True, type=click.IntRange(1), help="epochs of 8 batches")
+@click.option("--onednn/--no-onednn", default=True, show_default=True)
 @as_json
-def command(name: str, seeds: int, cells: int, width: int, repetitions: int, as_json: bool) -> None:
+def command(
+    name: str, seeds: int, width: int, labels: int, batch: int, repetitions: int, onednn: bool, as_json: bool
+) -> None:
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    each = space(name)
-    predictors = [Predictor(each.vertices, len(each.operations), width) for _ in range(seeds)]
-    batches = [each.canonical(each.sample(cells, np.random.default_rng(seed))) for seed in range(seeds)]
-    A = torch.stack([torch.from_numpy(batch.adjacency).float() for batch in batches])
-    labels = torch.stack([torch.from_numpy(batch.operations).long() for batch in batches])
-    X = torch.nn.functional.one_hot(labels, len(each.operations)).float()
-    y = torch.randn(seeds, cells)
-    weights, _ = stack_module_state(predictors)
+    settings = Settings(
+        width=width, labels=labels, unlabelled_batch=batch, unlabelled_per_epoch=8 * batch, epochs=repetitions + 2
+    )
+    oracle = benchmark(name)
 
-    def at_once() -> dict[str, Tensor]:
-        error = ((y - scores(weights, A, X, len(predictors[0].encoder.gin.inner))) ** 2).mean(dim=1).sum()
-        return dict(zip(weights, torch.autograd.grad(error, list(weights.values())), strict=True))
-
-    def in_turn() -> list[tuple[Tensor, ...]]:
+    def trials() -> list[BiArch2Perf]:
         return [
-            torch.autograd.grad(squared_error(y[i], predictor(Graphs(A[i], X[i]))), list(predictor.parameters()))
-            for i, predictor in enumerate(predictors)
+            start(QueryLedger(oracle, settings.budget), settings, np.random.default_rng(seed)) for seed in range(seeds)
         ]
 
-    differences = [
-        (packed_gradient[i] - gradient).detach().abs().max().item()
-        for i, gradients in enumerate(in_turn())
-        for packed_gradient, gradient in zip(at_once().values(), gradients, strict=True)
-    ]
+    alone, pack = trials(), Pack(trials())
+    seconds = cpu_seconds if alone[0].device.type == "cpu" else wall_seconds
+
+    def in_turn() -> list[EpochLosses]:
+        return [model.epoch() for model in alone]
+
     single, together = [], []
-    for _ in tqdm(range(repetitions), unit="round", disable=None):
-        single.append(cpu_seconds(in_turn))
-        together.append(cpu_seconds(at_once))
-    peak = matrix_peak(torch.float32)
-    products = gigaflop(in_turn)
+    with nullcontext() if onednn else torch.backends.mkldnn.flags(enabled=False):
+        difference = largest_difference(trials(), Pack(trials()))
+        launches = [operators(work) / alone[0].steps_per_epoch for work in (in_turn, pack.epoch)]
+        for _ in tqdm(range(repetitions), unit="epoch", disable=None):
+            single.append(seconds(in_turn))
+            together.append(seconds(pack.epoch))
+    clock = "CPU s" if seconds is cpu_seconds else "s"
     figures = {
-        "largest difference of a gradient": max(differences),
-        f"CPU s of {seeds} seeds in turn": spread(single),
-        f"CPU s of {seeds} seeds at once": spread(together),
+        "device": str(alone[0].device),
+        f"{clock} of an epoch of {seeds} trials in turn": spread(single),
+        f"{clock} of an epoch of {seeds} trials at once": spread(together),
         "in turn / at once": ratios(single, together),
-        "matrix peak of a core, GFLOP/s": peak,
-        "in turn / the products alone at this peak": spread([each * peak.median / products for each in single]),
+        f"operators a batch of {seeds} trials in turn": launches[0],
+        f"operators a batch of {seeds} trials at once": launches[1],
+        "largest relative difference of a loss in the first step": difference,
     }
     show(figures, as_json)
 

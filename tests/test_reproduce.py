@@ -51,6 +51,13 @@ def test_other_number_than_the_recorded_is_told_and_status_1(copy: Copy, capsys:
     assert "recorded 12.5, reproduced" in capsys.readouterr().out
 
 
+def test_trial_of_a_pack_is_not_retrained_alone(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    copy.client.log_metric(copy.id, "packed", 3)
+    assert copy.reproduce("--retrain") == 2
+    assert "trained in one program with 2 others" in capsys.readouterr().err
+    assert copy.reproduce() == 0
+
+
 def test_other_packages_are_refused_but_anyway(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
     copy.client.set_tag(copy.id, "torch", "1.0")
     assert copy.reproduce() == 2

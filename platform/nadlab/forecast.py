@@ -82,6 +82,7 @@ def dry_run(study: Study, oracle: Oracle, place: Place) -> list[str]:
         f"{study.name} on {study.benchmark}: {len(trials)} trials, {len(study.combinations)} levels x "
         f"{len(study.seeds)} seeds; {found.done} of them are done in {place.out} and would be skipped.",
         *found.sentences(),
+        *(["Trials that share a process are counted as if one followed the other."] if place.pack > 1 else []),
         "This was a dry run: nothing was written.",
     ]
 

@@ -63,6 +63,12 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
         ) from error
     oracle = _same_benchmark(run, trial)
     trainable = _trainable(trial)
+    packed = int(run.data.metrics.get("packed", 1))
+    if retrain and packed > 1 and not anyway:
+        raise UserError(
+            f"run {run_id} was trained in one program with {packed - 1} others, and alone differs by rounding: leave out "
+            "--retrain, or try --anyway"
+        )
     notes = _notes(run, trainable.__module__.partition(".")[0], anyway)
     ledger = _retrained(trainable, trial) if retrain else _from_checkpoint(run, trial, oracle, tracking_uri)
     there = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]

@@ -35,7 +35,8 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _in_onednn(tensor: Tensor) -> bool:
-    return tensor.device.type == "cpu" and torch.backends.mkldnn.is_available()
+    backend = torch.backends.mkldnn
+    return tensor.device.type == "cpu" and backend.is_available() and bool(backend.enabled)
 
 
 def gin_layer(hidden_BVF: Tensor, neighbours_BVV: Tensor, weights: Weights) -> Tensor:
