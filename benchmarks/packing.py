@@ -37,7 +37,7 @@ def largest_difference(alone: list[BiArch2Perf], pack: Pack) -> float:
         return take_step(each, lambda *_: None, batch, settings)
 
     singles = torch.stack([losses(model.each, next(iter(model.batches()))) for model in alone])
-    together = losses(pack.each, stacked([next(iter(model.batches())) for model in pack.models]))
+    together = losses(pack.each, stacked([next(iter(model.batches())) for model in pack.models], alone[0].device))
     return float(((singles - together).abs() / singles.abs().clamp(min=1.0)).max())
 
 

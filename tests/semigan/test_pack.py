@@ -42,6 +42,18 @@ def weights(model: BiArch2Perf) -> Tensor:
     return torch.cat([value.flatten() for value in model.networks.state_dict().values()])
 
 
+CPU = torch.device("cpu")
+ELSEWHERE = torch.device("meta")
+"""computes shapes and devices alone, and like a GPU refuses tensors that lie on the CPU"""
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """Return a batch whose tensors lie on another device."""
+    if isinstance(value, tuple):
+        return type(value)(*(moved(part, device) for part in value))
+    return value.to(device) if isinstance(value, Tensor) else value
+
+
 class Noting:
     """Takes the gradients of losses instead of steps."""
 
@@ -74,7 +86,7 @@ def test_losses_and_gradients_of_a_step_are_those_of_the_trials_by_themselves(
     singles = models(settings, name)
     pack = Pack(models(settings, name))
     together = Noting({key: each.param_groups[0]["params"] for key, each in pack.optimizers.items()})
-    packed_losses = take_step(pack.each, together, stacked([first_batch(each) for each in pack.models]), settings)
+    packed_losses = take_step(pack.each, together, stacked([first_batch(each) for each in pack.models], CPU), settings)
     for index, single in enumerate(singles):
         alone = Noting({key: each.param_groups[0]["params"] for key, each in single.optimizers.items()})
         losses = take_step(single.each, alone, first_batch(single), single.settings)
@@ -161,3 +173,21 @@ def test_stacked_layer_of_a_gpu_gives_the_numbers_of_the_layer(data: Path, preci
         torch.autograd.grad(together.sum(), inputs), torch.autograd.grad(each.sum(), inputs), strict=True
     ):
         torch.testing.assert_close(one, other, **exact)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_tensor_of_a_step_lies_on_the_device_of_the_networks(count: int) -> None:
+    pack = Pack(models(count=count))
+    batches = [moved(first_batch(model), ELSEWHERE) for model in pack.models]
+    pack.networks.to(ELSEWHERE)
+    pack.weights = {name: weight.detach().to(ELSEWHERE).requires_grad_() for name, weight in pack.weights.items()}
+    parameters = {
+        network: [weight for name, weight in pack.weights.items() if name.startswith(f"{network}.")]
+        for network in pack.optimizers
+    }
+    losses = take_step(pack.each, Noting(parameters), stacked(batches, ELSEWHERE), SMALL)
+    assert losses.device == ELSEWHERE
+    assert losses.shape == (count, 6)
+    single = pack.models[0]
+    parameters = {name: list(network.parameters()) for name, network in single.networks.named()}
+    assert take_step(single.each, Noting(parameters), batches[0], SMALL).device == ELSEWHERE

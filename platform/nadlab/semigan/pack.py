@@ -44,7 +44,8 @@ class Pack:
     def epoch(self) -> list[EpochLosses]:
         """Train every trial for an epoch, and return the losses of each."""
         steps = zip(*(model.batches() for model in self.models), strict=True)
-        rows = [take_step(self.each, self.update, stacked(batches), self.models[0].settings) for batches in steps]
+        settings, device = self.models[0].settings, self.models[0].device
+        rows = [take_step(self.each, self.update, stacked(batches, device), settings) for batches in steps]
         self._count_steps()
         return [mean_losses(column) for column in zip(*rows, strict=True)]
 
@@ -97,11 +98,11 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 """of Adam"""
 
 
-def stacked(items: Sequence[Any]) -> Any:
+def stacked(items: Sequence[Any], device: torch.device) -> Any:
     """Return named tuples of tensors and numbers as one, each value with a first axis for the items."""
     first = items[0]
     if isinstance(first, Tensor):
         return torch.stack(list(items))
     if isinstance(first, float):
-        return torch.tensor(items)
-    return type(first)(*(stacked(values) for values in zip(*items, strict=True)))
+        return torch.tensor(items, device=device)
+    return type(first)(*(stacked(values, device) for values in zip(*items, strict=True)))
