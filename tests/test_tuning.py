@@ -265,6 +265,18 @@ def test_smoke_run_is_recorded_in_mlflow_and_is_not_run_again(tmp_path: Path) ->
     assert "The best configuration is" in texts["report.html"]
 
 
+@pytest.mark.usefixtures("local_ray")
+def test_seeds_of_a_configuration_share_a_process_where_no_pruner_stops_them(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = ["--smoke", "--benchmark", TOY, "--fresh", "0", "--pack", "2", "--concurrent", "1", "--out", str(out)]
+    assert tuning_command(TUNING).main([*asked, "--pruner", "none"], standalone_mode=False) == 0
+    owner = read_owner(out)
+    assert owner
+    assert {record.metrics["packed"] for record in StudyFolder(out, owner).records()} == {2}
+    with pytest.raises(UserError, match="leave out --pack or --pruner"):
+        tuning_command(TUNING).main([*asked, "--pruner", "asha"], standalone_mode=False)
+
+
 def test_dry_run_counts_configurations_and_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--smoke", "--benchmark", TOY, "--trials", "10", "--dry-run", "--out", str(tmp_path / "out")]
     assert tuning_command(TUNING).main(asked, standalone_mode=False) == 0

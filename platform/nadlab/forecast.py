@@ -59,14 +59,15 @@ class Forecast:
         """Hours of one worker for all that is missing."""
         return (self.trials - self.done) * self.timing.trial / 3600 if self.timing else 0.0
 
-    def sentences(self) -> list[str]:
-        """Return what a dry run says about the time."""
+    def sentences(self, pack: int) -> list[str]:
+        """Return what a dry run says about the time, with so many trials a process."""
         if not self.timing:
             return ["Nothing is left to run."]
         devices = f"{self.hours * self.gpus:.3g} GPU-hours" if self.gpus else "no GPU"
         return [
             f"About {self.minutes:.3g} minutes with {self.at_once} at once: {self.hours:.3g} CPU-hours, {devices}.",
             f"A trial takes about {self.timing.trial:.3g} s: {self.timing.source}.",
+            *(["Trials that share a process are counted as if one followed the other."] if pack > 1 else []),
         ]
 
 
@@ -81,8 +82,7 @@ def dry_run(study: Study, oracle: Oracle, place: Place) -> list[str]:
     return [
         f"{study.name} on {study.benchmark}: {len(trials)} trials, {len(study.combinations)} levels x "
         f"{len(study.seeds)} seeds; {found.done} of them are done in {place.out} and would be skipped.",
-        *found.sentences(),
-        *(["Trials that share a process are counted as if one followed the other."] if place.pack > 1 else []),
+        *found.sentences(place.pack),
         "This was a dry run: nothing was written.",
     ]
 

@@ -64,13 +64,12 @@ def _options(study: Study) -> list[Callable[[Any], Any]]:
         *(click.option(f"--{name.replace('_', '-')}", name, type=int, metavar="N",
                        help=f"{text}  [default: {getattr(study.settings, name)}]")
           for name, text in SETTINGS.items() if name not in study.vary and name in names(study.settings)),
-        *place_options(),
-        *([PACK] if hasattr(study.trainable, "packed") else []),
+        *place_options(study.trainable),
     ]  # fmt: skip
 
 
-def place_options() -> list[Callable[[Any], Any]]:
-    """Return the options of every study that say where and how it runs."""
+def place_options(trainable: type) -> list[Callable[[Any], Any]]:
+    """Return the options of every study that say where and how its trials run."""
     return [
         click.option("--concurrent", type=click.IntRange(1), metavar="N", help="trials at once  [default: one a CPU]"),
         click.option("--gpus-per-trial", type=float, metavar="N",
@@ -81,6 +80,7 @@ def place_options() -> list[Callable[[Any], Any]]:
         click.option("--tracking-uri", metavar="URI", help="MLflow server or store  [default: mlflow.db in --out]"),
         click.option("--dry-run", is_flag=True, help="say what would run and how long it would take; nothing is written"),
         click.option("--smoke", is_flag=True, help="a run of seconds with small settings, into a folder of its own"),
+        *([PACK] if hasattr(trainable, "packed") else []),
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import click
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.command_line import run_command
+from nadlab.errors import UserError
 from nadlab.study import changed, parse_seeds
 from nadlab.study_command import carry_out, place_options
 from nadlab.tuning import OBJECTIVES, PRUNERS, SAMPLERS, Tuning, described_tuning, smoke_tuning
@@ -43,6 +44,8 @@ def run_tuning(tuning: Tuning, oracle: Oracle, place: "Place") -> int:
     from nadlab.optuna_course import OptunaCourse
     from nadlab.runner import conduct
 
+    if place.pack > 1 and tuning.pruner != "none":
+        raise UserError("trials that share a process (--pack) are trained to their end: leave out --pack or --pruner")
     record = described_tuning(tuning, oracle, uuid.uuid4().hex)
     return conduct(record, tuning.trainable, place, lambda folder: OptunaCourse(tuning, oracle, folder))
 
@@ -60,7 +63,7 @@ def dry_run(tuning: Tuning, oracle: Oracle, place: "Place") -> list[str]:
         f"{tuning.name} on {oracle.name}: at most {tuning.trials} trials{fewer}: {tuning.configurations} configurations x "
         f"{len(tuning.seeds)} seeds, and the best and the default at {tuning.fresh} fresh seeds; {done} trials are done in "
         f"{place.out} and would be skipped.",
-        *found.sentences(),
+        *found.sentences(place.pack),
         "This was a dry run: nothing was written.",
     ]
 
@@ -82,7 +85,7 @@ def _options(tuning: Tuning) -> Sequence[Any]:
         click.option("--ahead", type=click.IntRange(1), metavar="N",
                      help=f"configurations under way at once, whatever the cluster  [default: {tuning.ahead}]"),
         click.option("--epochs", type=int, metavar="N", help=f"epochs of training  [default: {tuning.settings.epochs}]"),
-        *place_options(),
+        *place_options(tuning.trainable),
     ]  # fmt: skip
 
 
