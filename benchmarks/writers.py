@@ -68,7 +68,7 @@ def write(address: str, record: Record, runs: int, study: StudyRecord) -> list[f
     tracker, seconds = Tracker.connect(address, study, None), []
     for seed in range(runs):
         began = time.perf_counter()
-        tracker.deliver(replace(record, trial=replace(record.trial, seed=seed)), Path("no checkpoint"))
+        tracker.deliver([(replace(record, trial=replace(record.trial, seed=seed)), Path("no checkpoint"))])
         seconds.append(time.perf_counter() - began)
     tracker.close("FINISHED")
     return seconds

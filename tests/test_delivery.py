@@ -1,6 +1,8 @@
 """Records reach MLflow once, whether the server is there or not."""
 
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from benchmarks.mlflow_server import Server
 from nadlab.delivery import Delivery
 from nadlab.folder import StudyFolder, read_owner
 from nadlab.mlflow_content import PARENT, TRIAL
+from nadlab.records import Record
 from nadlab.tracking import Tracker
 
 
@@ -51,6 +54,29 @@ def test_records_handed_in_while_the_server_is_down_are_delivered_once_when_it_i
         assert {run.info.status for run in found} == {"FINISHED"}
     finally:
         server.kill()
+
+
+def test_records_of_several_trials_are_on_their_way_at_once_and_of_one_trial_the_last_stays(
+    folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = folder.records()
+    write, together = Tracker._write, Barrier(len(records), timeout=60)
+
+    def meeting(tracker: Tracker, record: Record, checkpoint: Path) -> None:
+        if record.status == "FINISHED":
+            together.wait()
+        write(tracker, record, checkpoint)
+
+    monkeypatch.setattr(Tracker, "_write", meeting)
+    monkeypatch.setattr(Tracker, "at_once", 2 * len(records))
+    tracker = Tracker.connect(f"sqlite:///{tmp_path / 'mlflow.db'}", folder.study, tmp_path / "artifacts")
+    with Delivery(tracker, folder) as delivery:
+        delivery._queue.extend([*records, replace(records[0], status="FAILED", error="later")])
+        assert delivery.wait() == 0
+    status = {run.data.tags[TRIAL]: run.info.status for run in children(tracker)}
+    assert len(children(tracker)) == len(records) == len(status)
+    assert status.pop(records[0].trial.id) == "FAILED"
+    assert set(status.values()) == {"FINISHED"}
 
 
 def test_runs_that_a_repeated_request_made_twice_are_gone_when_a_study_ends(

@@ -88,7 +88,7 @@ def test_torn_delivery_is_deleted_and_made_again(smoke_study: Any, tmp_path: Pat
     checkpoint = StudyFolder(smoke_study.out, owner).trial_path(record.trial) / "checkpoint"
     for _ in range(2):
         tracker = Tracker.connect(store, owner, None)
-        tracker.deliver(record, checkpoint)
+        tracker.deliver([(record, checkpoint)])
         tracker.close("FINISHED")
     (again,) = [run for run in runs_of(client, "trial") if run.data.tags[TRIAL] == record.trial.id]
     assert again.info.run_id != whole.info.run_id

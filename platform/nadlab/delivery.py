@@ -1,4 +1,4 @@
-"""Records on their way from disk to MLflow, on a thread of their own so that no trial waits for the store."""
+"""Records on their way from disk to MLflow, on threads of their own so that no trial waits for the store."""
 
 import logging
 from collections import deque
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Delivers in order; a store that is down keeps the queue until it answers again, at the latest in `wait`."""
+    """Delivers in order, several at once where the store can; a store that is down keeps the queue until it answers again, at the latest in `wait`."""
 
     def __init__(self, tracker: Tracker, folder: StudyFolder) -> None:
         self.tracker = tracker
@@ -41,14 +41,26 @@ class Delivery:
         return len(self._queue)
 
     def _drain(self) -> None:
-        while self._queue:
-            record = self._queue[0]
+        while batch := self._next():
             try:
-                self.tracker.deliver(record, self.folder.trial_path(record.trial) / "checkpoint")
+                self.tracker.deliver([(each, self.folder.trial_path(each.trial) / "checkpoint") for each in batch])
             except STORE_ERRORS as error:
-                logger.warning("MLflow did not take trial %s (%s): it is kept and tried again", record.trial.id, error)
+                names = ", ".join(each.trial.id for each in batch)
+                logger.warning("MLflow did not take trial %s (%s): it is kept and tried again", names, error)
                 return
-            self._queue.popleft()
+            for _ in batch:
+                self._queue.popleft()
+
+    def _next(self) -> list[Record]:
+        """Return the first records of the queue, of a trial no more than one: the last one handed in is the one to stay."""
+        batch: list[Record] = []
+        # by index: the driver appends meanwhile
+        for index in range(min(len(self._queue), self.tracker.at_once)):
+            record = self._queue[index]
+            if record.trial.id in {each.trial.id for each in batch}:
+                break
+            batch.append(record)
+        return batch
 
     def _settle(self) -> None:
         try:

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,6 +47,8 @@ from nadlab.runs import Runs, without_password
 
 VALUES_A_CALL = 1000
 """metrics and parameters together, as MLflow's servers allow"""
+SERVED_AT_ONCE = 8
+"""deliveries to a server, whose answers take their way through a network, a database and a store of files"""
 DRAFT = ".mlflow.db"
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 
@@ -81,21 +84,35 @@ class Tracker:
         return cls(uri, client, experiment, parent, study)
 
     @property
+    def at_once(self) -> int:
+        """Deliveries that may be on their way at once: a server takes several, a SQLite file one."""
+        return 1 if urlsplit(self.uri).scheme.startswith("sqlite") else SERVED_AT_ONCE
+
+    @property
     def comparison(self) -> str:
         """The link to all trials side by side, relative to the address of the UI."""
         return view_link(self.experiment, "trials")
 
-    def deliver(self, record: Record, checkpoint: Path) -> None:
-        """Make the trial's child run hold this record; nothing is done when it already does."""
+    def deliver(self, records: Sequence[tuple[Record, Path]]) -> None:
+        """Make the child runs of different trials hold these records, with their checkpoints; those that do are left alone.
+
+        All are on their way at once; when this returns or raises, none is.
+        """
         delivered = dict(self._sweep()) if self._delivered is None else self._delivered
         self._delivered = None  # until this delivery is complete: after a failure the store is swept anew
-        known = delivered.get(record.trial.id)
-        if known != record.digest:
-            if known:
-                self._delete(record)
-            self._write(record, checkpoint)
-            delivered[record.trial.id] = record.digest
-        self._delivered = delivered
+
+        def deliver(record: Record, checkpoint: Path) -> None:
+            known = delivered.get(record.trial.id)
+            if known != record.digest:
+                if known:
+                    self._delete(record)
+                self._write(record, checkpoint)
+
+        with ThreadPoolExecutor(max(1, len(records)), thread_name_prefix="mlflow") as threads:
+            ended = [threads.submit(deliver, *each) for each in records]
+        for each in ended:
+            each.result()
+        self._delivered = delivered | {record.trial.id: record.digest for record, _ in records}
 
     def settle(self) -> None:
         """Delete torn and doubled children: MLflow's client asks again when an answer is lost, also to make a run."""
