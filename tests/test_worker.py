@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ from nadlab.spaces.classes import classes
 from nadlab.spaces.listings import hand, take
 from nadlab.study import Study
 from nadlab.tune import request
-from nadlab.worker import check_table
+from nadlab.worker import check_table, check_tables
 from tests.conftest import TOY, records_of, same_results, small
 from tests.counting import Counting
 from trainables.biarch2perf import BiArch2PerfTrainable
@@ -110,6 +111,15 @@ def test_worker_with_another_table_of_the_name_refuses(tmp_path: Path, capsys: p
     assert words in capsys.readouterr().err
     with pytest.raises(UserError, match="copy the study's to it"):
         check_table({"benchmark": TOY, "digest": "f" * 64})
+
+
+def test_nodes_are_asked_for_their_table_before_any_trial() -> None:
+    table = benchmark(TOY)
+    check_tables(TOY, table.digest)
+    with pytest.raises(UserError, match=f"{socket.gethostname()} has another version of the table {TOY}"):
+        check_tables(TOY, "f" * 64)
+    with pytest.raises(UserError, match=f"on {socket.gethostname()}: unknown benchmark 'nowhere/else'"):
+        check_tables("nowhere/else", table.digest)
 
 
 def dying(notes: Path, deaths: int, raises: int = 0, starts: bool = True) -> type:

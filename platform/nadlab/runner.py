@@ -31,7 +31,7 @@ from nadlab.stopping import Stopped, Stopping
 from nadlab.study import Study, described, plan
 from nadlab.tracking import STORE_ERRORS, Tracker, check_store, made_store
 from nadlab.tune import run_trials
-from nadlab.worker import prepared
+from nadlab.worker import check_tables, prepared
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def _run(
         if not course.over:
             with stopping.held(), connected(place.address, place.concurrent, trainable, own):
                 stopping.install()  # again: Ray has put its own handler in place
+                if place.address:
+                    check_tables(folder.study.benchmark, folder.study.digest)
                 run_trials(
                     prepared(trainable, benchmark(folder.study.benchmark).space), course, folder, place.concurrent,
                     place.gpus_per_trial, delivery.hand_in, stopping.check, packing,
