@@ -27,7 +27,8 @@ SETTINGS = {
 
 PACK = click.option(
     "--pack", type=click.IntRange(1), default=1, metavar="N",
-    help="train N trials at once in one process, where their shapes agree; pays on a GPU, hardly on a CPU  [default: 1]",
+    help="train N trials at once in one process, with the CPU and GPUs of one, where their shapes agree; made for GPUs, "
+    "hardly pays on a CPU  [default: 1]",
 )  # fmt: skip
 
 
