@@ -1,5 +1,6 @@
 """Which trials go into one process: one each, or several that can be trained at once (`--pack`)."""
 
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,9 @@ class Queue:
 
     def __init__(self, course: Course, packing: Packing) -> None:
         self.course, self.packing = course, packing
-        self._waiting: list[Trial] = []
+        self._waiting: dict[Hashable, deque[tuple[int, Trial]]] = {}
+        """what trials agree on -> their places in the course, and they"""
+        self._taken = 0
         self._alone: list[Trial] = []
         self._under_way = 0
 
@@ -55,14 +58,15 @@ class Queue:
         if self._alone:
             return [self._alone.pop(0)]
         while trial := self.course.next():
-            self._waiting.append(trial)
+            self._waiting.setdefault(self.packing.agreement(trial.settings), deque()).append((self._taken, trial))
+            self._taken += 1
         if not self._waiting:
             return []
-        shape = self.packing.agreement(self._waiting[0].settings)
-        pack = [trial for trial in self._waiting if self.packing.agreement(trial.settings) == shape][
-            : self.packing.size
-        ]
-        self._waiting = [trial for trial in self._waiting if trial not in pack]
+        shape = min(self._waiting, key=lambda each: self._waiting[each][0][0])
+        alike = self._waiting[shape]
+        pack = [alike.popleft()[1] for _ in range(min(len(alike), self.packing.size))]
+        if not alike:
+            del self._waiting[shape]
         self._under_way += len(pack) > 1
         return pack
 
