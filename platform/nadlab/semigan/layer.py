@@ -108,8 +108,7 @@ class GINLayer(torch.autograd.Function):
                 by_neighbours = torch.bmm(by_mixed, hidden.transpose(1, 2))
         if not ctx.needs_input_grad[2]:
             return by_hidden, by_neighbours, None, None, None, None
-        # oneDNN would copy both factors of these, transposed
-        by_inner, by_outer = within.t() @ mixed, behind.t() @ middle
+        by_inner, by_outer = product(within.t(), mixed), product(behind.t(), middle)
         return by_hidden, by_neighbours, by_inner, within.sum(dim=0), by_outer, behind.sum(dim=0)
 
 
