@@ -44,7 +44,9 @@ def results(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def weights(trainable: BiArch2PerfTrainable) -> list[torch.Tensor]:
-    return [value for _, network in trainable.run.model.networks.named() for value in network.state_dict().values()]
+    return [
+        value for _, network in trainable.run.model.networks.named_children() for value in network.state_dict().values()
+    ]
 
 
 @pytest.fixture(autouse=True)

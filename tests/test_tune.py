@@ -26,7 +26,7 @@ def test_a_trial_is_planned_when_its_turn_comes() -> None:
     course = Listed([Trial("", "", seed, {}, "") for seed in range(3)])
     folder = SimpleNamespace(resume_point=lambda trial: planned.append(trial.seed))
     queue = Queue(course, UNPACKED)
-    books: Any = SimpleNamespace(start=queue.next, course=course, queue=queue, folder=folder, listed=False)
+    books: Any = SimpleNamespace(start=queue.next, course=course, queue=queue, folder=folder)
     trials = Suggestions(books)
     for seed in range(3):
         suggested = trials.suggest("any name")

@@ -1,8 +1,7 @@
 """Train several trials of Bi-Arch2Perf in one program (`nadlab.semigan.pack`): one Ray Tune trial for all of them."""
 
 import time
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from ray.tune import Trainable
 
 from nadlab.semigan.biarch2perf import EpochLosses
-from nadlab.semigan.pack import Pack, packable
+from nadlab.semigan.pack import Pack, alike, packable
 from nadlab.semigan.settings import Settings
 from trainables.run import Run
 
@@ -23,7 +22,7 @@ class PackTrainable(Trainable):
     """
 
     @staticmethod
-    def agreement(settings: dict[str, Any]) -> tuple[Any, ...]:
+    def agreement(settings: dict[str, Any]) -> Hashable:
         """Return what the settings of trials must agree on to be in one pack."""
         return packable(Settings(**settings))
 
@@ -69,11 +68,10 @@ class PackTrainable(Trainable):
         self.setup({"trials": [trial | {"resume": str(Path(checkpoint) / trial["id"])} for trial in trials]})
 
     def _groups(self) -> list[list[str]]:
-        def shape(name: str) -> tuple[int, int]:
-            run = self.runs[name]
-            return run.state.epoch, len(run.model.unlabelled)
-
-        return [list(names) for _, names in groupby(sorted(self.runs, key=shape), key=shape)]
+        groups: dict[Hashable, list[str]] = {}
+        for name, run in self.runs.items():
+            groups.setdefault(alike(run.model), []).append(name)
+        return list(groups.values())
 
     def _report(self, ids: list[str], losses: Sequence[Sequence[EpochLosses]], trained: float) -> None:
         for name, rows in zip(ids, zip(*losses, strict=True) if losses else [()] * len(ids), strict=True):

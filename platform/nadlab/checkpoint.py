@@ -39,11 +39,7 @@ class State:
 
 def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) -> None:
     """Write a run into an existing folder."""
-    weights = {
-        f"{name}.{key}": value.contiguous().cpu()
-        for name, network in model.networks.named()
-        for key, value in network.state_dict().items()
-    }
+    weights = {key: value.contiguous().cpu() for key, value in model.networks.state_dict().items()}
     moments: dict[str, Tensor] = {}
     for name, optimizer in model.optimizers.items():
         for index, values in optimizer.state_dict()["state"].items():
@@ -87,10 +83,7 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
         ledger.load(queries[: state.settings.labels])
     model = build(ledger, state.settings, labelled, state.seed)
     model.steps_taken = state.epoch * model.steps_per_epoch
-    weights = load_file(folder / "weights.safetensors")
-    for name, network in model.networks.named():
-        own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
-        network.load_state_dict(own)
+    model.networks.load_state_dict(load_file(folder / "weights.safetensors"))
     moments = load_file(folder / "optimizers.safetensors")
     for name, optimizer in model.optimizers.items():
         loaded: dict[int, dict[str, Tensor]] = {}

@@ -40,10 +40,10 @@ def packed(trainable: Any, size: int) -> tuple[type, Packing]:
 
 
 class Queue:
-    """The trials of a course as they are given out, a process's share at a time."""
+    """The trials of a course as they are given out, a process's share at a time: at most `size` of them."""
 
-    def __init__(self, course: Course, packing: Packing) -> None:
-        self.course, self.packing = course, packing
+    def __init__(self, course: Course, packing: Packing, size: int | None = None) -> None:
+        self.course, self.packing, self.size = course, packing, size or packing.size
         self._waiting: dict[Hashable, deque[tuple[int, Trial]]] = {}
         """what trials agree on -> their places in the course, and they"""
         self._taken = 0
@@ -64,7 +64,7 @@ class Queue:
             return []
         shape = min(self._waiting, key=lambda each: self._waiting[each][0][0])
         alike = self._waiting[shape]
-        pack = [alike.popleft()[1] for _ in range(min(len(alike), self.packing.size))]
+        pack = [alike.popleft()[1] for _ in range(min(len(alike), self.size))]
         if not alike:
             del self._waiting[shape]
         self._under_way += len(pack) > 1

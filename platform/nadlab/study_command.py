@@ -25,13 +25,6 @@ SETTINGS = {
 }
 
 
-PACK = click.option(
-    "--pack", type=click.IntRange(1), default=1, metavar="N",
-    help="train N trials at once in one process, with the CPU and GPUs of one, where their shapes agree; made for GPUs, "
-    "hardly pays on a CPU  [default: 1]",
-)  # fmt: skip
-
-
 def command(study: Study) -> click.Command:
     """Return the click command of a study; its value is the exit status."""
 
@@ -71,6 +64,11 @@ def _options(study: Study) -> list[Callable[[Any], Any]]:
 
 def place_options(trainable: type) -> list[Callable[[Any], Any]]:
     """Return the options of every study that say where and how its trials run."""
+    pack = click.option(
+        "--pack", type=click.IntRange(1), default=1, metavar="N",
+        help="train N trials at once in one process, with the CPU and GPUs of one, where their shapes agree; made for GPUs, "
+        "hardly pays on a CPU  [default: 1]",
+    )  # fmt: skip
     return [
         click.option("--concurrent", type=click.IntRange(1), metavar="N", help="trials at once  [default: one a CPU]"),
         click.option("--gpus-per-trial", type=float, metavar="N",
@@ -81,7 +79,7 @@ def place_options(trainable: type) -> list[Callable[[Any], Any]]:
         click.option("--tracking-uri", metavar="URI", help="MLflow server or store  [default: mlflow.db in --out]"),
         click.option("--dry-run", is_flag=True, help="say what would run and how long it would take; nothing is written"),
         click.option("--smoke", is_flag=True, help="a run of seconds with small settings, into a folder of its own"),
-        *([PACK] if hasattr(trainable, "packed") else []),
+        *([pack] if hasattr(trainable, "packed") else []),
     ]  # fmt: skip
 
 

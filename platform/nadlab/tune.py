@@ -6,7 +6,6 @@ import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -74,8 +73,8 @@ def run_trials(
     cluster = cluster_resources()
     concurrent = min(trials_at_once(concurrent, gpus, cluster), course.trials)
     with Progress(course.trials, course.epochs) as progress:
-        share = replace(packing, size=min(packing.size, ceil(course.trials / concurrent)))
-        books = Bookkeeper(course, Queue(course, share), packing.on, folder, keep, check, progress)
+        share = min(packing.size, ceil(course.trials / concurrent))
+        books = Bookkeeper(Queue(course, packing, share), folder, keep, check, progress)
         tuner = tune.Tuner(
             tune.with_resources(trainable, resources_per_trial(concurrent, gpus, cluster)),
             tune_config=tune.TuneConfig(
@@ -119,7 +118,7 @@ class Suggestions(Searcher):
             for trial in self.books.start()
         ]
         if asked:
-            return {"trials": asked} if self.books.listed else {"trial": asked[0]}
+            return {"trials": asked} if self.books.queue.packing.on else {"trial": asked[0]}
         return Searcher.FINISHED if self.books.queue.over else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -172,17 +171,14 @@ class Bookkeeper(tune.Callback):
 
     def __init__(
         self,
-        course: Course,
         queue: Queue,
-        listed: bool,
         folder: StudyFolder,
         keep: Callable[[Record], None],
         check: Callable[[], None],
         progress: Progress,
     ) -> None:
-        self.course = course
         self.queue = queue
-        self.listed = listed
+        self.course = queue.course
         self.trials: dict[str, Trial] = {}
         self.stopped: dict[str, int] = {}
         self.failures: dict[bool, Counter[str]] = {own: Counter() for own in (True, False)}
@@ -239,7 +235,7 @@ class Bookkeeper(tune.Callback):
         """Note a checkpoint that is complete."""
         self.written[_name(trial)] = Path(checkpoint.path).parent
         for each in _members(trial):
-            path = Path(checkpoint.path) / (each if self.listed else "")
+            path = Path(checkpoint.path) / (each if self.queue.packing.on else "")
             self.checkpoints[each] = path
             self.events.append(partial(self.folder.note_checkpoint, self.trials[each], path))
 
@@ -252,7 +248,7 @@ class Bookkeeper(tune.Callback):
         reports = _reports(trial, _taken(trial))
         for each, report in reports.items():
             self.events.append(partial(self._finish, each, status, report, None))
-        if len(reports) > 1:
+        if len(_members(trial)) > 1:
             self.queue.ended()
         if status == "FINISHED" and (written := self.written.get(_name(trial))):
             self.events.append(partial(shutil.rmtree, written, ignore_errors=True))

@@ -76,15 +76,19 @@ def _objection(trial: dict[str, Any]) -> str | None:
     try:
         check_table(trial)
     except UserError as error:
-        return f"on {socket.gethostname()}: {error}"
+        return str(error)
     return None
 
 
 def check_table(trial: dict[str, Any]) -> None:
-    """Raise UserError when this machine's table is not the one that the trial was planned on."""
-    name, asked, here = trial["benchmark"], trial["digest"], benchmark(trial["benchmark"]).digest
+    """Raise UserError that names this machine when its table is not the one that the trial was planned on, or missing."""
+    name, asked = trial["benchmark"], trial["digest"]
+    try:
+        here = benchmark(name).digest
+    except UserError as error:
+        raise UserError(f"on {socket.gethostname()}: {error}") from error
     if here != asked:
         raise UserError(
-            f"{socket.gethostname()} has another version of the table {name} (digest {here[:12]}, the study's "
+            f"the node {socket.gethostname()} has another version of the table {name} (digest {here[:12]}, the study's "
             f"{asked[:12]}): copy the study's to it"
         )

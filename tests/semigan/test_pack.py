@@ -189,5 +189,5 @@ def test_every_tensor_of_a_step_lies_on_the_device_of_the_networks(count: int) -
     assert losses.device == ELSEWHERE
     assert losses.shape == (count, 6)
     single = pack.models[0]
-    parameters = {name: list(network.parameters()) for name, network in single.networks.named()}
+    parameters = {name: list(network.parameters()) for name, network in single.networks.named_children()}
     assert take_step(single.each, Noting(parameters), batches[0], SMALL).device == ELSEWHERE

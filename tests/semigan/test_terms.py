@@ -24,7 +24,8 @@ def after_one_step(settings: Settings) -> dict[str, torch.Tensor]:
     model.steps_per_epoch = 4
     model.epoch()
     return {
-        name: torch.cat([value.flatten() for value in network.parameters()]) for name, network in model.networks.named()
+        name: torch.cat([value.flatten() for value in network.parameters()])
+        for name, network in model.networks.named_children()
     }
 
 

@@ -63,7 +63,9 @@ class BiArch2Perf:
         # bytes on the device: floats would take four times as much memory, and are made batch by batch
         self.space_A, self.space_X = self._bytes(cells)
         self.networks = networks([labelled, cells], operations, settings, seed).to(self.device)
-        self.optimizers = {name: adam(network.parameters(), name, settings) for name, network in self.networks.named()}
+        self.optimizers = {
+            name: adam(network.parameters(), name, settings) for name, network in self.networks.named_children()
+        }
         self.learn_from(labelled, y, unlabelled, settings.epochs)
 
     def learn_from(self, labelled: Cells, y: NDArray[np.float64], unlabelled: NDArray[np.int64], epochs: int) -> None:
@@ -122,7 +124,7 @@ class BiArch2Perf:
         return mean_losses([take_step(self.each, self.update, batch, self.settings) for batch in self.batches()])
 
     def batches(self) -> Iterator[Batch]:
-        """Draw the batches of one epoch, each with the random numbers of its step; a step is counted as it is drawn."""
+        """Draw the batches of one epoch, each with the random numbers of its step; one is a step taken when the next is asked for."""
         order = torch.randperm(len(self.unlabelled), generator=self.random)[: self.settings.unlabelled_per_epoch]
         for rows in torch.split(self.unlabelled[order.to(self.device)], self.settings.unlabelled_batch):
             yield self._batch(self._floats(self.space_A[rows], self.space_X[rows]))
@@ -143,6 +145,7 @@ class BiArch2Perf:
         )
 
     def each(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a part of a step (`step.Each`)."""
         return function(self.networks, *arguments)
 
     @property
@@ -151,18 +154,22 @@ class BiArch2Perf:
         return self.settings.learning_rate * schedule(self.steps_taken / (self.epochs * self.steps_per_epoch))
 
     def update(self, name: str, loss: Tensor) -> None:
-        """Take one Adam step of one network; gradients that reach the others are dropped."""
-        optimizer = self.optimizers[name]
-        parameters = optimizer.param_groups[0]["params"]
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = gradient
-        optimizer.param_groups[0]["lr"] = self.learning_rate
-        optimizer.step()
+        """Take one Adam step of one network (`step.Update`)."""
+        descend(self.optimizers[name], loss, self.learning_rate)
 
 
 def adam(parameters: Iterable[Tensor], name: str, settings: Settings) -> torch.optim.Adam:
     """Return the optimizer of AG, PP or D; a step sets its learning rate."""
     return torch.optim.Adam(parameters, betas=(0.9 if name == "PP" else settings.beta_1, 0.999), fused=True)
+
+
+def descend(optimizer: torch.optim.Adam, loss: Tensor, learning_rate: float) -> None:
+    """Take one step down a loss; gradients that reach other parameters than the optimizer's are dropped."""
+    (group,) = optimizer.param_groups
+    for parameter, gradient in zip(group["params"], torch.autograd.grad(loss, group["params"]), strict=True):
+        parameter.grad = gradient
+    group["lr"] = learning_rate
+    optimizer.step()
 
 
 def mean_losses(rows: Sequence[Tensor]) -> EpochLosses:

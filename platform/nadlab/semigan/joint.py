@@ -25,10 +25,6 @@ class Networks(nn.Module):
         """Return a function of the networks: `torch.func.functional_call` gives it other weights."""
         return function(self, *arguments)
 
-    def named(self) -> tuple[tuple[str, nn.Module], ...]:
-        """Return each name with its network."""
-        return (("AG", self.AG), ("PP", self.PP), ("D", self.D))
-
 
 def networks(known: Sequence[Cells], operations: int, settings: Settings, seed: int) -> Networks:
     """Return untrained networks; AG decides what differs between the given cells."""

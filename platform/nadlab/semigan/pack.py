@@ -5,7 +5,7 @@ trials that are packed end as they would by themselves, but for the rounding of 
 networks and optimizers hold the stacked numbers (as views), and can be asked, saved or trained alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
 
-from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, adam, mean_losses
+from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, adam, descend, mean_losses
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import take_step
 
@@ -21,25 +21,30 @@ FREE = ("alpha", "alpha_p", "temperature", "t", "rank0_share")
 """settings in which trials of a pack may differ: they enter a step as numbers and change no shape"""
 
 
-def packable(settings: Settings) -> tuple[Any, ...]:
-    """Return what trials of a pack must agree on."""
+def packable(settings: Settings) -> tuple[Hashable, ...]:
+    """Return the settings that trials of a pack must agree on."""
     return tuple(getattr(settings, name) for name in Settings.__dataclass_fields__ if name not in FREE)
 
 
+def alike(model: BiArch2Perf) -> tuple[Hashable, ...]:
+    """Return what running trials of a pack must agree on: these settings, the epoch and the number of unlabelled cells."""
+    return packable(model.settings), model.steps_taken, len(model.unlabelled)
+
+
 class Pack:
-    """Trials in the same epoch, with settings that agree (`packable`) and as many unlabelled cells.
+    """Trials that are `alike`.
 
     Raises ValueError for others.
     """
 
     def __init__(self, models: Sequence[BiArch2Perf]) -> None:
-        if len({(packable(model.settings), model.steps_taken, len(model.unlabelled)) for model in models}) > 1:
+        if len({alike(model) for model in models}) > 1:
             raise ValueError("these trials differ in a shape, in their epoch or in the number of unlabelled cells")
         self.models = models
         # the structure alone: its own numbers are never read
         self.networks = models[0].networks
         self.weights: dict[str, Tensor] = {}
-        self.optimizers = {name: self._stacked(name) for name, _ in self.networks.named()}
+        self.optimizers = {name: self._stacked(name) for name, _ in self.networks.named_children()}
 
     def epoch(self) -> list[EpochLosses]:
         """Train every trial for an epoch, and return the losses of each."""
@@ -50,6 +55,7 @@ class Pack:
         return [mean_losses(column) for column in zip(*rows, strict=True)]
 
     def each(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a part of a step for every trial (`step.Each`)."""
         return vmap(partial(self._one, function))(self.weights, *arguments)
 
     def _one(self, function: Callable[..., Any], weights: dict[str, Tensor], *arguments: Any) -> Any:
@@ -57,12 +63,7 @@ class Pack:
 
     def update(self, name: str, loss_S: Tensor) -> None:
         """Take one Adam step of one network of every trial: no trial's loss depends on another's weights."""
-        optimizer = self.optimizers[name]
-        parameters = optimizer.param_groups[0]["params"]
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss_S.sum(), parameters), strict=True):
-            parameter.grad = gradient
-        optimizer.param_groups[0]["lr"] = self.models[0].learning_rate
-        optimizer.step()
+        descend(self.optimizers[name], loss_S.sum(), self.models[0].learning_rate)
 
     def _stacked(self, name: str) -> torch.optim.Adam:
         """Stack the weights and moments of one network, and let the trials' own be views of them."""
