@@ -21,6 +21,7 @@ from nadlab.optuna_course import OptunaCourse, open_study
 from nadlab.records import Record, Trial
 from nadlab.tuning import Tuning, described_tuning, smoke_tuning
 from nadlab.tuning_command import tuning_command
+from studies.tune_default import TUNING as DEFAULT
 from studies.tune_semigan import TUNING
 from tests.conftest import TOY
 
@@ -282,3 +283,40 @@ def test_dry_run_counts_configurations_and_seeds(tmp_path: Path, capsys: pytest.
     assert tuning_command(TUNING).main(asked, standalone_mode=False) == 0
     assert "at most 22 trials: 10 configurations x 2 seeds" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
+
+
+def test_fixed_budget_is_what_every_configuration_spends() -> None:
+    tuning = DEFAULT.spending(110)
+    assert (tuning.settings.labels, tuning.settings.final_k) == (83, 27)
+    for final_k in (5, 50, 100):
+        settings = tuning.configured({"final_k": final_k, "alpha": 0.3})
+        assert (settings.labels, settings.final_k, settings.alpha) == (110 - final_k, final_k, 0.3)
+    split = DEFAULT.spending(20).space["final_k"]
+    assert isinstance(split, optuna.distributions.IntDistribution)
+    assert split.high == 18, "two labels are the least"
+    assert smoke_tuning(tuning).settings.budget == smoke_tuning(tuning).queries == 22
+
+
+def test_fixed_budget_and_labels_in_the_space_contradict_each_other() -> None:
+    with pytest.raises(UserError, match="search final_k instead of labels"):
+        replace(TUNING, queries=160)
+    with pytest.raises(UserError, match="the default spends 160 queries, not 110"):
+        replace(DEFAULT, queries=110)
+
+
+def test_another_budget_is_another_search(tmp_path: Path) -> None:
+    owner, other = (described_tuning(DEFAULT.spending(n), benchmark("mnist1d-201"), "") for n in (110, 120))
+    with pytest.raises(UserError, match="queries = 110, not 120"):
+        check_same(tmp_path, owner, other)
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_smoke_run_of_a_fixed_budget_spends_it_in_every_trial(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = ["--smoke", "--benchmark", TOY, "--fresh", "0", "--out", str(out)]
+    assert tuning_command(DEFAULT).main(asked, standalone_mode=False) == 0
+    owner = read_owner(out)
+    assert owner
+    records = StudyFolder(out, owner).records()
+    assert {len(record.ledger) for record in records} == {22}
+    assert len({record.trial.settings["final_k"] for record in records}) > 1

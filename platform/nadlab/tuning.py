@@ -9,6 +9,7 @@ from typing import Any
 
 from optuna.distributions import (
     BaseDistribution,
+    CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
     distribution_to_json,
@@ -47,6 +48,8 @@ class Tuning:
     space: Mapping[str, BaseDistribution]
     """setting -> what it may be; its default in `settings` is the first configuration that is run"""
     settings: Settings = field(default_factory=Settings)
+    queries: int | None = None
+    """what every configuration spends: its labels are what K leaves. None: a configuration spends its labels and K"""
     benchmark: str = "mnist1d-201"
     seeds: Sequence[int] = (0, 1, 2)
     """every configuration is run at each: its objective is their mean"""
@@ -70,9 +73,14 @@ class Tuning:
             if getattr(self, name) < least:
                 raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
         _ = self.study
+        if self.queries is not None:
+            if "labels" in self.space:
+                raise UserError("with --queries the labels are what final_k leaves: search final_k instead of labels")
+            if self.settings.budget != self.queries:
+                raise UserError(f"the default spends {self.settings.budget} queries, not {self.queries}")
         for factor, (low, high) in self.ends().items():
-            changed(self.settings, {factor: low})
-            changed(self.settings, {factor: high})
+            self.configured({factor: low})
+            self.configured({factor: high})
             if not low <= getattr(self.settings, factor) <= high:
                 raise UserError(
                     f"the default {factor} = {getattr(self.settings, factor)} is outside of {low} to {high}"
@@ -103,10 +111,22 @@ class Tuning:
         numeric = {k: d for k, d in self.space.items() if isinstance(d, FloatDistribution | IntDistribution)}
         return {factor: (each.low, each.high) for factor, each in numeric.items()}
 
+    def configured(self, values: Mapping[str, Any]) -> Settings:
+        """Return the settings of a configuration; raise UserError when there are none with these values."""
+        if self.queries is None or "final_k" not in values:
+            return changed(self.settings, values)
+        return changed(self.settings, {"labels": self.queries - values["final_k"], **values})
+
+    def spending(self, queries: int) -> "Tuning":
+        """Return the same search with another budget for every configuration; labels and K of the default follow it."""
+        space = dict(self.space)
+        if isinstance(split := space.get("final_k"), IntDistribution):
+            space["final_k"] = IntDistribution(split.low, min(split.high, queries - 2))
+        return replace(self, settings=self.settings.within(queries), queries=queries, space=space)
+
     def trial(self, values: Mapping[str, Any], seed: int, oracle: Oracle) -> Trial:
         """Return the trial of a configuration."""
-        settings = asdict(changed(self.settings, values))
-        return Trial(oracle.name, oracle.digest, seed, settings, self.study.trainable_name)
+        return Trial(oracle.name, oracle.digest, seed, asdict(self.configured(values)), self.study.trainable_name)
 
 
 def described_tuning(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
@@ -114,9 +134,9 @@ def described_tuning(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyReco
 
     Raises UserError when the largest budget is more than the benchmark has.
     """
-    most = max(int(tuning.ends().get("labels", (0, tuning.settings.labels))[1]), tuning.settings.labels)
+    most = {factor: int(high) for factor, (_, high) in tuning.ends().items() if factor in ("labels", "final_k")}
     distinct = distinct_cells(oracle)
-    if (budget := most + tuning.settings.final_k) > distinct:
+    if (budget := tuning.configured(most).budget) > distinct:
         raise UserError(f"up to {budget} queries are more than the {distinct} distinct cells of {oracle.name}")
     record = described(tuning.study, oracle, study_id)
     search = {
@@ -125,19 +145,30 @@ def described_tuning(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyReco
         "objectives": ",".join(tuning.objectives),
         "ahead": tuning.ahead,
         "seeds": ",".join(map(str, tuning.seeds)),
+        **({} if tuning.queries is None else {"queries": tuning.queries}),
         **{f"space/{factor}": distribution_to_json(each) for factor, each in tuning.space.items()},
     }
-    return replace(record, settings=record.settings | search)
+    fixed = {name: value for name, value in record.settings.items() if tuning.queries is None or name != "labels"}
+    return replace(record, settings=fixed | search)
 
 
 def smoke_tuning(tuning: Tuning) -> Tuning:
     """Return a run of seconds: three configurations at two seeds, few labels, small settings."""
-    settings = changed(tuning.settings, {name: value for name, value in SMOKE.items() if name != "queries"})
-    space = dict(tuning.space)
-    if "labels" in space:
-        space["labels"] = IntDistribution(10, settings.labels)
+    small = {name: value for name, value in SMOKE.items() if isinstance(value, int) and name != "queries"}
+    settings = changed(tuning.settings, small)
+    space = {name: _up_to(small[name], each) if name in small else each for name, each in tuning.space.items()}
+    queries = None if tuning.queries is None else settings.budget
     seeds = tuple(tuning.seeds)[:SMOKE_SEEDS]
-    return replace(tuning, settings=settings, space=space, seeds=seeds, configurations=3, ahead=2, fresh=1)
+    return replace(
+        tuning, settings=settings, queries=queries, space=space, seeds=seeds, configurations=3, ahead=2, fresh=1
+    )
+
+
+def _up_to(most: int, distribution: BaseDistribution) -> BaseDistribution:
+    """Return what a setting may be in a run of seconds."""
+    if isinstance(distribution, CategoricalDistribution):
+        return CategoricalDistribution((most,))
+    return IntDistribution(most // 2, most)
 
 
 def sampler(name: str, seed: int) -> BaseSampler:

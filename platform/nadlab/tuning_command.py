@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
@@ -84,6 +85,9 @@ def _options(tuning: Tuning) -> Sequence[Any]:
                      help="stops configurations by PP's Kendall tau over the epochs of their first seed"),
         click.option("--ahead", type=click.IntRange(1), metavar="N",
                      help=f"configurations under way at once, whatever the cluster  [default: {tuning.ahead}]"),
+        *([] if tuning.queries is None else [
+            click.option("--queries", type=click.IntRange(3), metavar="N",
+                         help=f"what every configuration spends  [default: {tuning.queries}]")]),
         click.option("--epochs", type=int, metavar="N", help=f"epochs of training  [default: {tuning.settings.epochs}]"),
         *place_options(tuning.trainable),
     ]  # fmt: skip
@@ -91,7 +95,7 @@ def _options(tuning: Tuning) -> Sequence[Any]:
 
 def _help(tuning: Tuning) -> str:
     stem = f"python studies/{tuning.name}.py"
-    space = "\n".join(f"  {name}: {low:g} to {high:g}" for name, (low, high) in tuning.ends().items())
+    space = "\n".join(f"  {name}: {_in_words(each)}" for name, each in tuning.space.items())
     text = inspect.cleandoc("""
         {question}
 
@@ -113,9 +117,18 @@ def _help(tuning: Tuning) -> str:
     return text.format(question=tuning.question, expectation=tuning.expectation, space=space, stem=stem)
 
 
+def _in_words(distribution: BaseDistribution) -> str:
+    if isinstance(distribution, CategoricalDistribution):
+        return ", ".join(map(str, distribution.choices))
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    return f"{distribution.low:g} to {distribution.high:g}"
+
+
 def _request(tuning: Tuning, options: dict[str, Any]) -> tuple[Tuning, Oracle, Path]:
     name = options["benchmark"]
     oracle = benchmark(name)
+    if options.get("queries") is not None:
+        tuning = tuning.spending(options["queries"])
     if options["smoke"]:
         tuning = smoke_tuning(tuning)
     given = {key: options[key] for key in ("configurations", "fresh", "ahead") if options[key] is not None}
@@ -129,6 +142,7 @@ def _request(tuning: Tuning, options: dict[str, Any]) -> tuple[Tuning, Oracle, P
         benchmark=name,
         **given,
     )
-    search = [asked.sampler, *asked.objectives] + ([asked.pruner] if asked.pruner != "none" else [])
+    spent = [] if asked.queries is None else [str(asked.queries)]
+    search = [*spent, asked.sampler, *asked.objectives] + ([asked.pruner] if asked.pruner != "none" else [])
     folder = "-".join([name.replace("/", "-"), *search]) + ("-smoke" if options["smoke"] else "")
     return asked, oracle, options["out"] or Path("runs") / tuning.name / folder
