@@ -15,7 +15,6 @@ from collections.abc import Sequence
 import click
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_predict
@@ -30,6 +29,7 @@ from nadlab.command_line import run_command
 from nadlab.diagnostics import search_accuracies
 from nadlab.errors import UserError
 from nadlab.searchers.path_encoding import path_encoding
+from nadlab.terminal import console
 
 Floats = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def show(name: str, rows: Sequence[tuple[str, float, Floats]], queries: int) -> 
     for source, deviation, regrets in rows:
         found = f"{(regrets == 0).mean():.0%}"
         table.add_row(f"{deviation:.2f} {source}", f"{regrets.mean():.3f} ± {regrets.std():.3f}", found)
-    Console().print(table)
+    console().print(table)
 
 
 @click.command(help=__doc__)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from nadlab.analysis.generated import GeneratedQuality, generated_quality
@@ -24,6 +23,7 @@ from nadlab.processes import side_by_side
 from nadlab.searchers.semigan_nad import start
 from nadlab.semigan.settings import Settings
 from nadlab.study import parse_seeds
+from nadlab.terminal import console
 
 THRESHOLDS = (93.0, 93.5)
 PAPER_VALID, PAPER_ABOVE, PAPER_FACTOR = 0.3673, (0.7030, 0.6558), 0.7030 / 0.1549
@@ -51,7 +51,7 @@ def show(rows: Sequence[GeneratedQuality]) -> None:
     )  # fmt: skip
     paper = [f"{share:.2%}" for share in PAPER_ABOVE]
     table.add_row("paper", f"{PAPER_VALID:.2%}", "", "", *paper, f"{PAPER_FACTOR:.2f}")
-    Console().print(table)
+    console().print(table)
 
 
 @click.command(help=__doc__)

@@ -59,6 +59,16 @@ def test_benchmarks_and_search_print_tables() -> None:
 
 
 @pytest.mark.usefixtures("data")
+def test_tables_that_go_to_a_file_break_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    methods = "random-search,regularized-evolution"
+    asked = ["search", "--method", methods, "--benchmark", "nasbench201/toy", "--queries", "12", "--seeds", "2"]
+    done = CliRunner().invoke(nadlab, [*asked, "--concurrent", "1"], catch_exceptions=False)
+    assert done.output.count("regularized-evolution") == 3
+    assert "95 % interval" in done.output
+
+
+@pytest.mark.usefixtures("data")
 def test_search_gives_one_json_line_a_seed_and_the_same_again() -> None:
     arguments = [
         "search",

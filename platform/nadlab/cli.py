@@ -181,8 +181,9 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_js
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from nadlab.terminal import console
 
     table = Table(title=title)
     for key, value in rows[0].items():
@@ -190,7 +191,7 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
         table.add_column(key.replace("_", " "), justify=side, no_wrap=key == "name", overflow="fold")
     for row in rows:
         table.add_row(*("" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
-    Console().print(table)
+    console().print(table)
 
 
 def main() -> None:

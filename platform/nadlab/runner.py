@@ -14,7 +14,6 @@ from types import ModuleType
 from urllib.parse import urlsplit
 
 import click
-from rich.console import Console
 
 from nadlab.analysis.reports import AnyReport, show, write_report
 from nadlab.benchmarks.oracle import Oracle
@@ -29,6 +28,7 @@ from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs, without_password
 from nadlab.stopping import Stopped, Stopping
 from nadlab.study import Study, described, plan
+from nadlab.terminal import console
 from nadlab.tracking import STORE_ERRORS, Tracker, check_store, made_store
 from nadlab.tune import run_trials
 from nadlab.worker import check_tables, prepared
@@ -107,8 +107,8 @@ def _run(
     stopping: Stopping,
     own: Sequence[ModuleType],
 ) -> int:
-    console = Console()
-    console.print(
+    screen = console()
+    screen.print(
         f"{folder.study.study} on {folder.study.benchmark}: {course.total} trials, {course.total - course.trials} of them "
         f"done, in {folder.path}"
     )
@@ -127,9 +127,9 @@ def _run(
         undelivered = delivery.wait()
     records = folder.records()
     report, files = write_report(folder.study, records, _runs(tracker), folder.path)
-    show(report, console)
-    console.print(f"Report: {files[0]}", soft_wrap=True)
-    console.print(f"Trials in MLflow: {_where(tracker, place.tracking_uri, place.out)}", soft_wrap=True)
+    show(report, screen)
+    screen.print(f"Report: {files[0]}", soft_wrap=True)
+    screen.print(f"Trials in MLflow: {_where(tracker, place.tracking_uri, place.out)}", soft_wrap=True)
     failed = [each for each in records if each.status == "FAILED" and each.trial.id in course.asked]
     return _conclude(tracker, folder, failed, undelivered, report, files)
 
