@@ -1,8 +1,8 @@
 """Time S trials in one program (`--pack`), weights stacked, against the same S trials in turn.
 
 Packing saves the calls of operators, not arithmetic: what it gains is bounded by the share of a trial's time that calls
-take. On a CPU with oneDNN the GIN's products of the trials follow one after the other, since torch stacks none as fast; a
-GPU takes them stacked. --no-onednn does so on a CPU too: it counts the operators that a GPU would launch.
+take. On a CPU with oneDNN large products of the trials follow one after the other, since torch stacks none as fast; a
+GPU takes all of them stacked. --no-onednn does so on a CPU too: it counts the operators that a GPU would launch.
 
 \b
 python benchmarks/packing.py

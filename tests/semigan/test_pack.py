@@ -13,7 +13,7 @@ from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.searchers.semigan_nad import start
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.layer import gin_layer, stacked_gin_layer
+from nadlab.semigan.layer import CALLS_COST_MORE, gin_layer, stacked_gin_layer
 from nadlab.semigan.pack import FREE, Pack, packable, stacked
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import Batch, take_step
@@ -69,6 +69,7 @@ def first_batch(model: BiArch2Perf) -> Batch:
     return next(iter(model.batches()))
 
 
+@pytest.mark.parametrize("calls_cost_more", [0, CALLS_COST_MORE], ids=["layers in turn", "layers stacked"])
 @pytest.mark.parametrize("name", ["nasbench201/toy", "nasbench101"])
 @pytest.mark.parametrize(
     "changes",
@@ -80,8 +81,9 @@ def first_batch(model: BiArch2Perf) -> Batch:
     ids=["defaults", "as printed", "terms left out"],
 )
 def test_losses_and_gradients_of_a_step_are_those_of_the_trials_by_themselves(
-    name: str, changes: dict[str, Any]
+    name: str, changes: dict[str, Any], calls_cost_more: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("nadlab.semigan.layer.CALLS_COST_MORE", calls_cost_more)
     settings = replace(SMALL, **changes)
     singles = models(settings, name)
     pack = Pack(models(settings, name))

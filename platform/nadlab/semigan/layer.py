@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 Weights = tuple[Tensor, ...]
 """inner (H, F) and its bias (H,), outer (H, H) and its bias"""
+CALLS_COST_MORE = 2**17
+"""numbers in a trial's layer below which stacked products are faster than oneDNN's for one trial after the other"""
 
 
 def linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -47,12 +49,8 @@ def gin_layer(hidden_BVF: Tensor, neighbours_BVV: Tensor, weights: Weights) -> T
 
 def stacked_gin_layer(hidden_SBVF: Tensor, neighbours_SBVV: Tensor, weights: Weights) -> Tensor:
     """Return S layers with weights of their own, (S, B, V, H): three products for all of them."""
-    inner, inner_bias, outer, outer_bias = weights
-    rows = (neighbours_SBVV @ hidden_SBVF).flatten(1, 2)
-    for weight, bias in ((inner, inner_bias), (outer, outer_bias)):
-        rows = torch.baddbmm(bias[:, None], rows, weight.transpose(1, 2)).relu()
-    outputs: Tensor = rows.unflatten(1, hidden_SBVF.shape[1:3])
-    return outputs
+    rows: Tensor = StackedGINLayer.apply(hidden_SBVF, neighbours_SBVV, *weights)  # type: ignore[no-untyped-call]
+    return rows
 
 
 class GINLayer(torch.autograd.Function):
@@ -81,12 +79,12 @@ class GINLayer(torch.autograd.Function):
     def vmap(
         info: Any, in_dims: tuple[int | None, ...], *arguments: Tensor
     ) -> tuple[tuple[Tensor, None, None], tuple[int | None, ...]]:
-        """Run S layers at once: stacked, or where torch has no stacked product as fast as oneDNN's, one after the other."""
+        """Run S layers at once: stacked, or where they are large and torch has no stacked product as fast as oneDNN's, one after the other."""
         hidden, neighbours, *weights = (
             argument.expand(info.batch_size, *argument.shape) if dim is None else argument.movedim(dim, 0)
             for argument, dim in zip(arguments, in_dims, strict=True)
         )
-        if not _in_onednn(hidden):
+        if not _in_onednn(hidden) or hidden[0, :, :, 0].numel() * weights[0].shape[1] < CALLS_COST_MORE:
             return (stacked_gin_layer(hidden, neighbours, tuple(weights)), None, None), (0, None, None)
         each = zip(*(argument.unbind() for argument in (hidden, neighbours, *weights)), strict=True)
         return (torch.stack([gin_layer(one[0], one[1], one[2:]) for one in each]), None, None), (0, None, None)
@@ -110,6 +108,39 @@ class GINLayer(torch.autograd.Function):
             return by_hidden, by_neighbours, None, None, None, None
         by_inner, by_outer = product(within.t(), mixed), product(behind.t(), middle)
         return by_hidden, by_neighbours, by_inner, within.sum(dim=0), by_outer, behind.sum(dim=0)
+
+
+class StackedGINLayer(torch.autograd.Function):
+    """`stacked_gin_layer` with its backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden_SBVF: Tensor, neighbours_SBVV: Tensor, *weights: Tensor) -> Tensor:
+        """Return (S, B, V, H)."""
+        inner, inner_bias, outer, outer_bias = weights
+        mixed = (neighbours_SBVV @ hidden_SBVF).flatten(1, 2)
+        middle = torch.baddbmm(inner_bias[:, None], mixed, inner.transpose(1, 2)).relu_()
+        rows = torch.baddbmm(outer_bias[:, None], middle, outer.transpose(1, 2)).relu_()
+        ctx.save_for_backward(hidden_SBVF, neighbours_SBVV, mixed, inner, middle, outer, rows)
+        return rows.view(*hidden_SBVF.shape[:3], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of all arguments; those of A and of the features only where they are asked for."""
+        hidden, neighbours, mixed, inner, middle, outer, rows = ctx.saved_tensors
+        behind = torch.ops.aten.threshold_backward(gradients[0].flatten(1, 2), rows, 0)
+        within = behind @ outer
+        _through_relu(within, middle, within)
+        by_hidden = by_neighbours = None
+        if any(ctx.needs_input_grad[:2]):
+            by_mixed = (within @ inner).view(hidden.shape)
+            if ctx.needs_input_grad[0]:
+                by_hidden = neighbours.transpose(2, 3) @ by_mixed
+            if ctx.needs_input_grad[1]:
+                by_neighbours = by_mixed @ hidden.transpose(2, 3)
+        if not ctx.needs_input_grad[2]:
+            return by_hidden, by_neighbours, None, None, None, None
+        by_inner, by_outer = within.transpose(1, 2) @ mixed, behind.transpose(1, 2) @ middle
+        return by_hidden, by_neighbours, by_inner, within.sum(dim=1), by_outer, behind.sum(dim=1)
 
 
 def _through_relu(gradient: Tensor, output: Tensor, into: Tensor) -> None:
