@@ -7,6 +7,7 @@ are zeroed in place here.
 Shapes: B cells, V vertices, F inputs, H outputs, R = B V rows.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -91,56 +92,53 @@ class GINLayer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of all arguments; those of A and of the features only where they are asked for."""
-        hidden, neighbours, mixed, inner, middle, outer, rows = ctx.saved_tensors
-        behind = torch.empty_like(middle)
-        _through_relu(gradients[0], rows, behind.view_as(rows))
-        within = product(behind, outer)
-        _through_relu(within, middle, within)
-        by_hidden = by_neighbours = None
-        if any(ctx.needs_input_grad[:2]):
-            by_mixed = product(within, inner).view(*hidden.shape)
-            if ctx.needs_input_grad[0]:
-                by_hidden = torch.bmm(neighbours.transpose(1, 2), by_mixed)
-            if ctx.needs_input_grad[1]:
-                by_neighbours = torch.bmm(by_mixed, hidden.transpose(1, 2))
-        if not ctx.needs_input_grad[2]:
-            return by_hidden, by_neighbours, None, None, None, None
-        by_inner, by_outer = product(within.t(), mixed), product(behind.t(), middle)
-        return by_hidden, by_neighbours, by_inner, within.sum(dim=0), by_outer, behind.sum(dim=0)
+        """Return the gradients of all arguments."""
+        return _gradients(ctx, gradients[0], product, torch.bmm)
 
 
 class StackedGINLayer(torch.autograd.Function):
-    """`stacked_gin_layer` with its backward pass."""
+    """`stacked_gin_layer` with the same backward pass."""
 
     @staticmethod
     def forward(ctx: Any, hidden_SBVF: Tensor, neighbours_SBVV: Tensor, *weights: Tensor) -> Tensor:
         """Return (S, B, V, H)."""
         inner, inner_bias, outer, outer_bias = weights
         mixed = (neighbours_SBVV @ hidden_SBVF).flatten(1, 2)
-        middle = torch.baddbmm(inner_bias[:, None], mixed, inner.transpose(1, 2)).relu_()
-        rows = torch.baddbmm(outer_bias[:, None], middle, outer.transpose(1, 2)).relu_()
+        middle = torch.baddbmm(inner_bias[:, None], mixed, inner.mT).relu_()
+        rows = torch.baddbmm(outer_bias[:, None], middle, outer.mT).relu_().view(*hidden_SBVF.shape[:3], -1)
         ctx.save_for_backward(hidden_SBVF, neighbours_SBVV, mixed, inner, middle, outer, rows)
-        return rows.view(*hidden_SBVF.shape[:3], -1)
+        return rows
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of all arguments; those of A and of the features only where they are asked for."""
-        hidden, neighbours, mixed, inner, middle, outer, rows = ctx.saved_tensors
-        behind = torch.ops.aten.threshold_backward(gradients[0].flatten(1, 2), rows, 0)
-        within = behind @ outer
-        _through_relu(within, middle, within)
-        by_hidden = by_neighbours = None
-        if any(ctx.needs_input_grad[:2]):
-            by_mixed = (within @ inner).view(hidden.shape)
-            if ctx.needs_input_grad[0]:
-                by_hidden = neighbours.transpose(2, 3) @ by_mixed
-            if ctx.needs_input_grad[1]:
-                by_neighbours = by_mixed @ hidden.transpose(2, 3)
-        if not ctx.needs_input_grad[2]:
-            return by_hidden, by_neighbours, None, None, None, None
-        by_inner, by_outer = within.transpose(1, 2) @ mixed, behind.transpose(1, 2) @ middle
-        return by_hidden, by_neighbours, by_inner, within.sum(dim=1), by_outer, behind.sum(dim=1)
+        """Return the gradients of all arguments."""
+        return _gradients(ctx, gradients[0], torch.bmm, torch.matmul)
+
+
+Product = Callable[[Tensor, Tensor], Tensor]
+
+
+def _gradients(ctx: Any, gradient: Tensor, product: Product, of_cells: Product) -> tuple[Tensor | None, ...]:
+    """Return the gradients of a layer's arguments, or of S layers'; those of A and of the features only where they are asked for.
+
+    product: of rows and weights. of_cells: of matrices of a few vertices.
+    """
+    hidden, neighbours, mixed, inner, middle, outer, rows = ctx.saved_tensors
+    behind = torch.empty_like(middle)
+    _through_relu(gradient, rows, behind.view_as(rows))
+    within = product(behind, outer)
+    _through_relu(within, middle, within)
+    by_hidden = by_neighbours = None
+    if any(ctx.needs_input_grad[:2]):
+        by_mixed = product(within, inner).view(hidden.shape)
+        if ctx.needs_input_grad[0]:
+            by_hidden = of_cells(neighbours.mT, by_mixed)
+        if ctx.needs_input_grad[1]:
+            by_neighbours = of_cells(by_mixed, hidden.mT)
+    if not ctx.needs_input_grad[2]:
+        return by_hidden, by_neighbours, None, None, None, None
+    by_inner, by_outer = product(within.mT, mixed), product(behind.mT, middle)
+    return by_hidden, by_neighbours, by_inner, within.sum(dim=-2), by_outer, behind.sum(dim=-2)
 
 
 def _through_relu(gradient: Tensor, output: Tensor, into: Tensor) -> None:
