@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import ray
 
-from nadlab.records import read_record
+from nadlab.records import Record, read_record
 from nadlab.tracking import Tracker
 
 DELIVERY = "mlflow"
@@ -36,7 +36,7 @@ class Usage:
     delivery_cpu: float
     """s a trial, driver's delivery to MLflow"""
     delivery_wall: float
-    """s that a delivery takes, one after the other"""
+    """s a trial that the deliveries take, by the clock"""
     delivery_wall_late: float
     """s, over the last tenth"""
     server_cpu: float
@@ -115,10 +115,11 @@ def recorded(out: Path, server: int | None) -> Iterator[Callable[[], Usage]]:
     deliveries: list[float] = []
     deliver = Tracker.deliver
 
-    def timed(self: Tracker, *arguments: Any) -> None:
+    def timed(self: Tracker, records: Sequence[tuple[Record, Path]]) -> None:
         started = time.perf_counter()
-        deliver(self, *arguments)
-        deliveries.append(time.perf_counter() - started)
+        deliver(self, records)
+        # several are on their way at once
+        deliveries.extend([(time.perf_counter() - started) / len(records)] * len(records))
 
     def summed() -> Usage:
         records = [read_record(path) for path in (out / "trials").glob("*/record.json")]

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -63,6 +63,7 @@ class Tracker:
         self.parent = parent
         self.study = study
         self._delivered: dict[str, str] | None = None
+        self._threads = ThreadPoolExecutor(self.at_once, thread_name_prefix="mlflow")
 
     @classmethod
     def connect(cls, uri: str, study: StudyRecord, artifacts: Path | None) -> "Tracker":
@@ -108,8 +109,8 @@ class Tracker:
                     self._delete(record)
                 self._write(record, checkpoint)
 
-        with ThreadPoolExecutor(max(1, len(records)), thread_name_prefix="mlflow") as threads:
-            ended = [threads.submit(deliver, *each) for each in records]
+        ended = [self._threads.submit(deliver, *each) for each in records]
+        wait(ended)
         for each in ended:
             each.result()
         self._delivered = delivered | {record.trial.id: record.digest for record, _ in records}
