@@ -1,9 +1,11 @@
 """What is sent to a cluster: folders of code, found on nodes that lack the project."""
 
+import gc
 import os
 import subprocess
 import sys
 import textwrap
+import weakref
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from nadlab.cluster import (
     Resources,
     check_address,
     cluster_resources,
+    leave,
     resources_per_trial,
     runtime_env,
     slots,
@@ -73,3 +76,18 @@ def test_cluster_of_this_process_is_never_one_that_ray_would_find_by_itself() ->
     """
     environment = os.environ | {"RAY_ADDRESS": "127.0.0.1:9", "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, check=True, timeout=200)
+
+
+def test_no_garbage_is_collected_while_ray_shuts_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cycle:
+        """Garbage that only a collection finds, as a future with a reference into Ray's store."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    found: list[tuple[bool, bool]] = []
+    gone = weakref.ref(Cycle())
+    monkeypatch.setattr("ray.shutdown", lambda: found.append((gone() is None, gc.isenabled())))
+    leave()
+    assert found == [(True, False)]
+    assert gc.isenabled()

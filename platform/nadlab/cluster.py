@@ -1,5 +1,6 @@
 """The only place that starts Ray or joins a cluster."""
 
+import gc
 import os
 import socket
 import sys
@@ -107,7 +108,21 @@ def connected(
     try:
         yield
     finally:
+        leave()
+
+
+def leave() -> None:
+    """Leave Ray.
+
+    Without collections of garbage meanwhile: one that another thread starts, such as that of deliveries to MLflow, may
+    find a reference into Ray's store, and Ray ends the process that gives one back while it shuts down.
+    """
+    gc.collect()
+    gc.disable()
+    try:
         ray.shutdown()
+    finally:
+        gc.enable()
 
 
 def check_nodes() -> None:
