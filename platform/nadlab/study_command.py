@@ -66,8 +66,8 @@ def place_options(trainable: type) -> list[Callable[[Any], Any]]:
     """Return the options of every study that say where and how its trials run."""
     pack = click.option(
         "--pack", type=click.IntRange(1), default=1, metavar="N",
-        help="train N trials at once in one process, with the CPU and GPUs of one, where their shapes agree; made for GPUs, "
-        "hardly pays on a CPU  [default: 1]",
+        help="train N trials at once in one process, with the CPU and GPUs of one, where their shapes agree; made for GPUs; "
+        "on a CPU it pays for small networks  [default: 1]",
     )  # fmt: skip
     return [
         click.option("--concurrent", type=click.IntRange(1), metavar="N", help="trials at once  [default: one a CPU]"),

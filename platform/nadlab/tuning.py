@@ -113,9 +113,10 @@ class Tuning:
 
     def configured(self, values: Mapping[str, Any]) -> Settings:
         """Return the settings of a configuration; raise UserError when there are none with these values."""
-        if self.queries is None or "final_k" not in values:
+        if self.queries is None:
             return changed(self.settings, values)
-        return changed(self.settings, {"labels": self.queries - values["final_k"], **values})
+        final_k = values.get("final_k", self.settings.final_k)
+        return changed(self.settings, {**values, "labels": self.queries - final_k})
 
     def spending(self, queries: int) -> "Tuning":
         """Return the same search with another budget for every configuration; labels and K of the default follow it."""

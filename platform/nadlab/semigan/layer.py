@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 Weights = tuple[Tensor, ...]
 """inner (H, F) and its bias (H,), outer (H, H) and its bias"""
+Product = Callable[[Tensor, Tensor], Tensor]
 CALLS_COST_MORE = 2**17
 """numbers in a trial's layer below which stacked products are faster than oneDNN's for one trial after the other"""
 
@@ -85,7 +86,9 @@ class GINLayer(torch.autograd.Function):
             argument.expand(info.batch_size, *argument.shape) if dim is None else argument.movedim(dim, 0)
             for argument, dim in zip(arguments, in_dims, strict=True)
         )
-        if not _in_onednn(hidden) or hidden[0, :, :, 0].numel() * weights[0].shape[1] < CALLS_COST_MORE:
+        _, cells, vertices, _ = hidden.shape
+        width = weights[0].shape[1]
+        if not _in_onednn(hidden) or cells * vertices * width < CALLS_COST_MORE:
             return (stacked_gin_layer(hidden, neighbours, tuple(weights)), None, None), (0, None, None)
         each = zip(*(argument.unbind() for argument in (hidden, neighbours, *weights)), strict=True)
         return (torch.stack([gin_layer(one[0], one[1], one[2:]) for one in each]), None, None), (0, None, None)
@@ -115,29 +118,26 @@ class StackedGINLayer(torch.autograd.Function):
         return _gradients(ctx, gradients[0], torch.bmm, torch.matmul)
 
 
-Product = Callable[[Tensor, Tensor], Tensor]
-
-
-def _gradients(ctx: Any, gradient: Tensor, product: Product, of_cells: Product) -> tuple[Tensor | None, ...]:
+def _gradients(ctx: Any, gradient: Tensor, of_rows: Product, of_cells: Product) -> tuple[Tensor | None, ...]:
     """Return the gradients of a layer's arguments, or of S layers'; those of A and of the features only where they are asked for.
 
-    product: of rows and weights. of_cells: of matrices of a few vertices.
+    of_rows: product of rows and weights. of_cells: of matrices of a few vertices.
     """
     hidden, neighbours, mixed, inner, middle, outer, rows = ctx.saved_tensors
     behind = torch.empty_like(middle)
     _through_relu(gradient, rows, behind.view_as(rows))
-    within = product(behind, outer)
+    within = of_rows(behind, outer)
     _through_relu(within, middle, within)
     by_hidden = by_neighbours = None
     if any(ctx.needs_input_grad[:2]):
-        by_mixed = product(within, inner).view(hidden.shape)
+        by_mixed = of_rows(within, inner).view(hidden.shape)
         if ctx.needs_input_grad[0]:
             by_hidden = of_cells(neighbours.mT, by_mixed)
         if ctx.needs_input_grad[1]:
             by_neighbours = of_cells(by_mixed, hidden.mT)
     if not ctx.needs_input_grad[2]:
         return by_hidden, by_neighbours, None, None, None, None
-    by_inner, by_outer = product(within.mT, mixed), product(behind.mT, middle)
+    by_inner, by_outer = of_rows(within.mT, mixed), of_rows(behind.mT, middle)
     return by_hidden, by_neighbours, by_inner, within.sum(dim=-2), by_outer, behind.sum(dim=-2)
 
 
