@@ -6,21 +6,28 @@ import shutil
 import subprocess
 from pathlib import Path
 
-FIELDS = ("host", "cpu", "cpus", "memory_gib", "gpus")
+FIELDS = ("host", "cpu", "cpus", "cpu_bfloat16", "memory_gib", "gpus")
 
 
 def hardware() -> dict[str, str]:
-    """Return this machine's name, processor model, cores, memory in GiB, and GPU models (`none` without)."""
+    """Return this machine's name, processor model, cores, whether these multiply in bfloat16, memory in GiB, and GPU models (`none` without)."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    values = (platform.node(), _processor(), str(os.cpu_count()), f"{memory:.0f}", _gpus())
+    processor = _fact("model name") or platform.processor() or platform.machine()
+    rounding = "yes" if cpu_has_bfloat16() else "no"
+    values = (platform.node(), processor, str(os.cpu_count()), rounding, f"{memory:.0f}", _gpus())
     return dict(zip(FIELDS, values, strict=True))
 
 
-def _processor() -> str:
+def cpu_has_bfloat16() -> bool:
+    """Return whether the processor has instructions for products in bfloat16; false also where it can't be told."""
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_fact("flags").split())
+
+
+def _fact(name: str) -> str:
+    """Return what Linux says of the first processor; empty on other systems."""
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text().splitlines() if facts.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 def _gpus() -> str:

@@ -24,7 +24,11 @@ def sampled(name: str, count: int = 200) -> tuple[Cells, Graphs, Networks]:
     each = space(name)
     cells = each.canonical(each.sample(count, np.random.default_rng(0)))
     operations = len(each.operations)
-    return cells, as_graphs(cells, operations), networks([cells], operations, Settings(width=16), seed=0)
+    return (
+        cells,
+        as_graphs(cells, operations),
+        networks([cells], operations, Settings(width=16), 0, torch.device("cpu")),
+    )
 
 
 def drawn(count: int, nets: Networks, seed: int = 0) -> tuple[Latents, Tensor]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.searchers.unqueried import Vicinity, first_cells
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.nacg import Generation, design, over_rounds
+from nadlab.semigan.nacg import Generation, ask_best, design, over_rounds
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate
@@ -42,10 +42,16 @@ def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
     drawn = torch.randint(2**31, (1,), generator=model.random)
     vicinity = Vicinity(ledger, np.random.default_rng(int(drawn)))
     rounds: list[Generation] = []
+    best = -np.inf
     while True:
-        nearby = [vicinity.neighbourhood(cell) for cell in best_cells(ledger, settings.neighbours_of)]
         count = min(settings.per_round, ledger.remaining)
-        rounds.append(design(model, ledger, count, settings.generated, nearby))
+        before, best = best, max(map(ledger.answer, ledger.queries))
+        if settings.climb and best == before:
+            climbed = vicinity.neighbourhood(best_cells(ledger, 1)[0])
+            count -= ask_best(model, ledger, climbed, min(settings.climb, count))
+        if count:
+            nearby = [vicinity.neighbourhood(cell) for cell in best_cells(ledger, settings.neighbours_of)]
+            rounds.append(design(model, ledger, count, settings.generated, nearby))
         if not ledger.remaining:
             return over_rounds(rounds)
         learn_more(model, ledger)

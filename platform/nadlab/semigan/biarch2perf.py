@@ -62,7 +62,7 @@ class BiArch2Perf:
         self.operation_count = operations
         # bytes on the device: floats would take four times as much memory, and are made batch by batch
         self.space_A, self.space_X = self._bytes(cells)
-        self.networks = networks([labelled, cells], operations, settings, seed).to(self.device)
+        self.networks = networks([labelled, cells], operations, settings, seed, self.device)
         self.optimizers = {
             name: adam(network.parameters(), name, settings) for name, network in self.networks.named_children()
         }

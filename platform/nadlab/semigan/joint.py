@@ -10,6 +10,7 @@ from torch import nn
 from nadlab.semigan.decisions import decisions_of
 from nadlab.semigan.generator import Generator
 from nadlab.semigan.networks import Discriminator, Predictor
+from nadlab.semigan.precision import precision
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells
 
@@ -26,9 +27,9 @@ class Networks(nn.Module):
         return function(self, *arguments)
 
 
-def networks(known: Sequence[Cells], operations: int, settings: Settings, seed: int) -> Networks:
-    """Return untrained networks; AG decides what differs between the given cells."""
-    vertices, width, precision = known[0].operations.shape[1], settings.width, getattr(torch, settings.precision)
+def networks(known: Sequence[Cells], operations: int, settings: Settings, seed: int, device: torch.device) -> Networks:
+    """Return untrained networks on a device; AG decides what differs between the given cells."""
+    vertices, width, dtype = known[0].operations.shape[1], settings.width, precision(settings.precision, device)
     labels = np.any(
         [[(cells.operations == operation).any(axis=0) for operation in range(operations)] for cells in known], axis=0
     ).T
@@ -37,8 +38,9 @@ def networks(known: Sequence[Cells], operations: int, settings: Settings, seed: 
     decisions = decisions_of(*(torch.from_numpy(array) for array in (sometimes, always, labels)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Networks(
-            Generator(decisions, width, settings.generator_depth, precision),
-            Predictor(vertices, operations, width, settings.predictor_depth, precision),
-            Discriminator(vertices, operations, width, settings.discriminator_depth, precision),
+        untrained = Networks(
+            Generator(decisions, width, settings.generator_depth, dtype),
+            Predictor(vertices, operations, width, settings.predictor_depth, dtype),
+            Discriminator(vertices, operations, width, settings.discriminator_depth, dtype),
         )
+    return untrained.to(device)

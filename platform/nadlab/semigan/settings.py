@@ -50,7 +50,7 @@ class Settings:
     """cells of each unlabelled batch, half of it at most, that D takes as real with PP's rank, so that it does not
     learn the labelled cells by heart (Triple-GAN, Li et al. 2017, Section 3.3); 0 is the printed equation"""
     precision: str = "float32"
-    """of the GIN's matrix products: float32 or bfloat16"""
+    """of the GIN's matrix products: float32, or bfloat16 where the hardware multiplies in it (`precision.py`)"""
     unlabelled_batch: int = 512
     """cells without a label in a batch"""
     unlabelled_per_epoch: int | None = 4096
@@ -74,6 +74,9 @@ class Settings:
     """epochs of training between two such rounds of queries"""
     neighbours_of: int = 0
     """best cells so far whose neighbours PP ranks together with AG's cells; 0 is the paper"""
+    climb: int = 0
+    """queries of a round that go to neighbours of the best cell, PP's favourites first, where the round before found no
+    better cell: PP may be wrong about all that is better"""
 
     @property
     def budget(self) -> int:
@@ -110,7 +113,8 @@ class Settings:
             "generation_rounds",
             "round_epochs",
         )
-        least_of = {"labels": 2, "pseudo_real": 0, "neighbours_of": 0} | dict.fromkeys((*counts, *depths), 1)
+        naturals = ("pseudo_real", "neighbours_of", "climb")
+        least_of = {"labels": 2} | dict.fromkeys(naturals, 0) | dict.fromkeys((*counts, *depths), 1)
         for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
