@@ -148,7 +148,7 @@ PAPER_T = {"nasbench101": 93.0, "nasbench101-full": 93.0}
 """benchmark -> the paper's t in percent, which depends on the data set (Section 3.2)"""
 
 SEQUENTIAL = Settings(
-    labels=40, final_k=120, per_round=10, neighbours_of=5, epochs=15, unlabelled_batch=256, pseudo_real=64,
+    labels=40, final_k=120, per_round=10, neighbours_of=5, climb=5, epochs=15, unlabelled_batch=256, pseudo_real=64,
     unlabelled_per_epoch=2048, generated=1000, candidates=200, precision="bfloat16",
 )  # fmt: skip
 """The same budget in rounds: a quarter of it labels at random, then ten queries a round"""
