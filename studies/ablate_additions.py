@@ -17,7 +17,7 @@ STUDY = Study(
     trainable=BiArch2PerfTrainable,
     settings=replace(SEQUENTIAL, labels=20, final_k=40),
     one_at_a_time=True,
-    vary={"per_round": (10, None), "round_epochs": (4, 1), "neighbours_of": (5, 0), "scale": ("normal", "linear"),
+    vary={"per_round": (10, None), "round_epochs": (4, 1), "neighbours_of": (5, 0), "climb": (5, 0), "scale": ("normal", "linear"),
           "saturating": (False, True), "coverage": (0.3, 0.0), "pseudo_real": (64, 0), "generator_adversarial": (True, False),
           "predictor_adversarial": (True, False), "generated_labels": (True, False), "unlabelled_per_epoch": (2048, 256),
           "candidates": (200, 10), "precision": ("bfloat16", "float32")},

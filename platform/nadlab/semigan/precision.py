@@ -23,8 +23,9 @@ def _has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         has = bool(torch.cuda.is_bf16_supported(including_emulation=False))
     else:
-        # the second is false too where ONEDNN_MAX_CPU_ISA rules the instructions out
-        has = cpu_has_bfloat16() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        # false too where ONEDNN_MAX_CPU_ISA rules the instructions out
+        onednn = torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        has = onednn and cpu_has_bfloat16()
     if not has:
         logger.warning("no bfloat16 products on this machine (%s): float32 instead, which takes longer", device.type)
     return has
