@@ -24,11 +24,8 @@ def sampled(name: str, count: int = 200) -> tuple[Cells, Graphs, Networks]:
     each = space(name)
     cells = each.canonical(each.sample(count, np.random.default_rng(0)))
     operations = len(each.operations)
-    return (
-        cells,
-        as_graphs(cells, operations),
-        networks([cells], operations, Settings(width=16), 0, torch.device("cpu")),
-    )
+    nets = networks([cells], operations, Settings(width=16), 0, torch.device("cpu"))
+    return cells, as_graphs(cells, operations), nets
 
 
 def drawn(count: int, nets: Networks, seed: int = 0) -> tuple[Latents, Tensor]:

@@ -42,13 +42,13 @@ def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
     drawn = torch.randint(2**31, (1,), generator=model.random)
     vicinity = Vicinity(ledger, np.random.default_rng(int(drawn)))
     rounds: list[Generation] = []
-    best = -np.inf
+    best = None
     while True:
         count = min(settings.per_round, ledger.remaining)
-        before, best = best, max(map(ledger.answer, ledger.queries))
+        before, best = best, ledger.best()
         if settings.climb and best == before:
-            climbed = vicinity.neighbourhood(best_cells(ledger, 1)[0])
-            count -= ask_best(model, ledger, climbed, min(settings.climb, count))
+            around = vicinity.neighbourhood(ledger.oracle.space.parse(best.cell))
+            count -= ask_best(model, ledger, around, min(settings.climb, count))
         if count:
             nearby = [vicinity.neighbourhood(cell) for cell in best_cells(ledger, settings.neighbours_of)]
             rounds.append(design(model, ledger, count, settings.generated, nearby))
