@@ -15,7 +15,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from nadlab.semigan.layer import product
+from nadlab.semigan.gin import product
 
 PEAK_SIZE = 2048
 as_json = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of lines of text")
@@ -64,7 +64,7 @@ def wall_seconds(function: Callable[[], object]) -> float:
 def matrix_peak(precision: torch.dtype, repetitions: int = 5) -> Spread:
     """Return GFLOP/s of one large product of square matrices on one of the cores that torch uses: what it can do.
 
-    The product is the training's own (`nadlab.semigan.layer`): on an AMD processor torch's float32 products reach half of it.
+    The product is the training's own (`nadlab.semigan.gin`): on an AMD processor torch's float32 products reach half of it.
     """
     return _speed(product, precision, repetitions)
 

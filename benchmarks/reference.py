@@ -161,9 +161,9 @@ class PlainGenerator(Generator):
         extracted: Tensor = self.context(torch.cat([last.reshape(len(rank), -1), rank], dim=1))
         return extracted
 
-    def log_likelihood(self, latents: Latents, rank_BR: Tensor, graphs: Graphs) -> Tensor:
+    def log_likelihood(self, features: Tensor, graphs: Graphs) -> Tensor:
         """Return log p of each cell."""
-        chosen, state = self.decisions.of(graphs), self.features(latents, rank_BR)
+        chosen, state = self.decisions.of(graphs), features
         total = torch.zeros(len(chosen))
         for place, bias in enumerate(self._bias()):
             logits = F.relu(state) @ self.choice[place] + bias
@@ -183,7 +183,7 @@ class PlainTraining:
         self.PP, self.D = PlainPredictor(networks.PP), PlainDiscriminator(networks.D)
         count = model.operation_count
         self.labelled = CellDataset(
-            Cells(model.labelled.A.byte().numpy(), model.labelled.X.argmax(dim=2).numpy()), count
+            Cells(model.labelled.graphs.A.byte().numpy(), model.labelled.graphs.X.argmax(dim=2).numpy()), count
         )
         unlabelled = (space[model.unlabelled].numpy() for space in (model.space_A, model.space_X))
         self.unlabelled = CellDataset(Cells(*unlabelled), count)
@@ -232,7 +232,8 @@ class PlainTraining:
             first = [unlabelled[cell] for cell in range(borrowed)]
             cells = Batch.from_data_list([*labelled.to_data_list(), *first])
             known = torch.cat([self.ranks, pseudo[:borrowed]])
-            coverage = -self.AG.log_likelihood(self.latents(len(known)), known, self.graphs(cells, len(known))).mean()
+            features = self.AG.features(self.latents(len(known)), known)
+            coverage = -self.AG.log_likelihood(features, self.graphs(cells, len(known))).mean()
         self.update("AG", generator_loss + settings.coverage * coverage)
 
         gamma_1 = losses.adversarial_loss(self.D(unlabelled, predicted_ranks), settings.saturating)

@@ -28,7 +28,7 @@ from nadlab.searchers.choices import choices_of
 from nadlab.searchers.graphs import graphs_of, torch_generator
 from nadlab.searchers.proposals import query_first, unseen
 from nadlab.searchers.unqueried import first_cells
-from nadlab.semigan.networks import Encoder
+from nadlab.semigan.networks import Encoder, read
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate
 
@@ -71,7 +71,7 @@ class PairDiscriminator(nn.Module):
 
     def __init__(self, space: SearchSpace, width: int) -> None:
         super().__init__()
-        self.encoder = Encoder(space.vertices, len(space.operations), width, 3, torch.float32)
+        self.encoder = Encoder(space.vertices, len(space.operations), width, 3)
         self.head = nn.Sequential(nn.Linear(6 * width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, one_BF: Tensor, other_BF: Tensor) -> Tensor:
@@ -95,15 +95,15 @@ class Adversaries:
 
     def play(self, truth: Cells) -> None:
         """Train both for one round."""
-        true_graphs = graphs_of(self.space.canonical(truth), self.space)
+        true_cells = read(graphs_of(self.space.canonical(truth), self.space))
         for _ in range(self.settings.steps):
             written = self._write(self.settings.generated)
             cells = choices_of(self.space).decode(written.sequences.numpy())
             valid = np.array([reason is None for reason in self.space.invalid_reasons(cells)])
             if not valid.any():
                 continue
-            made = graphs_of(self.space.canonical(cells[valid]), self.space)
-            encoded = self.discriminator.encoder(true_graphs), self.discriminator.encoder(made)
+            made = read(graphs_of(self.space.canonical(cells[valid]), self.space))
+            encoded = self.discriminator.encoder(true_cells), self.discriminator.encoder(made)
             rewards = torch.zeros(len(valid))
             rewards[torch.from_numpy(valid)] = self._discriminate(*encoded)
             self._reinforce(written, rewards)

@@ -14,10 +14,11 @@ from torch.nn import functional as F
 
 from nadlab.semigan.generator import LATENT, Latents
 from nadlab.semigan.joint import networks
-from nadlab.semigan.networks import Graphs
+from nadlab.semigan.networks import Graphs, read
+from nadlab.semigan.precision import precision
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
 from nadlab.semigan.settings import Settings
-from nadlab.semigan.step import Asked, Batch, Labelled, Weights, borrowed, take_step
+from nadlab.semigan.step import Asked, Batch, Encoded, Labelled, Weights, borrowed, take_step
 from nadlab.spaces import Cells
 
 
@@ -58,6 +59,7 @@ class BiArch2Perf:
     ) -> None:
         self.settings = settings
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.precision = precision(settings.precision, self.device)
         self.random = torch.Generator().manual_seed(seed)
         self.operation_count = operations
         # bytes on the device: floats would take four times as much memory, and are made batch by batch
@@ -71,7 +73,7 @@ class BiArch2Perf:
     def learn_from(self, labelled: Cells, y: NDArray[np.float64], unlabelled: NDArray[np.int64], epochs: int) -> None:
         """Take other data for the next `epochs` epochs, whose learning rate rises and falls anew; weights are kept."""
         settings = self.settings
-        self.labelled = self.graphs(labelled)
+        self.labelled = self.encoded(*self._bytes(labelled))
         self.unlabelled = torch.from_numpy(unlabelled).to(self.device)
         self.t = settings.t if settings.t is not None else float(np.quantile(y, 1 - settings.rank0_share))
         scale = SCALES[settings.scale](y)
@@ -89,16 +91,14 @@ class BiArch2Perf:
             adjacency = torch.from_numpy(np.ascontiguousarray(cells.adjacency))
             return adjacency.to(self.device), torch.from_numpy(np.ascontiguousarray(cells.operations)).to(self.device)
 
-    def graphs(self, cells: Cells) -> Graphs:
-        """Return cells as the networks read them."""
-        return self._floats(*self._bytes(cells))
-
-    def _floats(self, adjacency: Tensor, operations: Tensor) -> Graphs:
-        return Graphs(adjacency.float(), F.one_hot(operations.long(), self.operation_count).float())
+    def encoded(self, adjacency: Tensor, operations: Tensor) -> Encoded:
+        """Return cells, as bytes on the device, as the networks write and read them."""
+        graphs = Graphs(adjacency.float(), F.one_hot(operations.long(), self.operation_count).float())
+        return Encoded(graphs, read(graphs, self.precision))
 
     def latents(self, count: int) -> Latents:
         """Draw z_A and z_X."""
-        shape = (count, self.labelled.A.shape[1], LATENT)
+        shape = (count, self.labelled.graphs.A.shape[1], LATENT)
         z_A, z_X = (torch.randn(shape, generator=self.random).to(self.device) for _ in range(2))
         return Latents(z_A, z_X)
 
@@ -115,7 +115,8 @@ class BiArch2Perf:
     def predict(self, cells: Cells) -> NDArray[np.float64]:
         """Return PP's scores of cells in canonical form, higher is better, (N,)."""
         with torch.inference_mode():
-            parts = [self.networks.PP(self.graphs(cells[start : start + 4096])) for start in range(0, len(cells), 4096)]
+            chunks = (self._bytes(cells[start : start + 4096]) for start in range(0, len(cells), 4096))
+            parts = [self.networks.PP(self.encoded(*chunk).messages) for chunk in chunks]
             predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
         return predicted
 
@@ -127,10 +128,10 @@ class BiArch2Perf:
         """Draw the batches of one epoch, each with the random numbers of its step; one is a step taken when the next is asked for."""
         order = torch.randperm(len(self.unlabelled), generator=self.random)[: self.settings.unlabelled_per_epoch]
         for rows in torch.split(self.unlabelled[order.to(self.device)], self.settings.unlabelled_batch):
-            yield self._batch(self._floats(self.space_A[rows], self.space_X[rows]))
+            yield self._batch(self.encoded(self.space_A[rows], self.space_X[rows]))
             self.steps_taken += 1
 
-    def _batch(self, unlabelled: Graphs) -> Batch:
+    def _batch(self, unlabelled: Encoded) -> Batch:
         settings, count = self.settings, len(self.targets)
         # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
         drawn = torch.randint(count, (count,), generator=self.random)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.semigan.decisions import Decisions
+from nadlab.semigan.gin import messages
 from nadlab.semigan.networks import GIN, RANK_EMBEDDING, Graphs
 from nadlab.semigan.ranks import RANKS
 
@@ -40,7 +41,8 @@ class Generator(nn.Module):
         count, choices = decisions.allowed.shape
         self.similarity = nn.Linear(LATENT, LATENT, bias=False)
         self.rank_embedding = nn.Linear(RANKS, RANK_EMBEDDING, bias=False)
-        self.gin = GIN(LATENT + RANK_EMBEDDING + vertices, width, depth, precision)
+        self.gin = GIN(LATENT + RANK_EMBEDDING + vertices, width, depth)
+        self.precision = precision
         self.context = nn.Linear(vertices * width + RANK_EMBEDDING, 2 * width)
         self.memory = nn.Parameter(torch.randn(count, choices, 2 * width) / count**0.5)
         self.choice = nn.Parameter(torch.randn(count, 2 * width, choices) / (2 * width) ** 0.5)
@@ -62,38 +64,44 @@ class Generator(nn.Module):
         rank = self.rank_embedding(rank_BR)
         condition = rank[:, None].expand(-1, vertices, -1)
         positions = self.get_buffer("positions").expand(batch, -1, -1)
-        last = self.gin(torch.cat([z_X, condition, positions], dim=2), graph)[-1]
+        last = self.gin(messages(torch.cat([z_X, condition, positions], dim=2), graph, self.precision))
         extracted: Tensor = self.context(torch.cat([last.flatten(1).float(), rank], dim=1))
         return extracted
 
     def forward(self, latents: Latents, uniform_BGC: Tensor, rank_BR: Tensor, temperature: float = 1.0) -> Graphs:
-        """Return discrete cells, drawn by the Gumbel-max trick; uniform is in (0, 1).
+        """Return discrete cells; uniform is in (0, 1)."""
+        return self.cells(self.features(latents, rank_BR), uniform_BGC, temperature)
+
+    def cells(self, features: Tensor, uniform_BGC: Tensor, temperature: float = 1.0) -> Graphs:
+        """Return discrete cells, drawn by the Gumbel-max trick from what their decisions start from.
 
         Below a temperature of 1 likelier choices are taken more often than AG's probabilities say. The cells' gradient is that of the Gumbel-softmax at temperature 1 (straight-through, Jang et al. 2017).
         """
         decisions = self.decisions
         bias = self._bias()
         gumbel = -temperature * torch.log(-torch.log(uniform_BGC))
-        state = self.features(latents, rank_BR)
+        state = features
         chosen: list[Tensor] = []
         for place in range(len(bias)):
-            logits = torch.addmm(bias[place], F.relu(state), self.choice[place])
+            # transposed: products with few columns are slow on a CPU
+            logits = torch.addmm(bias[place][:, None], self.choice[place].T, F.relu(state).T).T
             soft = F.softmax(logits + gumbel[:, place], dim=1)
             hard = F.one_hot(soft.argmax(dim=1), soft.shape[1]).float()
             chosen.append(hard + (soft - soft.detach()))
             state = torch.addmm(state, chosen[-1], self.memory[place])
         return decisions.cells(torch.stack(chosen, dim=1))
 
-    def log_likelihood(self, latents: Latents, rank_BR: Tensor, graphs: Graphs) -> Tensor:
-        """Return log p(cell | latents, rank) of each cell in nats, (B,)."""
+    def log_likelihood(self, features: Tensor, graphs: Graphs) -> Tensor:
+        """Return log p(cell | features) of each cell in nats, (B,)."""
         decisions = self.decisions
         chosen = decisions.of(graphs)
         written = torch.einsum("bgc,gch->gbh", chosen, self.memory)
         earlier = torch.ones(len(written), len(written), device=written.device).tril(-1)
         before = (earlier @ written.flatten(1)).view_as(written)
-        hidden = F.relu(before + self.features(latents, rank_BR))
-        logits = torch.baddbmm(self._bias()[:, None], hidden, self.choice)
-        return (F.log_softmax(logits, dim=2) * chosen.transpose(0, 1)).sum(dim=(0, 2))
+        hidden = F.relu(before + features)
+        # transposed: products with few columns are slow on a CPU, and so is a softmax over a short last axis
+        logits = torch.baddbmm(self._bias()[:, :, None], self.choice.mT, hidden.mT)
+        return (F.log_softmax(logits, dim=1) * chosen.permute(1, 2, 0)).sum(dim=(0, 1))
 
     def _bias(self) -> Tensor:
         return self.bias + torch.where(self.decisions.allowed, 0.0, FORBIDDEN)

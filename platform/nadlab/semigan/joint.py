@@ -40,7 +40,7 @@ def networks(known: Sequence[Cells], operations: int, settings: Settings, seed: 
         torch.manual_seed(seed)
         untrained = Networks(
             Generator(decisions, width, settings.generator_depth, dtype),
-            Predictor(vertices, operations, width, settings.predictor_depth, dtype),
-            Discriminator(vertices, operations, width, settings.discriminator_depth, dtype),
+            Predictor(vertices, operations, width, settings.predictor_depth),
+            Discriminator(vertices, operations, width, settings.discriminator_depth),
         )
     return untrained.to(device)

@@ -3,114 +3,101 @@
 Shapes: B cells, V vertices, K operations, F features, H width, R ranks.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from nadlab.semigan.layer import gin_layer
+from nadlab.semigan.gin import Messages, last_layer, mean_layers, messages
 from nadlab.semigan.ranks import RANKS
 
 RANK_EMBEDDING = 16
+Tensors = TypeVar("Tensors", bound=tuple[Tensor, ...])
 
 
 class Graphs(NamedTuple):
-    """B cells as the networks read them: adjacency A, float (B, V, V), and one-hot operations X, float (B, V, K)."""
+    """B cells as AG writes them: adjacency A, float (B, V, V), and one-hot operations X, float (B, V, K)."""
 
     A: Tensor
     X: Tensor
-
-    @property
-    def number(self) -> int:
-        """B."""
-        return len(self.A)
-
-    def detach(self) -> "Graphs":
-        """Return the same cells, cut off from what made them."""
-        return Graphs(self.A.detach(), self.X.detach())
 
     def first(self, count: int) -> "Graphs":
         """Return the first cells."""
         return Graphs(self.A[:count], self.X[:count])
 
 
-def joined(*parts: Graphs) -> Graphs:
-    """Return all cells of the parts in order."""
-    return Graphs(torch.cat([part.A for part in parts]), torch.cat([part.X for part in parts]))
+def joined(*parts: Tensors) -> Tensors:
+    """Return the rows of named tuples of tensors one after the other."""
+    return type(parts[0])(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+
+def read(graphs: Graphs, precision: torch.dtype = torch.float32) -> Messages:
+    """Return cells as PP and D read them, with the operation and the position of a vertex as its features; gradients reach A and X."""
+    positions = torch.eye(graphs.A.shape[1], device=graphs.A.device).expand(len(graphs.A), -1, -1)
+    return messages(torch.cat([graphs.X, positions], dim=2), graphs.A, precision)
 
 
 class GIN(nn.Module):
-    """GIN layers (Xu et al. 2019) on the graph and its reverse, as in arch2vec: A + A^T.
+    """GIN layers on the graph and its reverse, as in arch2vec: A + A^T.
 
     One layer is MLP(h + (A + A^T) h), an MLP being linear, ReLU, linear, ReLU: the numbers of torch-geometric's
-    GINConv and DenseGINConv (tests/test_networks.py) in three matrix products (`layer.py`). The products run in `precision`,
-    the weights stay in float32.
+    GINConv and DenseGINConv (tests/test_networks.py). The products run in the type of the messages, the weights stay in float32.
     """
 
-    def __init__(self, inputs: int, width: int, depth: int, precision: torch.dtype = torch.float32) -> None:
+    def __init__(self, inputs: int, width: int, depth: int) -> None:
         super().__init__()
         sizes = [inputs, *[width] * (depth - 1)]
         self.inner = nn.ModuleList(nn.Linear(size, width) for size in sizes)
         self.outer = nn.ModuleList(nn.Linear(width, width) for _ in sizes)
-        self.precision = precision
 
-    def forward(self, features_BVF: Tensor, adjacency_BVV: Tensor) -> list[Tensor]:
-        """Return the outputs of all layers, each (B, V, H) in `precision`."""
-        itself = torch.eye(adjacency_BVV.shape[1], device=adjacency_BVV.device)
-        neighbours = (adjacency_BVV + adjacency_BVV.transpose(1, 2) + itself).to(self.precision)
-        hidden = features_BVF.to(self.precision)
-        outputs: list[Tensor] = []
-        for inner, outer in zip(self.inner, self.outer, strict=True):
-            weights = tuple(
-                getattr(linear, name).to(self.precision) for linear in (inner, outer) for name in ("weight", "bias")
-            )
-            hidden = gin_layer(hidden, neighbours, weights)
-            outputs.append(hidden)
-        return outputs
+    def forward(self, heard: Messages) -> Tensor:
+        """Return the output of the last layer, (B, V, H)."""
+        return last_layer(heard, self.weights)
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """As `gin.py` takes them."""
+        pairs = zip(self.inner, self.outer, strict=True)
+        return [weight for pair in pairs for linear in pair for weight in (linear.weight, linear.bias)]
 
 
 class Encoder(nn.Module):
-    """A GIN whose layers are joined and averaged over the vertices: (B, depth * H)."""
+    """A GIN over operations and positions, whose layers are joined and averaged over the vertices: (B, depth * H)."""
 
-    def __init__(self, vertices: int, operations: int, width: int, depth: int, precision: torch.dtype) -> None:
+    def __init__(self, vertices: int, operations: int, width: int, depth: int) -> None:
         super().__init__()
-        self.gin = GIN(operations + vertices, width, depth, precision)
-        self.register_buffer("positions", torch.eye(vertices), persistent=False)
+        self.gin = GIN(operations + vertices, width, depth)
 
-    def forward(self, graphs: Graphs) -> Tensor:
-        positions = self.get_buffer("positions").expand(graphs.number, -1, -1)
-        layers = self.gin(torch.cat([graphs.X, positions], dim=2), graphs.A)
-        # divided after the sum: the gradient of a mean would be written out for every vertex
-        return torch.cat([layer.sum(dim=1) for layer in layers], dim=1).float() / graphs.A.shape[1]
+    def forward(self, heard: Messages, fixed: bool = False) -> Tensor:
+        """Return the means; `fixed` weights take no gradient."""
+        weights = self.gin.weights
+        return mean_layers(heard, [weight.detach() for weight in weights] if fixed else weights)
 
 
 class Predictor(nn.Module):
-    """PP: a 4-layer GIN, layers joined, linear layers; the accuracy as a score (`ranks.Scale`), (B,)."""
+    """PP: a 4-layer GIN, layers joined and averaged, linear layers; the accuracy as a score (`ranks.Scale`), (B,)."""
 
-    def __init__(
-        self, vertices: int, operations: int, width: int, depth: int = 4, precision: torch.dtype = torch.float32
-    ) -> None:
+    def __init__(self, vertices: int, operations: int, width: int, depth: int = 4) -> None:
         super().__init__()
-        self.encoder = Encoder(vertices, operations, width, depth, precision)
+        self.encoder = Encoder(vertices, operations, width, depth)
         self.head = nn.Sequential(nn.Linear(depth * width, width), nn.ReLU(), nn.Linear(width, 1))
 
-    def forward(self, graphs: Graphs) -> Tensor:
-        predicted: Tensor = self.head(self.encoder(graphs)).squeeze(1)
+    def forward(self, heard: Messages) -> Tensor:
+        predicted: Tensor = self.head(self.encoder(heard)).squeeze(1)
         return predicted
 
 
 class Discriminator(nn.Module):
-    """D: a 3-layer GIN, layers joined with the rank's embedding, linear layers; logits (B,), D = sigmoid(logit)."""
+    """D: a 3-layer GIN, layers joined and averaged, with the rank's embedding, linear layers; logits (B,), D = sigmoid(logit)."""
 
-    def __init__(
-        self, vertices: int, operations: int, width: int, depth: int = 3, precision: torch.dtype = torch.float32
-    ) -> None:
+    def __init__(self, vertices: int, operations: int, width: int, depth: int = 3) -> None:
         super().__init__()
-        self.encoder = Encoder(vertices, operations, width, depth, precision)
+        self.encoder = Encoder(vertices, operations, width, depth)
         self.rank_embedding = nn.Linear(RANKS, RANK_EMBEDDING, bias=False)
         self.head = nn.Sequential(nn.Linear(depth * width + RANK_EMBEDDING, width), nn.ReLU(), nn.Linear(width, 1))
 
-    def forward(self, graphs: Graphs, rank_BR: Tensor) -> Tensor:
-        features = torch.cat([self.encoder(graphs), self.rank_embedding(rank_BR)], dim=1)
+    def forward(self, heard: Messages, rank_BR: Tensor, fixed: bool = False) -> Tensor:
+        """Return logits; of the GIN, `fixed` weights take no gradient."""
+        features = torch.cat([self.encoder(heard, fixed), self.rank_embedding(rank_BR)], dim=1)
         logits: Tensor = self.head(features).squeeze(1)
         return logits

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from nadlab.semigan import losses
 from nadlab.semigan.generator import Latents
+from nadlab.semigan.gin import Messages
 from nadlab.semigan.joint import Networks
-from nadlab.semigan.networks import Graphs, joined
+from nadlab.semigan.networks import Graphs, joined, read
 from nadlab.semigan.ranks import soft_rank
 from nadlab.semigan.settings import Settings
 
@@ -25,10 +25,26 @@ Update = Callable[[str, Tensor], None]
 """update(name of a network, loss)"""
 
 
+class Encoded(NamedTuple):
+    """Cells as AG writes them, and as PP and D read them: made once a step for all that read them."""
+
+    graphs: Graphs
+    messages: Messages
+
+    @property
+    def number(self) -> int:
+        """Of cells."""
+        return len(self.graphs.A)
+
+    def detach(self) -> "Encoded":
+        """Return the same cells, cut off from what made them."""
+        return Encoded(Graphs(*(part.detach() for part in self.graphs)), self.messages.detach())
+
+
 class Labelled(NamedTuple):
     """L queried cells, their one-hot ranks (L, 5), their scores (L,) and the scores at which ranks change (4,)."""
 
-    graphs: Graphs
+    cells: Encoded
     ranks: Tensor
     targets: Tensor
     cuts: Tensor
@@ -55,7 +71,7 @@ class Batch(NamedTuple):
     """All that a step reads besides the networks."""
 
     labelled: Labelled
-    unlabelled: Graphs
+    unlabelled: Encoded
     asked: Asked
     covered: Latents
     """from which AG is to make the real cells (`coverage`); of no cells where it isn't asked to"""
@@ -65,14 +81,16 @@ class Batch(NamedTuple):
 def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> Tensor:
     """Train D, AG and PP once, and return the losses in the order of `EpochLosses`, (6,)."""
     predicted_ranks = each(soft_ranks, batch)
-    made = each(generated, batch)
-    pseudo, fixed = predicted_ranks.detach(), made.detach()
+    pseudo = predicted_ranks.detach()
+    wanted, covered = each(partial(features, settings=settings), batch, pseudo)
+    made = each(generated, batch, wanted)
+    fixed = made.detach()
     discriminator = each(partial(discriminator_loss, settings=settings), batch, pseudo, fixed)
     update("D", discriminator)
     generator = each(partial(generator_loss, settings=settings), batch, made)
     coverage = torch.zeros_like(generator)
     if settings.coverage:
-        coverage = each(partial(coverage_loss, settings=settings), batch, pseudo)
+        coverage = each(partial(coverage_loss, settings=settings), batch, covered)
         update("AG", generator + settings.coverage * coverage)
     else:
         update("AG", generator)
@@ -81,57 +99,65 @@ def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> T
     return torch.stack([discriminator, generator, predictor, gamma_2, gamma_3, coverage], dim=-1).detach()
 
 
-def borrowed(unlabelled: Graphs, settings: Settings) -> int:
+def borrowed(unlabelled: Encoded, settings: Settings) -> int:
     """Return how many cells of an unlabelled batch, its first, count as real."""
     return min(settings.pseudo_real, unlabelled.number // 2)
 
 
 def soft_ranks(networks: Networks, batch: Batch) -> Tensor:
     """Return the ranks that PP gives the unlabelled cells, (U, 5)."""
-    return soft_rank(networks.PP(batch.unlabelled), batch.labelled.cuts, batch.weights.temperature)
+    return soft_rank(networks.PP(batch.unlabelled.messages), batch.labelled.cuts, batch.weights.temperature)
 
 
-def generated(networks: Networks, batch: Batch) -> Graphs:
+def features(networks: Networks, batch: Batch, pseudo: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
+    """Return what AG's decisions start from for the cells asked for and, by one pass of its GIN, for the real cells (`coverage`)."""
+    asked, covered = batch.asked, batch.covered
+    if not settings.coverage:
+        return networks.AG.features(asked.latents, asked.ranks), pseudo.new_zeros(0)
+    ranks = torch.cat([asked.ranks, batch.labelled.ranks, pseudo[: borrowed(batch.unlabelled, settings)]])
+    both = networks.AG.features(joined(asked.latents, covered), ranks)
+    return both[: len(asked.ranks)], both[len(asked.ranks) :]
+
+
+def generated(networks: Networks, batch: Batch, wanted: Tensor) -> Encoded:
     """Return AG's cells."""
-    cells: Graphs = networks.AG(batch.asked.latents, batch.asked.uniform, batch.asked.ranks)
-    return cells
+    graphs = networks.AG.cells(wanted, batch.asked.uniform)
+    return Encoded(graphs, read(graphs, batch.unlabelled.messages.first.dtype))
 
 
-def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: Graphs, settings: Settings) -> Tensor:
+def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: Encoded, settings: Settings) -> Tensor:
     """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
     labelled, unlabelled = batch.labelled, batch.unlabelled
     logits = networks.D(
-        joined(labelled.graphs, unlabelled, made), torch.cat([labelled.ranks, pseudo, batch.asked.ranks])
+        joined(labelled.cells.messages, unlabelled.messages, made.messages),
+        torch.cat([labelled.ranks, pseudo, batch.asked.ranks]),
     )
     count = borrowed(unlabelled, settings)
-    real, predicted, fake = torch.split(
-        logits, [labelled.graphs.number + count, unlabelled.number - count, made.number]
-    )
+    real, predicted, fake = torch.split(logits, [labelled.cells.number + count, unlabelled.number - count, made.number])
     return losses.discriminator_loss(real, predicted, fake, batch.weights.alpha)
 
 
-def generator_loss(networks: Networks, batch: Batch, made: Graphs, settings: Settings) -> Tensor:
+def generator_loss(networks: Networks, batch: Batch, made: Encoded, settings: Settings) -> Tensor:
     """Equation 10."""
     adversarial = losses.adversarial_loss(judged(networks, made, batch.asked.ranks), settings.saturating)
     return losses.generator_loss(adversarial, batch.weights.alpha) * settings.generator_adversarial
 
 
-def coverage_loss(networks: Networks, batch: Batch, pseudo: Tensor, settings: Settings) -> Tensor:
+def coverage_loss(networks: Networks, batch: Batch, covered: Tensor, settings: Settings) -> Tensor:
     """Negative log-likelihood of the cells that D takes as real, in nats a cell."""
-    labelled, count = batch.labelled, borrowed(batch.unlabelled, settings)
-    real = joined(labelled.graphs, batch.unlabelled.first(count))
-    ranks = torch.cat([labelled.ranks, pseudo[:count]])
-    return -networks.AG.log_likelihood(batch.covered, ranks, real).mean()
+    count = borrowed(batch.unlabelled, settings)
+    real = joined(batch.labelled.cells.graphs, batch.unlabelled.graphs.first(count))
+    return -networks.AG.log_likelihood(covered, real).mean()
 
 
 def predictor_loss(
-    networks: Networks, batch: Batch, predicted_ranks: Tensor, made: Graphs, settings: Settings
+    networks: Networks, batch: Batch, predicted_ranks: Tensor, made: Encoded, settings: Settings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Equation 8, and its gamma_2 and gamma_3."""
     labelled, weights = batch.labelled, batch.weights
     gamma_1 = losses.adversarial_loss(judged(networks, batch.unlabelled, predicted_ranks), settings.saturating)
-    scores = networks.PP(joined(labelled.graphs, made))
-    known, own = scores.split([labelled.graphs.number, made.number])
+    scores = networks.PP(joined(labelled.cells.messages, made.messages))
+    known, own = scores.split([labelled.cells.number, made.number])
     gamma_2 = losses.squared_error(labelled.targets, known)
     gamma_3 = losses.squared_error(batch.asked.targets, own)
     loss = losses.predictor_loss(
@@ -144,8 +170,7 @@ def predictor_loss(
     return loss, gamma_2, gamma_3
 
 
-def judged(networks: Networks, graphs: Graphs, ranks: Tensor) -> Tensor:
-    """Return D's logits as a function of cells and ranks alone: its weights take no gradient."""
-    fixed = {name: weight.detach() for name, weight in networks.D.named_parameters()}
-    logits: Tensor = functional_call(networks.D, fixed, (graphs, ranks))
+def judged(networks: Networks, cells: Encoded, ranks: Tensor) -> Tensor:
+    """Return D's logits as a function of cells and ranks: AG's and PP's updates ask for no gradient of D's weights."""
+    logits: Tensor = networks.D(cells.messages, ranks, fixed=True)
     return logits

@@ -1,0 +1,236 @@
+"""GIN layers (Xu et al. 2019), each MLP((A + A^T + I) h), as one function with its backward pass written out.
+
+torch's own float32 products are MKL's, which leaves AVX-512 alone on an AMD processor; oneDNN's, which torch ships too
+and calls in its compiled code, use it and take the bias and the ReLU along. Autograd would also copy gradients that
+are zeroed in place here, and call Python for every layer.
+
+Shapes: B cells, V vertices, F inputs, H outputs, L layers, R = B V rows; S trials where they are stacked.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Weights = Sequence[Tensor]
+"""of each layer inner (H, F) and its bias (H,), outer (H, H) and its bias"""
+OF_A_LAYER = 4
+"""weights"""
+Product = Callable[[Tensor, Tensor], Tensor]
+CALLS_COST_MORE = 2**17
+"""numbers in a trial's layer below which stacked products are faster than oneDNN's for one trial after the other"""
+
+
+class Messages(NamedTuple):
+    """What B cells' vertices hear from their neighbours and themselves, in the type of the products: what a GIN reads."""
+
+    neighbours: Tensor
+    """A + A^T + I, (B, V, V), symmetric"""
+    first: Tensor
+    """neighbours times the features, what the first layer's MLP reads, (B, V, F)"""
+
+    def detach(self) -> "Messages":
+        """Return the same, cut off from what made it."""
+        return Messages(self.neighbours.detach(), self.first.detach())
+
+
+def messages(features_BVF: Tensor, adjacency_BVV: Tensor, precision: torch.dtype = torch.float32) -> Messages:
+    """Return what vertices with these features hear; gradients reach both."""
+    itself = torch.eye(adjacency_BVV.shape[1], device=adjacency_BVV.device)
+    neighbours = (adjacency_BVV + adjacency_BVV.transpose(1, 2) + itself).to(precision)
+    return Messages(neighbours, torch.bmm(neighbours, features_BVF.to(precision)))
+
+
+def last_layer(heard: Messages, weights: Weights) -> Tensor:
+    """Return the last layer's output, (B, V, H)."""
+    rows: Tensor = Layers.apply(*heard, False, *weights)[0]  # type: ignore[no-untyped-call]
+    return rows
+
+
+def mean_layers(heard: Messages, weights: Weights) -> Tensor:
+    """Return all layers' outputs joined and averaged over the vertices, float32 (B, L H)."""
+    means: Tensor = Layers.apply(*heard, True, *weights)[0]  # type: ignore[no-untyped-call]
+    return means
+
+
+def stacked_layers(heard: Messages, pooled: bool, weights: Weights) -> Tensor:
+    """Return what S trials with weights of their own get, with S in front: stacked products for all of them."""
+    stacked: Tensor = StackedLayers.apply(*heard, pooled, *weights)  # type: ignore[no-untyped-call]
+    return stacked
+
+
+def linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return ReLU(rows weight^T + bias), (R, H)."""
+    if _in_onednn(rows):
+        fused: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "relu", [], "")
+        return fused
+    return F.linear(rows, weight, bias).relu_()
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """Return left @ right, two matrices."""
+    # torch's own bfloat16 products are oneDNN's already, and copy less
+    if _in_onednn(left) and left.dtype == torch.float32:
+        multiplied: Tensor = torch.ops.mkldnn._linear_pointwise(left, right.t(), None, "none", [], "")
+        return multiplied
+    return left @ right
+
+
+def _in_onednn(tensor: Tensor) -> bool:
+    backend = torch.backends.mkldnn
+    return tensor.device.type == "cpu" and backend.is_available() and bool(backend.enabled)
+
+
+class Layers(torch.autograd.Function):
+    """`last_layer` or `mean_layers`, with the results on the way that the backward pass reads."""
+
+    @staticmethod
+    def forward(neighbours_BVV: Tensor, first_BVF: Tensor, pooled: bool, *weights: Tensor) -> tuple[Tensor, ...]:
+        """Return the output, and each layer's messages but the first's, hidden units and outputs."""
+        return _forward(Messages(neighbours_BVV, first_BVF), pooled, weights, linear_relu)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep what the backward pass needs."""
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
+        _keep(ctx, inputs, output)
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], *arguments: Any
+    ) -> tuple[tuple[Tensor | None, ...], tuple[int | None, ...]]:
+        """Run S trials at once: stacked, or where they are large and torch has no stacked product as fast as oneDNN's, one after the other."""
+        pooled = arguments[2]
+        neighbours, first, *weights = (
+            argument.expand(info.batch_size, *argument.shape) if dim is None else argument.movedim(dim, 0)
+            for argument, dim in zip(arguments, in_dims, strict=True)
+            if argument is not pooled
+        )
+        size = first[0, ..., 0].numel() * weights[0].shape[1]
+        if not _in_onednn(first) or size < CALLS_COST_MORE:
+            outputs = stacked_layers(Messages(neighbours, first), pooled, weights)
+        else:
+            layers = mean_layers if pooled else last_layer
+            each = zip(*(argument.unbind() for argument in (neighbours, first, *weights)), strict=True)
+            outputs = torch.stack([layers(Messages(*one[:2]), one[2:]) for one in each])
+        others = _kept_results(len(weights) // OF_A_LAYER, pooled)
+        return (outputs, *[None] * others), (0, *[None] * others)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of all arguments."""
+        return _backward(ctx, gradients[0], product, torch.bmm)
+
+
+class StackedLayers(torch.autograd.Function):
+    """`stacked_layers` with the same passes."""
+
+    @staticmethod
+    def forward(ctx: Any, neighbours_SBVV: Tensor, first_SBVF: Tensor, pooled: bool, *weights: Tensor) -> Tensor:
+        """Return the output."""
+        output = _forward(Messages(neighbours_SBVV, first_SBVF), pooled, weights, _stacked_linear_relu)
+        _keep(ctx, (neighbours_SBVV, first_SBVF, pooled, *weights), output)
+        return output[0]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of all arguments."""
+        return _backward(ctx, gradients[0], torch.bmm, torch.matmul)
+
+
+def _stacked_linear_relu(rows_SRF: Tensor, weight_SHF: Tensor, bias_SH: Tensor) -> Tensor:
+    return torch.baddbmm(bias_SH[:, None], rows_SRF, weight_SHF.mT).relu_()
+
+
+def _forward(
+    heard: Messages, pooled: bool, weights: Weights, linear_relu: Callable[[Tensor, Tensor, Tensor], Tensor]
+) -> tuple[Tensor, ...]:
+    """Return the output and, in the order of `_kept`, the results on the way."""
+    neighbours, message = heard
+    cast = [weight.to(message.dtype) for weight in weights]
+    later: list[Tensor] = []
+    middles: list[Tensor] = []
+    outputs: list[Tensor] = []
+    for start in range(0, len(cast), OF_A_LAYER):
+        inner, inner_bias, outer, outer_bias = cast[start : start + OF_A_LAYER]
+        if start:
+            message = neighbours @ outputs[-1]
+            later.append(message)
+        middles.append(linear_relu(message.flatten(-3, -2), inner, inner_bias))
+        rows = linear_relu(middles[-1], outer, outer_bias)
+        outputs.append(rows.unflatten(-2, message.shape[-3:-1]))
+    if not pooled:
+        return outputs[-1], *later, *middles, *outputs[:-1]
+    means = torch.cat([rows.sum(dim=-2) for rows in outputs], dim=-1).float() / message.shape[-2]
+    return means, *later, *middles, *outputs
+
+
+def _kept_results(layers: int, pooled: bool) -> int:
+    return 3 * layers - (1 if pooled else 2)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    neighbours, first, pooled, *weights = inputs
+    result, *others = output
+    if not pooled:
+        others.append(result)
+    layers = len(weights) // OF_A_LAYER
+    ctx.pooled, ctx.layers = pooled, layers
+    ctx.save_for_backward(neighbours, first, *others, *weights)
+
+
+def _backward(ctx: Any, gradient: Tensor, of_rows: Product, of_cells: Product) -> tuple[Tensor | None, ...]:
+    """Return the gradients of the layers' arguments, or of S trials'; those of the messages and weights only where they are asked for.
+
+    of_rows: product of rows and weights. of_cells: of matrices of a few vertices.
+    """
+    count = ctx.layers
+    neighbours, *saved = ctx.saved_tensors
+    heard, middles, outputs = saved[:count], saved[count : 2 * count], saved[2 * count : 3 * count]
+    weights = saved[3 * count :]
+    ask_neighbours, ask_first, _, ask_weights, *_ = ctx.needs_input_grad
+    dtype = neighbours.dtype
+    shares = None
+    if ctx.pooled:
+        shares = (gradient / neighbours.shape[-1]).to(dtype).unflatten(-1, (count, -1)).unbind(dim=-2)
+    by_output = None if ctx.pooled else gradient
+    by_neighbours: Tensor | None = None
+    by_first: Tensor | None = None
+    by_weights: list[Tensor] = []
+    for layer in reversed(range(count)):
+        inner, outer = (weights[OF_A_LAYER * layer + place].to(dtype) for place in (0, 2))
+        if shares is not None:
+            share = shares[layer].unsqueeze(-2)
+            by_output = share.expand_as(outputs[layer]) if by_output is None else by_output.add_(share)
+        assert by_output is not None
+        # in place but where it isn't this function's own
+        behind = torch.empty_like(outputs[layer]) if layer == count - 1 else by_output
+        _through_relu(by_output, outputs[layer], behind)
+        behind = behind.view_as(middles[layer])
+        within = of_rows(behind, outer)
+        _through_relu(within, middles[layer], within)
+        if ask_weights:
+            by_outer = of_rows(behind.mT, middles[layer]), behind.sum(dim=-2)
+            # the narrower factor on the left
+            by_inner = of_rows(heard[layer].flatten(-3, -2).mT, within).mT, within.sum(dim=-2)
+            by_weights[:0] = [part.to(weights[0].dtype) for part in (*by_inner, *by_outer)]
+        if not layer and not ask_first:
+            break
+        by_heard = of_rows(within, inner).view_as(heard[layer])
+        if not layer:
+            by_first = by_heard
+            break
+        if ask_neighbours:
+            part = of_cells(by_heard, outputs[layer - 1].mT)
+            by_neighbours = part if by_neighbours is None else by_neighbours.add_(part)
+        # symmetric, so not transposed
+        by_output = of_cells(neighbours, by_heard)
+    return by_neighbours, by_first, None, *(by_weights or [None] * len(weights))
+
+
+def _through_relu(gradient: Tensor, output: Tensor, into: Tensor) -> None:
+    """Write the gradient where ReLU let something through, 0 elsewhere."""
+    torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=into)
