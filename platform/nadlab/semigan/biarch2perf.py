@@ -168,7 +168,8 @@ def descend(optimizer: torch.optim.Adam, loss: Tensor, learning_rate: float) -> 
     """Take one step down a loss; gradients that reach other parameters than the optimizer's are dropped."""
     (group,) = optimizer.param_groups
     for parameter, gradient in zip(group["params"], torch.autograd.grad(loss, group["params"]), strict=True):
-        parameter.grad = gradient
+        # torch's fused Adam takes the numbers as they lie in memory, transposed ones too
+        parameter.grad = gradient.contiguous()
     group["lr"] = learning_rate
     optimizer.step()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 Weights = Sequence[Tensor]
@@ -67,6 +67,12 @@ def linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         fused: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "relu", [], "")
         return fused
     return F.linear(rows, weight, bias).relu_()
+
+
+def linear(rows: Tensor, layer: nn.Linear, precision: torch.dtype) -> Tensor:
+    """Return rows weight^T + bias, multiplied in `precision`, float32."""
+    assert layer.bias is not None
+    return F.linear(rows.to(precision), layer.weight.to(precision), layer.bias.to(precision)).float()
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
