@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from nadlab.semigan.generator import LATENT, Latents
 from nadlab.semigan.joint import networks
+from nadlab.semigan.memory import keep_freed_memory
 from nadlab.semigan.networks import Graphs, read
 from nadlab.semigan.precision import precision
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
@@ -59,6 +60,8 @@ class BiArch2Perf:
     ) -> None:
         self.settings = settings
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.precision = precision(settings.precision, self.device)
         self.random = torch.Generator().manual_seed(seed)
         self.operation_count = operations

@@ -76,19 +76,19 @@ class Generator(nn.Module):
 
         Below a temperature of 1 likelier choices are taken more often than AG's probabilities say. The cells' gradient is that of the Gumbel-softmax at temperature 1 (straight-through, Jang et al. 2017).
         """
-        decisions = self.decisions
-        bias = self._bias()
         gumbel = -temperature * torch.log(-torch.log(uniform_BGC))
         state = features
         chosen: list[Tensor] = []
-        for place in range(len(bias)):
+        # taken apart at once: the gradient of a selection is as large as what it was taken from
+        places = zip(gumbel.unbind(1), self.choice.unbind(), self._bias().unbind(), self.memory.unbind(), strict=True)
+        for noise, choice, bias, memory in places:
             # transposed: products with few columns are slow on a CPU
-            logits = torch.addmm(bias[place][:, None], self.choice[place].T, F.relu(state).T).T
-            soft = F.softmax(logits + gumbel[:, place], dim=1)
+            logits = torch.addmm(bias[:, None], choice.T, F.relu(state).T).T
+            soft = F.softmax(logits + noise, dim=1)
             hard = F.one_hot(soft.argmax(dim=1), soft.shape[1]).float()
             chosen.append(hard + (soft - soft.detach()))
-            state = torch.addmm(state, chosen[-1], self.memory[place])
-        return decisions.cells(torch.stack(chosen, dim=1))
+            state = torch.addmm(state, chosen[-1], memory)
+        return self.decisions.cells(torch.stack(chosen, dim=1))
 
     def log_likelihood(self, features: Tensor, graphs: Graphs) -> Tensor:
         """Return log p(cell | features) of each cell in nats, (B,)."""

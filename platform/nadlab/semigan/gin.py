@@ -234,7 +234,8 @@ def _backward(ctx: Any, gradient: Tensor, of_rows: Product, of_cells: Product) -
             by_neighbours = part if by_neighbours is None else by_neighbours.add_(part)
         # symmetric, so not transposed
         by_output = of_cells(neighbours, by_heard)
-    return by_neighbours, by_first, None, *(by_weights or [None] * len(weights))
+    none: list[Tensor | None] = [None] * len(weights)
+    return by_neighbours, by_first, None, *(by_weights or none)
 
 
 def _through_relu(gradient: Tensor, output: Tensor, into: Tensor) -> None:

@@ -7,8 +7,9 @@ from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from nadlab.semigan.gin import Messages, last_layer, mean_layers, messages
+from nadlab.semigan.gin import Messages, last_layer, linear, mean_layers, messages
 from nadlab.semigan.ranks import RANKS
 
 RANK_EMBEDDING = 16
@@ -58,7 +59,7 @@ class GIN(nn.Module):
     def weights(self) -> list[Tensor]:
         """As `gin.py` takes them."""
         pairs = zip(self.inner, self.outer, strict=True)
-        return [weight for pair in pairs for linear in pair for weight in (linear.weight, linear.bias)]
+        return [getattr(layer, name) for pair in pairs for layer in pair for name in ("weight", "bias")]
 
 
 class Encoder(nn.Module):
@@ -74,6 +75,14 @@ class Encoder(nn.Module):
         return mean_layers(heard, [weight.detach() for weight in weights] if fixed else weights)
 
 
+def scored(head: nn.Sequential, rows: Tensor, precision: torch.dtype) -> Tensor:
+    """Return a number for each row, (B,), by a linear layer in `precision`, ReLU and a linear layer."""
+    first, _, last = head
+    assert isinstance(first, nn.Linear)
+    number: Tensor = last(F.relu(linear(rows, first, precision))).squeeze(1)
+    return number
+
+
 class Predictor(nn.Module):
     """PP: a 4-layer GIN, layers joined and averaged, linear layers; the accuracy as a score (`ranks.Scale`), (B,)."""
 
@@ -83,8 +92,7 @@ class Predictor(nn.Module):
         self.head = nn.Sequential(nn.Linear(depth * width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, heard: Messages) -> Tensor:
-        predicted: Tensor = self.head(self.encoder(heard)).squeeze(1)
-        return predicted
+        return scored(self.head, self.encoder(heard), heard.first.dtype)
 
 
 class Discriminator(nn.Module):
@@ -99,5 +107,4 @@ class Discriminator(nn.Module):
     def forward(self, heard: Messages, rank_BR: Tensor, fixed: bool = False) -> Tensor:
         """Return logits; of the GIN, `fixed` weights take no gradient."""
         features = torch.cat([self.encoder(heard, fixed), self.rank_embedding(rank_BR)], dim=1)
-        logits: Tensor = self.head(features).squeeze(1)
-        return logits
+        return scored(self.head, features, heard.first.dtype)
