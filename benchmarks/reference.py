@@ -4,6 +4,7 @@ The equations (`losses.py`, `ranks.py`) and AG's decoding are nadlab's; encoding
 are not. With the weights and the random state of a `BiArch2Perf` it makes the same numbers but for rounding.
 """
 
+import math
 from collections.abc import Sequence
 from copy import deepcopy
 
@@ -173,9 +174,12 @@ class PlainGenerator(Generator):
 
 
 class PlainTraining:
-    """The training of a `BiArch2Perf`, with a copy of its weights and random state; it must not have taken a step."""
+    """The training of a `BiArch2Perf`, with a copy of its weights and random state; it must not have taken a step.
 
-    def __init__(self, model: BiArch2Perf) -> None:
+    unlabelled: other cells than the model's, such as all cells of a space, whether isomorphic to each other or not.
+    """
+
+    def __init__(self, model: BiArch2Perf, unlabelled: Cells | None = None) -> None:
         settings = self.settings = model.settings
         networks = deepcopy(model.networks)
         self.AG = PlainGenerator(networks.AG.decisions, settings.width, settings.generator_depth)
@@ -185,8 +189,9 @@ class PlainTraining:
         self.labelled = CellDataset(
             Cells(model.labelled.graphs.A.byte().numpy(), model.labelled.graphs.X.argmax(dim=2).numpy()), count
         )
-        unlabelled = (space[model.unlabelled].numpy() for space in (model.space_A, model.space_X))
-        self.unlabelled = CellDataset(Cells(*unlabelled), count)
+        if unlabelled is None:
+            unlabelled = Cells(*(space[model.unlabelled].numpy() for space in (model.space_A, model.space_X)))
+        self.unlabelled = CellDataset(unlabelled, count)
         self.targets, self.ranks, self.cuts = model.targets, model.ranks, model.cuts
         self.random = torch.Generator()
         self.random.set_state(model.random.get_state())
@@ -196,7 +201,8 @@ class PlainTraining:
             "PP": torch.optim.Adam(self.PP.parameters(), foreach=False),
             "D": torch.optim.Adam(self.D.parameters(), betas=(beta_1, 0.999), foreach=False),
         }
-        self.steps = settings.epochs * model.steps_per_epoch
+        epoch_size = min(len(unlabelled), settings.unlabelled_per_epoch or len(unlabelled))
+        self.steps = settings.epochs * math.ceil(epoch_size / settings.unlabelled_batch)
         self.steps_taken = 0
 
     def epoch(self) -> EpochLosses:

@@ -45,19 +45,19 @@ def messages(features_BVF: Tensor, adjacency_BVV: Tensor, precision: torch.dtype
 
 def last_layer(heard: Messages, weights: Weights) -> Tensor:
     """Return the last layer's output, (B, V, H)."""
-    rows: Tensor = Layers.apply(*heard, False, *weights)[0]  # type: ignore[no-untyped-call]
+    rows: Tensor = Layers.apply(False, *heard, *weights)[0]  # type: ignore[no-untyped-call]
     return rows
 
 
 def mean_layers(heard: Messages, weights: Weights) -> Tensor:
     """Return all layers' outputs joined and averaged over the vertices, float32 (B, L H)."""
-    means: Tensor = Layers.apply(*heard, True, *weights)[0]  # type: ignore[no-untyped-call]
+    means: Tensor = Layers.apply(True, *heard, *weights)[0]  # type: ignore[no-untyped-call]
     return means
 
 
 def stacked_layers(heard: Messages, pooled: bool, weights: Weights) -> Tensor:
     """Return what S trials with weights of their own get, with S in front: stacked products for all of them."""
-    stacked: Tensor = StackedLayers.apply(*heard, pooled, *weights)  # type: ignore[no-untyped-call]
+    stacked: Tensor = StackedLayers.apply(pooled, *heard, *weights)  # type: ignore[no-untyped-call]
     return stacked
 
 
@@ -93,7 +93,7 @@ class Layers(torch.autograd.Function):
     """`last_layer` or `mean_layers`, with the results on the way that the backward pass reads."""
 
     @staticmethod
-    def forward(neighbours_BVV: Tensor, first_BVF: Tensor, pooled: bool, *weights: Tensor) -> tuple[Tensor, ...]:
+    def forward(pooled: bool, neighbours_BVV: Tensor, first_BVF: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
         """Return the output, and each layer's messages but the first's, hidden units and outputs."""
         return _forward(Messages(neighbours_BVV, first_BVF), pooled, weights, linear_relu)
 
@@ -109,11 +109,10 @@ class Layers(torch.autograd.Function):
         info: Any, in_dims: tuple[int | None, ...], *arguments: Any
     ) -> tuple[tuple[Tensor | None, ...], tuple[int | None, ...]]:
         """Run S trials at once: stacked, or where they are large and torch has no stacked product as fast as oneDNN's, one after the other."""
-        pooled = arguments[2]
+        pooled, *tensors = arguments
         neighbours, first, *weights = (
-            argument.expand(info.batch_size, *argument.shape) if dim is None else argument.movedim(dim, 0)
-            for argument, dim in zip(arguments, in_dims, strict=True)
-            if argument is not pooled
+            tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+            for tensor, dim in zip(tensors, in_dims[1:], strict=True)
         )
         size = first[0, ..., 0].numel() * weights[0].shape[1]
         if not _in_onednn(first) or size < CALLS_COST_MORE:
@@ -135,10 +134,10 @@ class StackedLayers(torch.autograd.Function):
     """`stacked_layers` with the same passes."""
 
     @staticmethod
-    def forward(ctx: Any, neighbours_SBVV: Tensor, first_SBVF: Tensor, pooled: bool, *weights: Tensor) -> Tensor:
+    def forward(ctx: Any, pooled: bool, neighbours_SBVV: Tensor, first_SBVF: Tensor, *weights: Tensor) -> Tensor:
         """Return the output."""
         output = _forward(Messages(neighbours_SBVV, first_SBVF), pooled, weights, _stacked_linear_relu)
-        _keep(ctx, (neighbours_SBVV, first_SBVF, pooled, *weights), output)
+        _keep(ctx, (pooled, neighbours_SBVV, first_SBVF, *weights), output)
         return output[0]
 
     @staticmethod
@@ -179,7 +178,7 @@ def _kept_results(layers: int, pooled: bool) -> int:
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    neighbours, first, pooled, *weights = inputs
+    pooled, neighbours, first, *weights = inputs
     result, *others = output
     if not pooled:
         others.append(result)
@@ -197,7 +196,7 @@ def _backward(ctx: Any, gradient: Tensor, of_rows: Product, of_cells: Product) -
     neighbours, *saved = ctx.saved_tensors
     heard, middles, outputs = saved[:count], saved[count : 2 * count], saved[2 * count : 3 * count]
     weights = saved[3 * count :]
-    ask_neighbours, ask_first, _, ask_weights, *_ = ctx.needs_input_grad
+    _, ask_neighbours, ask_first, ask_weights, *_ = ctx.needs_input_grad
     dtype = neighbours.dtype
     shares = None
     if ctx.pooled:
@@ -235,7 +234,7 @@ def _backward(ctx: Any, gradient: Tensor, of_rows: Product, of_cells: Product) -
         # symmetric, so not transposed
         by_output = of_cells(neighbours, by_heard)
     none: list[Tensor | None] = [None] * len(weights)
-    return by_neighbours, by_first, None, *(by_weights or none)
+    return None, by_neighbours, by_first, *(by_weights or none)
 
 
 def _through_relu(gradient: Tensor, output: Tensor, into: Tensor) -> None:
