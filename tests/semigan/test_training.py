@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.reference import PlainTraining
+from benchmarks.training import unqueried
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.searchers.semigan_nad import start
@@ -36,3 +37,14 @@ def test_losses_of_the_first_epoch_are_those_of_the_plain_reference(
     reference = PlainTraining(model)
     assert asdict(model.epoch()) == pytest.approx(asdict(reference.epoch()), rel=1e-4)
     assert model.random.get_state().equal(reference.random.get_state())
+
+
+def test_reference_without_isomorphism_takes_every_cell_but_the_queried_ones(data: Path) -> None:  # noqa: ARG001
+    oracle = benchmark("nasbench201/toy")
+    ledger = QueryLedger(oracle, 20)
+    ledger.query(oracle.pool()[:20])
+    cells = unqueried(ledger)
+    assert len(cells) == oracle.space.size - len(ledger.queries)
+    texts = {oracle.space.format(cells[row : row + 1]) for row in range(len(cells))}
+    assert not texts & {query.cell for query in ledger.queries}
+    assert ledger.known(cells).any(), "cells that are isomorphic to a queried one"
