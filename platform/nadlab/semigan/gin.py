@@ -153,7 +153,7 @@ def _stacked_linear_relu(rows_SRF: Tensor, weight_SHF: Tensor, bias_SH: Tensor) 
 def _forward(
     heard: Messages, pooled: bool, weights: Weights, linear_relu: Callable[[Tensor, Tensor, Tensor], Tensor]
 ) -> tuple[Tensor, ...]:
-    """Return the output and, in the order of `_kept`, the results on the way."""
+    """Return the output and, in the order of `_keep`, the results on the way."""
     neighbours, message = heard
     cast = [weight.to(message.dtype) for weight in weights]
     later: list[Tensor] = []
