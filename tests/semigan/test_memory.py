@@ -5,35 +5,31 @@ import sys
 
 import pytest
 
-TRAINING = """
+STEPS = """
 import resource, sys
 import numpy as np
-from nadlab.semigan import biarch2perf
-from nadlab.semigan.settings import Settings
-from nadlab.spaces import space
-if sys.argv[1] == "given back":
-    biarch2perf.keep_freed_memory = lambda: None
-elif not biarch2perf.keep_freed_memory():
+from nadlab.semigan.memory import keep_freed_memory
+if sys.argv[1] == "kept" and not keep_freed_memory():
     sys.exit(3)
-nasbench201, rng = space("nasbench201"), np.random.default_rng(0)
-cells = nasbench201.canonical(nasbench201.sample(1200, rng))
-settings = Settings(unlabelled_per_epoch=1024)
-arguments = cells[:120], rng.normal(90, 2, 120), cells, np.arange(120, 1200), len(nasbench201.operations), settings, 0
-model = biarch2perf.BiArch2Perf(*arguments)
-model.epoch(), model.epoch()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-model.epoch()
+for step in range(20):
+    if step == 10:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    saved = [np.ones(2**20) for _ in range(10)]
+    del saved
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
+"""asks for 80 MiB and gives them back, 10 times"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="malloc of another system")
-def test_pages_that_a_training_step_frees_do_not_fault_in_the_next() -> None:
+def test_pages_that_a_step_frees_do_not_fault_in_the_next() -> None:
     faults = {}
     for mode in ("given back", "kept"):
-        done = subprocess.run([sys.executable, "-c", TRAINING, mode], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", STEPS, mode], capture_output=True, text=True, check=False)
         if done.returncode == 3:
             pytest.skip("malloc is not glibc's here")
         assert done.returncode == 0, done.stderr
         faults[mode] = int(done.stdout)
-    assert 2 * faults["kept"] < faults["given back"], faults
+    if faults["given back"] < 1000:
+        pytest.skip("this system's pages are too large, or its malloc too keen, for a step to fault")
+    assert faults["kept"] < faults["given back"] / 10, faults
