@@ -4,7 +4,6 @@ The equations (`losses.py`, `ranks.py`) and AG's decoding are nadlab's; encoding
 are not. With the weights and the random state of a `BiArch2Perf` it makes the same numbers but for rounding.
 """
 
-import math
 from collections.abc import Sequence
 from copy import deepcopy
 
@@ -18,7 +17,7 @@ from torch_geometric.nn import GINConv, global_mean_pool
 from torch_geometric.utils import scatter, to_dense_adj
 
 from nadlab.semigan import losses
-from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, schedule
+from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, schedule, steps_of_an_epoch
 from nadlab.semigan.generator import LATENT, Generator, Latents
 from nadlab.semigan.networks import GIN, Discriminator, Graphs, Predictor
 from nadlab.semigan.ranks import soft_rank
@@ -201,8 +200,7 @@ class PlainTraining:
             "PP": torch.optim.Adam(self.PP.parameters(), foreach=False),
             "D": torch.optim.Adam(self.D.parameters(), betas=(beta_1, 0.999), foreach=False),
         }
-        epoch_size = min(len(unlabelled), settings.unlabelled_per_epoch or len(unlabelled))
-        self.steps = settings.epochs * math.ceil(epoch_size / settings.unlabelled_batch)
+        self.steps = settings.epochs * steps_of_an_epoch(len(unlabelled), settings)
         self.steps_taken = 0
 
     def epoch(self) -> EpochLosses:

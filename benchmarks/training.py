@@ -67,9 +67,8 @@ def unqueried(ledger: QueryLedger) -> Cells:
     """Return every cell of the space but the queried ones, isomorphic or not."""
     space = ledger.oracle.space
     cells = space.enumerate()
-    queried = {space.format(space.parse(query.cell)) for query in ledger.queries}
-    texts = (space.format(cells[row : row + 1]) for row in range(len(cells)))
-    return cells[np.array([text not in queried for text in texts])]
+    queried = {query.cell for query in ledger.queries}
+    return cells[np.array([space.format(cell) not in queried for cell in cells])]
 
 
 def compared(ours: dict[str, float], theirs: dict[str, float]) -> float:

@@ -70,12 +70,12 @@ def test_gradients_of_the_layers_are_those_of_autograd(pooled: bool) -> None:
     random = torch.Generator().manual_seed(0)
 
     def drawn(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=random, dtype=torch.float64)
+        return torch.randn(shape, generator=random)
 
     square = drawn(5, 4, 4)
     inputs = [square + square.mT, drawn(5, 4, 3)]
     weights = [drawn(*shape) for shape in ((6, 3), (6,), (6, 6), (6,), (6, 6), (6,), (6, 6), (6,))]
-    arguments = [argument.float().requires_grad_() for argument in (*inputs, *weights)]
+    arguments = [argument.requires_grad_() for argument in (*inputs, *weights)]
 
     def written_plainly(neighbours: Tensor, first: Tensor, *weights: Tensor) -> Tensor:
         outputs: list[Tensor] = []

@@ -45,6 +45,6 @@ def test_reference_without_isomorphism_takes_every_cell_but_the_queried_ones(dat
     ledger.query(oracle.pool()[:20])
     cells = unqueried(ledger)
     assert len(cells) == oracle.space.size - len(ledger.queries)
-    texts = {oracle.space.format(cells[row : row + 1]) for row in range(len(cells))}
+    texts = {oracle.space.format(cell) for cell in cells}
     assert not texts & {query.cell for query in ledger.queries}
     assert ledger.known(cells).any(), "cells that are isomorphic to a queried one"

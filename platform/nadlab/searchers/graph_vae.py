@@ -132,9 +132,9 @@ def pretrained(name: str, settings: Pretraining) -> GraphVAE:
         model = GraphVAE(len(space.operations), settings)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, foreach=True)
     graphs = graphs_of(split(space, settings)[0], space)
-    steps = min(settings.epochs * math.ceil(len(graphs.A) / settings.batch), settings.most_steps)
+    steps = min(settings.epochs * math.ceil(graphs.number / settings.batch), settings.most_steps)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=0.1)
-    for rows in islice(_batches(len(graphs.A), settings, random), steps):
+    for rows in islice(_batches(graphs.number, settings, random), steps):
         loss = model.loss(Graphs(graphs.A[rows], graphs.X[rows]), random)
         optimizer.zero_grad()
         loss.backward()

@@ -16,7 +16,6 @@ from nadlab.semigan.generator import LATENT, Latents
 from nadlab.semigan.joint import networks
 from nadlab.semigan.memory import keep_freed_memory
 from nadlab.semigan.networks import Graphs, read
-from nadlab.semigan.precision import precision
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import Asked, Batch, Encoded, Labelled, Weights, borrowed, take_step
@@ -62,7 +61,6 @@ class BiArch2Perf:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if self.device.type == "cpu":
             keep_freed_memory()
-        self.precision = precision(settings.precision, self.device)
         self.random = torch.Generator().manual_seed(seed)
         self.operation_count = operations
         # bytes on the device: floats would take four times as much memory, and are made batch by batch
@@ -83,8 +81,7 @@ class BiArch2Perf:
         self.cuts = cuts(scale, self.t).to(self.device)
         self.targets = torch.tensor(scale(y), dtype=torch.float32, device=self.device)
         self.ranks = F.one_hot(rank(torch.from_numpy(y), self.t), RANKS).float().to(self.device)
-        epoch_size = min(len(unlabelled), settings.unlabelled_per_epoch or len(unlabelled))
-        self.steps_per_epoch = math.ceil(epoch_size / settings.unlabelled_batch)
+        self.steps_per_epoch = steps_of_an_epoch(len(unlabelled), settings)
         self.epochs, self.steps_taken = epochs, 0
 
     def _bytes(self, cells: Cells) -> tuple[Tensor, Tensor]:
@@ -97,7 +94,7 @@ class BiArch2Perf:
     def encoded(self, adjacency: Tensor, operations: Tensor) -> Encoded:
         """Return cells, as bytes on the device, as the networks write and read them."""
         graphs = Graphs(adjacency.float(), F.one_hot(operations.long(), self.operation_count).float())
-        return Encoded(graphs, read(graphs, self.precision))
+        return Encoded(graphs, read(graphs, self.networks.AG.precision))
 
     def latents(self, count: int) -> Latents:
         """Draw z_A and z_X."""
@@ -139,7 +136,7 @@ class BiArch2Perf:
         # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
         drawn = torch.randint(count, (count,), generator=self.random)
         asked = Asked(self.ranks[drawn], self.targets[drawn], self.latents(count), self._uniform(count))
-        covered = count + borrowed(unlabelled, settings) if settings.coverage else 0
+        covered = count + borrowed(unlabelled.graphs, settings) if settings.coverage else 0
         return Batch(
             Labelled(self.labelled, self.ranks, self.targets, self.cuts),
             unlabelled,
@@ -180,6 +177,11 @@ def descend(optimizer: torch.optim.Adam, loss: Tensor, learning_rate: float) -> 
 def mean_losses(rows: Sequence[Tensor]) -> EpochLosses:
     """Return the means of the losses of an epoch's batches, each (6,)."""
     return EpochLosses(*torch.stack(list(rows)).mean(dim=0).tolist())
+
+
+def steps_of_an_epoch(unlabelled: int, settings: Settings) -> int:
+    """Return the number of batches that so many unlabelled cells make."""
+    return math.ceil(min(unlabelled, settings.unlabelled_per_epoch or unlabelled) / settings.unlabelled_batch)
 
 
 def schedule(progress: float, warm_up: float = 0.1) -> float:

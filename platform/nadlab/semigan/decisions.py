@@ -32,7 +32,7 @@ class Decisions(NamedTuple):
 
     def of(self, graphs: Graphs) -> Tensor:
         """Return the one-hot choices that make the cells, (B, G, C)."""
-        chosen = graphs.A.new_zeros(len(graphs.A), *self.allowed.shape)
+        chosen = graphs.A.new_zeros(graphs.number, *self.allowed.shape)
         chosen[:, self.vertex_at, : graphs.X.shape[2]] = graphs.X[:, self.vertex]
         present = graphs.A[:, self.edge[:, 0], self.edge[:, 1]]
         chosen[:, self.edge_at, :2] = torch.stack([1 - present, present], dim=2)

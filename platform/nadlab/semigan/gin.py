@@ -71,7 +71,6 @@ def linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def linear(rows: Tensor, layer: nn.Linear, precision: torch.dtype) -> Tensor:
     """Return rows weight^T + bias, multiplied in `precision`, float32."""
-    assert layer.bias is not None
     return F.linear(rows.to(precision), layer.weight.to(precision), layer.bias.to(precision)).float()
 
 
@@ -114,8 +113,9 @@ class Layers(torch.autograd.Function):
             tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
             for tensor, dim in zip(tensors, in_dims[1:], strict=True)
         )
-        size = first[0, ..., 0].numel() * weights[0].shape[1]
-        if not _in_onednn(first) or size < CALLS_COST_MORE:
+        _, cells, vertices, _ = first.shape
+        width = weights[0].shape[1]
+        if not _in_onednn(first) or cells * vertices * width < CALLS_COST_MORE:
             outputs = stacked_layers(Messages(neighbours, first), pooled, weights)
         else:
             layers = mean_layers if pooled else last_layer

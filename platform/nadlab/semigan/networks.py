@@ -22,6 +22,11 @@ class Graphs(NamedTuple):
     A: Tensor
     X: Tensor
 
+    @property
+    def number(self) -> int:
+        """B."""
+        return len(self.A)
+
     def first(self, count: int) -> "Graphs":
         """Return the first cells."""
         return Graphs(self.A[:count], self.X[:count])
@@ -34,7 +39,7 @@ def joined(*parts: Tensors) -> Tensors:
 
 def read(graphs: Graphs, precision: torch.dtype = torch.float32) -> Messages:
     """Return cells as PP and D read them, with the operation and the position of a vertex as its features; gradients reach A and X."""
-    positions = torch.eye(graphs.A.shape[1], device=graphs.A.device).expand(len(graphs.A), -1, -1)
+    positions = torch.eye(graphs.A.shape[1], device=graphs.A.device).expand(graphs.number, -1, -1)
     return messages(torch.cat([graphs.X, positions], dim=2), graphs.A, precision)
 
 
@@ -42,7 +47,7 @@ class GIN(nn.Module):
     """GIN layers on the graph and its reverse, as in arch2vec: A + A^T.
 
     One layer is MLP(h + (A + A^T) h), an MLP being linear, ReLU, linear, ReLU: the numbers of torch-geometric's
-    GINConv and DenseGINConv (tests/test_networks.py). The products run in the type of the messages, the weights stay in float32.
+    GINConv and DenseGINConv (tests/semigan/test_networks.py). The products run in the type of the messages, the weights stay in float32.
     """
 
     def __init__(self, inputs: int, width: int, depth: int) -> None:

@@ -26,19 +26,10 @@ Update = Callable[[str, Tensor], None]
 
 
 class Encoded(NamedTuple):
-    """Cells as AG writes them, and as PP and D read them: made once a step for all that read them."""
+    """Real cells as AG writes them, and as PP and D read them: made once a step for all that read them."""
 
     graphs: Graphs
     messages: Messages
-
-    @property
-    def number(self) -> int:
-        """Of cells."""
-        return len(self.graphs.A)
-
-    def detach(self) -> "Encoded":
-        """Return the same cells, cut off from what made them."""
-        return Encoded(Graphs(*(part.detach() for part in self.graphs)), self.messages.detach())
 
 
 class Labelled(NamedTuple):
@@ -99,7 +90,7 @@ def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> T
     return torch.stack([discriminator, generator, predictor, gamma_2, gamma_3, coverage], dim=-1).detach()
 
 
-def borrowed(unlabelled: Encoded, settings: Settings) -> int:
+def borrowed(unlabelled: Graphs, settings: Settings) -> int:
     """Return how many cells of an unlabelled batch, its first, count as real."""
     return min(settings.pseudo_real, unlabelled.number // 2)
 
@@ -114,30 +105,30 @@ def features(networks: Networks, batch: Batch, pseudo: Tensor, settings: Setting
     asked, covered = batch.asked, batch.covered
     if not settings.coverage:
         return networks.AG.features(asked.latents, asked.ranks), pseudo.new_zeros(0)
-    ranks = torch.cat([asked.ranks, batch.labelled.ranks, pseudo[: borrowed(batch.unlabelled, settings)]])
+    ranks = torch.cat([asked.ranks, batch.labelled.ranks, pseudo[: borrowed(batch.unlabelled.graphs, settings)]])
     both = networks.AG.features(joined(asked.latents, covered), ranks)
     return both[: len(asked.ranks)], both[len(asked.ranks) :]
 
 
-def generated(networks: Networks, batch: Batch, wanted: Tensor) -> Encoded:
-    """Return AG's cells."""
-    graphs = networks.AG.cells(wanted, batch.asked.uniform)
-    return Encoded(graphs, read(graphs, batch.unlabelled.messages.first.dtype))
+def generated(networks: Networks, batch: Batch, wanted: Tensor) -> Messages:
+    """Return AG's cells as PP and D read them."""
+    return read(networks.AG.cells(wanted, batch.asked.uniform), networks.AG.precision)
 
 
-def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: Encoded, settings: Settings) -> Tensor:
+def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: Messages, settings: Settings) -> Tensor:
     """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
     labelled, unlabelled = batch.labelled, batch.unlabelled
     logits = networks.D(
-        joined(labelled.cells.messages, unlabelled.messages, made.messages),
+        joined(labelled.cells.messages, unlabelled.messages, made),
         torch.cat([labelled.ranks, pseudo, batch.asked.ranks]),
     )
-    count = borrowed(unlabelled, settings)
-    real, predicted, fake = torch.split(logits, [labelled.cells.number + count, unlabelled.number - count, made.number])
+    count = borrowed(unlabelled.graphs, settings)
+    known, others, own = (len(ranks) for ranks in (labelled.ranks, pseudo, batch.asked.ranks))
+    real, predicted, fake = torch.split(logits, [known + count, others - count, own])
     return losses.discriminator_loss(real, predicted, fake, batch.weights.alpha)
 
 
-def generator_loss(networks: Networks, batch: Batch, made: Encoded, settings: Settings) -> Tensor:
+def generator_loss(networks: Networks, batch: Batch, made: Messages, settings: Settings) -> Tensor:
     """Equation 10."""
     adversarial = losses.adversarial_loss(judged(networks, made, batch.asked.ranks), settings.saturating)
     return losses.generator_loss(adversarial, batch.weights.alpha) * settings.generator_adversarial
@@ -145,19 +136,19 @@ def generator_loss(networks: Networks, batch: Batch, made: Encoded, settings: Se
 
 def coverage_loss(networks: Networks, batch: Batch, covered: Tensor, settings: Settings) -> Tensor:
     """Negative log-likelihood of the cells that D takes as real, in nats a cell."""
-    count = borrowed(batch.unlabelled, settings)
+    count = borrowed(batch.unlabelled.graphs, settings)
     real = joined(batch.labelled.cells.graphs, batch.unlabelled.graphs.first(count))
     return -networks.AG.log_likelihood(covered, real).mean()
 
 
 def predictor_loss(
-    networks: Networks, batch: Batch, predicted_ranks: Tensor, made: Encoded, settings: Settings
+    networks: Networks, batch: Batch, predicted_ranks: Tensor, made: Messages, settings: Settings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Equation 8, and its gamma_2 and gamma_3."""
     labelled, weights = batch.labelled, batch.weights
-    gamma_1 = losses.adversarial_loss(judged(networks, batch.unlabelled, predicted_ranks), settings.saturating)
-    scores = networks.PP(joined(labelled.cells.messages, made.messages))
-    known, own = scores.split([labelled.cells.number, made.number])
+    gamma_1 = losses.adversarial_loss(judged(networks, batch.unlabelled.messages, predicted_ranks), settings.saturating)
+    scores = networks.PP(joined(labelled.cells.messages, made))
+    known, own = scores.split([len(labelled.targets), len(batch.asked.targets)])
     gamma_2 = losses.squared_error(labelled.targets, known)
     gamma_3 = losses.squared_error(batch.asked.targets, own)
     loss = losses.predictor_loss(
@@ -170,7 +161,7 @@ def predictor_loss(
     return loss, gamma_2, gamma_3
 
 
-def judged(networks: Networks, cells: Encoded, ranks: Tensor) -> Tensor:
+def judged(networks: Networks, cells: Messages, ranks: Tensor) -> Tensor:
     """Return D's logits as a function of cells and ranks: AG's and PP's updates ask for no gradient of D's weights."""
-    logits: Tensor = networks.D(cells.messages, ranks, fixed=True)
+    logits: Tensor = networks.D(cells, ranks, fixed=True)
     return logits
