@@ -1,26 +1,23 @@
 """GIN layers (Xu et al. 2019), each MLP((A + A^T + I) h), as one function with its backward pass written out.
 
-torch's own float32 products are MKL's, which leaves AVX-512 alone on an AMD processor; oneDNN's, which torch ships too
-and calls in its compiled code, use it and take the bias and the ReLU along. Autograd would also copy gradients that
-are zeroed in place here, and call Python for every layer.
+Autograd would copy gradients that are zeroed in place here, and call Python for every layer. On a CPU with a compiler
+all layers are one call (`gin_kernel.py`); these operators of torch are a GPU's.
 
 Shapes: B cells, V vertices, F inputs, H outputs, L layers, R = B V rows; S trials where they are stacked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nadlab.semigan import gin_kernel
+
 Weights = Sequence[Tensor]
 """of each layer inner (H, F) and its bias (H,), outer (H, H) and its bias"""
-OF_A_LAYER = 4
-"""weights"""
-Product = Callable[[Tensor, Tensor], Tensor]
-CALLS_COST_MORE = 2**17
-"""numbers in a trial's layer below which stacked products are faster than oneDNN's for one trial after the other"""
+OF_A_LAYER = gin_kernel.WEIGHTS
 
 
 class Messages(NamedTuple):
@@ -61,31 +58,9 @@ def stacked_layers(heard: Messages, pooled: bool, weights: Weights) -> Tensor:
     return stacked
 
 
-def linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return ReLU(rows weight^T + bias), (R, H)."""
-    if _in_onednn(rows):
-        fused: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "relu", [], "")
-        return fused
-    return F.linear(rows, weight, bias).relu_()
-
-
 def linear(rows: Tensor, layer: nn.Linear, precision: torch.dtype) -> Tensor:
     """Return rows weight^T + bias, multiplied in `precision`, float32."""
     return F.linear(rows.to(precision), layer.weight.to(precision), layer.bias.to(precision)).float()
-
-
-def product(left: Tensor, right: Tensor) -> Tensor:
-    """Return left @ right, two matrices."""
-    # torch's own bfloat16 products are oneDNN's already, and copy less
-    if _in_onednn(left) and left.dtype == torch.float32:
-        multiplied: Tensor = torch.ops.mkldnn._linear_pointwise(left, right.t(), None, "none", [], "")
-        return multiplied
-    return left @ right
-
-
-def _in_onednn(tensor: Tensor) -> bool:
-    backend = torch.backends.mkldnn
-    return tensor.device.type == "cpu" and backend.is_available() and bool(backend.enabled)
 
 
 class Layers(torch.autograd.Function):
@@ -93,8 +68,8 @@ class Layers(torch.autograd.Function):
 
     @staticmethod
     def forward(pooled: bool, neighbours_BVV: Tensor, first_BVF: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-        """Return the output, and each layer's messages but the first's, hidden units and outputs."""
-        return _forward(Messages(neighbours_BVV, first_BVF), pooled, weights, linear_relu)
+        """Return the output, and what the backward pass reads of the way there."""
+        return _forward(Messages(neighbours_BVV, first_BVF), pooled, weights)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -107,27 +82,19 @@ class Layers(torch.autograd.Function):
     def vmap(
         info: Any, in_dims: tuple[int | None, ...], *arguments: Any
     ) -> tuple[tuple[Tensor | None, ...], tuple[int | None, ...]]:
-        """Run S trials at once: stacked, or where they are large and torch has no stacked product as fast as oneDNN's, one after the other."""
+        """Run S trials at once, stacked."""
         pooled, *tensors = arguments
         neighbours, first, *weights = (
             tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
             for tensor, dim in zip(tensors, in_dims[1:], strict=True)
         )
-        _, cells, vertices, _ = first.shape
-        width = weights[0].shape[1]
-        if not _in_onednn(first) or cells * vertices * width < CALLS_COST_MORE:
-            outputs = stacked_layers(Messages(neighbours, first), pooled, weights)
-        else:
-            layers = mean_layers if pooled else last_layer
-            each = zip(*(argument.unbind() for argument in (neighbours, first, *weights)), strict=True)
-            outputs = torch.stack([layers(Messages(*one[:2]), one[2:]) for one in each])
-        others = _kept_results(len(weights) // OF_A_LAYER, pooled)
-        return (outputs, *[None] * others), (0, *[None] * others)
+        others = 1 if gin_kernel.fits(first, weights) else _kept_results(len(weights) // OF_A_LAYER, pooled)
+        return (stacked_layers(Messages(neighbours, first), pooled, weights), *[None] * others), (0, *[None] * others)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all arguments."""
-        return _backward(ctx, gradients[0], product, torch.bmm)
+        return _backward(ctx, gradients[0])
 
 
 class StackedLayers(torch.autograd.Function):
@@ -136,25 +103,28 @@ class StackedLayers(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, pooled: bool, neighbours_SBVV: Tensor, first_SBVF: Tensor, *weights: Tensor) -> Tensor:
         """Return the output."""
-        output = _forward(Messages(neighbours_SBVV, first_SBVF), pooled, weights, _stacked_linear_relu)
+        output = _forward(Messages(neighbours_SBVV, first_SBVF), pooled, weights)
         _keep(ctx, (pooled, neighbours_SBVV, first_SBVF, *weights), output)
         return output[0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all arguments."""
-        return _backward(ctx, gradients[0], torch.bmm, torch.matmul)
+        return _backward(ctx, gradients[0])
 
 
-def _stacked_linear_relu(rows_SRF: Tensor, weight_SHF: Tensor, bias_SH: Tensor) -> Tensor:
-    return torch.baddbmm(bias_SH[:, None], rows_SRF, weight_SHF.mT).relu_()
+def _linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return ReLU(rows weight^T + bias), (R, H), or for S trials."""
+    if rows.dim() == 2:
+        return F.linear(rows, weight, bias).relu_()
+    return torch.baddbmm(bias[:, None], rows, weight.mT).relu_()
 
 
-def _forward(
-    heard: Messages, pooled: bool, weights: Weights, linear_relu: Callable[[Tensor, Tensor, Tensor], Tensor]
-) -> tuple[Tensor, ...]:
+def _forward(heard: Messages, pooled: bool, weights: Weights) -> tuple[Tensor, ...]:
     """Return the output and, in the order of `_keep`, the results on the way."""
     neighbours, message = heard
+    if gin_kernel.fits(message, weights):
+        return gin_kernel.forward(neighbours, message, weights, pooled)
     cast = [weight.to(message.dtype) for weight in weights]
     later: list[Tensor] = []
     middles: list[Tensor] = []
@@ -164,8 +134,8 @@ def _forward(
         if start:
             message = neighbours @ outputs[-1]
             later.append(message)
-        middles.append(linear_relu(message.flatten(-3, -2), inner, inner_bias))
-        rows = linear_relu(middles[-1], outer, outer_bias)
+        middles.append(_linear_relu(message.flatten(-3, -2), inner, inner_bias))
+        rows = _linear_relu(middles[-1], outer, outer_bias)
         outputs.append(rows.unflatten(-2, message.shape[-3:-1]))
     if not pooled:
         return outputs[-1], *later, *middles, *outputs[:-1]
@@ -180,20 +150,23 @@ def _kept_results(layers: int, pooled: bool) -> int:
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     pooled, neighbours, first, *weights = inputs
     result, *others = output
-    if not pooled:
+    ctx.pooled, ctx.layers = pooled, len(weights) // OF_A_LAYER
+    ctx.in_kernel = gin_kernel.fits(first, weights)
+    if not ctx.in_kernel and not pooled:
         others.append(result)
-    layers = len(weights) // OF_A_LAYER
-    ctx.pooled, ctx.layers = pooled, layers
     ctx.save_for_backward(neighbours, first, *others, *weights)
 
 
-def _backward(ctx: Any, gradient: Tensor, of_rows: Product, of_cells: Product) -> tuple[Tensor | None, ...]:
-    """Return the gradients of the layers' arguments, or of S trials'; those of the messages and weights only where they are asked for.
-
-    of_rows: product of rows and weights. of_cells: of matrices of a few vertices.
-    """
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    """Return the gradients of the layers' arguments, or of S trials'; those of the messages and weights only where they are asked for."""
     count = ctx.layers
     neighbours, *saved = ctx.saved_tensors
+    none: list[Tensor | None] = [None] * OF_A_LAYER * count
+    if ctx.in_kernel:
+        first, kept, *weights = saved
+        asked = ctx.needs_input_grad[1:4]
+        *of_messages, of_weights = gin_kernel.backward(neighbours, first, weights, kept, ctx.pooled, gradient, asked)
+        return None, *of_messages, *(of_weights or none)
     heard, middles, outputs = saved[:count], saved[count : 2 * count], saved[2 * count : 3 * count]
     weights = saved[3 * count :]
     _, ask_neighbours, ask_first, ask_weights, *_ = ctx.needs_input_grad
@@ -215,25 +188,24 @@ def _backward(ctx: Any, gradient: Tensor, of_rows: Product, of_cells: Product) -
         behind = torch.empty_like(outputs[layer]) if layer == count - 1 else by_output
         _through_relu(by_output, outputs[layer], behind)
         behind = behind.view_as(middles[layer])
-        within = of_rows(behind, outer)
+        within = torch.matmul(behind, outer)
         _through_relu(within, middles[layer], within)
         if ask_weights:
-            by_outer = of_rows(behind.mT, middles[layer]), behind.sum(dim=-2)
+            by_outer = torch.matmul(behind.mT, middles[layer]), behind.sum(dim=-2)
             # the narrower factor on the left
-            by_inner = of_rows(heard[layer].flatten(-3, -2).mT, within).mT, within.sum(dim=-2)
+            by_inner = torch.matmul(heard[layer].flatten(-3, -2).mT, within).mT, within.sum(dim=-2)
             by_weights[:0] = [part.to(weights[0].dtype) for part in (*by_inner, *by_outer)]
         if not layer and not ask_first:
             break
-        by_heard = of_rows(within, inner).view_as(heard[layer])
+        by_heard = torch.matmul(within, inner).view_as(heard[layer])
         if not layer:
             by_first = by_heard
             break
         if ask_neighbours:
-            part = of_cells(by_heard, outputs[layer - 1].mT)
+            part = torch.matmul(by_heard, outputs[layer - 1].mT)
             by_neighbours = part if by_neighbours is None else by_neighbours.add_(part)
         # symmetric, so not transposed
-        by_output = of_cells(neighbours, by_heard)
-    none: list[Tensor | None] = [None] * len(weights)
+        by_output = torch.matmul(neighbours, by_heard)
     return None, by_neighbours, by_first, *(by_weights or none)
 
 

@@ -1,0 +1,63 @@
+"""C++ of this package, compiled for the machine that it runs on: once a machine, into the cache folder."""
+
+import ctypes
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from nadlab.benchmarks.cache import cache_folder, locked, replacing
+from nadlab.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+OFF = "NADLAB_COMPILED"
+"""variable of the environment; 0 compiles nothing and takes what is compiled nowhere"""
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-pthread", "-w", "-x", "c++")
+
+
+def compiler() -> str | None:
+    """Return the path of this machine's C++ compiler, `$CXX` or c++; None without one."""
+    return shutil.which(os.environ.get("CXX") or "c++")
+
+
+@cache
+def library(source: Path) -> ctypes.CDLL | None:
+    """Return what a file of C++ compiles to, None, with a warning that says why, where it can't be had."""
+    if os.environ.get(OFF) == "0":
+        return None
+    found = compiler()
+    if not found:
+        logger.warning("no C++ compiler here (c++ or $CXX): %s", _CONSEQUENCE)
+        return None
+    try:
+        return ctypes.CDLL(str(_built(found, source)))
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or "").strip().splitlines()
+        logger.warning("%s cannot compile %s (%s): %s", found, source.name, said[0] if said else error, _CONSEQUENCE)
+    except (UserError, OSError) as error:
+        logger.warning("%s cannot be compiled (%s): %s", source.name, error, _CONSEQUENCE)
+    return None
+
+
+_CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes about twice as long on a CPU"
+
+
+def _built(found: str, source: Path) -> Path:
+    """Return the library of a source, whose name changes with the source, the compiler and the processor."""
+    macros = _run(found, *FLAGS, "-dM", "-E", os.devnull)
+    digest = hashlib.sha256(macros.encode() + source.read_bytes()).hexdigest()[:16]
+    built = cache_folder() / "compiled" / f"{source.stem}-{digest}.so"
+    with locked(built):
+        if not built.exists():
+            logger.info("compiling %s, once for this machine", source.name)
+            with replacing(built) as partial:
+                _run(found, *FLAGS, "-shared", str(source), "-o", str(partial))
+    return built
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
