@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.semigan.decisions import Decisions
-from nadlab.semigan.gin import linear, messages
+from nadlab.semigan.gin import messages
+from nadlab.semigan.linear import linear
 from nadlab.semigan.networks import GIN, RANK_EMBEDDING, Graphs
 from nadlab.semigan.ranks import RANKS
 
@@ -94,13 +95,15 @@ class Generator(nn.Module):
         """Return log p(cell | features) of each cell in nats, (B,)."""
         decisions = self.decisions
         chosen = decisions.of(graphs)
-        written = torch.einsum("bgc,gch->gbh", chosen, self.memory)
+        # cells last, in the order in which all of it lies in memory: products with few columns are slow on a CPU, and so
+        # are a softmax over a short last axis and a ReLU's gradient that is transposed
+        choices = chosen.permute(1, 2, 0)
+        written = torch.bmm(self.memory.mT, choices)
         earlier = torch.ones(len(written), len(written), device=written.device).tril(-1)
         before = (earlier @ written.flatten(1)).view_as(written)
-        hidden = F.relu(before + features)
-        # transposed: products with few columns are slow on a CPU, and so is a softmax over a short last axis
-        logits = torch.baddbmm(self._bias()[:, :, None], self.choice.mT, hidden.mT)
-        return (F.log_softmax(logits, dim=1) * chosen.permute(1, 2, 0)).sum(dim=(0, 1))
+        hidden = F.relu(before + features.T)
+        logits = torch.baddbmm(self._bias()[:, :, None], self.choice.mT, hidden)
+        return (F.log_softmax(logits, dim=1) * choices).sum(dim=(0, 1))
 
     def _bias(self) -> Tensor:
         return self.bias + torch.where(self.decisions.allowed, 0.0, FORBIDDEN)

@@ -1,7 +1,7 @@
 """GIN layers (Xu et al. 2019), each MLP((A + A^T + I) h), as one function with its backward pass written out.
 
 Autograd would copy gradients that are zeroed in place here, and call Python for every layer. On a CPU with a compiler
-all layers are one call (`gin_kernel.py`); these operators of torch are a GPU's.
+all layers are one call (`kernel.py`); these operators of torch are a GPU's.
 
 Shapes: B cells, V vertices, F inputs, H outputs, L layers, R = B V rows; S trials where they are stacked.
 """
@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from nadlab.semigan import gin_kernel
+from nadlab.semigan import kernel
+from nadlab.semigan.linear import stacked
 
 Weights = Sequence[Tensor]
 """of each layer inner (H, F) and its bias (H,), outer (H, H) and its bias"""
-OF_A_LAYER = gin_kernel.WEIGHTS
+OF_A_LAYER = kernel.OF_A_LAYER
 
 
 class Messages(NamedTuple):
@@ -52,19 +53,8 @@ def mean_layers(heard: Messages, weights: Weights) -> Tensor:
     return means
 
 
-def stacked_layers(heard: Messages, pooled: bool, weights: Weights) -> Tensor:
-    """Return what S trials with weights of their own get, with S in front: stacked products for all of them."""
-    stacked: Tensor = StackedLayers.apply(pooled, *heard, *weights)  # type: ignore[no-untyped-call]
-    return stacked
-
-
-def linear(rows: Tensor, layer: nn.Linear, precision: torch.dtype) -> Tensor:
-    """Return rows weight^T + bias, multiplied in `precision`, float32."""
-    return F.linear(rows.to(precision), layer.weight.to(precision), layer.bias.to(precision)).float()
-
-
 class Layers(torch.autograd.Function):
-    """`last_layer` or `mean_layers`, with the results on the way that the backward pass reads."""
+    """`last_layer` or `mean_layers`, with the results on the way that the backward pass reads; for S trials with S in front of all shapes."""
 
     @staticmethod
     def forward(pooled: bool, neighbours_BVV: Tensor, first_BVF: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
@@ -79,33 +69,10 @@ class Layers(torch.autograd.Function):
         _keep(ctx, inputs, output)
 
     @staticmethod
-    def vmap(
-        info: Any, in_dims: tuple[int | None, ...], *arguments: Any
-    ) -> tuple[tuple[Tensor | None, ...], tuple[int | None, ...]]:
-        """Run S trials at once, stacked."""
-        pooled, *tensors = arguments
-        neighbours, first, *weights = (
-            tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
-            for tensor, dim in zip(tensors, in_dims[1:], strict=True)
-        )
-        others = 1 if gin_kernel.fits(first, weights) else _kept_results(len(weights) // OF_A_LAYER, pooled)
-        return (stacked_layers(Messages(neighbours, first), pooled, weights), *[None] * others), (0, *[None] * others)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of all arguments."""
-        return _backward(ctx, gradients[0])
-
-
-class StackedLayers(torch.autograd.Function):
-    """`stacked_layers` with the same passes."""
-
-    @staticmethod
-    def forward(ctx: Any, pooled: bool, neighbours_SBVV: Tensor, first_SBVF: Tensor, *weights: Tensor) -> Tensor:
-        """Return the output."""
-        output = _forward(Messages(neighbours_SBVV, first_SBVF), pooled, weights)
-        _keep(ctx, (pooled, neighbours_SBVV, first_SBVF, *weights), output)
-        return output[0]
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        """Run S trials at once."""
+        outputs = Layers.apply(*stacked(info.batch_size, in_dims, arguments))  # type: ignore[no-untyped-call]
+        return outputs, (0,) * len(outputs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -120,11 +87,15 @@ def _linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias[:, None], rows, weight.mT).relu_()
 
 
+def _in_kernel(heard: Messages, weights: Weights) -> bool:
+    return kernel.fits(heard.first, weights[0].shape[-2], heard.first.dtype)
+
+
 def _forward(heard: Messages, pooled: bool, weights: Weights) -> tuple[Tensor, ...]:
     """Return the output and, in the order of `_keep`, the results on the way."""
     neighbours, message = heard
-    if gin_kernel.fits(message, weights):
-        return gin_kernel.forward(neighbours, message, weights, pooled)
+    if _in_kernel(heard, weights):
+        return kernel.layers_forward(neighbours, message, weights, pooled)
     cast = [weight.to(message.dtype) for weight in weights]
     later: list[Tensor] = []
     middles: list[Tensor] = []
@@ -143,15 +114,11 @@ def _forward(heard: Messages, pooled: bool, weights: Weights) -> tuple[Tensor, .
     return means, *later, *middles, *outputs
 
 
-def _kept_results(layers: int, pooled: bool) -> int:
-    return 3 * layers - (1 if pooled else 2)
-
-
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     pooled, neighbours, first, *weights = inputs
     result, *others = output
     ctx.pooled, ctx.layers = pooled, len(weights) // OF_A_LAYER
-    ctx.in_kernel = gin_kernel.fits(first, weights)
+    ctx.in_kernel = _in_kernel(Messages(neighbours, first), weights)
     if not ctx.in_kernel and not pooled:
         others.append(result)
     ctx.save_for_backward(neighbours, first, *others, *weights)
@@ -165,7 +132,7 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     if ctx.in_kernel:
         first, kept, *weights = saved
         asked = ctx.needs_input_grad[1:4]
-        *of_messages, of_weights = gin_kernel.backward(neighbours, first, weights, kept, ctx.pooled, gradient, asked)
+        *of_messages, of_weights = kernel.layers_backward(neighbours, first, weights, kept, ctx.pooled, gradient, asked)
         return None, *of_messages, *(of_weights or none)
     heard, middles, outputs = saved[:count], saved[count : 2 * count], saved[2 * count : 3 * count]
     weights = saved[3 * count :]

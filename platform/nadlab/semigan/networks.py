@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from nadlab.semigan.gin import Messages, last_layer, linear, mean_layers, messages
+from nadlab.semigan.gin import Messages, last_layer, mean_layers, messages
+from nadlab.semigan.linear import linear
 from nadlab.semigan.ranks import RANKS
 
 RANK_EMBEDDING = 16
@@ -84,7 +84,7 @@ def scored(head: nn.Sequential, rows: Tensor, precision: torch.dtype) -> Tensor:
     """Return a number for each row, (B,), by a linear layer in `precision`, ReLU and a linear layer."""
     first, _, last = head
     assert isinstance(first, nn.Linear)
-    number: Tensor = last(F.relu(linear(rows, first, precision))).squeeze(1)
+    number: Tensor = last(linear(rows, first, precision, rectified=True)).squeeze(1)
     return number
 
 

@@ -1,4 +1,5 @@
-// The layers of gin.py and their backward pass for a CPU, a tile of cells at a time: all layers while it lies in the cache.
+// Linear layers, and the GIN layers of gin.py, with their backward passes for a CPU: a tile of rows at a time, all layers
+// of a GIN while it lies in the cache.
 //
 // A word is what one lane multiplies in one instruction: a float, or two bfloat16 whose products are summed in float32.
 // Words of rows are pairs of neighbours in a row; `paired` words are made of two rows that lie one above the other.
@@ -9,6 +10,7 @@
 #include <cstring>
 #include <new>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #ifdef __AVX512BF16__
@@ -226,20 +228,52 @@ Array<typename T::Word> natural(const float* weight, int64_t outputs, int64_t in
     return words;
 }
 
+// numbers as those of products, each row filled up with zeros and zero rows below the last
+template <class T, class Number>
+void read_rows(const Number* from, int64_t rows, int64_t inputs, int64_t padded, int64_t columns,
+               typename T::Number* into) {
+    std::fill_n(into, padded * columns, typename T::Number{});
+    for (int64_t row = 0; row < rows; ++row, from += inputs, into += columns) {
+        if constexpr (std::is_same_v<Number, typename T::Number>)
+            std::copy_n(from, inputs, into);
+        else {
+            int64_t column = 0;
+            for (; column + LANES <= inputs; column += LANES) T::store(into + column, load(from + column));
+            for (; column < inputs; ++column) into[column] = T::rounded(from[column]);
+        }
+    }
+}
+
+template <class T, class Number>
+void write_rows(const float* from, int64_t rows, int64_t outputs, int64_t columns, Number* into) {
+    for (int64_t row = 0; row < rows; ++row, from += columns, into += outputs) {
+        if constexpr (std::is_same_v<Number, float>)
+            std::copy_n(from, outputs, into);
+        else
+            std::transform(from, from + outputs, into, T::rounded);
+    }
+}
+
+template <class T>
+struct Paired {
+    Array<typename T::Word> left, right;
+};
+
 // what a thread works in; rows beyond a tile's last are zero where they are summed over
 template <class T>
 struct Scratch {
     using Number = typename T::Number;
     using Word = typename T::Word;
     Array<Number> message, by_heard, behind, within;
-    Array<Word> neighbours, mixed, left, right;
+    Array<Word> neighbours, mixed;
+    Paired<T> paired;
 
     explicit Scratch(const Sizes& sizes)
         : neighbours(sizes.tile_cells() * sizes.vertices * words_of_a_row(sizes)),
           mixed(words_of_a_row(sizes) * sizes.width) {
         const int64_t width = std::max(sizes.columns(0), sizes.width), numbers = sizes.tile_rows() * width;
         for (auto* rows : {&message, &by_heard, &behind, &within}) rows->resize(numbers);
-        for (auto* words : {&left, &right}) words->resize(numbers);
+        for (auto* words : {&paired.left, &paired.right}) words->resize(numbers);
     }
 
     static int64_t words_of_a_row(const Sizes& sizes) { return (sizes.vertices + T::PAIR - 1) / T::PAIR; }
@@ -255,10 +289,7 @@ struct Scratch {
     }
 
     void read_first(const Sizes& sizes, const Number* first_BVF, int64_t rows, int64_t padded) {
-        const int64_t inputs = sizes.inputs, columns = sizes.columns(0);
-        std::fill_n(message.data(), padded * columns, Number{});
-        for (int64_t row = 0; row < rows; ++row)
-            std::copy_n(first_BVF + row * inputs, inputs, message.data() + row * columns);
+        read_rows<T>(first_BVF, rows, sizes.inputs, padded, sizes.columns(0), message.data());
     }
 
     // done(row, column, sums) for what each vertex of the tile hears: neighbours times rows
@@ -339,10 +370,10 @@ std::vector<Gradients> no_gradients(const Sizes& sizes) {
 
 // add rows^T times others, and the sum of rows
 template <class T>
-void add_products(Scratch<T>& scratch, const typename T::Number* rows, const typename T::Number* others, int64_t count,
+void add_products(Paired<T>& paired, const typename T::Number* rows, const typename T::Number* others, int64_t count,
                   int64_t width, int64_t columns, Array<float>& products, Array<float>& sums) {
-    const auto* left = T::paired(rows, count, width, scratch.left.data());
-    const auto* right = T::paired(others, count, columns, scratch.right.data());
+    const auto* left = T::paired(rows, count, width, paired.left.data());
+    const auto* right = T::paired(others, count, columns, paired.right.data());
     product<T>({left, 1, width, right, columns, count / T::PAIR}, width, columns,
                [&](int64_t row, int64_t column, Vector sum) {
                    float* into = products.data() + row * columns + column;
@@ -360,7 +391,7 @@ void add_by_neighbours(const Sizes& sizes, Scratch<T>& scratch, const typename T
                        const typename T::Number* outputs, int64_t cells, Array<float>& by_neighbours) {
     const int64_t width = sizes.width, vertices = sizes.vertices, depth = width / T::PAIR,
                   columns = rounded(vertices, 16);
-    auto& turned = scratch.right;
+    auto& turned = scratch.paired.right;
     for (int64_t cell = 0; cell < cells; ++cell) {
         const auto* words = as_words<T>(outputs + cell * vertices * width);
         std::fill_n(turned.data(), depth * columns, typename T::Word{});
@@ -415,8 +446,8 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
                 scratch.hear(sizes, before, cells, padded);
             else
                 scratch.read_first(sizes, first, rows, padded);
-            add_products<T>(scratch, behind, middle, padded, width, width, gradients.outer, gradients.outer_bias);
-            add_products<T>(scratch, within, scratch.message.data(), padded, width, inputs, gradients.inner,
+            add_products<T>(scratch.paired, behind, middle, padded, width, width, gradients.outer, gradients.outer_bias);
+            add_products<T>(scratch.paired, within, scratch.message.data(), padded, width, inputs, gradients.inner,
                             gradients.inner_bias);
         }
         if (!layer && !by_first) break;
@@ -438,8 +469,8 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
 
 // each(thread, tile), a thread's tiles in order
 template <class Each>
-void for_tiles(const Sizes& sizes, const Each& each) {
-    const int64_t tiles = sizes.tiles(), threads = std::max<int64_t>(1, std::min(sizes.threads, tiles));
+void for_tiles(int64_t tiles, int64_t most_threads, const Each& each) {
+    const int64_t threads = std::max<int64_t>(1, std::min(most_threads, tiles));
     const auto work = [&](int64_t thread) {
         for (int64_t tile = tiles * thread / threads; tile < tiles * (thread + 1) / threads; ++tile) each(thread, tile);
     };
@@ -447,6 +478,13 @@ void for_tiles(const Sizes& sizes, const Each& each) {
     for (int64_t thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
     work(0);
     for (std::thread& other : others) other.join();
+}
+
+// write the sum of the threads' parts
+void write_sum(const std::vector<const float*>& parts, int64_t count, float* into) {
+    std::copy_n(parts[0], count, into);
+    for (size_t part = 1; part < parts.size(); ++part)
+        for (int64_t place = 0; place < count; ++place) into[place] += parts[part][place];
 }
 
 int64_t cells_of(const Sizes& sizes, int64_t tile) {
@@ -468,7 +506,7 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* first, 
                                transposed<T>(own[2] + trial * width * width, width, width), own[1] + trial * width,
                                own[3] + trial * width});
         }
-        for_tiles(sizes, [&](int64_t thread, int64_t tile) {
+        for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t cell = trial * sizes.cells + tile * sizes.tile_cells();
             forward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
                             neighbours + cell * vertices * vertices, first + cell * vertices * sizes.inputs,
@@ -494,7 +532,7 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* first,
                                natural<T>(own[2] + trial * width * width, width, width, width), nullptr, nullptr});
         }
         std::vector<std::vector<Gradients>> gradients(by_weights ? threads : 0, no_gradients(sizes));
-        for_tiles(sizes, [&](int64_t thread, int64_t tile) {
+        for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t cell = trial * sizes.cells + tile * sizes.tile_cells();
             backward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
                              neighbours + cell * vertices * vertices, first + cell * vertices * sizes.inputs,
@@ -508,48 +546,141 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* first,
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
             const int64_t inputs = sizes.fan_in(layer), columns = sizes.columns(layer);
             float* const* into = by_weights + 4 * layer;
-            for (int64_t row = 0; row < width; ++row) {
-                const auto add = [&](float* to, auto part, int64_t at, int64_t count) {
-                    std::fill_n(to, count, 0.0f);
-                    for (auto& all : gradients)
-                        for (int64_t column = 0; column < count; ++column) to[column] += (all[layer].*part)[at + column];
-                };
-                add(into[0] + (trial * width + row) * inputs, &Gradients::inner, row * columns, inputs);
-                add(into[1] + trial * width + row, &Gradients::inner_bias, row, 1);
-                add(into[2] + (trial * width + row) * width, &Gradients::outer, row * width, width);
-                add(into[3] + trial * width + row, &Gradients::outer_bias, row, 1);
-            }
+            const auto write = [&](auto part, int64_t at, int64_t count, float* to) {
+                std::vector<const float*> parts;
+                for (const auto& all : gradients) parts.push_back((all[layer].*part).data() + at);
+                write_sum(parts, count, to);
+            };
+            for (int64_t row = 0; row < width; ++row)
+                write(&Gradients::inner, row * columns, inputs, into[0] + (trial * width + row) * inputs);
+            write(&Gradients::inner_bias, 0, width, into[1] + trial * width);
+            write(&Gradients::outer, 0, width * width, into[2] + trial * width * width);
+            write(&Gradients::outer_bias, 0, width, into[3] + trial * width);
         }
+    }
+}
+
+struct LinearSizes {
+    int64_t trials, rows, inputs, outputs, rectified, threads;
+
+    int64_t columns() const { return rounded(inputs, 16); }
+    int64_t tiles() const { return (rows + TILE - 1) / TILE; }
+    int64_t rows_of(int64_t tile) const { return std::min(TILE, rows - tile * TILE); }
+};
+
+template <class T, class Number>
+void linear_forward(const LinearSizes& sizes, const Number* rows_RF, const float* weight, const float* bias,
+                    float* result) {
+    const int64_t inputs = sizes.inputs, outputs = sizes.outputs, columns = sizes.columns();
+    std::vector<Array<typename T::Number>> scratch(std::max<int64_t>(1, sizes.threads),
+                                                   Array<typename T::Number>(TILE * columns));
+    for (int64_t trial = 0; trial < sizes.trials; ++trial) {
+        const auto words = transposed<T>(weight + trial * outputs * inputs, outputs, inputs);
+        const float* own = bias + trial * outputs;
+        for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
+            const int64_t rows = sizes.rows_of(tile), above = trial * sizes.rows + tile * TILE;
+            auto* read = scratch[thread].data();
+            read_rows<T>(rows_RF + above * inputs, rows, inputs, rows, columns, read);
+            product<T>({as_words<T>(read), columns / T::PAIR, 1, words.data(), outputs,
+                        (inputs + T::PAIR - 1) / T::PAIR},
+                       rows, outputs, [&](int64_t row, int64_t column, Vector sums) {
+                           sums += load(own + column);
+                           store(result + (above + row) * outputs + column, sizes.rectified ? relu(sums) : sums);
+                       });
+        });
+    }
+}
+
+template <class T>
+struct LinearScratch {
+    Array<typename T::Number> rows, behind;
+    Paired<T> paired;
+    Array<float> by_rows, by_weight, by_bias;
+
+    explicit LinearScratch(const LinearSizes& sizes)
+        : rows(TILE * sizes.columns()),
+          behind(TILE * sizes.outputs),
+          paired{Array<typename T::Word>(TILE * sizes.outputs), Array<typename T::Word>(TILE * sizes.columns())},
+          by_rows(TILE * sizes.columns()),
+          by_weight(sizes.outputs * sizes.columns()),
+          by_bias(sizes.outputs) {}
+};
+
+template <class T, class Number>
+void linear_backward(const LinearSizes& sizes, const Number* rows_RF, const float* weight, const float* result,
+                     const float* gradient, Number* by_rows, float* by_weight, float* by_bias) {
+    const int64_t inputs = sizes.inputs, outputs = sizes.outputs, columns = sizes.columns();
+    for (int64_t trial = 0; trial < sizes.trials; ++trial) {
+        const auto words = natural<T>(weight + trial * outputs * inputs, outputs, inputs, columns);
+        std::vector<LinearScratch<T>> scratch(std::max<int64_t>(1, sizes.threads), LinearScratch<T>(sizes));
+        for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
+            const int64_t rows = sizes.rows_of(tile), above = trial * sizes.rows + tile * TILE,
+                          padded = rounded(rows, ROWS);
+            LinearScratch<T>& own = scratch[thread];
+            std::fill_n(own.behind.data(), padded * outputs, typename T::Number{});
+            for (int64_t place = 0; place < rows * outputs; place += LANES) {
+                const Vector behind = load(gradient + above * outputs + place);
+                T::store(own.behind.data() + place,
+                         sizes.rectified ? through_relu(behind, load(result + above * outputs + place)) : behind);
+            }
+            if (by_weight) {
+                read_rows<T>(rows_RF + above * inputs, rows, inputs, padded, columns, own.rows.data());
+                add_products<T>(own.paired, own.behind.data(), own.rows.data(), padded, outputs, columns,
+                                own.by_weight, own.by_bias);
+            }
+            if (!by_rows) return;
+            product<T>({as_words<T>(own.behind.data()), outputs / T::PAIR, 1, words.data(), columns, outputs / T::PAIR},
+                       rows, columns, [&](int64_t row, int64_t column, Vector sums) {
+                           store(own.by_rows.data() + row * columns + column, sums);
+                       });
+            write_rows<T>(own.by_rows.data(), rows, inputs, columns, by_rows + above * inputs);
+        });
+        if (!by_weight) continue;
+        const auto write = [&](auto part, int64_t at, int64_t count, float* to) {
+            std::vector<const float*> parts;
+            for (const auto& own : scratch) parts.push_back((own.*part).data() + at);
+            write_sum(parts, count, to);
+        };
+        for (int64_t row = 0; row < outputs; ++row)
+            write(&LinearScratch<T>::by_weight, row * columns, inputs, by_weight + (trial * outputs + row) * inputs);
+        write(&LinearScratch<T>::by_bias, 0, outputs, by_bias + trial * outputs);
     }
 }
 
 }  // namespace
 
+// names: layers or linear, forward or backward, the type of the products, and that of rows where it may be another
 extern "C" {
 
 int64_t numbers_to_save(const Sizes* sizes) { return sizes->trials * sizes->tiles() * sizes->saved_of_a_tile(); }
 
-void forward_float32(const Sizes* sizes, const float* neighbours, const float* first, const float* const* weights,
-                     void* result, float* saved) {
-    forward<Float32>(*sizes, neighbours, first, weights, result, saved);
-}
+#define LAYERS(NAME, T)                                                                                                \
+    void layers_forward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* first,                \
+                               const float* const* weights, void* result, T::Number* saved) {                         \
+        forward<T>(*sizes, neighbours, first, weights, result, saved);                                                 \
+    }                                                                                                                  \
+    void layers_backward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* first,               \
+                                const float* const* weights, const T::Number* saved, const void* gradient,             \
+                                T::Number* by_neighbours, T::Number* by_first, float* const* by_weights) {             \
+        backward<T>(*sizes, neighbours, first, weights, saved, gradient, by_neighbours, by_first, by_weights);         \
+    }
 
-void backward_float32(const Sizes* sizes, const float* neighbours, const float* first, const float* const* weights,
-                      const float* saved, const void* gradient, float* by_neighbours, float* by_first,
-                      float* const* by_weights) {
-    backward<Float32>(*sizes, neighbours, first, weights, saved, gradient, by_neighbours, by_first, by_weights);
-}
+#define LINEAR(NAME, T, NUMBER)                                                                                        \
+    void linear_forward_##NAME(const LinearSizes* sizes, const NUMBER* rows, const float* weight, const float* bias,   \
+                               float* result) {                                                                        \
+        linear_forward<T>(*sizes, rows, weight, bias, result);                                                         \
+    }                                                                                                                  \
+    void linear_backward_##NAME(const LinearSizes* sizes, const NUMBER* rows, const float* weight,                     \
+                                const float* result, const float* gradient, NUMBER* by_rows, float* by_weight,         \
+                                float* by_bias) {                                                                      \
+        linear_backward<T>(*sizes, rows, weight, result, gradient, by_rows, by_weight, by_bias);                       \
+    }
 
+LAYERS(float32, Float32)
+LINEAR(float32_float32, Float32, float)
 #ifdef __AVX512BF16__
-void forward_bfloat16(const Sizes* sizes, const uint16_t* neighbours, const uint16_t* first,
-                      const float* const* weights, void* result, uint16_t* saved) {
-    forward<BFloat16>(*sizes, neighbours, first, weights, result, saved);
-}
-
-void backward_bfloat16(const Sizes* sizes, const uint16_t* neighbours, const uint16_t* first,
-                       const float* const* weights, const uint16_t* saved, const void* gradient,
-                       uint16_t* by_neighbours, uint16_t* by_first, float* const* by_weights) {
-    backward<BFloat16>(*sizes, neighbours, first, weights, saved, gradient, by_neighbours, by_first, by_weights);
-}
+LAYERS(bfloat16, BFloat16)
+LINEAR(bfloat16_float32, BFloat16, float)
+LINEAR(bfloat16_bfloat16, BFloat16, uint16_t)
 #endif
 }
