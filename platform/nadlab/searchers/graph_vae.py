@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.searchers.graphs import cells_of, graphs_of
-from nadlab.semigan.gin import messages
+from nadlab.semigan.gin import gin_input
 from nadlab.semigan.networks import GIN, Graphs
 from nadlab.spaces import SPACES, Cells, SearchSpace
 
@@ -81,7 +81,7 @@ class GraphVAE(nn.Module):
         """Return mean and logarithm of the deviation of each vertex's latent, (B, V, L)."""
         features = graphs.X
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            features = norm(layer(messages(features, graphs.A)).transpose(1, 2)).transpose(1, 2)
+            features = norm(layer(gin_input(features, graphs.A)).transpose(1, 2)).transpose(1, 2)
         return self.mean(features), self.log_deviation(features)
 
     def decode(self, latent_BVL: Tensor) -> tuple[Tensor, Tensor]:

@@ -116,7 +116,7 @@ class BiArch2Perf:
         """Return PP's scores of cells in canonical form, higher is better, (N,)."""
         with torch.inference_mode():
             chunks = (self._bytes(cells[start : start + 4096]) for start in range(0, len(cells), 4096))
-            parts = [self.networks.PP(self.encoded(*chunk).messages) for chunk in chunks]
+            parts = [self.networks.PP(self.encoded(*chunk).as_read) for chunk in chunks]
             predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
         return predicted
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.semigan.decisions import Decisions
-from nadlab.semigan.gin import messages
+from nadlab.semigan.gin import gin_input
 from nadlab.semigan.linear import linear
 from nadlab.semigan.networks import GIN, RANK_EMBEDDING, Graphs
 from nadlab.semigan.ranks import RANKS
@@ -65,7 +65,7 @@ class Generator(nn.Module):
         rank = self.rank_embedding(rank_BR)
         condition = rank[:, None].expand(-1, vertices, -1)
         positions = self.get_buffer("positions").expand(batch, -1, -1)
-        last = self.gin(messages(torch.cat([z_X, condition, positions], dim=2), graph, self.precision))
+        last = self.gin(gin_input(torch.cat([z_X, condition, positions], dim=2), graph, self.precision))
         return linear(torch.cat([last.flatten(1), rank.to(last.dtype)], dim=1), self.context, last.dtype)
 
     def forward(self, latents: Latents, uniform_BGC: Tensor, rank_BR: Tensor, temperature: float = 1.0) -> Graphs:

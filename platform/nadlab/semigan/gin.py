@@ -21,35 +21,35 @@ Weights = Sequence[Tensor]
 OF_A_LAYER = kernel.OF_A_LAYER
 
 
-class Messages(NamedTuple):
-    """What B cells' vertices hear from their neighbours and themselves, in the type of the products: what a GIN reads."""
+class GINInput(NamedTuple):
+    """What a GIN reads of B cells, in the type of the products."""
 
     neighbours: Tensor
-    """A + A^T + I, (B, V, V), symmetric"""
-    first: Tensor
-    """neighbours times the features, what the first layer's MLP reads, (B, V, F)"""
+    """A + A^T + I, whom a vertex hears, (B, V, V), symmetric"""
+    features: Tensor
+    """(B, V, F)"""
 
-    def detach(self) -> "Messages":
+    def detach(self) -> "GINInput":
         """Return the same, cut off from what made it."""
-        return Messages(self.neighbours.detach(), self.first.detach())
+        return GINInput(self.neighbours.detach(), self.features.detach())
 
 
-def messages(features_BVF: Tensor, adjacency_BVV: Tensor, precision: torch.dtype = torch.float32) -> Messages:
-    """Return what vertices with these features hear; gradients reach both."""
+def gin_input(features_BVF: Tensor, adjacency_BVV: Tensor, precision: torch.dtype = torch.float32) -> GINInput:
+    """Return vertices with these features as a GIN reads them; gradients reach both."""
     itself = torch.eye(adjacency_BVV.shape[1], device=adjacency_BVV.device)
-    neighbours = (adjacency_BVV + adjacency_BVV.transpose(1, 2) + itself).to(precision)
-    return Messages(neighbours, torch.bmm(neighbours, features_BVF.to(precision)))
+    neighbours = adjacency_BVV + adjacency_BVV.transpose(1, 2) + itself
+    return GINInput(neighbours.to(precision), features_BVF.to(precision))
 
 
-def last_layer(heard: Messages, weights: Weights) -> Tensor:
+def last_layer(cells: GINInput, weights: Weights) -> Tensor:
     """Return the last layer's output, (B, V, H)."""
-    rows: Tensor = Layers.apply(False, *heard, *weights)[0]  # type: ignore[no-untyped-call]
+    rows: Tensor = Layers.apply(False, *cells, *weights)[0]  # type: ignore[no-untyped-call]
     return rows
 
 
-def mean_layers(heard: Messages, weights: Weights) -> Tensor:
+def mean_layers(cells: GINInput, weights: Weights) -> Tensor:
     """Return all layers' outputs joined and averaged over the vertices, float32 (B, L H)."""
-    means: Tensor = Layers.apply(True, *heard, *weights)[0]  # type: ignore[no-untyped-call]
+    means: Tensor = Layers.apply(True, *cells, *weights)[0]  # type: ignore[no-untyped-call]
     return means
 
 
@@ -57,16 +57,24 @@ class Layers(torch.autograd.Function):
     """`last_layer` or `mean_layers`, with the results on the way that the backward pass reads; for S trials with S in front of all shapes."""
 
     @staticmethod
-    def forward(pooled: bool, neighbours_BVV: Tensor, first_BVF: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+    def forward(pooled: bool, neighbours: Tensor, features: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
         """Return the output, and what the backward pass reads of the way there."""
-        return _forward(Messages(neighbours_BVV, first_BVF), pooled, weights)
+        if _in_kernel(features, weights):
+            return kernel.layers_forward(neighbours, features, weights, pooled)
+        return _forward(neighbours, features, weights, pooled)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         """Keep what the backward pass needs."""
+        ctx.pooled, neighbours, features, *weights = inputs
+        ctx.in_kernel = _in_kernel(features, weights)
+        result, *others = output
+        if not ctx.in_kernel and not ctx.pooled:
+            others.append(result)
+        ctx.number_of_weights = len(weights)
+        ctx.save_for_backward(neighbours, features, *weights, *others)
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
-        _keep(ctx, inputs, output)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
@@ -76,8 +84,17 @@ class Layers(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of all arguments."""
-        return _backward(ctx, gradients[0])
+        """Return the gradients of all arguments: of the neighbours, features and weights those that are asked for."""
+        neighbours, features, *saved = ctx.saved_tensors
+        weights, others = saved[: ctx.number_of_weights], saved[ctx.number_of_weights :]
+        arguments = neighbours, features, weights, others, ctx.pooled, gradients[0], ctx.needs_input_grad[1:4]
+        *of_cells, of_weights = (kernel.layers_backward if ctx.in_kernel else _backward)(*arguments)
+        none: list[Tensor | None] = [None] * len(weights)
+        return None, *of_cells, *(of_weights or none)
+
+
+def _in_kernel(features: Tensor, weights: Weights) -> bool:
+    return kernel.fits(features, weights[0].shape[-2], features.dtype)
 
 
 def _linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -87,63 +104,44 @@ def _linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias[:, None], rows, weight.mT).relu_()
 
 
-def _in_kernel(heard: Messages, weights: Weights) -> bool:
-    return kernel.fits(heard.first, weights[0].shape[-2], heard.first.dtype)
-
-
-def _forward(heard: Messages, pooled: bool, weights: Weights) -> tuple[Tensor, ...]:
-    """Return the output and, in the order of `_keep`, the results on the way."""
-    neighbours, message = heard
-    if _in_kernel(heard, weights):
-        return kernel.layers_forward(neighbours, message, weights, pooled)
-    cast = [weight.to(message.dtype) for weight in weights]
-    later: list[Tensor] = []
+def _forward(neighbours: Tensor, rows: Tensor, weights: Weights, pooled: bool) -> tuple[Tensor, ...]:
+    """Return the output, and each layer's messages, hidden units and outputs, but for an output that is the result."""
+    cast = [weight.to(rows.dtype) for weight in weights]
+    messages: list[Tensor] = []
     middles: list[Tensor] = []
     outputs: list[Tensor] = []
     for start in range(0, len(cast), OF_A_LAYER):
         inner, inner_bias, outer, outer_bias = cast[start : start + OF_A_LAYER]
-        if start:
-            message = neighbours @ outputs[-1]
-            later.append(message)
-        middles.append(_linear_relu(message.flatten(-3, -2), inner, inner_bias))
-        rows = _linear_relu(middles[-1], outer, outer_bias)
-        outputs.append(rows.unflatten(-2, message.shape[-3:-1]))
+        messages.append(neighbours @ rows)
+        middles.append(_linear_relu(messages[-1].flatten(-3, -2), inner, inner_bias))
+        rows = _linear_relu(middles[-1], outer, outer_bias).unflatten(-2, neighbours.shape[-3:-1])
+        outputs.append(rows)
     if not pooled:
-        return outputs[-1], *later, *middles, *outputs[:-1]
-    means = torch.cat([rows.sum(dim=-2) for rows in outputs], dim=-1).float() / message.shape[-2]
-    return means, *later, *middles, *outputs
+        return outputs[-1], *messages, *middles, *outputs[:-1]
+    means = torch.cat([rows.sum(dim=-2) for rows in outputs], dim=-1).float() / neighbours.shape[-1]
+    return means, *messages, *middles, *outputs
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    pooled, neighbours, first, *weights = inputs
-    result, *others = output
-    ctx.pooled, ctx.layers = pooled, len(weights) // OF_A_LAYER
-    ctx.in_kernel = _in_kernel(Messages(neighbours, first), weights)
-    if not ctx.in_kernel and not pooled:
-        others.append(result)
-    ctx.save_for_backward(neighbours, first, *others, *weights)
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    """Return the gradients of the layers' arguments, or of S trials'; those of the messages and weights only where they are asked for."""
-    count = ctx.layers
-    neighbours, *saved = ctx.saved_tensors
-    none: list[Tensor | None] = [None] * OF_A_LAYER * count
-    if ctx.in_kernel:
-        first, kept, *weights = saved
-        asked = ctx.needs_input_grad[1:4]
-        *of_messages, of_weights = kernel.layers_backward(neighbours, first, weights, kept, ctx.pooled, gradient, asked)
-        return None, *of_messages, *(of_weights or none)
-    heard, middles, outputs = saved[:count], saved[count : 2 * count], saved[2 * count : 3 * count]
-    weights = saved[3 * count :]
-    _, ask_neighbours, ask_first, ask_weights, *_ = ctx.needs_input_grad
+def _backward(
+    neighbours: Tensor,
+    features: Tensor,
+    weights: Weights,
+    saved: Sequence[Tensor],
+    pooled: bool,
+    gradient: Tensor,
+    asked: Sequence[bool],
+) -> tuple[Tensor | None, Tensor | None, list[Tensor]]:
+    """Return the gradients of the neighbours, the features and the weights, those that are asked for."""
+    count = len(weights) // OF_A_LAYER
+    heard, middles, outputs = saved[:count], saved[count : 2 * count], saved[2 * count :]
+    ask_neighbours, ask_features, ask_weights = asked
     dtype = neighbours.dtype
     shares = None
-    if ctx.pooled:
+    if pooled:
         shares = (gradient / neighbours.shape[-1]).to(dtype).unflatten(-1, (count, -1)).unbind(dim=-2)
-    by_output = None if ctx.pooled else gradient
+    by_output = None if pooled else gradient
     by_neighbours: Tensor | None = None
-    by_first: Tensor | None = None
+    by_features: Tensor | None = None
     by_weights: list[Tensor] = []
     for layer in reversed(range(count)):
         inner, outer = (weights[OF_A_LAYER * layer + place].to(dtype) for place in (0, 2))
@@ -162,18 +160,17 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
             # the narrower factor on the left
             by_inner = torch.matmul(heard[layer].flatten(-3, -2).mT, within).mT, within.sum(dim=-2)
             by_weights[:0] = [part.to(weights[0].dtype) for part in (*by_inner, *by_outer)]
-        if not layer and not ask_first:
+        if not layer and not ask_features and not ask_neighbours:
             break
         by_heard = torch.matmul(within, inner).view_as(heard[layer])
-        if not layer:
-            by_first = by_heard
-            break
         if ask_neighbours:
-            part = torch.matmul(by_heard, outputs[layer - 1].mT)
+            part = torch.matmul(by_heard, (outputs[layer - 1] if layer else features).mT)
             by_neighbours = part if by_neighbours is None else by_neighbours.add_(part)
         # symmetric, so not transposed
         by_output = torch.matmul(neighbours, by_heard)
-    return None, by_neighbours, by_first, *(by_weights or none)
+        if not layer:
+            by_features = by_output
+    return by_neighbours, by_features, by_weights
 
 
 def _through_relu(gradient: Tensor, output: Tensor, into: Tensor) -> None:

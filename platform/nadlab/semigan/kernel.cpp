@@ -208,11 +208,13 @@ template <class T>
 Array<typename T::Word> transposed(const float* weight, int64_t outputs, int64_t inputs) {
     const int64_t depth = (inputs + T::PAIR - 1) / T::PAIR;
     Array<typename T::Word> words(depth * outputs);
-    for (int64_t output = 0; output < outputs; ++output)
-        for (int64_t k = 0; k < depth; ++k) {
-            const float* pair = weight + output * inputs + k * T::PAIR;
-            words[k * outputs + output] = T::word(pair[0], k * T::PAIR + 1 < inputs ? pair[1] : 0.0f);
-        }
+    // in squares, which stay in the cache
+    for (int64_t above = 0; above < depth; above += 16)
+        for (int64_t output = 0; output < outputs; ++output)
+            for (int64_t k = above; k < std::min(above + 16, depth); ++k) {
+                const float* pair = weight + output * inputs + k * T::PAIR;
+                words[k * outputs + output] = T::word(pair[0], k * T::PAIR + 1 < inputs ? pair[1] : 0.0f);
+            }
     return words;
 }
 
@@ -264,69 +266,66 @@ template <class T>
 struct Scratch {
     using Number = typename T::Number;
     using Word = typename T::Word;
-    Array<Number> message, by_heard, behind, within;
+    Array<Number> features, message, by_heard, behind, within;
     Array<Word> neighbours, mixed;
     Paired<T> paired;
 
     explicit Scratch(const Sizes& sizes)
         : neighbours(sizes.tile_cells() * sizes.vertices * words_of_a_row(sizes)),
-          mixed(words_of_a_row(sizes) * sizes.width) {
-        const int64_t width = std::max(sizes.columns(0), sizes.width), numbers = sizes.tile_rows() * width;
-        for (auto* rows : {&message, &by_heard, &behind, &within}) rows->resize(numbers);
+          mixed(words_of_a_row(sizes) * std::max(sizes.columns(0), sizes.width)) {
+        const int64_t numbers = sizes.tile_rows() * std::max(sizes.columns(0), sizes.width);
+        for (auto* rows : {&features, &message, &by_heard, &behind, &within}) rows->resize(numbers);
         for (auto* words : {&paired.left, &paired.right}) words->resize(numbers);
     }
 
     static int64_t words_of_a_row(const Sizes& sizes) { return (sizes.vertices + T::PAIR - 1) / T::PAIR; }
 
-    void read(const Sizes& sizes, const Number* neighbours_BVV, int64_t cells) {
-        const int64_t vertices = sizes.vertices, words = words_of_a_row(sizes);
-        for (int64_t row = 0; row < cells * vertices; ++row)
+    void read(const Sizes& sizes, const Number* neighbours_BVV, const Number* features_BVF, int64_t cells) {
+        const int64_t vertices = sizes.vertices, rows = cells * vertices, words = words_of_a_row(sizes);
+        for (int64_t row = 0; row < rows; ++row)
             for (int64_t k = 0; k < words; ++k) {
                 const Number* pair = neighbours_BVV + row * vertices + k * T::PAIR;
                 const bool second = k * T::PAIR + 1 < vertices;
                 neighbours[row * words + k] = T::word(T::number(pair[0]), second ? T::number(pair[1]) : 0.0f);
             }
+        read_rows<T>(features_BVF, rows, sizes.inputs, rows, sizes.columns(0), features.data());
     }
 
-    void read_first(const Sizes& sizes, const Number* first_BVF, int64_t rows, int64_t padded) {
-        read_rows<T>(first_BVF, rows, sizes.inputs, padded, sizes.columns(0), message.data());
-    }
-
-    // done(row, column, sums) for what each vertex of the tile hears: neighbours times rows
+    // done(row, column, sums) for what each vertex of the tile hears: neighbours, which are symmetric, times rows
     template <class Done>
-    void mix(const Sizes& sizes, const Number* rows, int64_t cells, const Done& done) {
-        const int64_t vertices = sizes.vertices, width = sizes.width, words = words_of_a_row(sizes);
+    void mix(const Sizes& sizes, const Number* rows, int64_t cells, int64_t columns, const Done& done) {
+        const int64_t vertices = sizes.vertices, words = words_of_a_row(sizes);
         for (int64_t cell = 0; cell < cells; ++cell) {
             const int64_t above = cell * vertices;
-            const Word* paired = T::paired(rows + above * width, vertices, width, mixed.data());
-            product<T>({neighbours.data() + above * words, words, 1, paired, width, words}, vertices, width,
+            const Word* right = T::paired(rows + above * columns, vertices, columns, mixed.data());
+            product<T>({neighbours.data() + above * words, words, 1, right, columns, words}, vertices, columns,
                        [&](int64_t row, int64_t column, Vector sums) { done(above + row, column, sums); });
         }
     }
 
-    void hear(const Sizes& sizes, const Number* rows, int64_t cells, int64_t padded) {
-        const int64_t width = sizes.width, last = cells * sizes.vertices;
-        mix(sizes, rows, cells, [&](int64_t row, int64_t column, Vector sums) {
-            T::store(message.data() + row * width + column, sums);
+    void hear(const Sizes& sizes, const Number* rows, int64_t cells, int64_t columns) {
+        const int64_t last = cells * sizes.vertices, padded = rounded(last, ROWS);
+        mix(sizes, rows, cells, columns, [&](int64_t row, int64_t column, Vector sums) {
+            T::store(message.data() + row * columns + column, sums);
         });
-        std::fill(message.data() + last * width, message.data() + padded * width, Number{});
+        std::fill(message.data() + last * columns, message.data() + padded * columns, Number{});
     }
 };
 
 template <class T>
 void forward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, Scratch<T>& scratch, int64_t cells,
-                  const typename T::Number* neighbours, const typename T::Number* first, void* result,
+                  const typename T::Number* neighbours, const typename T::Number* features, void* result,
                   typename T::Number* saved) {
     using Number = typename T::Number;
     const int64_t width = sizes.width, vertices = sizes.vertices, rows = cells * vertices,
                   padded = rounded(rows, ROWS), numbers = sizes.tile_rows() * width;
-    scratch.read(sizes, neighbours, cells);
-    scratch.read_first(sizes, first, rows, padded);
+    scratch.read(sizes, neighbours, features, cells);
     for (int64_t layer = 0; layer < sizes.layers; ++layer) {
-        Number *middle = saved + 2 * layer * numbers, *output = middle + numbers, *before = middle - numbers;
+        Number *middle = saved + 2 * layer * numbers, *output = middle + numbers;
+        const Number* before = layer ? middle - numbers : scratch.features.data();
         const Weights<T>& own = weights[layer];
-        if (layer) scratch.hear(sizes, before, cells, padded);
         const int64_t inputs = sizes.columns(layer);
+        scratch.hear(sizes, before, cells, inputs);
         const auto rectified = [width](const float* bias, Number* into) {
             return [=](int64_t row, int64_t column, Vector sums) {
                 T::store(into + row * width + column, relu(sums + load(bias + column)));
@@ -385,19 +384,18 @@ void add_products(Paired<T>& paired, const typename T::Number* rows, const typen
     });
 }
 
-// add by_heard times outputs^T of each cell, (V, V)
+// add by_heard times rows^T of each cell, (V, V)
 template <class T>
 void add_by_neighbours(const Sizes& sizes, Scratch<T>& scratch, const typename T::Number* by_heard,
-                       const typename T::Number* outputs, int64_t cells, Array<float>& by_neighbours) {
-    const int64_t width = sizes.width, vertices = sizes.vertices, depth = width / T::PAIR,
-                  columns = rounded(vertices, 16);
+                       const typename T::Number* rows, int64_t cells, int64_t inputs, Array<float>& by_neighbours) {
+    const int64_t vertices = sizes.vertices, depth = inputs / T::PAIR, columns = rounded(vertices, 16);
     auto& turned = scratch.paired.right;
     for (int64_t cell = 0; cell < cells; ++cell) {
-        const auto* words = as_words<T>(outputs + cell * vertices * width);
+        const auto* words = as_words<T>(rows + cell * vertices * inputs);
         std::fill_n(turned.data(), depth * columns, typename T::Word{});
         for (int64_t vertex = 0; vertex < vertices; ++vertex)
             for (int64_t k = 0; k < depth; ++k) turned[k * columns + vertex] = words[vertex * depth + k];
-        product<T>({as_words<T>(by_heard + cell * vertices * width), depth, 1, turned.data(), columns, depth}, vertices,
+        product<T>({as_words<T>(by_heard + cell * vertices * inputs), depth, 1, turned.data(), columns, depth}, vertices,
                    columns, [&](int64_t row, int64_t column, Vector sums) {
                        float* into = by_neighbours.data() + (cell * vertices + row) * columns + column;
                        store(into, load(into) + sums);
@@ -407,18 +405,19 @@ void add_by_neighbours(const Sizes& sizes, Scratch<T>& scratch, const typename T
 
 template <class T>
 void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, Scratch<T>& scratch, int64_t cells,
-                   const typename T::Number* neighbours, const typename T::Number* first,
+                   const typename T::Number* neighbours, const typename T::Number* features,
                    const typename T::Number* saved, const void* gradient, typename T::Number* by_neighbours,
-                   typename T::Number* by_first, std::vector<Gradients>* by_weights) {
+                   typename T::Number* by_features, std::vector<Gradients>* by_weights) {
     using Number = typename T::Number;
     const int64_t width = sizes.width, vertices = sizes.vertices, rows = cells * vertices,
                   padded = rounded(rows, ROWS), numbers = sizes.tile_rows() * width, columns = rounded(vertices, 16);
     Array<float> pairs(by_neighbours ? rows * columns : 0);
     Number *behind = scratch.behind.data(), *within = scratch.within.data(), *by_heard = scratch.by_heard.data();
-    scratch.read(sizes, neighbours, cells);
+    scratch.read(sizes, neighbours, features, cells);
     std::fill(behind + rows * width, behind + padded * width, Number{});
     for (int64_t layer = sizes.layers - 1; layer >= 0; --layer) {
-        const Number *middle = saved + 2 * layer * numbers, *output = middle + numbers, *before = middle - numbers;
+        const Number *middle = saved + 2 * layer * numbers, *output = middle + numbers,
+                     *before = layer ? middle - numbers : scratch.features.data();
         const auto into_behind = [&](int64_t row, int64_t column, Vector by_output) {
             if (sizes.pooled)
                 by_output += load(static_cast<const float*>(gradient) +
@@ -432,7 +431,7 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
                     into_behind(row, column,
                                 sizes.pooled ? Vector{} : T::load(static_cast<const Number*>(gradient) + row * width + column));
         else
-            scratch.mix(sizes, by_heard, cells, into_behind);
+            scratch.mix(sizes, by_heard, cells, width, into_behind);
         const Weights<T>& own = weights[layer];
         product<T>({as_words<T>(behind), width / T::PAIR, 1, own.outer.data(), width, width / T::PAIR}, padded, width,
                    [&](int64_t row, int64_t column, Vector sums) {
@@ -442,24 +441,23 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
         const int64_t inputs = sizes.columns(layer);
         if (by_weights) {
             Gradients& gradients = (*by_weights)[layer];
-            if (layer)
-                scratch.hear(sizes, before, cells, padded);
-            else
-                scratch.read_first(sizes, first, rows, padded);
+            scratch.hear(sizes, before, cells, inputs);
             add_products<T>(scratch.paired, behind, middle, padded, width, width, gradients.outer, gradients.outer_bias);
             add_products<T>(scratch.paired, within, scratch.message.data(), padded, width, inputs, gradients.inner,
                             gradients.inner_bias);
         }
-        if (!layer && !by_first) break;
+        if (!layer && !by_features && !by_neighbours) break;
         product<T>({as_words<T>(within), width / T::PAIR, 1, own.inner.data(), inputs, width / T::PAIR}, padded, inputs,
                    [&](int64_t row, int64_t column, Vector sums) {
                        T::store(by_heard + row * inputs + column, sums);
                    });
-        if (!layer)
-            for (int64_t row = 0; row < rows; ++row)
-                std::copy_n(by_heard + row * inputs, sizes.inputs, by_first + row * sizes.inputs);
-        else if (by_neighbours)
-            add_by_neighbours<T>(sizes, scratch, by_heard, before, cells, pairs);
+        if (by_neighbours) add_by_neighbours<T>(sizes, scratch, by_heard, before, cells, inputs, pairs);
+    }
+    if (by_features) {
+        const int64_t inputs = sizes.columns(0);
+        scratch.hear(sizes, by_heard, cells, inputs);
+        for (int64_t row = 0; row < rows; ++row)
+            std::copy_n(scratch.message.data() + row * inputs, sizes.inputs, by_features + row * sizes.inputs);
     }
     if (by_neighbours)
         for (int64_t row = 0; row < rows; ++row)
@@ -492,7 +490,7 @@ int64_t cells_of(const Sizes& sizes, int64_t tile) {
 }
 
 template <class T, class Number = typename T::Number>
-void forward(const Sizes& sizes, const Number* neighbours, const Number* first, const float* const* arrays, void* result,
+void forward(const Sizes& sizes, const Number* neighbours, const Number* features, const float* const* arrays, void* result,
              Number* saved) {
     const int64_t vertices = sizes.vertices, width = sizes.width,
                   of_a_cell = sizes.pooled ? sizes.layers * width * sizeof(float) : vertices * width * sizeof(Number);
@@ -509,7 +507,7 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* first, 
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t cell = trial * sizes.cells + tile * sizes.tile_cells();
             forward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
-                            neighbours + cell * vertices * vertices, first + cell * vertices * sizes.inputs,
+                            neighbours + cell * vertices * vertices, features + cell * vertices * sizes.inputs,
                             static_cast<char*>(result) + cell * of_a_cell,
                             saved + (trial * sizes.tiles() + tile) * sizes.saved_of_a_tile());
         });
@@ -517,8 +515,8 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* first, 
 }
 
 template <class T, class Number = typename T::Number>
-void backward(const Sizes& sizes, const Number* neighbours, const Number* first, const float* const* arrays,
-              const Number* saved, const void* gradient, Number* by_neighbours, Number* by_first,
+void backward(const Sizes& sizes, const Number* neighbours, const Number* features, const float* const* arrays,
+              const Number* saved, const void* gradient, Number* by_neighbours, Number* by_features,
               float* const* by_weights) {
     const int64_t vertices = sizes.vertices, width = sizes.width, threads = std::max<int64_t>(1, sizes.threads),
                   of_a_cell = sizes.pooled ? sizes.layers * width * sizeof(float) : vertices * width * sizeof(Number);
@@ -535,11 +533,11 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* first,
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t cell = trial * sizes.cells + tile * sizes.tile_cells();
             backward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
-                             neighbours + cell * vertices * vertices, first + cell * vertices * sizes.inputs,
+                             neighbours + cell * vertices * vertices, features + cell * vertices * sizes.inputs,
                              saved + (trial * sizes.tiles() + tile) * sizes.saved_of_a_tile(),
                              static_cast<const char*>(gradient) + cell * of_a_cell,
                              by_neighbours ? by_neighbours + cell * vertices * vertices : nullptr,
-                             by_first ? by_first + cell * vertices * sizes.inputs : nullptr,
+                             by_features ? by_features + cell * vertices * sizes.inputs : nullptr,
                              by_weights ? &gradients[thread] : nullptr);
         });
         if (!by_weights) continue;
@@ -655,14 +653,14 @@ extern "C" {
 int64_t numbers_to_save(const Sizes* sizes) { return sizes->trials * sizes->tiles() * sizes->saved_of_a_tile(); }
 
 #define LAYERS(NAME, T)                                                                                                \
-    void layers_forward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* first,                \
+    void layers_forward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* features,                \
                                const float* const* weights, void* result, T::Number* saved) {                         \
-        forward<T>(*sizes, neighbours, first, weights, result, saved);                                                 \
+        forward<T>(*sizes, neighbours, features, weights, result, saved);                                                 \
     }                                                                                                                  \
-    void layers_backward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* first,               \
+    void layers_backward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* features,               \
                                 const float* const* weights, const T::Number* saved, const void* gradient,             \
-                                T::Number* by_neighbours, T::Number* by_first, float* const* by_weights) {             \
-        backward<T>(*sizes, neighbours, first, weights, saved, gradient, by_neighbours, by_first, by_weights);         \
+                                T::Number* by_neighbours, T::Number* by_features, float* const* by_weights) {             \
+        backward<T>(*sizes, neighbours, features, weights, saved, gradient, by_neighbours, by_features, by_weights);         \
     }
 
 #define LINEAR(NAME, T, NUMBER)                                                                                        \

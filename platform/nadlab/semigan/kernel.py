@@ -52,47 +52,49 @@ def fits(rows: Tensor, outputs: int, precision: torch.dtype) -> bool:
     return kernel is not None and hasattr(kernel, f"layers_forward_{_name(precision)}")
 
 
-def layers_forward(neighbours: Tensor, first: Tensor, weights: Sequence[Tensor], pooled: bool) -> tuple[Tensor, Tensor]:
+def layers_forward(
+    neighbours: Tensor, features: Tensor, weights: Sequence[Tensor], pooled: bool
+) -> tuple[Tensor, Tensor]:
     """Return the layers' output (`gin.last_layer`, `gin.mean_layers`) and what `layers_backward` reads of the way there."""
-    neighbours, first, *weights = (tensor.contiguous() for tensor in (neighbours, first, *weights))
-    sizes = _sizes(first, weights, pooled)
-    *leading, vertices, _ = first.shape
+    neighbours, features, *weights = (tensor.contiguous() for tensor in (neighbours, features, *weights))
+    sizes = _sizes(features, weights, pooled)
+    *leading, vertices, _ = features.shape
     if pooled:
-        result = first.new_empty((*leading, sizes.layers * sizes.width), dtype=torch.float32)
+        result = features.new_empty((*leading, sizes.layers * sizes.width), dtype=torch.float32)
     else:
-        result = first.new_empty((*leading, vertices, sizes.width))
-    saved = first.new_empty(_numbers_to_save(sizes))
-    run = _function("layers_forward", first.dtype)
-    run(ctypes.byref(sizes), *_pointers(neighbours, first), _array(weights), *_pointers(result, saved))
+        result = features.new_empty((*leading, vertices, sizes.width))
+    saved = features.new_empty(_numbers_to_save(sizes))
+    run = _function("layers_forward", features.dtype)
+    run(ctypes.byref(sizes), *_pointers(neighbours, features), _array(weights), *_pointers(result, saved))
     return result, saved
 
 
 def layers_backward(
     neighbours: Tensor,
-    first: Tensor,
+    features: Tensor,
     weights: Sequence[Tensor],
-    saved: Tensor,
+    saved: Sequence[Tensor],
     pooled: bool,
     gradient: Tensor,
     asked: Sequence[bool],
-) -> tuple[Tensor | None, Tensor | None, list[Tensor] | None]:
-    """Return the gradients of the neighbours, the first messages and the weights: those that are asked for."""
-    neighbours, first, gradient, *weights = (t.contiguous() for t in (neighbours, first, gradient, *weights))
-    sizes = _sizes(first, weights, pooled)
-    by_neighbours, by_first = (
+) -> tuple[Tensor | None, Tensor | None, list[Tensor]]:
+    """Return the gradients of the neighbours, the features and the weights, those that are asked for."""
+    neighbours, features, gradient, *weights = (t.contiguous() for t in (neighbours, features, gradient, *weights))
+    sizes = _sizes(features, weights, pooled)
+    by_neighbours, by_features = (
         torch.empty_like(tensor) if wanted else None
-        for tensor, wanted in zip((neighbours, first), asked[:2], strict=True)
+        for tensor, wanted in zip((neighbours, features), asked[:2], strict=True)
     )
-    by_weights = [torch.empty_like(weight) for weight in weights] if asked[2] else None
-    run = _function("layers_backward", first.dtype)
+    by_weights = [torch.empty_like(weight) for weight in weights] if asked[2] else []
+    run = _function("layers_backward", features.dtype)
     run(
         ctypes.byref(sizes),
-        *_pointers(neighbours, first),
+        *_pointers(neighbours, features),
         _array(weights),
-        *_pointers(saved, gradient, by_neighbours, by_first),
+        *_pointers(*saved, gradient, by_neighbours, by_features),
         _array(by_weights) if by_weights else None,
     )
-    return by_neighbours, by_first, by_weights
+    return by_neighbours, by_features, by_weights
 
 
 def linear_forward(rows: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype, rectified: bool) -> Tensor:
@@ -135,8 +137,8 @@ def _numbers_to_save(sizes: _Sizes) -> int:
     return int(kernel.numbers_to_save(ctypes.byref(sizes)))
 
 
-def _sizes(first: Tensor, weights: Sequence[Tensor], pooled: bool) -> _Sizes:
-    *stacked, cells, vertices, inputs = first.shape
+def _sizes(features: Tensor, weights: Sequence[Tensor], pooled: bool) -> _Sizes:
+    *stacked, cells, vertices, inputs = features.shape
     width, layers = weights[0].shape[-2], len(weights) // OF_A_LAYER
     return _Sizes(_trials(stacked), cells, vertices, inputs, width, layers, pooled, torch.get_num_threads())
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from nadlab.semigan.gin import Messages, last_layer, mean_layers, messages
+from nadlab.semigan.gin import GINInput, gin_input, last_layer, mean_layers
 from nadlab.semigan.linear import linear
 from nadlab.semigan.ranks import RANKS
 
@@ -37,10 +37,10 @@ def joined(*parts: Tensors) -> Tensors:
     return type(parts[0])(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
 
-def read(graphs: Graphs, precision: torch.dtype = torch.float32) -> Messages:
+def read(graphs: Graphs, precision: torch.dtype = torch.float32) -> GINInput:
     """Return cells as PP and D read them, with the operation and the position of a vertex as its features; gradients reach A and X."""
     positions = torch.eye(graphs.A.shape[1], device=graphs.A.device).expand(graphs.number, -1, -1)
-    return messages(torch.cat([graphs.X, positions], dim=2), graphs.A, precision)
+    return gin_input(torch.cat([graphs.X, positions], dim=2), graphs.A, precision)
 
 
 class GIN(nn.Module):
@@ -56,9 +56,9 @@ class GIN(nn.Module):
         self.inner = nn.ModuleList(nn.Linear(size, width) for size in sizes)
         self.outer = nn.ModuleList(nn.Linear(width, width) for _ in sizes)
 
-    def forward(self, heard: Messages) -> Tensor:
+    def forward(self, cells: GINInput) -> Tensor:
         """Return the output of the last layer, (B, V, H)."""
-        return last_layer(heard, self.weights)
+        return last_layer(cells, self.weights)
 
     @property
     def weights(self) -> list[Tensor]:
@@ -74,10 +74,10 @@ class Encoder(nn.Module):
         super().__init__()
         self.gin = GIN(operations + vertices, width, depth)
 
-    def forward(self, heard: Messages, fixed: bool = False) -> Tensor:
+    def forward(self, cells: GINInput, fixed: bool = False) -> Tensor:
         """Return the means; `fixed` weights take no gradient."""
         weights = self.gin.weights
-        return mean_layers(heard, [weight.detach() for weight in weights] if fixed else weights)
+        return mean_layers(cells, [weight.detach() for weight in weights] if fixed else weights)
 
 
 def scored(head: nn.Sequential, rows: Tensor, precision: torch.dtype) -> Tensor:
@@ -96,8 +96,8 @@ class Predictor(nn.Module):
         self.encoder = Encoder(vertices, operations, width, depth)
         self.head = nn.Sequential(nn.Linear(depth * width, width), nn.ReLU(), nn.Linear(width, 1))
 
-    def forward(self, heard: Messages) -> Tensor:
-        return scored(self.head, self.encoder(heard), heard.first.dtype)
+    def forward(self, cells: GINInput) -> Tensor:
+        return scored(self.head, self.encoder(cells), cells.features.dtype)
 
 
 class Discriminator(nn.Module):
@@ -109,7 +109,7 @@ class Discriminator(nn.Module):
         self.rank_embedding = nn.Linear(RANKS, RANK_EMBEDDING, bias=False)
         self.head = nn.Sequential(nn.Linear(depth * width + RANK_EMBEDDING, width), nn.ReLU(), nn.Linear(width, 1))
 
-    def forward(self, heard: Messages, rank_BR: Tensor, fixed: bool = False) -> Tensor:
+    def forward(self, cells: GINInput, rank_BR: Tensor, fixed: bool = False) -> Tensor:
         """Return logits; of the GIN, `fixed` weights take no gradient."""
-        features = torch.cat([self.encoder(heard, fixed), self.rank_embedding(rank_BR)], dim=1)
-        return scored(self.head, features, heard.first.dtype)
+        features = torch.cat([self.encoder(cells, fixed), self.rank_embedding(rank_BR)], dim=1)
+        return scored(self.head, features, cells.features.dtype)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nadlab.semigan import losses
 from nadlab.semigan.generator import Latents
-from nadlab.semigan.gin import Messages
+from nadlab.semigan.gin import GINInput
 from nadlab.semigan.joint import Networks
 from nadlab.semigan.networks import Graphs, joined, read
 from nadlab.semigan.ranks import soft_rank
@@ -29,7 +29,7 @@ class Encoded(NamedTuple):
     """Real cells as AG writes them, and as PP and D read them: made once a step for all that read them."""
 
     graphs: Graphs
-    messages: Messages
+    as_read: GINInput
 
 
 class Labelled(NamedTuple):
@@ -97,7 +97,7 @@ def borrowed(unlabelled: Graphs, settings: Settings) -> int:
 
 def soft_ranks(networks: Networks, batch: Batch) -> Tensor:
     """Return the ranks that PP gives the unlabelled cells, (U, 5)."""
-    return soft_rank(networks.PP(batch.unlabelled.messages), batch.labelled.cuts, batch.weights.temperature)
+    return soft_rank(networks.PP(batch.unlabelled.as_read), batch.labelled.cuts, batch.weights.temperature)
 
 
 def features(networks: Networks, batch: Batch, pseudo: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
@@ -110,16 +110,16 @@ def features(networks: Networks, batch: Batch, pseudo: Tensor, settings: Setting
     return both[: len(asked.ranks)], both[len(asked.ranks) :]
 
 
-def generated(networks: Networks, batch: Batch, wanted: Tensor) -> Messages:
+def generated(networks: Networks, batch: Batch, wanted: Tensor) -> GINInput:
     """Return AG's cells as PP and D read them."""
     return read(networks.AG.cells(wanted, batch.asked.uniform), networks.AG.precision)
 
 
-def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: Messages, settings: Settings) -> Tensor:
+def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: GINInput, settings: Settings) -> Tensor:
     """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
     labelled, unlabelled = batch.labelled, batch.unlabelled
     logits = networks.D(
-        joined(labelled.cells.messages, unlabelled.messages, made),
+        joined(labelled.cells.as_read, unlabelled.as_read, made),
         torch.cat([labelled.ranks, pseudo, batch.asked.ranks]),
     )
     count = borrowed(unlabelled.graphs, settings)
@@ -128,7 +128,7 @@ def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: M
     return losses.discriminator_loss(real, predicted, fake, batch.weights.alpha)
 
 
-def generator_loss(networks: Networks, batch: Batch, made: Messages, settings: Settings) -> Tensor:
+def generator_loss(networks: Networks, batch: Batch, made: GINInput, settings: Settings) -> Tensor:
     """Equation 10."""
     adversarial = losses.adversarial_loss(judged(networks, made, batch.asked.ranks), settings.saturating)
     return losses.generator_loss(adversarial, batch.weights.alpha) * settings.generator_adversarial
@@ -142,12 +142,12 @@ def coverage_loss(networks: Networks, batch: Batch, covered: Tensor, settings: S
 
 
 def predictor_loss(
-    networks: Networks, batch: Batch, predicted_ranks: Tensor, made: Messages, settings: Settings
+    networks: Networks, batch: Batch, predicted_ranks: Tensor, made: GINInput, settings: Settings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Equation 8, and its gamma_2 and gamma_3."""
     labelled, weights = batch.labelled, batch.weights
-    gamma_1 = losses.adversarial_loss(judged(networks, batch.unlabelled.messages, predicted_ranks), settings.saturating)
-    scores = networks.PP(joined(labelled.cells.messages, made))
+    gamma_1 = losses.adversarial_loss(judged(networks, batch.unlabelled.as_read, predicted_ranks), settings.saturating)
+    scores = networks.PP(joined(labelled.cells.as_read, made))
     known, own = scores.split([len(labelled.targets), len(batch.asked.targets)])
     gamma_2 = losses.squared_error(labelled.targets, known)
     gamma_3 = losses.squared_error(batch.asked.targets, own)
@@ -161,7 +161,7 @@ def predictor_loss(
     return loss, gamma_2, gamma_3
 
 
-def judged(networks: Networks, cells: Messages, ranks: Tensor) -> Tensor:
+def judged(networks: Networks, cells: GINInput, ranks: Tensor) -> Tensor:
     """Return D's logits as a function of cells and ranks: AG's and PP's updates ask for no gradient of D's weights."""
     logits: Tensor = networks.D(cells, ranks, fixed=True)
     return logits
