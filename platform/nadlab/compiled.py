@@ -26,7 +26,7 @@ def compiler() -> str | None:
 
 @cache
 def library(source: Path) -> ctypes.CDLL | None:
-    """Return what a file of C++ compiles to, None, with a warning that says why, where it can't be had."""
+    """Return what a file of C++ in a folder of its own compiles to, None, with a warning that says why, where it can't be had."""
     if os.environ.get(OFF) == "0":
         return None
     found = compiler()
@@ -47,10 +47,11 @@ _CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes about twice
 
 
 def _built(found: str, source: Path) -> Path:
-    """Return the library of a source, whose name changes with the source, the compiler and the processor."""
-    macros = _run(found, *FLAGS, "-dM", "-E", os.devnull)
-    digest = hashlib.sha256(macros.encode() + source.read_bytes()).hexdigest()[:16]
-    built = cache_folder() / "compiled" / f"{source.stem}-{digest}.so"
+    """Return the library of a source, whose name changes with its folder's files, the compiler and the processor."""
+    digest = hashlib.sha256(_run(found, *FLAGS, "-dM", "-E", os.devnull).encode())
+    for file in sorted(source.parent.iterdir()):
+        digest.update(file.read_bytes())
+    built = cache_folder() / "compiled" / f"{source.parent.parent.name}-{digest.hexdigest()[:16]}.so"
     with locked(built):
         if not built.exists():
             logger.info("compiling %s, once for this machine", source.name)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from nadlab.semigan import choices
 from nadlab.semigan.decisions import Decisions
 from nadlab.semigan.gin import gin_input
 from nadlab.semigan.linear import linear
@@ -39,15 +39,15 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         vertices = len(decisions.A)
-        count, choices = decisions.allowed.shape
+        count, most = decisions.allowed.shape
         self.similarity = nn.Linear(LATENT, LATENT, bias=False)
         self.rank_embedding = nn.Linear(RANKS, RANK_EMBEDDING, bias=False)
         self.gin = GIN(LATENT + RANK_EMBEDDING + vertices, width, depth)
         self.precision = precision
         self.context = nn.Linear(vertices * width + RANK_EMBEDDING, 2 * width)
-        self.memory = nn.Parameter(torch.randn(count, choices, 2 * width) / count**0.5)
-        self.choice = nn.Parameter(torch.randn(count, 2 * width, choices) / (2 * width) ** 0.5)
-        self.bias = nn.Parameter(torch.zeros(count, choices))
+        self.memory = nn.Parameter(torch.randn(count, most, 2 * width) / count**0.5)
+        self.choice = nn.Parameter(torch.randn(count, 2 * width, most) / (2 * width) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(count, most))
         for name, value in decisions._asdict().items():
             self.register_buffer(f"decisions_{name}", value, persistent=False)
         self.register_buffer("positions", torch.eye(vertices), persistent=False)
@@ -78,32 +78,12 @@ class Generator(nn.Module):
         Below a temperature of 1 likelier choices are taken more often than AG's probabilities say. The cells' gradient is that of the Gumbel-softmax at temperature 1 (straight-through, Jang et al. 2017).
         """
         gumbel = -temperature * torch.log(-torch.log(uniform_BGC))
-        state = features
-        chosen: list[Tensor] = []
-        # taken apart at once: the gradient of a selection is as large as what it was taken from
-        places = zip(gumbel.unbind(1), self.choice.unbind(), self._bias().unbind(), self.memory.unbind(), strict=True)
-        for noise, choice, bias, memory in places:
-            # transposed: products with few columns are slow on a CPU
-            logits = torch.addmm(bias[:, None], choice.T, F.relu(state).T).T
-            soft = F.softmax(logits + noise, dim=1)
-            hard = F.one_hot(soft.argmax(dim=1), soft.shape[1]).float()
-            chosen.append(hard + (soft - soft.detach()))
-            state = torch.addmm(state, chosen[-1], memory)
-        return self.decisions.cells(torch.stack(chosen, dim=1))
+        return self.decisions.cells(choices.choose(features, gumbel, self._choices()))
 
     def log_likelihood(self, features: Tensor, graphs: Graphs) -> Tensor:
         """Return log p(cell | features) of each cell in nats, (B,)."""
-        decisions = self.decisions
-        chosen = decisions.of(graphs)
-        # cells last, in the order in which all of it lies in memory: products with few columns are slow on a CPU, and so
-        # are a softmax over a short last axis and a ReLU's gradient that is transposed
-        choices = chosen.permute(1, 2, 0)
-        written = torch.bmm(self.memory.mT, choices)
-        earlier = torch.ones(len(written), len(written), device=written.device).tril(-1)
-        before = (earlier @ written.flatten(1)).view_as(written)
-        hidden = F.relu(before + features.T)
-        logits = torch.baddbmm(self._bias()[:, :, None], self.choice.mT, hidden)
-        return (F.log_softmax(logits, dim=1) * choices).sum(dim=(0, 1))
+        return choices.log_likelihood(features, self.decisions.of(graphs), self._choices())
 
-    def _bias(self) -> Tensor:
-        return self.bias + torch.where(self.decisions.allowed, 0.0, FORBIDDEN)
+    def _choices(self) -> choices.Layers:
+        bias = self.bias + torch.where(self.decisions.allowed, 0.0, FORBIDDEN)
+        return choices.Layers(self.choice, bias, self.memory)

@@ -1,6 +1,7 @@
-"""`kernel.cpp` from Python: linear layers and those of a GIN on a CPU, at a multiple of the speed of torch's operators.
+"""`cpp/` from Python: the networks' layers on a CPU, at a multiple of the speed of torch's operators.
 
-Shapes: B cells, V vertices, F inputs, H outputs, L layers, R rows; S trials, in front of all of them, where they are stacked.
+Shapes: B cells, V vertices, F inputs, H outputs, L layers, R rows, G decisions of C choices each; S trials, in front of
+all of them, where they are stacked. Weights are float32.
 """
 
 import ctypes
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from nadlab.compiled import library
 
-SOURCE = Path(__file__).with_suffix(".cpp")
+SOURCE = Path(__file__).parent / "cpp" / "library.cpp"
 OF_A_LAYER = 4
 """weights of a GIN's layer: inner (H, F) and its bias (H,), outer (H, H) and its bias"""
 WHOLE = 16
@@ -30,6 +31,10 @@ class _Sizes(ctypes.Structure):
 
 class _LinearSizes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in ("trials", "rows", "inputs", "outputs", "rectified", "threads")]
+
+
+class _DecisionSizes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int64) for name in ("trials", "cells", "decisions", "choices", "width", "threads")]
 
 
 @contextmanager
@@ -123,6 +128,56 @@ def linear_backward(
     sizes = _linear_sizes(rows, weight, rectified)
     run(ctypes.byref(sizes), *_pointers(rows, weight, result, gradient, by_rows, by_weight, by_bias))
     return by_rows, by_weight, by_bias
+
+
+def choose_forward(
+    features: Tensor, noise: Tensor, weights: Tensor, bias: Tensor, memory: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the one-hot choices (`choices.choose`) and the softmax that they were made from, both (B, G, C)."""
+    features, noise, weights, bias, memory = (t.contiguous() for t in (features, noise, weights, bias, memory))
+    chosen, soft = torch.empty_like(noise), torch.empty_like(noise)
+    _decide(noise, weights, features, noise, weights, bias, memory, chosen, soft, None)
+    return chosen, soft
+
+
+def likelihood_forward(
+    features: Tensor, chosen: Tensor, weights: Tensor, bias: Tensor, memory: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the logarithm of the choices' probability (`choices.log_likelihood`), (B,), and the softmax, (B, G, C)."""
+    features, chosen, weights, bias, memory = (t.contiguous() for t in (features, chosen, weights, bias, memory))
+    likelihoods, soft = features.new_empty(features.shape[:-1]), torch.empty_like(chosen)
+    _decide(chosen, weights, features, None, weights, bias, memory, chosen, soft, likelihoods)
+    return likelihoods, soft
+
+
+def _decide(per_choice: Tensor, weights: Tensor, *arguments: Tensor | None) -> None:
+    _function("decide_forward")(ctypes.byref(_decision_sizes(per_choice, weights)), *_pointers(*arguments))
+
+
+def decide_backward(
+    features: Tensor,
+    weights: Tensor,
+    memory: Tensor,
+    chosen: Tensor,
+    soft: Tensor,
+    *,
+    by_chosen: Tensor | None = None,
+    by_likelihoods: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the gradients of features, weights, bias and memory from that of the choices or of their likelihoods."""
+    features, weights, memory, chosen = (t.contiguous() for t in (features, weights, memory, chosen))
+    given = [None if gradient is None else gradient.contiguous() for gradient in (by_chosen, by_likelihoods)]
+    by_features, by_weights, by_memory = (torch.empty_like(tensor) for tensor in (features, weights, memory))
+    by_bias = memory.new_empty(memory.shape[:-1])
+    run = _function("decide_backward")
+    arguments = _pointers(features, weights, memory, chosen, soft, *given, by_features, by_weights, by_bias, by_memory)
+    run(ctypes.byref(_decision_sizes(chosen, weights)), *arguments)
+    return by_features, by_weights, by_bias, by_memory
+
+
+def _decision_sizes(per_choice: Tensor, weights: Tensor) -> _DecisionSizes:
+    *stacked, cells, decisions, choices = per_choice.shape
+    return _DecisionSizes(_trials(stacked), cells, decisions, choices, weights.shape[-2], torch.get_num_threads())
 
 
 def _function(name: str, *types: torch.dtype) -> Callable[..., int]:

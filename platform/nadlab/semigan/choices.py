@@ -1,0 +1,109 @@
+"""AG's choices about a cell, one after another, each from a layer that is linear in the features and in the choices before it.
+
+NADE (Larochelle and Murray 2011). Shapes: B cells, H numbers of the state, G decisions of up to C choices each; weights
+(G, H, C), bias (G, C) and memory (G, C, H), what a choice adds to the state.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nadlab.semigan import kernel
+from nadlab.semigan.linear import stacked
+
+
+class Layers(NamedTuple):
+    """From the state to a choice, and from a choice to the state."""
+
+    weights: Tensor
+    bias: Tensor
+    memory: Tensor
+
+
+def choose(features_BH: Tensor, noise_BGC: Tensor, layers: Layers) -> Tensor:
+    """Return one-hot choices, (B, G, C), the likeliest with the noise added to the logits.
+
+    Their gradient is that of the softmax of logits and noise (straight-through, Jang et al. 2017).
+    """
+    if _in_kernel(features_BH):
+        in_kernel: Tensor = _Choose.apply(features_BH, noise_BGC, *layers)[0]  # type: ignore[no-untyped-call]
+        return in_kernel
+    state = features_BH
+    chosen: list[Tensor] = []
+    # taken apart at once: the gradient of a selection is as large as what it was taken from
+    places = zip(noise_BGC.unbind(1), *(each.unbind() for each in layers), strict=True)
+    for noise, weights, bias, memory in places:
+        soft = F.softmax(torch.addmm(bias, F.relu(state), weights) + noise, dim=1)
+        hard = F.one_hot(soft.argmax(dim=1), soft.shape[1]).float()
+        chosen.append(hard + (soft - soft.detach()))
+        state = torch.addmm(state, chosen[-1], memory)
+    return torch.stack(chosen, dim=1)
+
+
+def log_likelihood(features_BH: Tensor, chosen_BGC: Tensor, layers: Layers) -> Tensor:
+    """Return log p(choices | features) in nats, (B,); no gradient reaches the choices."""
+    if _in_kernel(features_BH):
+        in_kernel: Tensor = _LogLikelihood.apply(features_BH, chosen_BGC, *layers)[0]  # type: ignore[no-untyped-call]
+        return in_kernel
+    written = torch.einsum("bgc,gch->gbh", chosen_BGC, layers.memory)
+    earlier = written.new_ones(len(written), len(written)).tril(-1)
+    before = (earlier @ written.flatten(1)).view_as(written)
+    logits = torch.baddbmm(layers.bias[:, None], F.relu(before + features_BH), layers.weights)
+    return (F.log_softmax(logits, dim=2) * chosen_BGC.transpose(0, 1)).sum(dim=(0, 2))
+
+
+def _in_kernel(features: Tensor) -> bool:
+    return kernel.fits(features, features.shape[-1], torch.float32)
+
+
+class _Choose(torch.autograd.Function):
+    """`choose`; for S trials with S in front of all shapes."""
+
+    @staticmethod
+    def forward(
+        features: Tensor, noise: Tensor, weights: Tensor, bias: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return kernel.choose_forward(features, noise, weights, bias, memory)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
+        features, _, weights, _, memory = inputs
+        ctx.save_for_backward(features, weights, memory, *output)
+        ctx.mark_non_differentiable(output[1])
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
+        return _Choose.apply(*stacked(info.batch_size, in_dims, arguments)), (0, 0)  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        by_features, *of_layers = kernel.decide_backward(*ctx.saved_tensors, by_chosen=gradients[0])
+        return by_features, None, *of_layers
+
+
+class _LogLikelihood(torch.autograd.Function):
+    """`log_likelihood`; for S trials with S in front of all shapes."""
+
+    @staticmethod
+    def forward(
+        features: Tensor, chosen: Tensor, weights: Tensor, bias: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return kernel.likelihood_forward(features, chosen, weights, bias, memory)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
+        features, chosen, weights, _, memory = inputs
+        ctx.save_for_backward(features, weights, memory, chosen, output[1])
+        ctx.mark_non_differentiable(output[1])
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
+        outputs = _LogLikelihood.apply(*stacked(info.batch_size, in_dims, arguments))  # type: ignore[no-untyped-call]
+        return outputs, (0, 0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        by_features, *of_layers = kernel.decide_backward(*ctx.saved_tensors, by_likelihoods=gradients[0])
+        return by_features, None, *of_layers

@@ -1,0 +1,53 @@
+// What Python calls (kernel.py).
+
+#include "decisions.hpp"
+#include "gin.hpp"
+#include "linear.hpp"
+
+// names: layers or linear, forward or backward, the type of the products, and that of rows where it may be another
+extern "C" {
+
+int64_t numbers_to_save(const Sizes* sizes) { return sizes->trials * sizes->tiles() * sizes->saved_of_a_tile(); }
+
+#define LAYERS(NAME, T)                                                                                                \
+    void layers_forward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* features,                \
+                               const float* const* weights, void* result, T::Number* saved) {                         \
+        forward<T>(*sizes, neighbours, features, weights, result, saved);                                                 \
+    }                                                                                                                  \
+    void layers_backward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* features,               \
+                                const float* const* weights, const T::Number* saved, const void* gradient,             \
+                                T::Number* by_neighbours, T::Number* by_features, float* const* by_weights) {             \
+        backward<T>(*sizes, neighbours, features, weights, saved, gradient, by_neighbours, by_features, by_weights);         \
+    }
+
+#define LINEAR(NAME, T, NUMBER)                                                                                        \
+    void linear_forward_##NAME(const LinearSizes* sizes, const NUMBER* rows, const float* weight, const float* bias,   \
+                               float* result) {                                                                        \
+        linear_forward<T>(*sizes, rows, weight, bias, result);                                                         \
+    }                                                                                                                  \
+    void linear_backward_##NAME(const LinearSizes* sizes, const NUMBER* rows, const float* weight,                     \
+                                const float* result, const float* gradient, NUMBER* by_rows, float* by_weight,         \
+                                float* by_bias) {                                                                      \
+        linear_backward<T>(*sizes, rows, weight, result, gradient, by_rows, by_weight, by_bias);                       \
+    }
+
+LAYERS(float32, Float32)
+LINEAR(float32_float32, Float32, float)
+#ifdef __AVX512BF16__
+LAYERS(bfloat16, BFloat16)
+LINEAR(bfloat16_float32, BFloat16, float)
+LINEAR(bfloat16_bfloat16, BFloat16, uint16_t)
+#endif
+
+void decide_forward(const DecisionSizes* sizes, const float* features, const float* noise, const float* weights,
+                    const float* bias, const float* memory, float* chosen, float* soft, float* likelihoods) {
+    decide(*sizes, features, noise, weights, bias, memory, chosen, soft, likelihoods);
+}
+
+void decide_backward(const DecisionSizes* sizes, const float* features, const float* weights, const float* memory,
+                     const float* chosen, const float* soft, const float* by_chosen, const float* by_likelihoods,
+                     float* by_features, float* by_weights, float* by_bias, float* by_memory) {
+    decide_backward(*sizes, features, weights, memory, chosen, soft, by_chosen, by_likelihoods, by_features, by_weights,
+                    by_bias, by_memory);
+}
+}
