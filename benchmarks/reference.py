@@ -142,7 +142,7 @@ class PlainDiscriminator(nn.Module):
 
 
 class PlainGenerator(Generator):
-    """AG, its GIN by torch-geometric and its likelihood decision by decision."""
+    """AG, its GIN by torch-geometric and its choices one by one."""
 
     def features(self, latents: Latents, rank_BR: Tensor) -> Tensor:
         """Return what the decisions start from."""
@@ -161,14 +161,25 @@ class PlainGenerator(Generator):
         extracted: Tensor = self.context(torch.cat([last.reshape(len(rank), -1), rank], dim=1))
         return extracted
 
+    def cells(self, features: Tensor, uniform_BGC: Tensor, temperature: float = 1.0) -> Graphs:
+        """Return discrete cells."""
+        state, chosen = features, []
+        for place, (weights, bias, memory) in enumerate(zip(*self.choices, strict=True)):
+            noise = -temperature * torch.log(-torch.log(uniform_BGC[:, place]))
+            soft = F.softmax(F.relu(state) @ weights + bias + noise, dim=1)
+            hard = F.one_hot(soft.argmax(dim=1), soft.shape[1]).float()
+            chosen.append(hard + (soft - soft.detach()))
+            state = state + chosen[-1] @ memory
+        return self.decisions.cells(torch.stack(chosen, dim=1))
+
     def log_likelihood(self, features: Tensor, graphs: Graphs) -> Tensor:
         """Return log p of each cell."""
         chosen, state = self.decisions.of(graphs), features
         total = torch.zeros(len(chosen))
-        for place, bias in enumerate(self._bias()):
-            logits = F.relu(state) @ self.choice[place] + bias
+        for place, (weights, bias, memory) in enumerate(zip(*self.choices, strict=True)):
+            logits = F.relu(state) @ weights + bias
             total = total + (F.log_softmax(logits, dim=1) * chosen[:, place]).sum(dim=1)
-            state = state + chosen[:, place] @ self.memory[place]
+            state = state + chosen[:, place] @ memory
         return total
 
 

@@ -66,7 +66,8 @@ class Generator(nn.Module):
         condition = rank[:, None].expand(-1, vertices, -1)
         positions = self.get_buffer("positions").expand(batch, -1, -1)
         last = self.gin(gin_input(torch.cat([z_X, condition, positions], dim=2), graph, self.precision))
-        return linear(torch.cat([last.flatten(1), rank.to(last.dtype)], dim=1), self.context, last.dtype)
+        rows = torch.cat([last.flatten(1), rank.to(last.dtype)], dim=1)
+        return linear(rows, self.context.weight, self.context.bias, last.dtype)
 
     def forward(self, latents: Latents, uniform_BGC: Tensor, rank_BR: Tensor, temperature: float = 1.0) -> Graphs:
         """Return discrete cells; uniform is in (0, 1)."""
@@ -78,12 +79,14 @@ class Generator(nn.Module):
         Below a temperature of 1 likelier choices are taken more often than AG's probabilities say. The cells' gradient is that of the Gumbel-softmax at temperature 1 (straight-through, Jang et al. 2017).
         """
         gumbel = -temperature * torch.log(-torch.log(uniform_BGC))
-        return self.decisions.cells(choices.choose(features, gumbel, self._choices()))
+        return self.decisions.cells(choices.choose(features, gumbel, self.choices))
 
     def log_likelihood(self, features: Tensor, graphs: Graphs) -> Tensor:
         """Return log p(cell | features) of each cell in nats, (B,)."""
-        return choices.log_likelihood(features, self.decisions.of(graphs), self._choices())
+        return choices.log_likelihood(features, self.decisions.of(graphs), self.choices)
 
-    def _choices(self) -> choices.Layers:
+    @property
+    def choices(self) -> choices.Layers:
+        """The layers of its decisions, which leave out what no cell makes."""
         bias = self.bias + torch.where(self.decisions.allowed, 0.0, FORBIDDEN)
         return choices.Layers(self.choice, bias, self.memory)

@@ -77,10 +77,13 @@ class Layers(torch.autograd.Function):
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], *arguments: Any
+    ) -> tuple[tuple[Tensor | None, ...], tuple[int | None, ...]]:
         """Run S trials at once."""
-        outputs = Layers.apply(*stacked(info.batch_size, in_dims, arguments))  # type: ignore[no-untyped-call]
-        return outputs, (0,) * len(outputs)
+        output, *others = Layers.apply(*stacked(info.batch_size, in_dims, arguments))  # type: ignore[no-untyped-call]
+        none = (None,) * len(others)
+        return (output, *none), (0, *none)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

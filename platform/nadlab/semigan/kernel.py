@@ -57,10 +57,11 @@ def fits(rows: Tensor, outputs: int, precision: torch.dtype) -> bool:
     return kernel is not None and hasattr(kernel, f"layers_forward_{_name(precision)}")
 
 
-def layers_forward(
-    neighbours: Tensor, features: Tensor, weights: Sequence[Tensor], pooled: bool
-) -> tuple[Tensor, Tensor]:
-    """Return the layers' output (`gin.last_layer`, `gin.mean_layers`) and what `layers_backward` reads of the way there."""
+def layers_forward(neighbours: Tensor, features: Tensor, weights: Sequence[Tensor], pooled: bool) -> tuple[Tensor, ...]:
+    """Return the layers' output (`gin.last_layer`, `gin.mean_layers`) and what `layers_backward` reads of the way there, a tensor a trial.
+
+    One tensor for all would be too large to be kept when it is freed (`memory.py`).
+    """
     neighbours, features, *weights = (tensor.contiguous() for tensor in (neighbours, features, *weights))
     sizes = _sizes(features, weights, pooled)
     *leading, vertices, _ = features.shape
@@ -68,10 +69,10 @@ def layers_forward(
         result = features.new_empty((*leading, sizes.layers * sizes.width), dtype=torch.float32)
     else:
         result = features.new_empty((*leading, vertices, sizes.width))
-    saved = features.new_empty(_numbers_to_save(sizes))
+    saved = [features.new_empty(_numbers_to_save(sizes)) for _ in range(sizes.trials)]
     run = _function("layers_forward", features.dtype)
-    run(ctypes.byref(sizes), *_pointers(neighbours, features), _array(weights), *_pointers(result, saved))
-    return result, saved
+    run(ctypes.byref(sizes), *_pointers(neighbours, features), _array(weights), *_pointers(result), _array(saved))
+    return result, *saved
 
 
 def layers_backward(
@@ -96,7 +97,8 @@ def layers_backward(
         ctypes.byref(sizes),
         *_pointers(neighbours, features),
         _array(weights),
-        *_pointers(*saved, gradient, by_neighbours, by_features),
+        _array(saved),
+        *_pointers(gradient, by_neighbours, by_features),
         _array(by_weights) if by_weights else None,
     )
     return by_neighbours, by_features, by_weights

@@ -6,18 +6,18 @@ Shapes: R rows, F inputs, H outputs.
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
 
 
-def linear(rows: Tensor, layer: nn.Linear, precision: torch.dtype, rectified: bool = False) -> Tensor:
+def linear(rows: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype, rectified: bool = False) -> Tensor:
     """Return rows weight^T + bias, multiplied in `precision`, or its ReLU, float32 (R, H)."""
-    if kernel.fits(rows, layer.out_features, precision):
-        in_kernel: Tensor = Linear.apply(rows, layer.weight, layer.bias, precision, rectified)  # type: ignore[no-untyped-call]
+    if kernel.fits(rows, len(weight), precision):
+        in_kernel: Tensor = Linear.apply(rows, weight, bias, precision, rectified)  # type: ignore[no-untyped-call]
         return in_kernel
-    product = F.linear(rows.to(precision), layer.weight.to(precision), layer.bias.to(precision)).float()
+    product = F.linear(rows.to(precision), weight.to(precision), bias.to(precision)).float()
     return F.relu(product) if rectified else product
 
 

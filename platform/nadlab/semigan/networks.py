@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from nadlab.semigan.gin import GINInput, gin_input, last_layer, mean_layers
 from nadlab.semigan.linear import linear
@@ -80,12 +81,14 @@ class Encoder(nn.Module):
         return mean_layers(cells, [weight.detach() for weight in weights] if fixed else weights)
 
 
-def scored(head: nn.Sequential, rows: Tensor, precision: torch.dtype) -> Tensor:
-    """Return a number for each row, (B,), by a linear layer in `precision`, ReLU and a linear layer."""
+def scored(head: nn.Sequential, rows: Tensor, precision: torch.dtype, fixed: bool = False) -> Tensor:
+    """Return a number for each row, (B,), by a linear layer in `precision`, ReLU and a linear layer; `fixed` weights take no gradient."""
     first, _, last = head
     assert isinstance(first, nn.Linear)
-    number: Tensor = last(linear(rows, first, precision, rectified=True)).squeeze(1)
-    return number
+    assert isinstance(last, nn.Linear)
+    weights = first.weight, first.bias, last.weight, last.bias
+    weight, bias, *of_last = (each.detach() for each in weights) if fixed else weights
+    return F.linear(linear(rows, weight, bias, precision, rectified=True), *of_last).squeeze(1)
 
 
 class Predictor(nn.Module):
@@ -110,6 +113,6 @@ class Discriminator(nn.Module):
         self.head = nn.Sequential(nn.Linear(depth * width + RANK_EMBEDDING, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, cells: GINInput, rank_BR: Tensor, fixed: bool = False) -> Tensor:
-        """Return logits; of the GIN, `fixed` weights take no gradient."""
+        """Return logits; `fixed` weights take no gradient."""
         features = torch.cat([self.encoder(cells, fixed), self.rank_embedding(rank_BR)], dim=1)
-        return scored(self.head, features, cells.features.dtype)
+        return scored(self.head, features, cells.features.dtype, fixed)

@@ -219,7 +219,7 @@ int64_t cells_of(const Sizes& sizes, int64_t tile) {
 
 template <class T, class Number = typename T::Number>
 void forward(const Sizes& sizes, const Number* neighbours, const Number* features, const float* const* arrays, void* result,
-             Number* saved) {
+             Number* const* saved) {
     const int64_t vertices = sizes.vertices, width = sizes.width,
                   of_a_cell = sizes.pooled ? sizes.layers * width * sizeof(float) : vertices * width * sizeof(Number);
     std::vector<Scratch<T>> scratch(std::max<int64_t>(1, sizes.threads), Scratch<T>(sizes));
@@ -237,14 +237,14 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* feature
             forward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
                             neighbours + cell * vertices * vertices, features + cell * vertices * sizes.inputs,
                             static_cast<char*>(result) + cell * of_a_cell,
-                            saved + (trial * sizes.tiles() + tile) * sizes.saved_of_a_tile());
+                            saved[trial] + tile * sizes.saved_of_a_tile());
         });
     }
 }
 
 template <class T, class Number = typename T::Number>
 void backward(const Sizes& sizes, const Number* neighbours, const Number* features, const float* const* arrays,
-              const Number* saved, const void* gradient, Number* by_neighbours, Number* by_features,
+              const Number* const* saved, const void* gradient, Number* by_neighbours, Number* by_features,
               float* const* by_weights) {
     const int64_t vertices = sizes.vertices, width = sizes.width, threads = std::max<int64_t>(1, sizes.threads),
                   of_a_cell = sizes.pooled ? sizes.layers * width * sizeof(float) : vertices * width * sizeof(Number);
@@ -262,7 +262,7 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
             const int64_t cell = trial * sizes.cells + tile * sizes.tile_cells();
             backward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
                              neighbours + cell * vertices * vertices, features + cell * vertices * sizes.inputs,
-                             saved + (trial * sizes.tiles() + tile) * sizes.saved_of_a_tile(),
+                             saved[trial] + tile * sizes.saved_of_a_tile(),
                              static_cast<const char*>(gradient) + cell * of_a_cell,
                              by_neighbours ? by_neighbours + cell * vertices * vertices : nullptr,
                              by_features ? by_features + cell * vertices * sizes.inputs : nullptr,

@@ -7,15 +7,15 @@
 // names: layers or linear, forward or backward, the type of the products, and that of rows where it may be another
 extern "C" {
 
-int64_t numbers_to_save(const Sizes* sizes) { return sizes->trials * sizes->tiles() * sizes->saved_of_a_tile(); }
+int64_t numbers_to_save(const Sizes* sizes) { return sizes->tiles() * sizes->saved_of_a_tile(); }
 
 #define LAYERS(NAME, T)                                                                                                \
     void layers_forward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* features,                \
-                               const float* const* weights, void* result, T::Number* saved) {                         \
+                               const float* const* weights, void* result, T::Number* const* saved) {                         \
         forward<T>(*sizes, neighbours, features, weights, result, saved);                                                 \
     }                                                                                                                  \
     void layers_backward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* features,               \
-                                const float* const* weights, const T::Number* saved, const void* gradient,             \
+                                const float* const* weights, const T::Number* const* saved, const void* gradient,             \
                                 T::Number* by_neighbours, T::Number* by_features, float* const* by_weights) {             \
         backward<T>(*sizes, neighbours, features, weights, saved, gradient, by_neighbours, by_features, by_weights);         \
     }

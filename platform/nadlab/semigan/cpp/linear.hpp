@@ -27,8 +27,7 @@ void linear_forward(const LinearSizes& sizes, const Number* rows_RF, const float
         const float* own = bias + trial * outputs;
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t rows = sizes.rows_of(tile), above = trial * sizes.rows + tile * TILE;
-            auto* read = scratch[thread].data();
-            read_rows<T>(rows_RF + above * inputs, rows, inputs, rows, columns, read);
+            const auto* read = rows_for<T>(rows_RF + above * inputs, rows, inputs, rows, columns, scratch[thread].data());
             product<T>({as_words<T>(read), columns / T::PAIR, 1, words.data(), outputs,
                         (inputs + T::PAIR - 1) / T::PAIR},
                        rows, outputs, [&](int64_t row, int64_t column, Vector sums) {
@@ -72,9 +71,10 @@ void linear_backward(const LinearSizes& sizes, const Number* rows_RF, const floa
                          sizes.rectified ? through_relu(behind, load(result + above * outputs + place)) : behind);
             }
             if (by_weight) {
-                read_rows<T>(rows_RF + above * inputs, rows, inputs, padded, columns, own.rows.data());
-                add_products<T>(own.paired, own.behind.data(), own.rows.data(), padded, outputs, columns,
-                                own.by_weight, own.by_bias);
+                const auto* read =
+                    rows_for<T>(rows_RF + above * inputs, rows, inputs, padded, columns, own.rows.data());
+                add_products<T>(own.paired, own.behind.data(), read, padded, outputs, columns, own.by_weight,
+                                own.by_bias);
             }
             if (!by_rows) return;
             product<T>({as_words<T>(own.behind.data()), outputs / T::PAIR, 1, words.data(), columns, outputs / T::PAIR},

@@ -228,6 +228,16 @@ void read_rows(const Number* from, int64_t rows, int64_t inputs, int64_t padded,
     }
 }
 
+// the same, in `into` where they do not lie there already
+template <class T, class Number>
+const typename T::Number* rows_for(const Number* from, int64_t rows, int64_t inputs, int64_t padded, int64_t columns,
+                                   typename T::Number* into) {
+    if constexpr (std::is_same_v<Number, typename T::Number>)
+        if (rows == padded && inputs == columns) return from;
+    read_rows<T>(from, rows, inputs, padded, columns, into);
+    return into;
+}
+
 template <class T, class Number>
 void write_rows(const float* from, int64_t rows, int64_t outputs, int64_t columns, Number* into) {
     for (int64_t row = 0; row < rows; ++row, from += columns, into += outputs) {
