@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.func import vmap
 
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.searchers.semigan_nad import start
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.gin import CALLS_COST_MORE, Messages, last_layer, mean_layers, stacked_layers
+from nadlab.semigan.gin import GINInput, last_layer, mean_layers
 from nadlab.semigan.pack import FREE, Pack, packable, stacked
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import Batch, take_step
@@ -68,7 +69,7 @@ def first_batch(model: BiArch2Perf) -> Batch:
     return next(iter(model.batches()))
 
 
-@pytest.mark.parametrize("calls_cost_more", [0, CALLS_COST_MORE], ids=["layers in turn", "layers stacked"])
+@pytest.mark.parametrize("in_kernel", [True, False], ids=["the kernel", "torch's operators"])
 @pytest.mark.parametrize("name", ["nasbench201/toy", "nasbench101"])
 @pytest.mark.parametrize(
     "changes",
@@ -80,9 +81,9 @@ def first_batch(model: BiArch2Perf) -> Batch:
     ids=["defaults", "as printed", "terms left out"],
 )
 def test_losses_and_gradients_of_a_step_are_those_of_the_trials_by_themselves(
-    name: str, changes: dict[str, Any], calls_cost_more: int, monkeypatch: pytest.MonkeyPatch
+    name: str, changes: dict[str, Any], in_kernel: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nadlab.semigan.gin.CALLS_COST_MORE", calls_cost_more)
+    monkeypatch.setattr("nadlab.semigan.kernel._switched_off", not in_kernel)
     settings = replace(SMALL, **changes)
     singles = models(settings, name)
     pack = Pack(models(settings, name))
@@ -156,7 +157,10 @@ def test_settings_agree_when_they_differ_in_numbers_of_a_step_alone() -> None:
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("pooled", [False, True], ids=["last layer", "means of all layers"])
-def test_stacked_layers_of_a_gpu_give_the_numbers_of_the_layers(precision: torch.dtype, pooled: bool) -> None:
+def test_stacked_layers_of_a_gpu_give_the_numbers_of_the_layers(
+    precision: torch.dtype, pooled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nadlab.semigan.kernel._switched_off", True)
     random = torch.Generator().manual_seed(0)
 
     def drawn(*shape: int) -> Tensor:
@@ -164,14 +168,14 @@ def test_stacked_layers_of_a_gpu_give_the_numbers_of_the_layers(precision: torch
 
     square = drawn(3, 10, 4, 4)
     weights = [drawn(3, *shape) for shape in ((5, 6), (5,), (5, 5), (5,), (5, 5), (5,), (5, 5), (5,))]
-    heard = [part.to(precision).requires_grad_() for part in (square + square.mT, drawn(3, 10, 4, 6))]
+    cells = [part.to(precision).requires_grad_() for part in (square + square.mT, drawn(3, 10, 4, 6))]
     weights = [weight.requires_grad_() for weight in weights]
-    together = stacked_layers(Messages(*heard), pooled, weights)
     layers = mean_layers if pooled else last_layer
+    together = vmap(lambda cells, weights: layers(GINInput(*cells), weights))(cells, weights)
     each = torch.stack(
-        [layers(Messages(*(part[i] for part in heard)), [weight[i] for weight in weights]) for i in range(3)]
+        [layers(GINInput(*(part[i] for part in cells)), [weight[i] for weight in weights]) for i in range(3)]
     )
-    pairs = [torch.autograd.grad(output.mean(), (*heard, *weights)) for output in (together.float(), each.float())]
+    pairs = [torch.autograd.grad(output.mean(), (*cells, *weights)) for output in (together.float(), each.float())]
     largest = 1e-5 if precision is torch.float32 else 0.02
     for one, other in [(together, each), *zip(*pairs, strict=True)]:
         assert ((one - other).float().norm() / other.float().norm()).item() < largest

@@ -13,11 +13,11 @@ from nadlab.semigan import kernel
 
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype, rectified: bool = False) -> Tensor:
-    """Return rows weight^T + bias, multiplied in `precision`, or its ReLU, float32 (R, H)."""
+    """Return rows weight^T + bias, multiplied in `precision`, or its ReLU, in the weights' type (R, H)."""
     if kernel.fits(rows, len(weight), precision):
         in_kernel: Tensor = Linear.apply(rows, weight, bias, precision, rectified)  # type: ignore[no-untyped-call]
         return in_kernel
-    product = F.linear(rows.to(precision), weight.to(precision), bias.to(precision)).float()
+    product = F.linear(rows.to(precision), weight.to(precision), bias.to(precision)).to(weight.dtype)
     return F.relu(product) if rectified else product
 
 

@@ -1,0 +1,169 @@
+"""The kernel for CPUs against torch's operators in double precision."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch import Tensor
+
+from nadlab.compiled import compiler, library
+from nadlab.hardware import cpu_has_bfloat16
+from nadlab.semigan import kernel
+from nadlab.semigan.choices import Layers, choose, log_likelihood
+from nadlab.semigan.gin import GINInput, last_layer, mean_layers
+from nadlab.semigan.linear import linear
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler here")
+
+SHAPES = [
+    (75, 8, 15, 64, 4),
+    (36, 8, 40, 64, 5),
+    (33, 11, 23, 16, 3),
+    (5, 7, 12, 96, 1),
+    (1, 4, 9, 48, 2),
+    (3, 20, 5, 32, 2),
+]
+"""cells, vertices, inputs, width, layers: full and partial tiles and vectors, odd and even numbers of vertices"""
+PRECISIONS = [
+    torch.float32,
+    pytest.param(torch.bfloat16, marks=pytest.mark.skipif(not cpu_has_bfloat16(), reason="no bfloat16 products here")),
+]
+
+
+def drawn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed + sum(shape)))
+
+
+def cells_and_weights(shape: tuple[int, int, int, int, int], trials: tuple[int, ...] = ()) -> list[Tensor]:
+    cells, vertices, inputs, width, layers = shape
+    square = (drawn(*trials, cells, vertices, vertices) > 0.5).float().triu(1)
+    arguments = [square + square.mT + torch.eye(vertices), drawn(*trials, cells, vertices, inputs).bfloat16().float()]
+    for layer in range(layers):
+        size = width if layer else inputs
+        arguments += [drawn(*trials, width, size, seed=layer) / size**0.5, drawn(*trials, width, seed=layer) / 10]
+        arguments += [drawn(*trials, width, width, seed=-layer) / width**0.5, drawn(*trials, width, seed=-layer) / 10]
+    return arguments
+
+
+def layers_of(pooled: bool) -> Callable[..., Tensor]:
+    layers = mean_layers if pooled else last_layer
+    return lambda neighbours, features, *weights: layers(GINInput(neighbours, features), weights)
+
+
+def results(function: Callable[..., Tensor], arguments: Sequence[Tensor], in_kernel: bool) -> list[Tensor]:
+    """Return a function's output and the gradients of its arguments."""
+    own = [argument.clone().requires_grad_() for argument in arguments]
+    with nullcontext() if in_kernel else kernel.switched_off():
+        output = function(*own)
+        weighting = drawn(*output.shape, seed=7).bfloat16().to(output.dtype)
+        return [output, *torch.autograd.grad(output, own, weighting, allow_unused=True, materialize_grads=True)]
+
+
+def errors(ours: Sequence[Tensor], exact: Sequence[Tensor]) -> list[float]:
+    pairs = zip(ours, exact, strict=True)
+    return [((one - other).norm() / other.norm().clamp(min=1e-9)).item() for one, other in pairs]
+
+
+def allowed(torchs: Sequence[float], precision: torch.dtype) -> float:
+    """Return the sum of errors that is no worse than torch's: where a rounded unit falls to the other side of zero is chance."""
+    return max(1.5 * sum(torchs), len(torchs) * (5e-7 if precision is torch.float32 else 0.005))
+
+
+def doubled(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.double() for tensor in tensors]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("pooled", [False, True], ids=["last layer", "means of all layers"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_layers_and_gradients_are_as_near_the_exact_ones_as_torchs(
+    shape: tuple[int, int, int, int, int], pooled: bool, precision: torch.dtype
+) -> None:
+    arguments = cells_and_weights(shape)
+    exact = results(layers_of(pooled), doubled(arguments), in_kernel=False)
+    arguments[:2] = [part.to(precision) for part in arguments[:2]]
+    assert kernel.fits(arguments[1], shape[3], precision)
+    ours, torchs = (errors(results(layers_of(pooled), arguments, mode), exact) for mode in (True, False))
+    assert sum(ours) < allowed(torchs, precision), (ours, torchs)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("rectified", [False, True])
+@pytest.mark.parametrize(("rows", "inputs", "outputs"), [(100, 208, 64), (64, 64, 16), (7, 37, 48), (1, 1, 16)])
+def test_linear_layers_and_gradients_are_as_near_the_exact_ones_as_torchs(
+    rows: int, inputs: int, outputs: int, rectified: bool, precision: torch.dtype
+) -> None:
+    arguments = [drawn(rows, inputs).bfloat16().float(), drawn(outputs, inputs) / inputs**0.5, drawn(outputs)]
+
+    def layer(precision: torch.dtype) -> Callable[..., Tensor]:
+        return lambda rows, weight, bias: linear(rows, weight, bias, precision, rectified)
+
+    exact = results(layer(torch.float64), doubled(arguments), in_kernel=False)
+    for type_of_rows in {torch.float32, precision}:
+        arguments[0] = arguments[0].to(type_of_rows)
+        ours, torchs = (errors(results(layer(precision), arguments, mode), exact) for mode in (True, False))
+        assert sum(ours) < allowed(torchs, precision), (ours, torchs)
+
+
+@pytest.mark.parametrize(
+    ("cells", "decisions", "choices", "width"), [(100, 6, 7, 128), (37, 26, 6, 64), (1, 3, 2, 16), (50, 20, 17, 32)]
+)
+def test_choices_likelihoods_and_gradients_are_the_exact_ones(
+    cells: int, decisions: int, choices: int, width: int
+) -> None:
+    arguments = [drawn(cells, width), drawn(decisions, width, choices) / width**0.5, drawn(decisions, choices)]
+    arguments.append(drawn(decisions, choices, width) / decisions**0.5)
+    noise = drawn(cells, decisions, choices)
+    made = torch.nn.functional.one_hot(noise.argmax(dim=2), choices).float()
+    functions: dict[str, Callable[..., Tensor]] = {
+        "choose": lambda features, *layers: choose(features, noise.to(features.dtype), Layers(*layers)),
+        "likelihood": lambda features, *layers: log_likelihood(features, made.to(features.dtype), Layers(*layers)),
+    }
+    for name, function in functions.items():
+        exact = results(function, doubled(arguments), in_kernel=False)
+        ours = results(function, arguments, in_kernel=True)
+        assert max(errors(ours, exact)) < 1e-6, name
+    assert set(results(functions["choose"], arguments, in_kernel=True)[0].unique().tolist()) == {0.0, 1.0}
+
+
+def test_threads_and_trials_side_by_side_change_nothing_but_the_order_of_sums() -> None:
+    shape = (50, 7, 12, 32, 3)
+    together = cells_and_weights(shape, (4,))
+    stacked = torch.vmap(layers_of(True))
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            output = stacked(*together)
+            for trial in range(4):
+                alone = layers_of(True)(*(argument[trial] for argument in together))
+                assert torch.equal(output[trial], alone), (threads, trial)
+        several = results(stacked, together, in_kernel=True)
+        torch.set_num_threads(1)
+        assert max(errors(several, results(stacked, together, in_kernel=True))) < 1e-6
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_is_not_a_number_stays_visible() -> None:
+    arguments = cells_and_weights((20, 8, 15, 32, 2))
+    arguments[1][3, 2, 1] = float("nan")
+    output = layers_of(True)(*arguments)
+    assert output[3].isnan().all()
+    assert not output[:3].isnan().any()
+    assert not output[4:].isnan().any()
+
+
+def test_layers_without_whole_vectors_and_tensors_elsewhere_are_left_to_torch() -> None:
+    rows = drawn(3, 4)
+    assert kernel.fits(rows, 32, torch.float32)
+    assert not kernel.fits(rows, 24, torch.float32)
+    assert not kernel.fits(rows, 32, torch.float64)
+    assert not kernel.fits(rows.to("meta"), 32, torch.float32)
+    with kernel.switched_off():
+        assert not kernel.fits(rows, 32, torch.float32)
+
+
+def test_the_kernel_compiles_here() -> None:
+    assert library(kernel.SOURCE) is not None
