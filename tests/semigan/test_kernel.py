@@ -66,8 +66,8 @@ def errors(ours: Sequence[Tensor], exact: Sequence[Tensor]) -> list[float]:
 
 
 def allowed(torchs: Sequence[float], precision: torch.dtype) -> float:
-    """Return the sum of errors that is no worse than torch's: where a rounded unit falls to the other side of zero is chance."""
-    return max(1.5 * sum(torchs), len(torchs) * (5e-7 if precision is torch.float32 else 0.005))
+    """Return the sum of errors that is no worse than torch's but by chance: where a rounded unit falls to the other side of zero."""
+    return max(2.5 * sum(torchs), len(torchs) * (5e-7 if precision is torch.float32 else 0.005))
 
 
 def doubled(tensors: Sequence[Tensor]) -> list[Tensor]:
