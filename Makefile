@@ -24,13 +24,14 @@ test: install system
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-# MLflow's UI is tested in Chromium, its server also with PostgreSQL; who is not root and lacks one is told, and its tests are skipped
+# The kernel for CPUs wants a C++ compiler, MLflow's UI is tested in Chromium, its server also with PostgreSQL; who is not root and
+# lacks one is told, and its tests are skipped
 system:
-	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || \
+	@command -v c++ >/dev/null && command -v chromium >/dev/null && command -v chromedriver >/dev/null && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver postgresql >/dev/null || \
-		echo 'Chromium and PostgreSQL could not be installed: the tests that need them are skipped'; \
-	else echo 'Chromium with chromedriver or PostgreSQL is missing here: the tests that need them are skipped'; fi
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ libc6-dev chromium chromium-driver postgresql >/dev/null || \
+		echo 'g++, Chromium and PostgreSQL could not be installed: the tests that need them are skipped'; \
+	else echo 'A C++ compiler, Chromium with chromedriver or PostgreSQL is missing here: the tests that need them are skipped'; fi
 
 screenshots: install system
 	$(BIN)/python -m pytest tests/test_mlflow_ui.py

@@ -5,9 +5,11 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import click
 import numpy as np
@@ -90,12 +92,30 @@ def _speed(
     return spread([2 * PEAK_SIZE**3 / each / 1e9 for each in seconds])
 
 
-def gigaflop(function: Callable[[], object]) -> float:
-    """Return what the matrix products of a call take, in GFLOP, counted on torch's operators."""
-    with kernel.switched_off(), FlopCounterMode(display=False) as counter:
+def gigaflop(function: Callable[[], object]) -> tuple[float, float]:
+    """Return what the matrix products of a call take, in GFLOP, and the part of them outside the kernel.
+
+    All are counted on torch's operators, in a second call.
+    """
+    counts = []
+    for off in (True, False):
+        with kernel.switched_off() if off else nullcontext(), FlopCounterMode(display=False) as counter:
+            function()
+        counts.append(counter.get_total_flops() / 1e9)
+    return counts[0], counts[1]
+
+
+def kernel_seconds(function: Callable[[], object]) -> float:
+    """Return the CPU seconds that a call spends in the kernel."""
+    spent: list[float] = []
+    found = kernel._function
+
+    def timed(name: str, *types: torch.dtype) -> Callable[..., None]:
+        return lambda *arguments: spent.append(cpu_seconds(lambda: found(name, *types)(*arguments)))
+
+    with patch.object(kernel, "_function", timed):
         function()
-    total: float = counter.get_total_flops() / 1e9
-    return total
+    return sum(spent)
 
 
 class _Counting(TorchDispatchMode):

@@ -24,6 +24,15 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX") or "c++")
 
 
+def compiler_version() -> str:
+    """Return the first line of what the compiler says of itself; `none` without one, or where it is turned off."""
+    found = compiler()
+    if not found or os.environ.get(OFF) == "0":
+        return "none"
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
+    return said[0] if said else "none"
+
+
 @cache
 def library(source: Path) -> ctypes.CDLL | None:
     """Return what a file of C++ in a folder of its own compiles to, None, with a warning that says why, where it can't be had."""

@@ -6,15 +6,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
-FIELDS = ("host", "cpu", "cpus", "cpu_bfloat16", "memory_gib", "gpus")
+from nadlab.compiled import compiler_version
+
+FIELDS = ("host", "cpu", "cpus", "cpu_bfloat16", "cpp_compiler", "memory_gib", "gpus")
 
 
 def hardware() -> dict[str, str]:
-    """Return this machine's name, processor model, cores, whether these multiply in bfloat16, memory in GiB, and GPU models (`none` without)."""
+    """Return this machine's name, processor model, cores, whether these multiply in bfloat16, the compiler of the kernel for CPUs, memory in GiB, and GPU models (`none` without)."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     processor = _fact("model name") or platform.processor() or platform.machine()
     rounding = "yes" if cpu_has_bfloat16() else "no"
-    values = (platform.node(), processor, str(os.cpu_count()), rounding, f"{memory:.0f}", _gpus())
+    values = (platform.node(), processor, str(os.cpu_count()), rounding, compiler_version(), f"{memory:.0f}", _gpus())
     return dict(zip(FIELDS, values, strict=True))
 
 
