@@ -38,7 +38,9 @@ struct Scratch {
     explicit Scratch(const Sizes& sizes)
         : neighbours(sizes.tile_cells() * sizes.vertices * words_of_a_row(sizes)),
           mixed(words_of_a_row(sizes) * std::max(sizes.columns(0), sizes.width)) {
-        const int64_t numbers = sizes.tile_rows() * std::max(sizes.columns(0), sizes.width);
+        // by_neighbours takes a cell's rows turned
+        const int64_t rows = std::max(sizes.tile_rows(), rounded(sizes.vertices, 16)),
+                      numbers = rows * std::max(sizes.columns(0), sizes.width);
         for (auto* rows : {&features, &message, &by_heard, &behind, &within}) rows->resize(numbers);
         for (auto* words : {&paired.left, &paired.right}) words->resize(numbers);
     }
