@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 OFF = "NADLAB_COMPILED"
 """variable of the environment; 0 compiles nothing and takes what is compiled nowhere"""
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-pthread", "-w", "-x", "c++")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fPIC", "-pthread", "-w", "-x", "c++")
 
 
 def compiler() -> str | None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nadlab.compiled import compiler, library
 from nadlab.semigan import kernel
+from nadlab.semigan.biarch2perf import descend
 from nadlab.semigan.choices import Layers, choose, log_likelihood
 from nadlab.semigan.gin import GINInput, last_layer, mean_layers
 from nadlab.semigan.linear import linear
@@ -130,6 +131,21 @@ def test_choices_likelihoods_and_gradients_are_the_exact_ones(
         ours = results(function, arguments, in_kernel=True)
         assert max(errors(ours, exact)) < 1e-6, name
     assert set(results(functions["choose"], arguments, in_kernel=True)[0].unique().tolist()) == {0.0, 1.0}
+
+
+def test_steps_of_adam_are_torchs() -> None:
+    ends = []
+    for in_kernel in (True, False):
+        weights = [drawn(*shape).requires_grad_() for shape in ((64, 15), (64,), (5, 7), (1,))]
+        optimizer = torch.optim.Adam(weights, betas=(0.5, 0.999), fused=True)
+        with nullcontext() if in_kernel else kernel.switched_off():
+            for step in range(20):
+                # the gradient of a transposed use lies transposed in memory
+                uses = [weight.movedim(0, -1) for weight in weights]
+                loss = torch.stack([((use - drawn(*use.shape, seed=step)) ** 2).sum() for use in uses]).sum()
+                descend(optimizer, loss, 0.01)
+        ends.append([*weights, *(moment for weight in weights for moment in optimizer.state[weight].values())])
+    assert max(errors(*ends)) < 1e-5
 
 
 def test_threads_and_trials_side_by_side_change_nothing_but_the_order_of_sums() -> None:

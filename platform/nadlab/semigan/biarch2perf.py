@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from nadlab.semigan import kernel
 from nadlab.semigan.generator import LATENT, Latents
 from nadlab.semigan.joint import networks
 from nadlab.semigan.memory import keep_freed_memory
@@ -167,10 +168,17 @@ def adam(parameters: Iterable[Tensor], name: str, settings: Settings) -> torch.o
 def descend(optimizer: torch.optim.Adam, loss: Tensor, learning_rate: float) -> None:
     """Take one step down a loss; gradients that reach other parameters than the optimizer's are dropped."""
     (group,) = optimizer.param_groups
-    for parameter, gradient in zip(group["params"], torch.autograd.grad(loss, group["params"]), strict=True):
+    parameters = group["params"]
+    group["lr"] = learning_rate
+    gradients = torch.autograd.grad(loss, parameters)
+    # the first step is torch's, which makes the moments
+    if kernel.fits(parameters[0]) and optimizer.state:
+        states = [optimizer.state[parameter] for parameter in parameters]
+        kernel.adam_step(parameters, gradients, states, learning_rate, group["betas"], group["eps"])
+        return
+    for parameter, gradient in zip(parameters, gradients, strict=True):
         # torch's fused Adam takes the numbers as they lie in memory, transposed ones too
         parameter.grad = gradient.contiguous()
-    group["lr"] = learning_rate
     optimizer.step()
 
 

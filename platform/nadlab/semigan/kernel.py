@@ -1,4 +1,4 @@
-"""`cpp/` from Python: the networks' layers on a CPU, at a multiple of the speed of torch's operators.
+"""`cpp/` from Python: the networks' layers and Adam on a CPU, at a multiple of the speed of torch's operators.
 
 Shapes: B cells, V vertices, F inputs, H outputs, L layers, R rows, G decisions of C choices each; S trials, in front of
 all of them, where they are stacked. Weights are float32.
@@ -48,9 +48,9 @@ def switched_off() -> Iterator[None]:
         _switched_off = before
 
 
-def fits(rows: Tensor, outputs: int, precision: torch.dtype) -> bool:
-    """Return whether the kernel multiplies such rows in this type, to so many outputs, on this machine."""
-    if _switched_off or rows.device.type != "cpu" or outputs % WHOLE:
+def fits(numbers: Tensor, outputs: int = WHOLE, precision: torch.dtype = torch.float32) -> bool:
+    """Return whether the kernel takes such numbers on this machine, and multiplies them in this type to so many outputs."""
+    if _switched_off or numbers.device.type != "cpu" or outputs % WHOLE:
         return False
     kernel = library(SOURCE)
     # a processor may lack bfloat16
@@ -175,6 +175,23 @@ def decide_backward(
     arguments = _pointers(features, weights, memory, chosen, soft, *given, by_features, by_weights, by_bias, by_memory)
     run(ctypes.byref(_decision_sizes(chosen, weights)), *arguments)
     return by_features, by_weights, by_bias, by_memory
+
+
+def adam_step(
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    states: Sequence[dict[str, Tensor]],
+    learning_rate: float,
+    betas: tuple[float, float],
+    epsilon: float,
+) -> None:
+    """Take a step of Adam in place; states are `torch.optim.Adam`'s."""
+    sizes = (ctypes.c_int64 * len(parameters))(*(parameter.numel() for parameter in parameters))
+    gradients = [gradient.contiguous() for gradient in gradients]
+    moments = [[state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")]
+    arrays = [_array(tensors) for tensors in (parameters, gradients, *moments)]
+    numbers = [ctypes.c_double(number) for number in (learning_rate, *betas, epsilon)]
+    _function("adam_step")(ctypes.c_int64(len(parameters)), sizes, *arrays, *numbers)
 
 
 def _decision_sizes(per_choice: Tensor, weights: Tensor) -> _DecisionSizes:

@@ -1,5 +1,6 @@
 // What Python calls (kernel.py).
 
+#include "adam.hpp"
 #include "decisions.hpp"
 #include "gin.hpp"
 #include "linear.hpp"
@@ -49,5 +50,11 @@ void decide_backward(const DecisionSizes* sizes, const float* features, const fl
                      float* by_features, float* by_weights, float* by_bias, float* by_memory) {
     decide_backward(*sizes, features, weights, memory, chosen, soft, by_chosen, by_likelihoods, by_features, by_weights,
                     by_bias, by_memory);
+}
+
+void adam_step(int64_t tensors, const int64_t* sizes, float* const* numbers, const float* const* gradients,
+               float* const* first, float* const* second, float* const* steps, double rate, double beta_1,
+               double beta_2, double epsilon) {
+    adam(tensors, sizes, numbers, gradients, first, second, steps, rate, beta_1, beta_2, epsilon);
 }
 }
