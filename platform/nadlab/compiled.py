@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +17,11 @@ logger = logging.getLogger(__name__)
 
 OFF = "NADLAB_COMPILED"
 """variable of the environment; 0 compiles nothing and takes what is compiled nowhere"""
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fPIC", "-pthread", "-w", "-x", "c++")
+FLAGS = (
+    *("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fPIC", "-w", "-x", "c++"),
+    # elsewhere the compiler that comes with the system has no OpenMP, and one thread does all
+    *(("-fopenmp",) if sys.platform == "linux" else ()),
+)
 
 
 def compiler() -> str | None:
@@ -57,7 +62,7 @@ _CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes about twice
 
 def _built(found: str, source: Path) -> Path:
     """Return the library of a source, whose name changes with its folder's files, the compiler and the processor."""
-    digest = hashlib.sha256(_run(found, *FLAGS, "-dM", "-E", os.devnull).encode())
+    digest = hashlib.sha256(repr(FLAGS).encode() + _run(found, *FLAGS, "-dM", "-E", os.devnull).encode())
     for file in sorted(source.parent.iterdir()):
         digest.update(file.read_bytes())
     built = cache_folder() / "compiled" / f"{source.parent.parent.name}-{digest.hexdigest()[:16]}.so"

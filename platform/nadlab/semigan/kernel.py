@@ -8,6 +8,7 @@ import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -58,10 +59,7 @@ def fits(numbers: Tensor, outputs: int = WHOLE, precision: torch.dtype = torch.f
 
 
 def layers_forward(neighbours: Tensor, features: Tensor, weights: Sequence[Tensor], pooled: bool) -> tuple[Tensor, ...]:
-    """Return the layers' output (`gin.last_layer`, `gin.mean_layers`) and what `layers_backward` reads of the way there, a tensor a trial.
-
-    One tensor for all would be too large to be kept when it is freed (`memory.py`).
-    """
+    """Return the layers' output (`gin.last_layer`, `gin.mean_layers`) and what `layers_backward` reads of the way there."""
     neighbours, features, *weights = (tensor.contiguous() for tensor in (neighbours, features, *weights))
     sizes = _sizes(features, weights, pooled)
     *leading, vertices, _ = features.shape
@@ -69,7 +67,8 @@ def layers_forward(neighbours: Tensor, features: Tensor, weights: Sequence[Tenso
         result = features.new_empty((*leading, sizes.layers * sizes.width), dtype=torch.float32)
     else:
         result = features.new_empty((*leading, vertices, sizes.width))
-    saved = [features.new_empty(_numbers_to_save(sizes)) for _ in range(sizes.trials)]
+    numbers = _asked("numbers_of_a_piece", sizes)
+    saved = [features.new_empty(numbers) for _ in range(_asked("pieces", sizes))]
     run = _function("layers_forward", features.dtype)
     run(ctypes.byref(sizes), *_pointers(neighbours, features), _array(weights), *_pointers(result), _array(saved))
     return result, *saved
@@ -204,11 +203,10 @@ def _function(name: str, *types: torch.dtype) -> Callable[..., int]:
     return function
 
 
-def _numbers_to_save(sizes: _Sizes) -> int:
-    kernel = library(SOURCE)
-    assert kernel
-    kernel.numbers_to_save.restype = ctypes.c_int64
-    return int(kernel.numbers_to_save(ctypes.byref(sizes)))
+def _asked(name: str, sizes: _Sizes) -> int:
+    function: Any = getattr(library(SOURCE), name)
+    function.restype = ctypes.c_int64
+    return int(function(ctypes.byref(sizes)))
 
 
 def _sizes(features: Tensor, weights: Sequence[Tensor], pooled: bool) -> _Sizes:

@@ -8,6 +8,8 @@
 
 namespace {
 
+constexpr int64_t PIECE = int64_t(1) << 22;  // numbers
+
 struct Sizes {
     int64_t trials, cells, vertices, inputs, width, layers, pooled, threads;
 
@@ -17,6 +19,15 @@ struct Sizes {
     int64_t tile_rows() const { return rounded(tile_cells() * vertices, ROWS); }
     int64_t tiles() const { return (cells + tile_cells() - 1) / tile_cells(); }
     int64_t saved_of_a_tile() const { return layers * 2 * tile_rows() * width; }
+    // what is saved lies in pieces: memory of more than 32 MiB is given back when it is freed (memory.py)
+    int64_t tiles_of_a_piece() const { return std::max<int64_t>(1, PIECE / saved_of_a_tile()); }
+    int64_t pieces() const { return (tiles() + tiles_of_a_piece() - 1) / tiles_of_a_piece(); }
+    int64_t numbers_of_a_piece() const { return std::min(tiles(), tiles_of_a_piece()) * saved_of_a_tile(); }
+
+    template <class Number>
+    Number* saved_at(Number* const* saved, int64_t trial, int64_t tile) const {
+        return saved[trial * pieces() + tile / tiles_of_a_piece()] + tile % tiles_of_a_piece() * saved_of_a_tile();
+    }
 };
 
 // weights of a layer as words [k][column] of the right factor
@@ -239,7 +250,7 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* feature
             forward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
                             neighbours + cell * vertices * vertices, features + cell * vertices * sizes.inputs,
                             static_cast<char*>(result) + cell * of_a_cell,
-                            saved[trial] + tile * sizes.saved_of_a_tile());
+                            sizes.saved_at(saved, trial, tile));
         });
     }
 }
@@ -264,7 +275,7 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
             const int64_t cell = trial * sizes.cells + tile * sizes.tile_cells();
             backward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
                              neighbours + cell * vertices * vertices, features + cell * vertices * sizes.inputs,
-                             saved[trial] + tile * sizes.saved_of_a_tile(),
+                             sizes.saved_at(saved, trial, tile),
                              static_cast<const char*>(gradient) + cell * of_a_cell,
                              by_neighbours ? by_neighbours + cell * vertices * vertices : nullptr,
                              by_features ? by_features + cell * vertices * sizes.inputs : nullptr,

@@ -8,7 +8,9 @@
 // names: layers or linear, forward or backward, the type of the products, and that of rows where it may be another
 extern "C" {
 
-int64_t numbers_to_save(const Sizes* sizes) { return sizes->tiles() * sizes->saved_of_a_tile(); }
+int64_t pieces(const Sizes* sizes) { return sizes->trials * sizes->pieces(); }
+
+int64_t numbers_of_a_piece(const Sizes* sizes) { return sizes->numbers_of_a_piece(); }
 
 #define LAYERS(NAME, T)                                                                                                \
     void layers_forward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* features,                \

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
-#include <thread>
 #include <type_traits>
 #include <vector>
 
@@ -270,17 +269,13 @@ void add_products(Paired<T>& paired, const typename T::Number* rows, const typen
     });
 }
 
-// each(thread, tile), a thread's tiles in order
+// each(thread, tile), a thread's tiles in order; OpenMP's threads are torch's own, which wait actively for their next work
 template <class Each>
 void for_tiles(int64_t tiles, int64_t most_threads, const Each& each) {
     const int64_t threads = std::max<int64_t>(1, std::min(most_threads, tiles));
-    const auto work = [&](int64_t thread) {
+#pragma omp parallel for num_threads(int(threads)) schedule(static)
+    for (int64_t thread = 0; thread < threads; ++thread)
         for (int64_t tile = tiles * thread / threads; tile < tiles * (thread + 1) / threads; ++tile) each(thread, tile);
-    };
-    std::vector<std::thread> others;
-    for (int64_t thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
-    work(0);
-    for (std::thread& other : others) other.join();
 }
 
 // write the sum of the threads' parts
