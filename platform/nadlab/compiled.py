@@ -16,9 +16,9 @@ from nadlab.errors import UserError
 logger = logging.getLogger(__name__)
 
 OFF = "NADLAB_COMPILED"
-"""variable of the environment; 0 compiles nothing and takes what is compiled nowhere"""
+"""variable of the environment; 0 compiles nothing and loads no library"""
 FLAGS = (
-    *("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fPIC", "-w", "-x", "c++"),
+    *("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-strict-aliasing", "-fPIC", "-w", "-x", "c++"),
     # elsewhere the compiler that comes with the system has no OpenMP, and one thread does all
     *(("-fopenmp",) if sys.platform == "linux" else ()),
 )
@@ -63,9 +63,11 @@ _CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes a quarter t
 def _built(found: str, source: Path) -> Path:
     """Return the library of a source, whose name changes with its folder's files, the compiler and the processor."""
     digest = hashlib.sha256(repr(FLAGS).encode() + _run(found, *FLAGS, "-dM", "-E", os.devnull).encode())
-    for file in sorted(source.parent.iterdir()):
+    for file in sorted(source.parent.glob("*.?pp")):
         digest.update(file.read_bytes())
     built = cache_folder() / "compiled" / f"{source.parent.parent.name}-{digest.hexdigest()[:16]}.so"
+    if built.exists():
+        return built
     with locked(built):
         if not built.exists():
             logger.info("compiling %s, once for this machine", source.name)

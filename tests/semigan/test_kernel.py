@@ -186,5 +186,33 @@ def test_layers_without_whole_vectors_and_tensors_elsewhere_are_left_to_torch() 
         assert not kernel.fits(rows, 32, torch.float32)
 
 
+def test_shapes_and_types_that_do_not_fit_each_other_are_refused() -> None:
+    neighbours, features, *weights = cells_and_weights((3, 4, 5, 16, 2))
+    refused: list[Callable[[], object]] = [
+        lambda: layers_of(True)(neighbours, drawn(3, 4, 9), *weights),
+        lambda: layers_of(True)(neighbours[:1], features, *weights),
+        lambda: layers_of(True)(neighbours.double(), features, *weights),
+        lambda: layers_of(True)(neighbours, features, *doubled(weights)),
+        lambda: linear(drawn(2, 20), drawn(16, 15), drawn(16), torch.float32),
+        lambda: linear(drawn(2, 3, 5), drawn(16, 5), drawn(16), torch.float32),
+        lambda: choose(drawn(1, 16), drawn(2, 3, 4), Layers(drawn(3, 16, 4), drawn(3, 4), drawn(3, 4, 16))),
+        lambda: choose(drawn(2, 16), drawn(2, 3, 4), Layers(drawn(3, 16, 4), drawn(3, 4), drawn(3, 5, 16))),
+    ]
+    for call in refused:
+        with pytest.raises(ValueError, match="the kernel takes"):
+            call()
+
+
+def test_one_weight_that_asks_for_its_gradient_gets_it() -> None:
+    rows, weight, bias = drawn(4, 5), drawn(16, 5), drawn(16).requires_grad_()
+    linear(rows, weight, bias, torch.float32).sum().backward()
+    assert bias.grad is not None
+    assert bias.grad.tolist() == [4.0] * 16
+    arguments = cells_and_weights((3, 4, 5, 16, 2))
+    arguments[-1].requires_grad_()
+    layers_of(True)(*arguments).sum().backward()
+    assert arguments[-1].grad is not None
+
+
 def test_the_kernel_compiles_here() -> None:
     assert library(kernel.SOURCE) is not None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
@@ -43,19 +44,20 @@ def choose(features_BH: Tensor, noise_BGC: Tensor, layers: Layers) -> Tensor:
 
 
 def log_likelihood(features_BH: Tensor, chosen_BGC: Tensor, layers: Layers) -> Tensor:
-    """Return log p(choices | features) in nats, (B,); no gradient reaches the choices."""
+    """Return log p(one-hot choices | features) in nats, (B,); no gradient reaches the choices."""
     if _in_kernel(features_BH):
         in_kernel: Tensor = _LogLikelihood.apply(features_BH, chosen_BGC, *layers)[0]  # type: ignore[no-untyped-call]
         return in_kernel
-    written = torch.einsum("bgc,gch->gbh", chosen_BGC, layers.memory)
+    chosen = chosen_BGC.detach()
+    written = torch.einsum("bgc,gch->gbh", chosen, layers.memory)
     earlier = written.new_ones(len(written), len(written)).tril(-1)
     before = (earlier @ written.flatten(1)).view_as(written)
     logits = torch.baddbmm(layers.bias[:, None], F.relu(before + features_BH), layers.weights)
-    return (F.log_softmax(logits, dim=2) * chosen_BGC.transpose(0, 1)).sum(dim=(0, 2))
+    return (F.log_softmax(logits, dim=2) * chosen.transpose(0, 1)).sum(dim=(0, 2))
 
 
 def _in_kernel(features: Tensor) -> bool:
-    return kernel.fits(features, features.shape[-1], torch.float32)
+    return features.dtype == torch.float32 and kernel.fits(features, features.shape[-1])
 
 
 class _Choose(torch.autograd.Function):
@@ -78,6 +80,7 @@ class _Choose(torch.autograd.Function):
         return _Choose.apply(*stacked(info.batch_size, in_dims, arguments)), (0, 0)  # type: ignore[no-untyped-call]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         by_features, *of_layers = kernel.decide_backward(*ctx.saved_tensors, by_chosen=gradients[0])
         return by_features, None, *of_layers
@@ -104,6 +107,7 @@ class _LogLikelihood(torch.autograd.Function):
         return outputs, (0, 0)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         by_features, *of_layers = kernel.decide_backward(*ctx.saved_tensors, by_likelihoods=gradients[0])
         return by_features, None, *of_layers

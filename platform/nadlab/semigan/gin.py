@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
@@ -86,11 +87,15 @@ class Layers(torch.autograd.Function):
         return (output, *none), (0, *none)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all arguments: of the neighbours, features and weights those that are asked for."""
+        if gradients[0] is None:
+            return (None,) * len(ctx.needs_input_grad)
         neighbours, features, *saved = ctx.saved_tensors
         weights, others = saved[: ctx.number_of_weights], saved[ctx.number_of_weights :]
-        arguments = neighbours, features, weights, others, ctx.pooled, gradients[0], ctx.needs_input_grad[1:4]
+        asked = (*ctx.needs_input_grad[1:3], any(ctx.needs_input_grad[3:]))
+        arguments = neighbours, features, weights, others, ctx.pooled, gradients[0], asked
         *of_cells, of_weights = (kernel.layers_backward if ctx.in_kernel else _backward)(*arguments)
         none: list[Tensor | None] = [None] * len(weights)
         return None, *of_cells, *(of_weights or none)

@@ -62,7 +62,15 @@ def layers_forward(neighbours: Tensor, features: Tensor, weights: Sequence[Tenso
     """Return the layers' output (`gin.last_layer`, `gin.mean_layers`) and what `layers_backward` reads of the way there."""
     neighbours, features, *weights = (tensor.contiguous() for tensor in (neighbours, features, *weights))
     sizes = _sizes(features, weights, pooled)
-    *leading, vertices, _ = features.shape
+    *leading, vertices, inputs = features.shape
+    stacked, width = leading[:-1], sizes.width
+    _require(features.dtype, (neighbours, (*leading, vertices, vertices)))
+    for layer in range(sizes.layers):
+        inner, inner_bias, outer, outer_bias = weights[OF_A_LAYER * layer : OF_A_LAYER * (layer + 1)]
+        _require(
+            torch.float32, (inner, (*stacked, width, width if layer else inputs)), (outer, (*stacked, width, width))
+        )
+        _require(torch.float32, (inner_bias, (*stacked, width)), (outer_bias, (*stacked, width)))
     if pooled:
         result = features.new_empty((*leading, sizes.layers * sizes.width), dtype=torch.float32)
     else:
@@ -106,6 +114,9 @@ def layers_backward(
 def linear_forward(rows: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype, rectified: bool) -> Tensor:
     """Return rows weight^T + bias, multiplied in `precision`, or its ReLU, float32 (R, H)."""
     rows, weight, bias = rows.contiguous(), weight.contiguous(), bias.contiguous()
+    *stacked, _, inputs = rows.shape
+    outputs = weight.shape[-2]
+    _require(torch.float32, (weight, (*stacked, outputs, inputs)), (bias, (*stacked, outputs)))
     result = weight.new_empty((*rows.shape[:-1], weight.shape[-2]))
     run = _function("linear_forward", precision, rows.dtype)
     run(ctypes.byref(_linear_sizes(rows, weight, rectified)), *_pointers(rows, weight, bias, result))
@@ -151,7 +162,23 @@ def likelihood_forward(
     return likelihoods, soft
 
 
-def _decide(per_choice: Tensor, weights: Tensor, *arguments: Tensor | None) -> None:
+def _decide(
+    per_choice: Tensor, weights: Tensor, features: Tensor, noise: Tensor | None, *arguments: Tensor | None
+) -> None:
+    *stacked, cells, decisions, choices = per_choice.shape
+    width = weights.shape[-2]
+    _, bias, memory, *_ = arguments
+    assert bias is not None
+    assert memory is not None
+    _require(
+        torch.float32,
+        (per_choice, per_choice.shape),
+        (features, (*stacked, cells, width)),
+        (weights, (*stacked, decisions, width, choices)),
+        (bias, (*stacked, decisions, choices)),
+        (memory, (*stacked, decisions, choices, width)),
+    )
+    arguments = (features, noise, *arguments)
     _function("decide_forward")(ctypes.byref(_decision_sizes(per_choice, weights)), *_pointers(*arguments))
 
 
@@ -221,7 +248,17 @@ def _linear_sizes(rows: Tensor, weight: Tensor, rectified: bool) -> _LinearSizes
 
 
 def _trials(stacked: Sequence[int]) -> int:
+    if len(stacked) > 1:
+        raise ValueError(f"the kernel takes trials side by side along one axis, not {len(stacked)}")
     return stacked[0] if stacked else 1
+
+
+def _require(dtype: torch.dtype, *expected: tuple[Tensor, Sequence[int]]) -> None:
+    """Raise ValueError for what the kernel would read past the end, or as other numbers."""
+    for tensor, shape in expected:
+        if tensor.shape != torch.Size(shape) or tensor.dtype != dtype or tensor.device.type != "cpu":
+            had = f"{tensor.dtype} {tuple(tensor.shape)} on {tensor.device}"
+            raise ValueError(f"the kernel takes {dtype} {tuple(shape)} on the CPU here, not {had}")
 
 
 def _name(precision: torch.dtype) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
@@ -14,7 +15,7 @@ from nadlab.semigan import kernel
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype, rectified: bool = False) -> Tensor:
     """Return rows weight^T + bias, multiplied in `precision`, or its ReLU, in the weights' type (R, H)."""
-    if kernel.fits(rows, len(weight), precision):
+    if kernel.fits(rows, len(weight), precision) and rows.dtype in (torch.float32, precision):
         in_kernel: Tensor = Linear.apply(rows, weight, bias, precision, rectified)  # type: ignore[no-untyped-call]
         return in_kernel
     product = F.linear(rows.to(precision), weight.to(precision), bias.to(precision)).to(weight.dtype)
@@ -41,10 +42,11 @@ class Linear(torch.autograd.Function):
         return Linear.apply(*stacked(info.batch_size, in_dims, arguments)), 0  # type: ignore[no-untyped-call]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all arguments."""
         rows, weight, output = ctx.saved_tensors
-        asked = ctx.needs_input_grad[:2]
+        asked = ctx.needs_input_grad[0], any(ctx.needs_input_grad[1:3])
         of = kernel.linear_backward(rows, weight, output, ctx.precision, ctx.rectified, gradients[0], asked)
         return *of, None, None
 

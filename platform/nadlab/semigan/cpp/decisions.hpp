@@ -21,7 +21,7 @@ struct DecisionSizes {
     int64_t cells_of(int64_t tile) const { return std::min(DECIDED, cells - tile * DECIDED); }
 };
 
-// (G, H, C) as rows of full vectors, or turned to (G, C, H)
+// (G, H, C) as rows of full vectors
 Array<float> filled(const DecisionSizes& sizes, const float* weights) {
     const int64_t rows = sizes.decisions * sizes.width, columns = sizes.columns();
     Array<float> full(rows * columns);
@@ -29,6 +29,7 @@ Array<float> filled(const DecisionSizes& sizes, const float* weights) {
     return full;
 }
 
+// matrices with rows and columns exchanged
 Array<float> turned(const float* matrices, int64_t count, int64_t rows, int64_t columns) {
     Array<float> result(count * rows * columns);
     for (int64_t each = 0; each < count; ++each, matrices += rows * columns)

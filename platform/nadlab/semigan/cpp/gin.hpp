@@ -37,7 +37,8 @@ struct Weights {
     const float *inner_bias, *outer_bias;
 };
 
-// what a thread works in; rows beyond a tile's last are zero where they are summed over
+// what a thread works in: messages are (A + A^T + I) times rows, `by_heard` their gradient, `within` and `behind` those before the
+// inner and the outer ReLU; in sums over a tile's rows, one of the factors is zero beyond its last, the other finite
 template <class T>
 struct Scratch {
     using Number = typename T::Number;

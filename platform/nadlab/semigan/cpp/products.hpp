@@ -28,7 +28,8 @@ constexpr int64_t LANES = 4, VECTORS = 2;
 constexpr int64_t ROWS = 4;        // of a block of sums: ROWS times VECTORS of them stay in registers
 constexpr int64_t TILE = 64;       // rows, about
 
-typedef float Vector __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef float Vector __attribute__((vector_size(LANES * 4)));
+typedef float Unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));  // as it lies in memory
 
 // a vector that crosses cache lines takes two loads
 template <class T>
@@ -61,8 +62,8 @@ inline void in_register(Any& value) {
 #endif
 }
 
-Vector load(const float* from) { return *reinterpret_cast<const Vector*>(from); }
-void store(float* to, Vector numbers) { *reinterpret_cast<Vector*>(to) = numbers; }
+Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
+void store(float* to, Vector numbers) { *reinterpret_cast<Unaligned*>(to) = numbers; }
 
 struct Float32 {
     using Number = float;
