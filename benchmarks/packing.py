@@ -10,7 +10,6 @@ python benchmarks/packing.py --no-kernel
 """
 
 import sys
-from contextlib import nullcontext
 
 import click
 import numpy as np
@@ -71,7 +70,7 @@ def command(
         return [model.epoch() for model in alone]
 
     single, together = [], []
-    with nullcontext() if in_kernel else kernel.switched_off():
+    with kernel.switched_off(not in_kernel):
         difference = largest_difference(trials(), Pack(trials()))
         launches = [operators(work) / alone[0].steps_per_epoch for work in (in_turn, pack.epoch)]
         for _ in tqdm(range(repetitions), unit="epoch", disable=None):

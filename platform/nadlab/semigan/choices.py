@@ -29,7 +29,7 @@ def choose(features_BH: Tensor, noise_BGC: Tensor, layers: Layers) -> Tensor:
     Their gradient is that of the softmax of logits and noise (straight-through, Jang et al. 2017).
     """
     if _in_kernel(features_BH):
-        in_kernel: Tensor = _Choose.apply(features_BH, noise_BGC, *layers)[0]  # type: ignore[no-untyped-call]
+        in_kernel: Tensor = _Decide.apply(features_BH, noise_BGC, *layers, True)[0]  # type: ignore[no-untyped-call]
         return in_kernel
     state = features_BH
     chosen: list[Tensor] = []
@@ -46,7 +46,7 @@ def choose(features_BH: Tensor, noise_BGC: Tensor, layers: Layers) -> Tensor:
 def log_likelihood(features_BH: Tensor, chosen_BGC: Tensor, layers: Layers) -> Tensor:
     """Return log p(one-hot choices | features) in nats, (B,); no gradient reaches the choices."""
     if _in_kernel(features_BH):
-        in_kernel: Tensor = _LogLikelihood.apply(features_BH, chosen_BGC, *layers)[0]  # type: ignore[no-untyped-call]
+        in_kernel: Tensor = _Decide.apply(features_BH, chosen_BGC, *layers, False)[0]  # type: ignore[no-untyped-call]
         return in_kernel
     chosen = chosen_BGC.detach()
     written = torch.einsum("bgc,gch->gbh", chosen, layers.memory)
@@ -60,54 +60,30 @@ def _in_kernel(features: Tensor) -> bool:
     return features.dtype == torch.float32 and kernel.fits(features, features.shape[-1])
 
 
-class _Choose(torch.autograd.Function):
-    """`choose`; for S trials with S in front of all shapes."""
+class _Decide(torch.autograd.Function):
+    """`choose` by the noise that is given or `log_likelihood` of the choices; for S trials with S in front of all shapes."""
 
     @staticmethod
     def forward(
-        features: Tensor, noise: Tensor, weights: Tensor, bias: Tensor, memory: Tensor
+        features: Tensor, given: Tensor, weights: Tensor, bias: Tensor, memory: Tensor, choosing: bool
     ) -> tuple[Tensor, Tensor]:
-        return kernel.choose_forward(features, noise, weights, bias, memory)
+        return kernel.decide_forward(features, given, weights, bias, memory, choosing)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
-        features, _, weights, _, memory = inputs
-        ctx.save_for_backward(features, weights, memory, *output)
-        ctx.mark_non_differentiable(output[1])
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        features, given, weights, _, memory, ctx.choosing = inputs
+        result, soft = output
+        ctx.save_for_backward(features, weights, memory, result if ctx.choosing else given, soft)
+        ctx.mark_non_differentiable(soft)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
-        return _Choose.apply(*stacked(info.batch_size, in_dims, arguments)), (0, 0)  # type: ignore[no-untyped-call]
+        return _Decide.apply(*stacked(info.batch_size, in_dims, arguments)), (0, 0)  # type: ignore[no-untyped-call]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        by_features, *of_layers = kernel.decide_backward(*ctx.saved_tensors, by_chosen=gradients[0])
-        return by_features, None, *of_layers
-
-
-class _LogLikelihood(torch.autograd.Function):
-    """`log_likelihood`; for S trials with S in front of all shapes."""
-
-    @staticmethod
-    def forward(
-        features: Tensor, chosen: Tensor, weights: Tensor, bias: Tensor, memory: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        return kernel.likelihood_forward(features, chosen, weights, bias, memory)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
-        features, chosen, weights, _, memory = inputs
-        ctx.save_for_backward(features, weights, memory, chosen, output[1])
-        ctx.mark_non_differentiable(output[1])
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
-        outputs = _LogLikelihood.apply(*stacked(info.batch_size, in_dims, arguments))  # type: ignore[no-untyped-call]
-        return outputs, (0, 0)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        by_features, *of_layers = kernel.decide_backward(*ctx.saved_tensors, by_likelihoods=gradients[0])
-        return by_features, None, *of_layers
+        by_features, *of_layers = kernel.decide_backward(
+            *ctx.saved_tensors, gradient=gradients[0], choosing=ctx.choosing
+        )
+        return by_features, None, *of_layers, None

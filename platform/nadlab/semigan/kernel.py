@@ -39,10 +39,10 @@ class _DecisionSizes(ctypes.Structure):
 
 
 @contextmanager
-def switched_off() -> Iterator[None]:
-    """Take torch's operators instead, as on a GPU."""
+def switched_off(off: bool = True) -> Iterator[None]:
+    """Take torch's operators instead, as on a GPU; with False, the kernel."""
     global _switched_off
-    before, _switched_off = _switched_off, True
+    before, _switched_off = _switched_off, off
     try:
         yield
     finally:
@@ -142,44 +142,31 @@ def linear_backward(
     return by_rows, by_weight, by_bias
 
 
-def choose_forward(
-    features: Tensor, noise: Tensor, weights: Tensor, bias: Tensor, memory: Tensor
+def decide_forward(
+    features: Tensor, given: Tensor, weights: Tensor, bias: Tensor, memory: Tensor, choosing: bool
 ) -> tuple[Tensor, Tensor]:
-    """Return the one-hot choices (`choices.choose`) and the softmax that they were made from, both (B, G, C)."""
-    features, noise, weights, bias, memory = (t.contiguous() for t in (features, noise, weights, bias, memory))
-    chosen, soft = torch.empty_like(noise), torch.empty_like(noise)
-    _decide(noise, weights, features, noise, weights, bias, memory, chosen, soft, None)
-    return chosen, soft
+    """Return the result, and the softmax that it was made from, (B, G, C).
 
-
-def likelihood_forward(
-    features: Tensor, chosen: Tensor, weights: Tensor, bias: Tensor, memory: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the logarithm of the choices' probability (`choices.log_likelihood`), (B,), and the softmax, (B, G, C)."""
-    features, chosen, weights, bias, memory = (t.contiguous() for t in (features, chosen, weights, bias, memory))
-    likelihoods, soft = features.new_empty(features.shape[:-1]), torch.empty_like(chosen)
-    _decide(chosen, weights, features, None, weights, bias, memory, chosen, soft, likelihoods)
-    return likelihoods, soft
-
-
-def _decide(
-    per_choice: Tensor, weights: Tensor, features: Tensor, noise: Tensor | None, *arguments: Tensor | None
-) -> None:
-    *stacked, cells, decisions, choices = per_choice.shape
+    choosing: `given` is the noise, the result the one-hot choices (`choices.choose`), both (B, G, C); otherwise `given`
+    are one-hot choices, and the result the logarithms of their probabilities (`choices.log_likelihood`), (B,).
+    """
+    features, given, weights, bias, memory = (t.contiguous() for t in (features, given, weights, bias, memory))
+    *stacked, cells, decisions, choices = given.shape
     width = weights.shape[-2]
-    _, bias, memory, *_ = arguments
-    assert bias is not None
-    assert memory is not None
     _require(
         torch.float32,
-        (per_choice, per_choice.shape),
+        (given, given.shape),
         (features, (*stacked, cells, width)),
         (weights, (*stacked, decisions, width, choices)),
         (bias, (*stacked, decisions, choices)),
         (memory, (*stacked, decisions, choices, width)),
     )
-    arguments = (features, noise, *arguments)
-    _function("decide_forward")(ctypes.byref(_decision_sizes(per_choice, weights)), *_pointers(*arguments))
+    result = torch.empty_like(given) if choosing else features.new_empty(features.shape[:-1])
+    soft = torch.empty_like(given)
+    noise, chosen, likelihoods = (given, result, None) if choosing else (None, given, result)
+    arguments = _pointers(features, noise, weights, bias, memory, chosen, soft, likelihoods)
+    _function("decide_forward")(ctypes.byref(_decision_sizes(given, weights)), *arguments)
+    return result, soft
 
 
 def decide_backward(
@@ -189,17 +176,19 @@ def decide_backward(
     chosen: Tensor,
     soft: Tensor,
     *,
-    by_chosen: Tensor | None = None,
-    by_likelihoods: Tensor | None = None,
+    gradient: Tensor,
+    choosing: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the gradients of features, weights, bias and memory from that of the choices or of their likelihoods."""
-    features, weights, memory, chosen = (t.contiguous() for t in (features, weights, memory, chosen))
-    given = [None if gradient is None else gradient.contiguous() for gradient in (by_chosen, by_likelihoods)]
+    """Return the gradients of features, weights, bias and memory from that of `decide_forward`'s result."""
+    features, weights, memory, chosen, gradient = (
+        t.contiguous() for t in (features, weights, memory, chosen, gradient)
+    )
+    by_chosen, by_likelihoods = (gradient, None) if choosing else (None, gradient)
     by_features, by_weights, by_memory = (torch.empty_like(tensor) for tensor in (features, weights, memory))
     by_bias = memory.new_empty(memory.shape[:-1])
-    run = _function("decide_backward")
-    arguments = _pointers(features, weights, memory, chosen, soft, *given, by_features, by_weights, by_bias, by_memory)
-    run(ctypes.byref(_decision_sizes(chosen, weights)), *arguments)
+    given = features, weights, memory, chosen, soft, by_chosen, by_likelihoods
+    arguments = _pointers(*given, by_features, by_weights, by_bias, by_memory)
+    _function("decide_backward")(ctypes.byref(_decision_sizes(chosen, weights)), *arguments)
     return by_features, by_weights, by_bias, by_memory
 
 

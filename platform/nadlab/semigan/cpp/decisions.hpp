@@ -47,12 +47,12 @@ void rectified_rows(const float* rows, int64_t numbers, float* into) {
     for (int64_t place = 0; place < numbers; place += LANES) store(into + place, relu(load(rows + place)));
 }
 
-// write softmax(logits) to `soft`, and return the place of its largest and the logarithm of the sum of exp(logits)
 struct Chosen {
-    int64_t place;
-    float log_sum;
+    int64_t place;  // of the largest
+    float log_sum;  // logarithm of the sum of exp(logits)
 };
 
+// write softmax(logits) to `soft`
 Chosen softmax(const float* logits, int64_t choices, float* soft) {
     const int64_t place = std::max_element(logits, logits + choices) - logits;
     float sum = 0;
@@ -107,7 +107,7 @@ struct DecisionGradients {
     Array<float> weights, bias, memory;  // (G, C, H), (G, C), (G, C, H)
 };
 
-// `gradient` is that of the choices (B, G, C), straight through as if they were `soft`, or of the likelihoods (B,).
+// From the gradient of the choices (B, G, C), straight through as if they were `soft`, or of the likelihoods (B,).
 void decide_backward(const DecisionSizes& sizes, const float* features, const float* weights, const float* memory,
                      const float* chosen, const float* soft, const float* by_chosen, const float* by_likelihoods,
                      float* by_features, float* by_weights, float* by_bias, float* by_memory) {
@@ -172,9 +172,7 @@ void decide_backward(const DecisionSizes& sizes, const float* features, const fl
             std::copy_n(by_state.data(), numbers, by_features + first * width);
         });
         const auto sum = [&](auto part, int64_t numbers, float* into) {
-            std::vector<const float*> parts;
-            for (const auto& own : gradients) parts.push_back((own.*part).data());
-            write_sum(parts, numbers, into);
+            write_sum(gradients, [&](const auto& own) -> const auto& { return own.*part; }, 1, numbers, numbers, into);
         };
         Array<float> of_weights(of_a_cell * width);
         sum(&DecisionGradients::weights, of_a_cell * width, of_weights.data());

@@ -9,6 +9,7 @@
 namespace {
 
 constexpr int64_t PIECE = int64_t(1) << 22;  // numbers
+constexpr int64_t OF_A_LAYER = 4;            // weights: inner and outer, each with its bias
 
 struct Sizes {
     int64_t trials, cells, vertices, inputs, width, layers, pooled, threads;
@@ -241,7 +242,7 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* feature
         std::vector<Weights<T>> weights;
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
             const int64_t inputs = sizes.fan_in(layer);
-            const float* const* own = arrays + 4 * layer;
+            const float* const* own = arrays + OF_A_LAYER * layer;
             weights.push_back({transposed<T>(own[0] + trial * width * inputs, width, inputs),
                                transposed<T>(own[2] + trial * width * width, width, width), own[1] + trial * width,
                                own[3] + trial * width});
@@ -267,7 +268,7 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
         std::vector<Weights<T>> weights;
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
             const int64_t inputs = sizes.fan_in(layer);
-            const float* const* own = arrays + 4 * layer;
+            const float* const* own = arrays + OF_A_LAYER * layer;
             weights.push_back({natural<T>(own[0] + trial * width * inputs, width, inputs, sizes.columns(layer)),
                                natural<T>(own[2] + trial * width * width, width, width, width), nullptr, nullptr});
         }
@@ -285,17 +286,14 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
         if (!by_weights) continue;
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
             const int64_t inputs = sizes.fan_in(layer), columns = sizes.columns(layer);
-            float* const* into = by_weights + 4 * layer;
-            const auto write = [&](auto part, int64_t at, int64_t count, float* to) {
-                std::vector<const float*> parts;
-                for (const auto& all : gradients) parts.push_back((all[layer].*part).data() + at);
-                write_sum(parts, count, to);
+            float* const* into = by_weights + OF_A_LAYER * layer;
+            const auto write = [&](auto part, int64_t rows, int64_t all, int64_t kept, float* to) {
+                write_sum(gradients, [&](const auto& own) -> const auto& { return own[layer].*part; }, rows, all, kept, to);
             };
-            for (int64_t row = 0; row < width; ++row)
-                write(&Gradients::inner, row * columns, inputs, into[0] + (trial * width + row) * inputs);
-            write(&Gradients::inner_bias, 0, width, into[1] + trial * width);
-            write(&Gradients::outer, 0, width * width, into[2] + trial * width * width);
-            write(&Gradients::outer_bias, 0, width, into[3] + trial * width);
+            write(&Gradients::inner, width, columns, inputs, into[0] + trial * width * inputs);
+            write(&Gradients::inner_bias, 1, width, width, into[1] + trial * width);
+            write(&Gradients::outer, width, width, width, into[2] + trial * width * width);
+            write(&Gradients::outer_bias, 1, width, width, into[3] + trial * width);
         }
     }
 }

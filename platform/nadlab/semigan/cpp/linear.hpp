@@ -84,14 +84,11 @@ void linear_backward(const LinearSizes& sizes, const Number* rows_RF, const floa
             write_rows<T>(own.by_rows.data(), rows, inputs, columns, by_rows + above * inputs);
         });
         if (!by_weight) continue;
-        const auto write = [&](auto part, int64_t at, int64_t count, float* to) {
-            std::vector<const float*> parts;
-            for (const auto& own : scratch) parts.push_back((own.*part).data() + at);
-            write_sum(parts, count, to);
+        const auto write = [&](auto part, int64_t rows, int64_t all, int64_t kept, float* to) {
+            write_sum(scratch, [&](const auto& own) -> const auto& { return own.*part; }, rows, all, kept, to);
         };
-        for (int64_t row = 0; row < outputs; ++row)
-            write(&LinearScratch<T>::by_weight, row * columns, inputs, by_weight + (trial * outputs + row) * inputs);
-        write(&LinearScratch<T>::by_bias, 0, outputs, by_bias + trial * outputs);
+        write(&LinearScratch<T>::by_weight, outputs, columns, inputs, by_weight + trial * outputs * inputs);
+        write(&LinearScratch<T>::by_bias, 1, outputs, outputs, by_bias + trial * outputs);
     }
 }
 

@@ -279,11 +279,14 @@ void for_tiles(int64_t tiles, int64_t most_threads, const Each& each) {
         for (int64_t tile = tiles * thread / threads; tile < tiles * (thread + 1) / threads; ++tile) each(thread, tile);
 }
 
-// write the sum of the threads' parts
-void write_sum(const std::vector<const float*>& parts, int64_t count, float* into) {
-    std::copy_n(parts[0], count, into);
-    for (size_t part = 1; part < parts.size(); ++part)
-        for (int64_t place = 0; place < count; ++place) into[place] += parts[part][place];
+// write the sum of what the threads hold, part(own) of each, (rows, columns), without the columns that fill a row up
+template <class Own, class Part>
+void write_sum(const std::vector<Own>& threads, const Part& part, int64_t rows, int64_t columns, int64_t kept, float* into) {
+    for (int64_t row = 0; row < rows; ++row, into += kept) {
+        std::copy_n(part(threads[0]).data() + row * columns, kept, into);
+        for (size_t thread = 1; thread < threads.size(); ++thread)
+            for (int64_t column = 0; column < kept; ++column) into[column] += part(threads[thread])[row * columns + column];
+    }
 }
 
 }  // namespace
