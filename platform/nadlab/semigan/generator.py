@@ -66,8 +66,7 @@ class Generator(nn.Module):
         condition = rank[:, None].expand(-1, vertices, -1)
         positions = self.get_buffer("positions").expand(batch, -1, -1)
         last = self.gin(gin_input(torch.cat([z_X, condition, positions], dim=2), graph, self.precision))
-        rows = torch.cat([last.flatten(1), rank.to(last.dtype)], dim=1)
-        return linear(rows, self.context.weight, self.context.bias, last.dtype)
+        return linear((last.flatten(1), rank), self.context.weight, self.context.bias, last.dtype)
 
     def forward(self, latents: Latents, uniform_BGC: Tensor, rank_BR: Tensor, temperature: float = 1.0) -> Graphs:
         """Return discrete cells; uniform is in (0, 1)."""

@@ -31,7 +31,7 @@ class _Sizes(ctypes.Structure):
 
 
 class _LinearSizes(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int64) for name in ("trials", "rows", "inputs", "outputs", "rectified", "threads")]
+    _fields_ = [(name, ctypes.c_int64) for name in ("trials", "rows", "inputs", "more", "outputs", "threads")]
 
 
 class _DecisionSizes(ctypes.Structure):
@@ -111,35 +111,61 @@ def layers_backward(
     return by_neighbours, by_features, by_weights
 
 
-def linear_forward(rows: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype, rectified: bool) -> Tensor:
-    """Return rows weight^T + bias, multiplied in `precision`, or its ReLU, float32 (R, H)."""
+def linear_forward(
+    rows: Tensor,
+    more: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    last: Tensor | None,
+    last_bias: Tensor | None,
+    precision: torch.dtype,
+) -> tuple[Tensor, ...]:
+    """Return [rows, more] weight^T + bias, multiplied in `precision`, float32 (R, H); with `last`, the scores (R,) of its ReLU, and that."""
     rows, weight, bias = rows.contiguous(), weight.contiguous(), bias.contiguous()
-    *stacked, _, inputs = rows.shape
+    more, last, last_bias = _contiguous(more), _contiguous(last), _contiguous(last_bias)
+    sizes = _linear_sizes(rows, more, weight)
+    *stacked, count, inputs = rows.shape
     outputs = weight.shape[-2]
-    _require(torch.float32, (weight, (*stacked, outputs, inputs)), (bias, (*stacked, outputs)))
-    result = weight.new_empty((*rows.shape[:-1], weight.shape[-2]))
+    _require(torch.float32, (weight, (*stacked, outputs, inputs + sizes.more)), (bias, (*stacked, outputs)))
+    if more is not None:
+        _require(torch.float32, (more, (*stacked, count, sizes.more)))
+    result = weight.new_empty((*stacked, count, outputs))
+    scores = None
+    if last is not None and last_bias is not None:
+        _require(torch.float32, (last, (*stacked, 1, outputs)), (last_bias, (*stacked, 1)))
+        scores = weight.new_empty((*stacked, count))
     run = _function("linear_forward", precision, rows.dtype)
-    run(ctypes.byref(_linear_sizes(rows, weight, rectified)), *_pointers(rows, weight, bias, result))
-    return result
+    run(ctypes.byref(sizes), *_pointers(rows, more, weight, bias, last, last_bias, result, scores))
+    return (result,) if scores is None else (scores, result)
 
 
 def linear_backward(
     rows: Tensor,
+    more: Tensor | None,
     weight: Tensor,
-    result: Tensor,
+    last: Tensor | None,
+    hidden: Sequence[Tensor],
     precision: torch.dtype,
-    rectified: bool,
     gradient: Tensor,
     asked: Sequence[bool],
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Return the gradients of rows, weight and bias: the first, and the others together, where they are asked for."""
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of all tensors that `linear_forward` takes: of rows, of more, and of the weights, where they are asked for.
+
+    hidden: what it returned besides the scores.
+    """
     rows, weight, gradient = rows.contiguous(), weight.contiguous(), gradient.contiguous()
+    more, last = _contiguous(more), _contiguous(last)
     by_rows = torch.empty_like(rows) if asked[0] else None
-    by_weight, by_bias = (torch.empty_like(weight), weight.new_empty(weight.shape[:-1])) if asked[1] else (None, None)
+    by_more = torch.empty_like(more) if asked[1] and more is not None else None
+    by_weights: list[Tensor | None] = [None] * OF_A_LAYER
+    if asked[2]:
+        by_weights[:2] = torch.empty_like(weight), weight.new_empty(weight.shape[:-1])
+        if last is not None:
+            by_weights[2:] = torch.empty_like(last), last.new_empty(last.shape[:-1])
     run = _function("linear_backward", precision, rows.dtype)
-    sizes = _linear_sizes(rows, weight, rectified)
-    run(ctypes.byref(sizes), *_pointers(rows, weight, result, gradient, by_rows, by_weight, by_bias))
-    return by_rows, by_weight, by_bias
+    given = rows, more, weight, last, *(hidden or [None]), gradient
+    run(ctypes.byref(_linear_sizes(rows, more, weight)), *_pointers(*given, by_rows, by_more, *by_weights))
+    return by_rows, by_more, *by_weights
 
 
 def decide_forward(
@@ -231,9 +257,10 @@ def _sizes(features: Tensor, weights: Sequence[Tensor], pooled: bool) -> _Sizes:
     return _Sizes(_trials(stacked), cells, vertices, inputs, width, layers, pooled, torch.get_num_threads())
 
 
-def _linear_sizes(rows: Tensor, weight: Tensor, rectified: bool) -> _LinearSizes:
+def _linear_sizes(rows: Tensor, more: Tensor | None, weight: Tensor) -> _LinearSizes:
     *stacked, count, inputs = rows.shape
-    return _LinearSizes(_trials(stacked), count, inputs, weight.shape[-2], rectified, torch.get_num_threads())
+    others = 0 if more is None else more.shape[-1]
+    return _LinearSizes(_trials(stacked), count, inputs, others, weight.shape[-2], torch.get_num_threads())
 
 
 def _trials(stacked: Sequence[int]) -> int:
@@ -252,6 +279,10 @@ def _require(dtype: torch.dtype, *expected: tuple[Tensor, Sequence[int]]) -> Non
 
 def _name(precision: torch.dtype) -> str:
     return str(precision).removeprefix("torch.")
+
+
+def _contiguous(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.contiguous()
 
 
 def _pointers(*tensors: Tensor | None) -> list[ctypes.c_void_p]:

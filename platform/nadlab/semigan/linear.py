@@ -1,8 +1,9 @@
-"""Linear layers whose products run in a type of their own, in one call with their ReLU where the kernel takes them.
+"""Linear layers whose products run in a type of their own, in one call with what surrounds them where the kernel takes them.
 
-Shapes: R rows, F inputs, H outputs.
+Shapes: R rows, F inputs, H outputs. Rows may come in two parts, which lie side by side.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,42 +14,78 @@ from torch.nn import functional as F
 from nadlab.semigan import kernel
 
 
-def linear(rows: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype, rectified: bool = False) -> Tensor:
-    """Return rows weight^T + bias, multiplied in `precision`, or its ReLU, in the weights' type (R, H)."""
-    if kernel.fits(rows, len(weight), precision) and rows.dtype in (torch.float32, precision):
-        in_kernel: Tensor = Linear.apply(rows, weight, bias, precision, rectified)  # type: ignore[no-untyped-call]
-        return in_kernel
-    product = F.linear(rows.to(precision), weight.to(precision), bias.to(precision)).to(weight.dtype)
-    return F.relu(product) if rectified else product
+def linear(parts: Sequence[Tensor], weight: Tensor, bias: Tensor, precision: torch.dtype) -> Tensor:
+    """Return rows weight^T + bias, multiplied in `precision`, in the weights' type (R, H)."""
+    if _in_kernel(parts, weight, precision):
+        result: Tensor = Linear.apply(*_two(parts), weight, bias, None, None, precision)[0]  # type: ignore[no-untyped-call]
+        return result
+    return F.linear(_joined(parts, precision), weight.to(precision), bias.to(precision)).to(weight.dtype)
+
+
+def scored(parts: Sequence[Tensor], weights: Sequence[Tensor], precision: torch.dtype) -> Tensor:
+    """Return a number for each row, (R,): a linear layer in `precision`, ReLU and a linear layer of one output.
+
+    weights: of the first layer (H, F) and its bias (H,), of the second (1, H) and its bias (1,).
+    """
+    weight, bias, last, last_bias = weights
+    if _in_kernel(parts, weight, precision):
+        scores: Tensor = Linear.apply(*_two(parts), weight, bias, last, last_bias, precision)[0]  # type: ignore[no-untyped-call]
+        return scores
+    return F.linear(linear(parts, weight, bias, precision).relu(), last, last_bias).squeeze(1)
+
+
+def _in_kernel(parts: Sequence[Tensor], weight: Tensor, precision: torch.dtype) -> bool:
+    return kernel.fits(parts[0], len(weight), precision) and parts[0].dtype in (torch.float32, precision)
+
+
+def _two(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    return parts[0], parts[1] if len(parts) > 1 else None
+
+
+def _joined(parts: Sequence[Tensor], precision: torch.dtype) -> Tensor:
+    rows = [part.to(precision) for part in parts]
+    return torch.cat(rows, dim=1) if len(rows) > 1 else rows[0]
 
 
 class Linear(torch.autograd.Function):
-    """`linear` of the kernel; for S trials with S in front of all shapes."""
+    """`linear` or, with a second layer, `scored` of the kernel, the latter with the hidden units; for S trials with S in front of all shapes."""
 
     @staticmethod
-    def forward(rows: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype, rectified: bool) -> Tensor:
-        """Return the output."""
-        return kernel.linear_forward(rows, weight, bias, precision, rectified)
+    def forward(
+        rows: Tensor,
+        more: Tensor | None,
+        weight: Tensor,
+        bias: Tensor,
+        last: Tensor | None,
+        last_bias: Tensor | None,
+        precision: torch.dtype,
+    ) -> tuple[Tensor, ...]:
+        """Return the output, and what the backward pass reads of the way there."""
+        return kernel.linear_forward(rows, more, weight, bias, last, last_bias, precision)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         """Keep what the backward pass needs."""
-        rows, weight, _, ctx.precision, ctx.rectified = inputs
-        ctx.save_for_backward(rows, weight, output)
+        rows, more, weight, _, last, _, ctx.precision = inputs
+        ctx.save_for_backward(rows, more, weight, last, *output[1:])
+        ctx.mark_non_differentiable(*output[1:])
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Tensor, int]:
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], *arguments: Any
+    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
         """Run S trials at once."""
-        return Linear.apply(*stacked(info.batch_size, in_dims, arguments)), 0  # type: ignore[no-untyped-call]
+        output = Linear.apply(*stacked(info.batch_size, in_dims, arguments))  # type: ignore[no-untyped-call]
+        return output, (0,) * len(output)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of all arguments."""
-        rows, weight, output = ctx.saved_tensors
-        asked = ctx.needs_input_grad[0], any(ctx.needs_input_grad[1:3])
-        of = kernel.linear_backward(rows, weight, output, ctx.precision, ctx.rectified, gradients[0], asked)
-        return *of, None, None
+        """Return the gradients of all arguments: of the weights all that are there or none."""
+        rows, more, weight, last, *hidden = ctx.saved_tensors
+        asked = *ctx.needs_input_grad[:2], any(ctx.needs_input_grad[2:6])
+        of = kernel.linear_backward(rows, more, weight, last, hidden, ctx.precision, gradients[0], asked)
+        return *of, None
 
 
 def stacked(trials: int, in_dims: tuple[int | None, ...], arguments: tuple[Any, ...]) -> list[Any]:

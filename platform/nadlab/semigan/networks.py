@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.semigan.gin import GINInput, gin_input, last_layer, mean_layers
-from nadlab.semigan.linear import linear
+from nadlab.semigan.linear import scored
 from nadlab.semigan.ranks import RANKS
 
 RANK_EMBEDDING = 16
@@ -81,14 +81,10 @@ class Encoder(nn.Module):
         return mean_layers(cells, [weight.detach() for weight in weights] if fixed else weights)
 
 
-def scored(head: nn.Sequential, rows: Tensor, precision: torch.dtype, fixed: bool = False) -> Tensor:
-    """Return a number for each row, (B,), by a linear layer in `precision`, ReLU and a linear layer; `fixed` weights take no gradient."""
-    first, _, last = head
-    assert isinstance(first, nn.Linear)
-    assert isinstance(last, nn.Linear)
-    weights = first.weight, first.bias, last.weight, last.bias
-    weight, bias, *of_last = (each.detach() for each in weights) if fixed else weights
-    return F.linear(linear(rows, weight, bias, precision, rectified=True), *of_last).squeeze(1)
+def head_weights(head: nn.Sequential, fixed: bool = False) -> list[Tensor]:
+    """Return those of a linear layer, ReLU and a linear layer; `fixed` weights take no gradient."""
+    weights = [getattr(layer, name) for layer in (head[0], head[2]) for name in ("weight", "bias")]
+    return [weight.detach() for weight in weights] if fixed else weights
 
 
 class Predictor(nn.Module):
@@ -100,7 +96,7 @@ class Predictor(nn.Module):
         self.head = nn.Sequential(nn.Linear(depth * width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, cells: GINInput) -> Tensor:
-        return scored(self.head, self.encoder(cells), cells.features.dtype)
+        return scored([self.encoder(cells)], head_weights(self.head), cells.features.dtype)
 
 
 class Discriminator(nn.Module):
@@ -114,5 +110,5 @@ class Discriminator(nn.Module):
 
     def forward(self, cells: GINInput, rank_BR: Tensor, fixed: bool = False) -> Tensor:
         """Return logits; `fixed` weights take no gradient."""
-        features = torch.cat([self.encoder(cells, fixed), self.rank_embedding(rank_BR)], dim=1)
-        return scored(self.head, features, cells.features.dtype, fixed)
+        parts = self.encoder(cells, fixed), self.rank_embedding(rank_BR)
+        return scored(parts, head_weights(self.head, fixed), cells.features.dtype)

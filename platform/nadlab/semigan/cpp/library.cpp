@@ -24,14 +24,17 @@ int64_t numbers_of_a_piece(const Sizes* sizes) { return sizes->numbers_of_a_piec
     }
 
 #define LINEAR(NAME, T, NUMBER)                                                                                        \
-    void linear_forward_##NAME(const LinearSizes* sizes, const NUMBER* rows, const float* weight, const float* bias,   \
-                               float* result) {                                                                        \
-        linear_forward<T>(*sizes, rows, weight, bias, result);                                                         \
+    void linear_forward_##NAME(const LinearSizes* sizes, const NUMBER* rows, const float* more, const float* weight,   \
+                               const float* bias, const float* last, const float* last_bias, float* result,            \
+                               float* scores) {                                                                        \
+        linear_forward<T, NUMBER>(*sizes, {rows, more}, weight, bias, last, last_bias, result, scores);                \
     }                                                                                                                  \
-    void linear_backward_##NAME(const LinearSizes* sizes, const NUMBER* rows, const float* weight,                     \
-                                const float* result, const float* gradient, NUMBER* by_rows, float* by_weight,         \
-                                float* by_bias) {                                                                      \
-        linear_backward<T>(*sizes, rows, weight, result, gradient, by_rows, by_weight, by_bias);                       \
+    void linear_backward_##NAME(const LinearSizes* sizes, const NUMBER* rows, const float* more, const float* weight,  \
+                                const float* last, const float* result, const float* gradient, NUMBER* by_rows,        \
+                                float* by_more, float* by_weight, float* by_bias, float* by_last,                      \
+                                float* by_last_bias) {                                                                 \
+        linear_backward<T, NUMBER>(*sizes, {rows, more}, weight, last, result, gradient,                               \
+                                   {by_rows, by_more, by_weight, by_bias, by_last, by_last_bias});                     \
     }
 
 LAYERS(float32, Float32)
