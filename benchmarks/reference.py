@@ -172,9 +172,9 @@ class PlainGenerator(Generator):
             state = state + chosen[-1] @ memory
         return self.decisions.cells(torch.stack(chosen, dim=1))
 
-    def log_likelihood(self, features: Tensor, graphs: Graphs) -> Tensor:
+    def log_likelihood(self, features: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return log p of each cell."""
-        chosen, state = self.decisions.of(graphs), features
+        chosen, state = chosen_BGC, features
         total = torch.zeros(len(chosen))
         for place, (weights, bias, memory) in enumerate(zip(*self.choices, strict=True)):
             logits = F.relu(state) @ weights + bias
@@ -197,7 +197,10 @@ class PlainTraining:
         self.PP, self.D = PlainPredictor(networks.PP), PlainDiscriminator(networks.D)
         count = model.operation_count
         self.labelled = CellDataset(
-            Cells(model.labelled.graphs.A.byte().numpy(), model.labelled.graphs.X.argmax(dim=2).numpy()), count
+            Cells(
+                model.labelled.neighbours.triu(1).byte().numpy(), model.labelled.features[:, :, :count].argmax(dim=2).numpy()
+            ),
+            count,
         )
         if unlabelled is None:
             unlabelled = Cells(*(space[model.unlabelled].numpy() for space in (model.space_A, model.space_X)))
@@ -248,7 +251,7 @@ class PlainTraining:
             cells = Batch.from_data_list([*labelled.to_data_list(), *first])
             known = torch.cat([self.ranks, pseudo[:borrowed]])
             features = self.AG.features(self.latents(len(known)), known)
-            coverage = -self.AG.log_likelihood(features, self.graphs(cells, len(known))).mean()
+            coverage = -self.AG.log_likelihood(features, self.chosen(cells, len(known))).mean()
         self.update("AG", generator_loss + settings.coverage * coverage)
 
         gamma_1 = losses.adversarial_loss(self.D(unlabelled, predicted_ranks), settings.saturating)
@@ -271,10 +274,11 @@ class PlainTraining:
         shape = (count, len(self.AG.decisions.A), LATENT)
         return Latents(torch.randn(shape, generator=self.random), torch.randn(shape, generator=self.random))
 
-    def graphs(self, batch: Batch, count: int) -> Graphs:
+    def chosen(self, batch: Batch, count: int) -> Tensor:
         """Return cells as AG's likelihood reads them."""
         A = to_dense_adj(batch.edge_index, batch.batch).triu()
-        return Graphs(A, batch.x.view(count, A.shape[1], -1)[:, :, : self.unlabelled.operation_count])
+        X = batch.x.view(count, A.shape[1], -1)[:, :, : self.unlabelled.operation_count]
+        return self.AG.decisions.of(A.byte(), X.argmax(dim=2))
 
     def update(self, name: str, loss: Tensor) -> None:
         """Take one Adam step of one network."""

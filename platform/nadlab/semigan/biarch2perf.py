@@ -16,10 +16,11 @@ from nadlab.semigan import kernel
 from nadlab.semigan.generator import LATENT, Latents
 from nadlab.semigan.joint import networks
 from nadlab.semigan.memory import keep_freed_memory
-from nadlab.semigan.networks import Graphs, read
+from nadlab.semigan.gin import GINInput
+from nadlab.semigan.networks import Graphs, read_bytes, vertex_features
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
 from nadlab.semigan.settings import Settings
-from nadlab.semigan.step import Asked, Batch, Encoded, Labelled, Weights, borrowed, take_step
+from nadlab.semigan.step import Asked, Batch, Covered, Labelled, Weights, borrowed, take_step
 from nadlab.spaces import Cells
 
 
@@ -63,10 +64,11 @@ class BiArch2Perf:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.random = torch.Generator().manual_seed(seed)
-        self.operation_count = operations
+        self.vertices, self.operation_count = cells.operations.shape[1], operations
         # bytes on the device: floats would take four times as much memory, and are made batch by batch
         self.space_A, self.space_X = self._bytes(cells)
         self.networks = networks([labelled, cells], operations, settings, seed, self.device)
+        self.vertex_features = vertex_features(self.vertices, operations).to(self.device, self.networks.AG.precision)
         self.optimizers = {
             name: adam(network.parameters(), name, settings) for name, network in self.networks.named_children()
         }
@@ -75,7 +77,8 @@ class BiArch2Perf:
     def learn_from(self, labelled: Cells, y: NDArray[np.float64], unlabelled: NDArray[np.int64], epochs: int) -> None:
         """Take other data for the next `epochs` epochs, whose learning rate rises and falls anew; weights are kept."""
         settings = self.settings
-        self.labelled = self.encoded(*self._bytes(labelled))
+        known = self._bytes(labelled)
+        self.labelled, self.chosen = self.as_read(*known), self.networks.AG.decisions.of(*known)
         self.unlabelled = torch.from_numpy(unlabelled).to(self.device)
         self.t = settings.t if settings.t is not None else float(np.quantile(y, 1 - settings.rank0_share))
         scale = SCALES[settings.scale](y)
@@ -92,14 +95,13 @@ class BiArch2Perf:
             adjacency = torch.from_numpy(np.ascontiguousarray(cells.adjacency))
             return adjacency.to(self.device), torch.from_numpy(np.ascontiguousarray(cells.operations)).to(self.device)
 
-    def encoded(self, adjacency: Tensor, operations: Tensor) -> Encoded:
-        """Return cells, as bytes on the device, as the networks write and read them."""
-        graphs = Graphs(adjacency.float(), F.one_hot(operations.long(), self.operation_count).float())
-        return Encoded(graphs, read(graphs, self.networks.AG.precision))
+    def as_read(self, adjacency: Tensor, operations: Tensor) -> GINInput:
+        """Return cells, as bytes on the device, as PP and D read them."""
+        return read_bytes(adjacency, operations, self.vertex_features)
 
     def latents(self, count: int) -> Latents:
         """Draw z_A and z_X."""
-        shape = (count, self.labelled.graphs.A.shape[1], LATENT)
+        shape = (count, self.vertices, LATENT)
         z_A, z_X = (torch.randn(shape, generator=self.random).to(self.device) for _ in range(2))
         return Latents(z_A, z_X)
 
@@ -117,7 +119,7 @@ class BiArch2Perf:
         """Return PP's scores of cells in canonical form, higher is better, (N,)."""
         with torch.inference_mode():
             chunks = (self._bytes(cells[start : start + 4096]) for start in range(0, len(cells), 4096))
-            parts = [self.networks.PP(self.encoded(*chunk).as_read) for chunk in chunks]
+            parts = [self.networks.PP(self.as_read(*chunk)) for chunk in chunks]
             predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
         return predicted
 
@@ -129,20 +131,22 @@ class BiArch2Perf:
         """Draw the batches of one epoch, each with the random numbers of its step; one is a step taken when the next is asked for."""
         order = torch.randperm(len(self.unlabelled), generator=self.random)[: self.settings.unlabelled_per_epoch]
         for rows in torch.split(self.unlabelled[order.to(self.device)], self.settings.unlabelled_batch):
-            yield self._batch(self.encoded(self.space_A[rows], self.space_X[rows]))
+            yield self._batch(self.space_A[rows], self.space_X[rows])
             self.steps_taken += 1
 
-    def _batch(self, unlabelled: Encoded) -> Batch:
+    def _batch(self, adjacency: Tensor, operations: Tensor) -> Batch:
         settings, count = self.settings, len(self.targets)
         # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
         drawn = torch.randint(count, (count,), generator=self.random)
         asked = Asked(self.ranks[drawn], self.targets[drawn], self.latents(count), self._uniform(count))
-        covered = count + borrowed(unlabelled.graphs, settings) if settings.coverage else 0
+        real = borrowed(len(operations), settings)
+        chosen = torch.cat([self.chosen, self.networks.AG.decisions.of(adjacency[:real], operations[:real])])
+        covered = chosen if settings.coverage else chosen[:0]
         return Batch(
             Labelled(self.labelled, self.ranks, self.targets, self.cuts),
-            unlabelled,
+            self.as_read(adjacency, operations),
             asked,
-            self.latents(covered),
+            Covered(covered, self.latents(len(covered))),
             Weights(settings.alpha, settings.alpha_p, settings.temperature),
         )
 

@@ -25,18 +25,17 @@ class Decisions(NamedTuple):
     """(number of decided edges, 2): source and target; choice 0 is no edge, 1 an edge"""
     edge_at: Tensor
     """their places among the decisions"""
+    read_at: Tensor
+    """(G,): where each choice lies in a cell's operations followed by the rows of its adjacency"""
     A: Tensor
     """(V, V): the edges that every cell has"""
     X: Tensor
     """(V, K): the operations that every cell has, zero rows where one is decided"""
 
-    def of(self, graphs: Graphs) -> Tensor:
-        """Return the one-hot choices that make the cells, (B, G, C)."""
-        chosen = graphs.A.new_zeros(graphs.number, *self.allowed.shape)
-        chosen[:, self.vertex_at, : graphs.X.shape[2]] = graphs.X[:, self.vertex]
-        present = graphs.A[:, self.edge[:, 0], self.edge[:, 1]]
-        chosen[:, self.edge_at, :2] = torch.stack([1 - present, present], dim=2)
-        return chosen
+    def of(self, adjacency_BVV: Tensor, operations_BV: Tensor) -> Tensor:
+        """Return the one-hot choices (B, G, C) that make cells, whose edges and operations are bytes."""
+        chosen = torch.cat([operations_BV, adjacency_BVV.flatten(1)], dim=1)[:, self.read_at]
+        return F.embedding(chosen.int(), torch.eye(self.allowed.shape[1], device=chosen.device))
 
     def cells(self, chosen: Tensor) -> Graphs:
         """Return the cells of one-hot choices (B, G, C); gradients pass."""
@@ -68,6 +67,9 @@ def decisions_of(sometimes: Tensor, always: Tensor, labels: Tensor) -> Decisions
                 allowed.append(torch.arange(choices) < 2)
     vertex_table = torch.tensor(vertex, dtype=torch.long).reshape(-1, 2)
     edge_table = torch.tensor(edge, dtype=torch.long).reshape(-1, 3)
+    read_at = torch.empty(len(allowed), dtype=torch.long)
+    read_at[vertex_table[:, 1]] = vertex_table[:, 0]
+    read_at[edge_table[:, 2]] = vertices + edge_table[:, 0] * vertices + edge_table[:, 1]
     shared = labels & (labels.sum(dim=1, keepdim=True) == 1)
     return Decisions(
         torch.stack(allowed),
@@ -75,6 +77,7 @@ def decisions_of(sometimes: Tensor, always: Tensor, labels: Tensor) -> Decisions
         vertex_table[:, 1],
         edge_table[:, :2],
         edge_table[:, 2],
+        read_at,
         always.float(),
         shared.float(),
     )

@@ -80,9 +80,9 @@ class Generator(nn.Module):
         gumbel = -temperature * torch.log(-torch.log(uniform_BGC))
         return self.decisions.cells(choices.choose(features, gumbel, self.choices))
 
-    def log_likelihood(self, features: Tensor, graphs: Graphs) -> Tensor:
-        """Return log p(cell | features) of each cell in nats, (B,)."""
-        return choices.log_likelihood(features, self.decisions.of(graphs), self.choices)
+    def log_likelihood(self, features: Tensor, chosen_BGC: Tensor) -> Tensor:
+        """Return log p(cell | features) in nats of the cells that one-hot choices make, (B,)."""
+        return choices.log_likelihood(features, chosen_BGC, self.choices)
 
     @property
     def choices(self) -> choices.Layers:

@@ -28,10 +28,6 @@ class Graphs(NamedTuple):
         """B."""
         return len(self.A)
 
-    def first(self, count: int) -> "Graphs":
-        """Return the first cells."""
-        return Graphs(self.A[:count], self.X[:count])
-
 
 def joined(*parts: Tensors) -> Tensors:
     """Return the rows of named tuples of tensors one after the other."""
@@ -42,6 +38,21 @@ def read(graphs: Graphs, precision: torch.dtype = torch.float32) -> GINInput:
     """Return cells as PP and D read them, with the operation and the position of a vertex as its features; gradients reach A and X."""
     positions = torch.eye(graphs.A.shape[1], device=graphs.A.device).expand(graphs.number, -1, -1)
     return gin_input(torch.cat([graphs.X, positions], dim=2), graphs.A, precision)
+
+
+def vertex_features(vertices: int, operations: int) -> Tensor:
+    """Return the features of a vertex by its operation and position, (K, V, K + V)."""
+    shape = operations, vertices, -1
+    return torch.cat([torch.eye(operations)[:, None].expand(shape), torch.eye(vertices).expand(shape)], dim=2)
+
+
+def read_bytes(adjacency_BVV: Tensor, operations_BV: Tensor, features_KVF: Tensor) -> GINInput:
+    """Return cells, as bytes, as PP and D read them: what `read` returns, with fewer operators, in the type of `vertex_features`."""
+    vertices = adjacency_BVV.shape[1]
+    positions = torch.arange(vertices, device=operations_BV.device)
+    itself = torch.eye(vertices, dtype=adjacency_BVV.dtype, device=adjacency_BVV.device)
+    features = F.embedding(operations_BV * vertices + positions, features_KVF.flatten(0, 1))
+    return GINInput((adjacency_BVV + adjacency_BVV.mT + itself).to(features.dtype), features)
 
 
 class GIN(nn.Module):

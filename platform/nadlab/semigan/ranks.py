@@ -72,8 +72,7 @@ def soft_rank(score: Tensor, cuts: Tensor, temperature: float) -> Tensor:
     Straight-through (Bengio et al. 2013): the gradient is that of the cumulative logistic model
     P(rank <= k) = sigmoid((score - cut_k) / temperature).
     """
-    above = torch.sigmoid((score[:, None] - cuts) / temperature)
-    ends = torch.zeros_like(above[:, :1]), torch.ones_like(above[:, :1])
-    soft = torch.diff(torch.cat([ends[0], above, ends[1]], dim=1), dim=1)
-    hard = F.one_hot((score[:, None] <= cuts).sum(dim=1), RANKS).to(score.dtype)
-    return hard + (soft - soft.detach())
+    difference = score[:, None] - cuts
+    soft = torch.sigmoid(difference / temperature)
+    above = (difference > 0).to(score.dtype) + (soft - soft.detach())
+    return torch.diff(F.pad(F.pad(above, (1, 0)), (0, 1), value=1.0), dim=1)

@@ -15,7 +15,7 @@ from nadlab.semigan import losses
 from nadlab.semigan.generator import Latents
 from nadlab.semigan.gin import GINInput
 from nadlab.semigan.joint import Networks
-from nadlab.semigan.networks import Graphs, joined, read
+from nadlab.semigan.networks import joined, read
 from nadlab.semigan.ranks import soft_rank
 from nadlab.semigan.settings import Settings
 
@@ -25,17 +25,10 @@ Update = Callable[[str, Tensor], None]
 """update(name of a network, loss)"""
 
 
-class Encoded(NamedTuple):
-    """Real cells as AG writes them, and as PP and D read them: made once a step for all that read them."""
-
-    graphs: Graphs
-    as_read: GINInput
-
-
 class Labelled(NamedTuple):
     """L queried cells, their one-hot ranks (L, 5), their scores (L,) and the scores at which ranks change (4,)."""
 
-    cells: Encoded
+    cells: GINInput
     ranks: Tensor
     targets: Tensor
     cuts: Tensor
@@ -50,6 +43,13 @@ class Asked(NamedTuple):
     uniform: Tensor
 
 
+class Covered(NamedTuple):
+    """The cells that D takes as real, the labelled ones first, as the choices that make them (N, G, C), and what AG is to make them from."""
+
+    chosen: Tensor
+    latents: Latents
+
+
 class Weights(NamedTuple):
     """Of equations 6-10 and of the soft rank: numbers, or scalars on the device."""
 
@@ -62,10 +62,10 @@ class Batch(NamedTuple):
     """All that a step reads besides the networks."""
 
     labelled: Labelled
-    unlabelled: Encoded
+    unlabelled: GINInput
     asked: Asked
-    covered: Latents
-    """from which AG is to make the real cells (`coverage`); of no cells where it isn't asked to"""
+    covered: Covered
+    """of no cells without `coverage`"""
     weights: Weights
 
 
@@ -81,7 +81,7 @@ def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> T
     generator = each(partial(generator_loss, settings=settings), batch, made)
     coverage = torch.zeros_like(generator)
     if settings.coverage:
-        coverage = each(partial(coverage_loss, settings=settings), batch, covered)
+        coverage = each(coverage_loss, batch, covered)
         update("AG", generator + settings.coverage * coverage)
     else:
         update("AG", generator)
@@ -90,14 +90,14 @@ def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> T
     return torch.stack([discriminator, generator, predictor, gamma_2, gamma_3, coverage], dim=-1).detach()
 
 
-def borrowed(unlabelled: Graphs, settings: Settings) -> int:
-    """Return how many cells of an unlabelled batch, its first, count as real."""
-    return min(settings.pseudo_real, unlabelled.number // 2)
+def borrowed(unlabelled: int, settings: Settings) -> int:
+    """Return how many cells of a batch of so many unlabelled ones, its first, count as real."""
+    return min(settings.pseudo_real, unlabelled // 2)
 
 
 def soft_ranks(networks: Networks, batch: Batch) -> Tensor:
     """Return the ranks that PP gives the unlabelled cells, (U, 5)."""
-    return soft_rank(networks.PP(batch.unlabelled.as_read), batch.labelled.cuts, batch.weights.temperature)
+    return soft_rank(networks.PP(batch.unlabelled), batch.labelled.cuts, batch.weights.temperature)
 
 
 def features(networks: Networks, batch: Batch, pseudo: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
@@ -105,8 +105,8 @@ def features(networks: Networks, batch: Batch, pseudo: Tensor, settings: Setting
     asked, covered = batch.asked, batch.covered
     if not settings.coverage:
         return networks.AG.features(asked.latents, asked.ranks), pseudo.new_zeros(0)
-    ranks = torch.cat([asked.ranks, batch.labelled.ranks, pseudo[: borrowed(batch.unlabelled.graphs, settings)]])
-    both = networks.AG.features(joined(asked.latents, covered), ranks)
+    ranks = torch.cat([asked.ranks, batch.labelled.ranks, pseudo[: borrowed(len(pseudo), settings)]])
+    both = networks.AG.features(joined(asked.latents, covered.latents), ranks)
     return both[: len(asked.ranks)], both[len(asked.ranks) :]
 
 
@@ -119,10 +119,10 @@ def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: G
     """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
     labelled, unlabelled = batch.labelled, batch.unlabelled
     logits = networks.D(
-        joined(labelled.cells.as_read, unlabelled.as_read, made),
+        joined(labelled.cells, unlabelled, made),
         torch.cat([labelled.ranks, pseudo, batch.asked.ranks]),
     )
-    count = borrowed(unlabelled.graphs, settings)
+    count = borrowed(len(pseudo), settings)
     known, others, own = (len(ranks) for ranks in (labelled.ranks, pseudo, batch.asked.ranks))
     real, predicted, fake = torch.split(logits, [known + count, others - count, own])
     return losses.discriminator_loss(real, predicted, fake, batch.weights.alpha)
@@ -134,11 +134,9 @@ def generator_loss(networks: Networks, batch: Batch, made: GINInput, settings: S
     return losses.generator_loss(adversarial, batch.weights.alpha) * settings.generator_adversarial
 
 
-def coverage_loss(networks: Networks, batch: Batch, covered: Tensor, settings: Settings) -> Tensor:
+def coverage_loss(networks: Networks, batch: Batch, covered: Tensor) -> Tensor:
     """Negative log-likelihood of the cells that D takes as real, in nats a cell."""
-    count = borrowed(batch.unlabelled.graphs, settings)
-    real = joined(batch.labelled.cells.graphs, batch.unlabelled.graphs.first(count))
-    return -networks.AG.log_likelihood(covered, real).mean()
+    return -networks.AG.log_likelihood(covered, batch.covered.chosen).mean()
 
 
 def predictor_loss(
@@ -146,8 +144,8 @@ def predictor_loss(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Equation 8, and its gamma_2 and gamma_3."""
     labelled, weights = batch.labelled, batch.weights
-    gamma_1 = losses.adversarial_loss(judged(networks, batch.unlabelled.as_read, predicted_ranks), settings.saturating)
-    scores = networks.PP(joined(labelled.cells.as_read, made))
+    gamma_1 = losses.adversarial_loss(judged(networks, batch.unlabelled, predicted_ranks), settings.saturating)
+    scores = networks.PP(joined(labelled.cells, made))
     known, own = scores.split([len(labelled.targets), len(batch.asked.targets)])
     gamma_2 = losses.squared_error(labelled.targets, known)
     gamma_3 = losses.squared_error(batch.asked.targets, own)
