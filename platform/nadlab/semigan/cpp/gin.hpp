@@ -131,21 +131,19 @@ void forward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, Sc
 }
 
 // gradients of a layer's weights
-struct Gradients {
+struct LayerGradients {
     Array<float> inner, inner_bias, outer, outer_bias;
 };
 
-std::vector<Gradients> no_gradients(const Sizes& sizes) {
-    std::vector<Gradients> all(sizes.layers);
-    for (int64_t layer = 0; layer < sizes.layers; ++layer) {
-        Gradients& own = all[layer];
-        own.inner.resize(sizes.width * sizes.columns(layer));
-        own.outer.resize(sizes.width * sizes.width);
-        own.inner_bias.resize(sizes.width);
-        own.outer_bias.resize(sizes.width);
+struct Gradients {
+    std::vector<LayerGradients> layers;
+
+    explicit Gradients(const Sizes& sizes) {
+        for (int64_t layer = 0; layer < sizes.layers; ++layer)
+            layers.push_back({Array<float>(sizes.width * sizes.columns(layer)), Array<float>(sizes.width),
+                              Array<float>(sizes.width * sizes.width), Array<float>(sizes.width)});
     }
-    return all;
-}
+};
 
 // add by_heard times rows^T of each cell, (V, V)
 template <class T>
@@ -170,7 +168,7 @@ template <class T>
 void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, Scratch<T>& scratch, int64_t cells,
                    const typename T::Number* neighbours, const typename T::Number* features,
                    const typename T::Number* saved, const void* gradient, typename T::Number* by_neighbours,
-                   typename T::Number* by_features, std::vector<Gradients>* by_weights) {
+                   typename T::Number* by_features, Gradients* by_weights) {
     using Number = typename T::Number;
     const int64_t width = sizes.width, vertices = sizes.vertices, rows = cells * vertices,
                   padded = rounded(rows, ROWS), numbers = sizes.tile_rows() * width, columns = rounded(vertices, 16);
@@ -203,7 +201,7 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
                    });
         const int64_t inputs = sizes.columns(layer);
         if (by_weights) {
-            Gradients& gradients = (*by_weights)[layer];
+            LayerGradients& gradients = by_weights->layers[layer];
             scratch.hear(sizes, before, cells, inputs);
             add_products<T>(scratch.paired, behind, middle, padded, width, width, gradients.outer, gradients.outer_bias);
             add_products<T>(scratch.paired, within, scratch.message.data(), padded, width, inputs, gradients.inner,
@@ -237,7 +235,7 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* feature
              Number* const* saved) {
     const int64_t vertices = sizes.vertices, width = sizes.width,
                   of_a_cell = sizes.pooled ? sizes.layers * width * sizeof(float) : vertices * width * sizeof(Number);
-    std::vector<Scratch<T>> scratch(std::max<int64_t>(1, sizes.threads), Scratch<T>(sizes));
+    auto scratch = of_each_thread<Scratch<T>>(sizes);
     for (int64_t trial = 0; trial < sizes.trials; ++trial) {
         std::vector<Weights<T>> weights;
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
@@ -261,9 +259,9 @@ template <class T, class Number = typename T::Number>
 void backward(const Sizes& sizes, const Number* neighbours, const Number* features, const float* const* arrays,
               const Number* const* saved, const void* gradient, Number* by_neighbours, Number* by_features,
               float* const* by_weights) {
-    const int64_t vertices = sizes.vertices, width = sizes.width, threads = std::max<int64_t>(1, sizes.threads),
+    const int64_t vertices = sizes.vertices, width = sizes.width,
                   of_a_cell = sizes.pooled ? sizes.layers * width * sizeof(float) : vertices * width * sizeof(Number);
-    std::vector<Scratch<T>> scratch(threads, Scratch<T>(sizes));
+    auto scratch = of_each_thread<Scratch<T>>(sizes);
     for (int64_t trial = 0; trial < sizes.trials; ++trial) {
         std::vector<Weights<T>> weights;
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
@@ -272,7 +270,8 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
             weights.push_back({natural<T>(own[0] + trial * width * inputs, width, inputs, sizes.columns(layer)),
                                natural<T>(own[2] + trial * width * width, width, width, width), nullptr, nullptr});
         }
-        std::vector<std::vector<Gradients>> gradients(by_weights ? threads : 0, no_gradients(sizes));
+        std::vector<Gradients> gradients;
+        if (by_weights) gradients = of_each_thread<Gradients>(sizes);
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t cell = trial * sizes.cells + tile * sizes.tile_cells();
             backward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
@@ -288,12 +287,12 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
             const int64_t inputs = sizes.fan_in(layer), columns = sizes.columns(layer);
             float* const* into = by_weights + OF_A_LAYER * layer;
             const auto write = [&](auto part, int64_t rows, int64_t all, int64_t kept, float* to) {
-                write_sum(gradients, [&](const auto& own) -> const auto& { return own[layer].*part; }, rows, all, kept, to);
+                write_sum(gradients, [&](const auto& own) -> const auto& { return own.layers[layer].*part; }, rows, all, kept, to);
             };
-            write(&Gradients::inner, width, columns, inputs, into[0] + trial * width * inputs);
-            write(&Gradients::inner_bias, 1, width, width, into[1] + trial * width);
-            write(&Gradients::outer, width, width, width, into[2] + trial * width * width);
-            write(&Gradients::outer_bias, 1, width, width, into[3] + trial * width);
+            write(&LayerGradients::inner, width, columns, inputs, into[0] + trial * width * inputs);
+            write(&LayerGradients::inner_bias, 1, width, width, into[1] + trial * width);
+            write(&LayerGradients::outer, width, width, width, into[2] + trial * width * width);
+            write(&LayerGradients::outer_bias, 1, width, width, into[3] + trial * width);
         }
     }
 }

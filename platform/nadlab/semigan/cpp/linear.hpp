@@ -101,7 +101,7 @@ void linear_backward(const LinearSizes& sizes, const Joined<Number>& joined, con
     const int64_t inputs = sizes.fan_in(), outputs = sizes.outputs, columns = sizes.columns();
     for (int64_t trial = 0; trial < sizes.trials; ++trial) {
         const auto words = natural<T>(weight + trial * outputs * inputs, outputs, inputs, columns);
-        std::vector<LinearScratch<T>> scratch(std::max<int64_t>(1, sizes.threads), LinearScratch<T>(sizes));
+        auto scratch = of_each_thread<LinearScratch<T>>(sizes);
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t rows = sizes.rows_of(tile), above = trial * sizes.rows + tile * TILE,
                           padded = rounded(rows, ROWS);

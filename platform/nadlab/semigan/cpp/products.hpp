@@ -185,33 +185,6 @@ void product(const Factors<T>& factors, int64_t rows, int64_t columns, const Don
     if (column < columns) blocks<T, 1>(factors, rows, column, done);
 }
 
-// of rows times weight^T; weight (H, F)
-template <class T>
-Array<typename T::Word> transposed(const float* weight, int64_t outputs, int64_t inputs) {
-    const int64_t depth = (inputs + T::PAIR - 1) / T::PAIR;
-    Array<typename T::Word> words(depth * outputs);
-    // in squares, which stay in the cache
-    for (int64_t above = 0; above < depth; above += 16)
-        for (int64_t output = 0; output < outputs; ++output)
-            for (int64_t k = above; k < std::min(above + 16, depth); ++k) {
-                const float* pair = weight + output * inputs + k * T::PAIR;
-                words[k * outputs + output] = T::word(pair[0], k * T::PAIR + 1 < inputs ? pair[1] : 0.0f);
-            }
-    return words;
-}
-
-// of rows times weight; weight (H, F), H even
-template <class T>
-Array<typename T::Word> natural(const float* weight, int64_t outputs, int64_t inputs, int64_t columns) {
-    Array<typename T::Word> words(outputs / T::PAIR * columns);
-    for (int64_t k = 0; k < outputs / T::PAIR; ++k) {
-        const float* upper = weight + k * T::PAIR * inputs;
-        for (int64_t input = 0; input < inputs; ++input)
-            words[k * columns + input] = T::word(upper[input], upper[input + (T::PAIR - 1) * inputs]);
-    }
-    return words;
-}
-
 // numbers as those of products, each row filled up with zeros and zero rows below the last
 template <class T, class Number>
 void read_rows(const Number* from, int64_t rows, int64_t inputs, int64_t padded, int64_t columns,
@@ -226,6 +199,34 @@ void read_rows(const Number* from, int64_t rows, int64_t inputs, int64_t padded,
             for (; column < inputs; ++column) into[column] = T::rounded(from[column]);
         }
     }
+}
+
+// of rows times weight^T; weight (H, F), H a multiple of 16
+template <class T>
+Array<typename T::Word> transposed(const float* weight, int64_t outputs, int64_t inputs) {
+    const int64_t depth = (inputs + T::PAIR - 1) / T::PAIR, padded = depth * T::PAIR;
+    Array<typename T::Word> words(depth * outputs);
+    Array<typename T::Number> rows(16 * padded);
+    // sixteen rows at a time, which stay in the cache
+    for (int64_t above = 0; above < outputs; above += 16) {
+        read_rows<T>(weight + above * inputs, 16, inputs, 16, padded, rows.data());
+        const auto* from = as_words<T>(rows.data());
+        for (int64_t k = 0; k < depth; ++k)
+            for (int64_t row = 0; row < 16; ++row) words[k * outputs + above + row] = from[row * depth + k];
+    }
+    return words;
+}
+
+// of rows times weight; weight (H, F), H even
+template <class T>
+Array<typename T::Word> natural(const float* weight, int64_t outputs, int64_t inputs, int64_t columns) {
+    Array<typename T::Word> words(outputs / T::PAIR * columns);
+    for (int64_t k = 0; k < outputs / T::PAIR; ++k) {
+        const float* upper = weight + k * T::PAIR * inputs;
+        for (int64_t input = 0; input < inputs; ++input)
+            words[k * columns + input] = T::word(upper[input], upper[input + (T::PAIR - 1) * inputs]);
+    }
+    return words;
 }
 
 // the same, in `into` where they do not lie there already
@@ -277,6 +278,14 @@ void for_tiles(int64_t tiles, int64_t most_threads, const Each& each) {
 #pragma omp parallel for num_threads(int(threads)) schedule(static)
     for (int64_t thread = 0; thread < threads; ++thread)
         for (int64_t tile = tiles * thread / threads; tile < tiles * (thread + 1) / threads; ++tile) each(thread, tile);
+}
+
+// what each thread works in
+template <class Own, class Sizes>
+std::vector<Own> of_each_thread(const Sizes& sizes) {
+    std::vector<Own> all;
+    for (int64_t thread = 0; thread < std::max<int64_t>(1, sizes.threads); ++thread) all.emplace_back(sizes);
+    return all;
 }
 
 // write the sum of what the threads hold, part(own) of each, (rows, columns), without the columns that fill a row up
