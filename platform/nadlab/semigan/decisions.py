@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nadlab.semigan.networks import Graphs
+from nadlab.semigan.networks import Graphs, read
 
 
 class Decisions(NamedTuple):
@@ -44,6 +44,12 @@ class Decisions(NamedTuple):
         operations[:, self.vertex] = chosen[:, self.vertex_at, : self.X.shape[1]]
         adjacency[:, self.edge[:, 0], self.edge[:, 1]] = chosen[:, self.edge_at, 1]
         return Graphs(adjacency, operations)
+
+    def reading(self) -> tuple[Tensor, Tensor]:
+        """Return the matrix (G C, V V + V F) and the row that take choices to what PP and D read: neighbours, then features."""
+        choices = torch.eye(self.allowed.numel(), device=self.A.device).unflatten(1, self.allowed.shape)
+        without, *each = (torch.cat([part.flatten(1) for part in read(self.cells(one))], dim=1) for one in (choices[:1] * 0, choices))
+        return each[0] - without, without[0]
 
 
 def decisions_of(sometimes: Tensor, always: Tensor, labels: Tensor) -> Decisions:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nadlab.semigan import choices
 from nadlab.semigan.decisions import Decisions
-from nadlab.semigan.gin import gin_input
+from nadlab.semigan.gin import GINInput, gin_input
 from nadlab.semigan.linear import linear
 from nadlab.semigan.networks import GIN, RANK_EMBEDDING, Graphs
 from nadlab.semigan.ranks import RANKS
@@ -50,6 +50,9 @@ class Generator(nn.Module):
         self.bias = nn.Parameter(torch.zeros(count, most))
         for name, value in decisions._asdict().items():
             self.register_buffer(f"decisions_{name}", value, persistent=False)
+        self.register_buffer("forbidden", torch.where(decisions.allowed, 0.0, FORBIDDEN), persistent=False)
+        for name, value in zip(("reading", "reading_without"), decisions.reading(), strict=True):
+            self.register_buffer(name, value, persistent=False)
         self.register_buffer("positions", torch.eye(vertices), persistent=False)
 
     @property
@@ -77,8 +80,19 @@ class Generator(nn.Module):
 
         Below a temperature of 1 likelier choices are taken more often than AG's probabilities say. The cells' gradient is that of the Gumbel-softmax at temperature 1 (straight-through, Jang et al. 2017).
         """
+        return self.decisions.cells(self._chosen(features, uniform_BGC, temperature))
+
+    def _chosen(self, features: Tensor, uniform_BGC: Tensor, temperature: float) -> Tensor:
         gumbel = -temperature * torch.log(-torch.log(uniform_BGC))
-        return self.decisions.cells(choices.choose(features, gumbel, self.choices))
+        return choices.choose(features, gumbel, self.choices)
+
+    def as_read(self, features: Tensor, uniform_BGC: Tensor) -> GINInput:
+        """Return discrete cells as PP and D read them: `networks.read` of `cells`, by one product."""
+        chosen = self._chosen(features, uniform_BGC, 1.0).flatten(1)
+        read = torch.addmm(self.get_buffer("reading_without"), chosen, self.get_buffer("reading")).to(self.precision)
+        vertices = len(self.decisions.A)
+        neighbours, vertex_features = read.tensor_split([vertices**2], dim=1)
+        return GINInput(neighbours.unflatten(1, (vertices, -1)), vertex_features.unflatten(1, (vertices, -1)))
 
     def log_likelihood(self, features: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return log p(cell | features) in nats of the cells that one-hot choices make, (B,)."""
@@ -87,5 +101,5 @@ class Generator(nn.Module):
     @property
     def choices(self) -> choices.Layers:
         """The layers of its decisions, which leave out what no cell makes."""
-        bias = self.bias + torch.where(self.decisions.allowed, 0.0, FORBIDDEN)
+        bias = self.bias + self.get_buffer("forbidden")
         return choices.Layers(self.choice, bias, self.memory)

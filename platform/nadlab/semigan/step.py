@@ -15,7 +15,7 @@ from nadlab.semigan import losses
 from nadlab.semigan.generator import Latents
 from nadlab.semigan.gin import GINInput
 from nadlab.semigan.joint import Networks
-from nadlab.semigan.networks import joined, read
+from nadlab.semigan.networks import joined
 from nadlab.semigan.ranks import soft_rank
 from nadlab.semigan.settings import Settings
 
@@ -112,7 +112,7 @@ def features(networks: Networks, batch: Batch, pseudo: Tensor, settings: Setting
 
 def generated(networks: Networks, batch: Batch, wanted: Tensor) -> GINInput:
     """Return AG's cells as PP and D read them."""
-    return read(networks.AG.cells(wanted, batch.asked.uniform), networks.AG.precision)
+    return networks.AG.as_read(wanted, batch.asked.uniform)
 
 
 def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: GINInput, settings: Settings) -> Tensor:
