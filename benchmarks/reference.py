@@ -18,7 +18,8 @@ from torch_geometric.utils import scatter, to_dense_adj
 
 from nadlab.semigan import losses
 from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, schedule, steps_of_an_epoch
-from nadlab.semigan.generator import LATENT, Generator, Latents
+from nadlab.semigan.generator import Generator
+from nadlab.semigan.latents import LATENT, Latents
 from nadlab.semigan.networks import GIN, Discriminator, Graphs, Predictor
 from nadlab.semigan.ranks import soft_rank
 from nadlab.spaces import Cells

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import DenseGINConv, GINConv
 
 from nadlab.semigan import kernel
-from nadlab.semigan.generator import LATENT, Latents
+from nadlab.semigan.latents import LATENT, Latents
 from nadlab.semigan.gin import GINInput, gin_input, last_layer, mean_layers
 from nadlab.semigan.joint import Networks, networks
 from nadlab.semigan.networks import GIN, Graphs, read

@@ -75,6 +75,7 @@ class _Decide(torch.autograd.Function):
         result, soft = output
         ctx.save_for_backward(features, weights, memory, result if ctx.choosing else given, soft)
         ctx.mark_non_differentiable(soft)
+        ctx.set_materialize_grads(False)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, int]]:

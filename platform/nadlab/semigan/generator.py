@@ -7,28 +7,19 @@ linear in the features and in the decisions before it (NADE, Larochelle and Murr
 Shapes: B cells, V vertices, H width, G decisions of up to C choices each, R ranks.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from nadlab.semigan import choices
 from nadlab.semigan.decisions import Decisions
-from nadlab.semigan.gin import GINInput, gin_input
+from nadlab.semigan.gin import GINInput
+from nadlab.semigan.latents import LATENT, Latents, gin_input_of
 from nadlab.semigan.linear import linear
 from nadlab.semigan.networks import GIN, RANK_EMBEDDING, Graphs
 from nadlab.semigan.ranks import RANKS
 
-LATENT = 16
 FORBIDDEN = -1e4
 """logit of a choice that no cell of the space makes"""
-
-
-class Latents(NamedTuple):
-    """z_A and z_X, standard normal, (B, V, 16)."""
-
-    z_A: Tensor
-    z_X: Tensor
 
 
 class Generator(nn.Module):
@@ -53,7 +44,6 @@ class Generator(nn.Module):
         self.register_buffer("forbidden", torch.where(decisions.allowed, 0.0, FORBIDDEN), persistent=False)
         for name, value in zip(("reading", "reading_without"), decisions.reading(), strict=True):
             self.register_buffer(name, value, persistent=False)
-        self.register_buffer("positions", torch.eye(vertices), persistent=False)
 
     @property
     def decisions(self) -> Decisions:
@@ -62,13 +52,8 @@ class Generator(nn.Module):
 
     def features(self, latents: Latents, rank_BR: Tensor) -> Tensor:
         """Return what the decisions start from, (B, 2 H); ranks are one-hot (B, 5)."""
-        z_A, z_X = latents
-        batch, vertices, _ = z_A.shape
-        graph = torch.sigmoid(self.similarity(z_A) @ z_A.transpose(1, 2) / LATENT**0.5).triu(1) / vertices
         rank = self.rank_embedding(rank_BR)
-        condition = rank[:, None].expand(-1, vertices, -1)
-        positions = self.get_buffer("positions").expand(batch, -1, -1)
-        last = self.gin(gin_input(torch.cat([z_X, condition, positions], dim=2), graph, self.precision))
+        last = self.gin(gin_input_of(latents, rank, self.similarity.weight, self.precision))
         return linear((last.flatten(1), rank), self.context.weight, self.context.bias, last.dtype)
 
     def forward(self, latents: Latents, uniform_BGC: Tensor, rank_BR: Tensor, temperature: float = 1.0) -> Graphs:

@@ -34,6 +34,12 @@ class _LinearSizes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in ("trials", "rows", "inputs", "more", "outputs", "threads")]
 
 
+class _LatentSizes(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_int64) for name in ("trials", "cells", "vertices", "latent", "embedding", "threads")
+    ]
+
+
 class _DecisionSizes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in ("trials", "cells", "decisions", "choices", "width", "threads")]
 
@@ -168,6 +174,39 @@ def linear_backward(
     return by_rows, by_more, *by_weights
 
 
+def latents_forward(
+    z_A: Tensor, z_X: Tensor, rank: Tensor, similarity: Tensor, precision: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what a GIN reads of latents (`latents.gin_input_of`), neighbours and features, and the weights of edges (B, V, V) above the diagonal."""
+    z_A, z_X, rank, similarity = (t.contiguous() for t in (z_A, z_X, rank, similarity))
+    *stacked, cells, vertices, latent = z_A.shape
+    embedding = rank.shape[-1]
+    _require(
+        torch.float32,
+        (z_A, z_A.shape),
+        (z_X, z_A.shape),
+        (rank, (*stacked, cells, embedding)),
+        (similarity, (*stacked, latent, latent)),
+    )
+    edges = z_A.new_empty((*stacked, cells, vertices, vertices))
+    neighbours = torch.empty_like(edges, dtype=precision)
+    features = z_A.new_empty((*stacked, cells, vertices, latent + embedding + vertices), dtype=precision)
+    arguments = _pointers(z_A, z_X, rank, similarity, neighbours, features, edges)
+    _function("latents_forward", precision)(ctypes.byref(_latent_sizes(z_A, rank)), *arguments)
+    return neighbours, features, edges
+
+
+def latents_backward(
+    z_A: Tensor, rank: Tensor, edges: Tensor, by_neighbours: Tensor, by_features: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the rank and of the similarity from those of neighbours and features."""
+    z_A, by_neighbours, by_features = z_A.contiguous(), by_neighbours.contiguous(), by_features.contiguous()
+    by_rank, by_similarity = rank.new_empty(rank.shape), z_A.new_empty((*z_A.shape[:-3], z_A.shape[-1], z_A.shape[-1]))
+    arguments = _pointers(z_A, edges, by_neighbours, by_features, by_rank, by_similarity)
+    _function("latents_backward", by_features.dtype)(ctypes.byref(_latent_sizes(z_A, rank)), *arguments)
+    return by_rank, by_similarity
+
+
 def decide_forward(
     features: Tensor, given: Tensor, weights: Tensor, bias: Tensor, memory: Tensor, choosing: bool
 ) -> tuple[Tensor, Tensor]:
@@ -261,6 +300,11 @@ def _linear_sizes(rows: Tensor, more: Tensor | None, weight: Tensor) -> _LinearS
     *stacked, count, inputs = rows.shape
     others = 0 if more is None else more.shape[-1]
     return _LinearSizes(_trials(stacked), count, inputs, others, weight.shape[-2], torch.get_num_threads())
+
+
+def _latent_sizes(z_A: Tensor, rank: Tensor) -> _LatentSizes:
+    *stacked, cells, vertices, latent = z_A.shape
+    return _LatentSizes(_trials(stacked), cells, vertices, latent, rank.shape[-1], torch.get_num_threads())
 
 
 def _trials(stacked: Sequence[int]) -> int:

@@ -69,6 +69,7 @@ class Linear(torch.autograd.Function):
         rows, more, weight, _, last, _, ctx.precision = inputs
         ctx.save_for_backward(rows, more, weight, last, *output[1:])
         ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
 
     @staticmethod
     def vmap(

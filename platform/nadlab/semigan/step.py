@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from nadlab.semigan import losses
-from nadlab.semigan.generator import Latents
 from nadlab.semigan.gin import GINInput
 from nadlab.semigan.joint import Networks
+from nadlab.semigan.latents import Latents
 from nadlab.semigan.networks import joined
 from nadlab.semigan.ranks import soft_rank
 from nadlab.semigan.settings import Settings

@@ -3,9 +3,10 @@
 #include "adam.hpp"
 #include "decisions.hpp"
 #include "gin.hpp"
+#include "latents.hpp"
 #include "linear.hpp"
 
-// names: layers or linear, forward or backward, the type of the products, and that of rows where it may be another
+// names: layers, latents or linear, forward or backward, the type of the products, and that of rows where it may be another
 extern "C" {
 
 int64_t pieces(const Sizes* sizes) { return sizes->trials * sizes->pieces(); }
@@ -37,10 +38,23 @@ int64_t numbers_of_a_piece(const Sizes* sizes) { return sizes->numbers_of_a_piec
                                    {by_rows, by_more, by_weight, by_bias, by_last, by_last_bias});                     \
     }
 
+#define LATENTS(NAME, T)                                                                                               \
+    void latents_forward_##NAME(const LatentSizes* sizes, const float* z_A, const float* z_X, const float* ranks,      \
+                                const float* similarity, T::Number* neighbours, T::Number* features, float* edges) {   \
+        latents_forward<T>(*sizes, z_A, z_X, ranks, similarity, neighbours, features, edges);                          \
+    }                                                                                                                  \
+    void latents_backward_##NAME(const LatentSizes* sizes, const float* z_A, const float* edges,                       \
+                                 const T::Number* by_neighbours, const T::Number* by_features, float* by_ranks,        \
+                                 float* by_similarity) {                                                               \
+        latents_backward<T>(*sizes, z_A, edges, by_neighbours, by_features, by_ranks, by_similarity);                  \
+    }
+
 LAYERS(float32, Float32)
+LATENTS(float32, Float32)
 LINEAR(float32_float32, Float32, float)
 #ifdef __AVX512BF16__
 LAYERS(bfloat16, BFloat16)
+LATENTS(bfloat16, BFloat16)
 LINEAR(bfloat16_float32, BFloat16, float)
 LINEAR(bfloat16_bfloat16, BFloat16, uint16_t)
 #endif
