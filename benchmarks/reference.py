@@ -82,13 +82,23 @@ class WeightedGINConv(GINConv):
         return mixed
 
 
+def linear_with(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """Return a linear layer with copies of these weights."""
+    linear = nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        linear.weight.copy_(weight)
+        linear.bias.copy_(bias)
+    return linear
+
+
 class PlainGIN(nn.Module):
     """Layers with the weights of a `GIN`."""
 
     def __init__(self, gin: GIN) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList()
-        for inner, outer in zip(gin.inner, gin.outer, strict=True):
+        for layer in gin.layers():
+            inner, outer = linear_with(layer.inner, layer.inner_bias), linear_with(layer.outer, layer.outer_bias)
             convolution = WeightedGINConv(nn.Identity())
             convolution.nn = nn.Sequential(inner, nn.ReLU(), outer, nn.ReLU())  # the constructor would draw new weights
             self.convolutions.append(convolution)
@@ -143,7 +153,13 @@ class PlainDiscriminator(nn.Module):
 
 
 class PlainGenerator(Generator):
-    """AG, its GIN by torch-geometric and its choices one by one."""
+    """AG with copied weights, its GIN by torch-geometric and its choices one by one."""
+
+    def __init__(self, generator: Generator, width: int, depth: int) -> None:
+        super().__init__(generator.decisions, width, depth)
+        self.load_state_dict(generator.state_dict())
+        self.plain = PlainGIN(self.gin)
+        del self.gin
 
     def features(self, latents: Latents, rank_BR: Tensor) -> Tensor:
         """Return what the decisions start from."""
@@ -158,7 +174,7 @@ class PlainGenerator(Generator):
             x = torch.cat([z_X, condition.expand(vertices, -1), torch.eye(vertices)], dim=1)
             graphs.append(Data(x=x, edge_index=torch.tensor(both).T.contiguous(), edge_weight=weights))
         batch = Batch.from_data_list(graphs)
-        last = PlainGIN(self.gin)(batch.x, batch.edge_index, batch.edge_weight)[-1]
+        last = self.plain(batch.x, batch.edge_index, batch.edge_weight)[-1]
         extracted: Tensor = self.context(torch.cat([last.reshape(len(rank), -1), rank], dim=1))
         return extracted
 
@@ -193,8 +209,7 @@ class PlainTraining:
     def __init__(self, model: BiArch2Perf, unlabelled: Cells | None = None) -> None:
         settings = self.settings = model.settings
         networks = deepcopy(model.networks)
-        self.AG = PlainGenerator(networks.AG.decisions, settings.width, settings.generator_depth)
-        self.AG.load_state_dict(networks.AG.state_dict())
+        self.AG = PlainGenerator(networks.AG, settings.width, settings.generator_depth)
         self.PP, self.D = PlainPredictor(networks.PP), PlainDiscriminator(networks.D)
         count = model.operation_count
         self.labelled = CellDataset(

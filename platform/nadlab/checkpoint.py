@@ -83,7 +83,10 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
         ledger.load(queries[: state.settings.labels])
     model = build(ledger, state.settings, labelled, state.seed)
     model.steps_taken = state.epoch * model.steps_per_epoch
-    model.networks.load_state_dict(load_file(folder / "weights.safetensors"))
+    weights = load_file(folder / "weights.safetensors")
+    if weights.keys() != model.networks.state_dict().keys():
+        raise UserError(f"{folder} was written by a nadlab whose networks keep other weights: resume it with that version")
+    model.networks.load_state_dict(weights)
     moments = load_file(folder / "optimizers.safetensors")
     for name, optimizer in model.optimizers.items():
         loaded: dict[int, dict[str, Tensor]] = {}

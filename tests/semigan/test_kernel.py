@@ -10,8 +10,9 @@ from nadlab.compiled import compiler, library
 from nadlab.semigan import kernel
 from nadlab.semigan.biarch2perf import descend
 from nadlab.semigan.choices import Layers, choose, log_likelihood
-from nadlab.semigan.gin import GINInput, last_layer, mean_layers
-from nadlab.semigan.linear import linear
+from nadlab.semigan.gin import GINInput, joined_weights, last_layer, mean_layers
+from nadlab.semigan.latents import LATENT, Latents, gin_input_of
+from nadlab.semigan.linear import linear, scored
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler here")
 
@@ -44,7 +45,11 @@ def cells_and_weights(shape: tuple[int, int, int, int, int], trials: tuple[int, 
 
 def layers_of(pooled: bool) -> Callable[..., Tensor]:
     layers = mean_layers if pooled else last_layer
-    return lambda neighbours, features, *weights: layers(GINInput(neighbours, features), weights)
+
+    def function(neighbours: Tensor, features: Tensor, *weights: Tensor) -> Tensor:
+        return layers(GINInput(neighbours, features), joined_weights([weights]), weights[1].shape[-1])
+
+    return function
 
 
 def results(function: Callable[..., Tensor], arguments: Sequence[Tensor], in_kernel: bool) -> list[Tensor]:
@@ -93,22 +98,48 @@ def test_layers_and_gradients_are_as_near_the_exact_ones_as_torchs(
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("rectified", [False, True])
+@pytest.mark.parametrize("has_score", [False, True])
+@pytest.mark.parametrize("more", [0, 5, 16])
 @pytest.mark.parametrize(("rows", "inputs", "outputs"), [(100, 208, 64), (64, 64, 16), (7, 37, 48), (1, 1, 16)])
 def test_linear_layers_and_gradients_are_as_near_the_exact_ones_as_torchs(
-    rows: int, inputs: int, outputs: int, rectified: bool, precision: torch.dtype
+    rows: int, inputs: int, outputs: int, more: int, has_score: bool, precision: torch.dtype
 ) -> None:
     needed(drawn(rows), outputs, precision)
-    arguments = [drawn(rows, inputs).bfloat16().float(), drawn(outputs, inputs) / inputs**0.5, drawn(outputs)]
+    fan_in = inputs + more
+    arguments = [drawn(rows, size).bfloat16().float() for size in (inputs, more)]
+    arguments += [drawn(outputs, fan_in) / fan_in**0.5, drawn(outputs)]
+    arguments += [drawn(1, outputs) / outputs**0.5, drawn(1)] if has_score else []
 
     def layer(precision: torch.dtype) -> Callable[..., Tensor]:
-        return lambda rows, weight, bias: linear(rows, weight, bias, precision, rectified)
+        def function(rows: Tensor, others: Tensor, *weights: Tensor) -> Tensor:
+            parts = (rows, others) if more else (rows,)
+            return scored(parts, weights, precision) if has_score else linear(parts, weights[0], weights[1], precision)
+
+        return function
 
     exact = results(layer(torch.float64), doubled(arguments), in_kernel=False)
     for type_of_rows in {torch.float32, precision}:
         arguments[0] = arguments[0].to(type_of_rows)
         ours, torchs = (errors(results(layer(precision), arguments, mode), exact) for mode in (True, False))
         assert sum(ours) < allowed(torchs, precision), (ours, torchs)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(("cells", "vertices"), [(100, 8), (7, 11), (1, 20)])
+def test_latents_are_read_as_exactly_as_torch_reads_them(cells: int, vertices: int, precision: torch.dtype) -> None:
+    needed(drawn(cells), LATENT, precision)
+    latents = [drawn(cells, vertices, LATENT), drawn(cells, vertices, LATENT, seed=1)]
+    weightings = [drawn(cells, vertices, size).bfloat16() for size in (vertices, 2 * LATENT + vertices)]
+
+    def outcome(precision: torch.dtype, own: torch.dtype, in_kernel: bool) -> list[Tensor]:
+        asked = [drawn(cells, LATENT).to(own).requires_grad_(), (drawn(LATENT, LATENT) / 4).to(own).requires_grad_()]
+        with kernel.switched_off(not in_kernel):
+            read = gin_input_of(Latents(*(z.to(own) for z in latents)), *asked, precision)
+            return [*read, *torch.autograd.grad(read, asked, [each.to(precision) for each in weightings])]
+
+    exact = outcome(torch.float64, torch.float64, in_kernel=False)
+    ours, torchs = (errors(outcome(precision, torch.float32, mode), exact) for mode in (True, False))
+    assert sum(ours) < allowed(torchs, precision), (ours, torchs)
 
 
 @pytest.mark.parametrize(
@@ -192,8 +223,12 @@ def test_shapes_and_types_that_do_not_fit_each_other_are_refused() -> None:
         lambda: layers_of(True)(neighbours[:1], features, *weights),
         lambda: layers_of(True)(neighbours.double(), features, *weights),
         lambda: layers_of(True)(neighbours, features, *doubled(weights)),
-        lambda: linear(drawn(2, 20), drawn(16, 15), drawn(16), torch.float32),
-        lambda: linear(drawn(2, 3, 5), drawn(16, 5), drawn(16), torch.float32),
+        lambda: layers_of(True)(neighbours, features, *weights[:-1]),
+        lambda: linear([drawn(2, 20)], drawn(16, 15), drawn(16), torch.float32),
+        lambda: linear([drawn(2, 3, 5)], drawn(16, 5), drawn(16), torch.float32),
+        lambda: linear([drawn(2, 15), drawn(3, 5)], drawn(16, 20), drawn(16), torch.float32),
+        lambda: scored([drawn(2, 5)], [drawn(16, 5), drawn(16), drawn(1, 15), drawn(1)], torch.float32),
+        lambda: gin_input_of(Latents(drawn(2, 3, 16), drawn(2, 4, 16)), drawn(2, 5), drawn(16, 16), torch.float32),
         lambda: choose(drawn(1, 16), drawn(2, 3, 4), Layers(drawn(3, 16, 4), drawn(3, 4), drawn(3, 4, 16))),
         lambda: choose(drawn(2, 16), drawn(2, 3, 4), Layers(drawn(3, 16, 4), drawn(3, 4), drawn(3, 5, 16))),
     ]
@@ -204,7 +239,7 @@ def test_shapes_and_types_that_do_not_fit_each_other_are_refused() -> None:
 
 def test_one_weight_that_asks_for_its_gradient_gets_it() -> None:
     rows, weight, bias = drawn(4, 5), drawn(16, 5), drawn(16).requires_grad_()
-    linear(rows, weight, bias, torch.float32).sum().backward()
+    linear([rows], weight, bias, torch.float32).sum().backward()
     assert bias.grad is not None
     assert bias.grad.tolist() == [4.0] * 16
     arguments = cells_and_weights((3, 4, 5, 16, 2))

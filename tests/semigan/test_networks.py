@@ -8,7 +8,7 @@ from torch_geometric.nn import DenseGINConv, GINConv
 
 from nadlab.semigan import kernel
 from nadlab.semigan.latents import LATENT, Latents
-from nadlab.semigan.gin import GINInput, gin_input, last_layer, mean_layers
+from nadlab.semigan.gin import GINInput, gin_input, joined_weights, last_layer, mean_layers
 from nadlab.semigan.joint import Networks, networks
 from nadlab.semigan.networks import GIN, Graphs, read
 from nadlab.semigan.ranks import RANKS, soft_rank
@@ -39,8 +39,12 @@ def drawn(count: int, nets: Networks, seed: int = 0) -> tuple[Latents, Tensor]:
 
 
 def with_weights(convolution: nn.Module, gin: GIN, layer: int) -> nn.Module:
+    inner, inner_bias, outer, outer_bias = gin.layers()[layer]
+    linears = nn.Linear(inner.shape[1], inner.shape[0]), nn.Linear(outer.shape[1], outer.shape[0])
+    for linear, weight, bias in zip(linears, (inner, outer), (inner_bias, outer_bias), strict=True):
+        linear.weight.data, linear.bias.data = weight.detach(), bias.detach()
     # after construction, which would draw new weights
-    convolution.nn = nn.Sequential(gin.inner[layer], nn.ReLU(), gin.outer[layer], nn.ReLU())
+    convolution.nn = nn.Sequential(linears[0], nn.ReLU(), linears[1], nn.ReLU())
     return convolution
 
 
@@ -63,7 +67,7 @@ def test_dense_gin_agrees_with_torch_geometric_to_1e_5(reference: str) -> None:
             hidden = with_weights(GINConv(nn.Identity()), gin, layer)(flat, edges).reshape(batch, vertices, -1)
         means.append(hidden.mean(dim=1))
     assert torch.allclose(gin(cells), hidden, atol=1e-5)
-    assert torch.allclose(mean_layers(cells, gin.weights), torch.cat(means, dim=1), atol=1e-5)
+    assert torch.allclose(mean_layers(cells, gin.weights, gin.width), torch.cat(means, dim=1), atol=1e-5)
 
 
 @pytest.mark.parametrize("pooled", [False, True], ids=["last layer", "means of all layers"])
@@ -88,7 +92,8 @@ def test_gradients_of_the_layers_in_torch_are_those_of_autograd(pooled: bool) ->
         return torch.cat(outputs, dim=2).mean(dim=1) if pooled else outputs[-1]
 
     with kernel.switched_off():
-        ours = (mean_layers if pooled else last_layer)(GINInput(*arguments[:2]), arguments[2:])
+        joined = joined_weights([arguments[2:]])
+        ours = (mean_layers if pooled else last_layer)(GINInput(*arguments[:2]), joined, 16)
     plain = written_plainly(*arguments)
     weighting = torch.randn(plain.shape, generator=random)
     torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-4)
@@ -103,7 +108,7 @@ def test_fixed_discriminator_gives_its_encoder_no_gradient_and_the_same_logits()
     learning, fixed = (nets.D(read(graphs), ranks, fixed) for fixed in (False, True))
     assert torch.equal(learning, fixed)
     assert torch.autograd.grad(fixed.sum(), ranks)[0].abs().max() > 0
-    weight = nets.D.encoder.gin.weights[0]
+    weight = nets.D.encoder.gin.weights
     assert torch.autograd.grad(fixed.sum() + weight.sum() * 0, weight)[0].abs().max() == 0
 
 
@@ -123,7 +128,7 @@ def test_generated_cells_are_discrete_and_decisions_are_read_back(name: str) -> 
     assert set(made.A.unique().tolist()) <= {0.0, 1.0}
     assert torch.equal(made.X.sum(dim=2), torch.ones(50, made.X.shape[1]))
     decisions = nets.AG.decisions
-    again = decisions.cells(decisions.of(graphs))
+    again = decisions.cells(decisions.of(graphs.A.byte(), graphs.X.argmax(dim=2).byte()))
     assert torch.equal(again.A, graphs.A)
     assert torch.equal(again.X, graphs.X)
 
@@ -138,9 +143,8 @@ def test_log_likelihood_is_the_logarithm_of_the_probability_with_which_cells_are
     with torch.inference_mode():
         made = nets.AG(repeated, uniform, rank_0.expand(many, -1))
         labels, counts = made.X.argmax(dim=2).unique(dim=0, return_counts=True)
-        most = labels[counts.argmax()]
-        X = nn.functional.one_hot(most, made.X.shape[2]).float()[None]
-        expected = nets.AG.log_likelihood(nets.AG.features(latents, rank_0), Graphs(made.A[:1], X)).exp().item()
+        chosen = nets.AG.decisions.of(made.A[:1].byte(), labels[counts.argmax()][None].byte())
+        expected = nets.AG.log_likelihood(nets.AG.features(latents, rank_0), chosen).exp().item()
     assert counts.max().item() / many == pytest.approx(expected, rel=0.1)
 
 

@@ -13,7 +13,7 @@ from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.searchers.semigan_nad import start
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.gin import GINInput, last_layer, mean_layers
+from nadlab.semigan.gin import GINInput, joined_weights, last_layer, mean_layers
 from nadlab.semigan.pack import FREE, Pack, packable, stacked
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import Batch, take_step
@@ -171,10 +171,9 @@ def test_stacked_layers_of_a_gpu_give_the_numbers_of_the_layers(
     cells = [part.to(precision).requires_grad_() for part in (square + square.mT, drawn(3, 10, 4, 6))]
     weights = [weight.requires_grad_() for weight in weights]
     layers = mean_layers if pooled else last_layer
-    together = vmap(lambda cells, weights: layers(GINInput(*cells), weights))(cells, weights)
-    each = torch.stack(
-        [layers(GINInput(*(part[i] for part in cells)), [weight[i] for weight in weights]) for i in range(3)]
-    )
+    joined = joined_weights([weights], 1)
+    together = vmap(lambda cells, weights: layers(GINInput(*cells), weights, 5))(cells, joined)
+    each = torch.stack([layers(GINInput(*(part[i] for part in cells)), joined[i], 5) for i in range(3)])
     pairs = [torch.autograd.grad(output.mean(), (*cells, *weights)) for output in (together.float(), each.float())]
     largest = 1e-5 if precision is torch.float32 else 0.02
     for one, other in [(together, each), *zip(*pairs, strict=True)]:

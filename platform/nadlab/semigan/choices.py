@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
-from nadlab.semigan.linear import stacked
+from nadlab.semigan.functions import stacked, with_signature
 
 
 class Layers(NamedTuple):
@@ -64,6 +64,7 @@ class _Decide(torch.autograd.Function):
     """`choose` by the noise that is given or `log_likelihood` of the choices; for S trials with S in front of all shapes."""
 
     @staticmethod
+    @with_signature
     def forward(
         features: Tensor, given: Tensor, weights: Tensor, bias: Tensor, memory: Tensor, choosing: bool
     ) -> tuple[Tensor, Tensor]:

@@ -3,10 +3,13 @@
 Autograd would copy gradients that are zeroed in place here, and call Python for every layer. On a CPU with a compiler
 all layers are one call (`kernel.py`); these operators of torch are a GPU's.
 
-Shapes: B cells, V vertices, F inputs, H outputs, L layers, R = B V rows; S trials where they are stacked.
+Shapes: B cells, V vertices, F inputs, H outputs, L layers, R = B V rows; S trials where they are stacked. A GIN's weights are
+one tensor (N,): of each layer inner (H, F) and its bias (H,), outer (H, H) and its bias. Each tensor costs a step as much as a
+small operator does, and there would be 4 L.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -15,11 +18,16 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
-from nadlab.semigan.linear import stacked
+from nadlab.semigan.functions import stacked, with_signature
 
-Weights = Sequence[Tensor]
-"""of each layer inner (H, F) and its bias (H,), outer (H, H) and its bias"""
-OF_A_LAYER = kernel.OF_A_LAYER
+
+class Layer(NamedTuple):
+    """The weights of one layer."""
+
+    inner: Tensor
+    inner_bias: Tensor
+    outer: Tensor
+    outer_bias: Tensor
 
 
 class GINInput(NamedTuple):
@@ -42,15 +50,32 @@ def gin_input(features_BVF: Tensor, adjacency_BVV: Tensor, precision: torch.dtyp
     return GINInput(neighbours.to(precision), features_BVF.to(precision))
 
 
-def last_layer(cells: GINInput, weights: Weights) -> Tensor:
+def layers_of(weights: Tensor, inputs: int, width: int) -> list[Layer]:
+    """Return views of all layers' weights."""
+    layers: list[Layer] = []
+    start = 0
+    while start < weights.shape[-1]:
+        shapes = (width, width if layers else inputs), (width,), (width, width), (width,)
+        parts = weights[..., start : start + sum(map(prod, shapes))].split([prod(shape) for shape in shapes], dim=-1)
+        layers.append(Layer(*(part.unflatten(-1, shape) for part, shape in zip(parts, shapes, strict=True))))
+        start += sum(map(prod, shapes))
+    return layers
+
+
+def joined_weights(layers: Sequence[Sequence[Tensor]], leading: int = 0) -> Tensor:
+    """Return the layers' weights as one tensor, after so many axes that all have."""
+    return torch.cat([part.flatten(leading) for layer in layers for part in layer], dim=-1)
+
+
+def last_layer(cells: GINInput, weights: Tensor, width: int) -> Tensor:
     """Return the last layer's output, (B, V, H)."""
-    rows: Tensor = Layers.apply(False, *cells, *weights)[0]  # type: ignore[no-untyped-call]
+    rows: Tensor = Layers.apply(False, width, *cells, weights)[0]  # type: ignore[no-untyped-call]
     return rows
 
 
-def mean_layers(cells: GINInput, weights: Weights) -> Tensor:
+def mean_layers(cells: GINInput, weights: Tensor, width: int) -> Tensor:
     """Return all layers' outputs joined and averaged over the vertices, float32 (B, L H)."""
-    means: Tensor = Layers.apply(True, *cells, *weights)[0]  # type: ignore[no-untyped-call]
+    means: Tensor = Layers.apply(True, width, *cells, weights)[0]  # type: ignore[no-untyped-call]
     return means
 
 
@@ -58,22 +83,24 @@ class Layers(torch.autograd.Function):
     """`last_layer` or `mean_layers`, with the results on the way that the backward pass reads; for S trials with S in front of all shapes."""
 
     @staticmethod
-    def forward(pooled: bool, neighbours: Tensor, features: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+    @with_signature
+    def forward(
+        pooled: bool, width: int, neighbours: Tensor, features: Tensor, weights: Tensor
+    ) -> tuple[Tensor, ...]:
         """Return the output, and what the backward pass reads of the way there."""
-        if _in_kernel(features, weights):
-            return kernel.layers_forward(neighbours, features, weights, pooled)
-        return _forward(neighbours, features, weights, pooled)
+        if kernel.fits(features, width, features.dtype):
+            return kernel.layers_forward(neighbours, features, weights, width, pooled)
+        return _forward(neighbours, features, layers_of(weights, features.shape[-1], width), pooled)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         """Keep what the backward pass needs."""
-        ctx.pooled, neighbours, features, *weights = inputs
-        ctx.in_kernel = _in_kernel(features, weights)
+        ctx.pooled, ctx.width, neighbours, features, weights = inputs
+        ctx.in_kernel = kernel.fits(features, ctx.width, features.dtype)
         result, *others = output
         if not ctx.in_kernel and not ctx.pooled:
             others.append(result)
-        ctx.number_of_weights = len(weights)
-        ctx.save_for_backward(neighbours, features, *weights, *others)
+        ctx.save_for_backward(neighbours, features, weights, *others)
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
 
@@ -92,17 +119,9 @@ class Layers(torch.autograd.Function):
         """Return the gradients of all arguments: of the neighbours, features and weights those that are asked for."""
         if gradients[0] is None:
             return (None,) * len(ctx.needs_input_grad)
-        neighbours, features, *saved = ctx.saved_tensors
-        weights, others = saved[: ctx.number_of_weights], saved[ctx.number_of_weights :]
-        asked = (*ctx.needs_input_grad[1:3], any(ctx.needs_input_grad[3:]))
-        arguments = neighbours, features, weights, others, ctx.pooled, gradients[0], asked
-        *of_cells, of_weights = (kernel.layers_backward if ctx.in_kernel else _backward)(*arguments)
-        none: list[Tensor | None] = [None] * len(weights)
-        return None, *of_cells, *(of_weights or none)
-
-
-def _in_kernel(features: Tensor, weights: Weights) -> bool:
-    return kernel.fits(features, weights[0].shape[-2], features.dtype)
+        neighbours, features, weights, *others = ctx.saved_tensors
+        arguments = neighbours, features, weights, others, ctx.width, ctx.pooled, gradients[0], ctx.needs_input_grad[2:]
+        return None, None, *(kernel.layers_backward if ctx.in_kernel else _backward)(*arguments)
 
 
 def _linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -112,14 +131,13 @@ def _linear_relu(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias[:, None], rows, weight.mT).relu_()
 
 
-def _forward(neighbours: Tensor, rows: Tensor, weights: Weights, pooled: bool) -> tuple[Tensor, ...]:
+def _forward(neighbours: Tensor, rows: Tensor, layers: Sequence[Layer], pooled: bool) -> tuple[Tensor, ...]:
     """Return the output, and each layer's messages, hidden units and outputs, but for an output that is the result."""
-    cast = [weight.to(rows.dtype) for weight in weights]
     messages: list[Tensor] = []
     middles: list[Tensor] = []
     outputs: list[Tensor] = []
-    for start in range(0, len(cast), OF_A_LAYER):
-        inner, inner_bias, outer, outer_bias = cast[start : start + OF_A_LAYER]
+    for layer in layers:
+        inner, inner_bias, outer, outer_bias = (weight.to(rows.dtype) for weight in layer)
         messages.append(neighbours @ rows)
         middles.append(_linear_relu(messages[-1].flatten(-3, -2), inner, inner_bias))
         rows = _linear_relu(middles[-1], outer, outer_bias).unflatten(-2, neighbours.shape[-3:-1])
@@ -133,14 +151,16 @@ def _forward(neighbours: Tensor, rows: Tensor, weights: Weights, pooled: bool) -
 def _backward(
     neighbours: Tensor,
     features: Tensor,
-    weights: Weights,
+    weights: Tensor,
     saved: Sequence[Tensor],
+    width: int,
     pooled: bool,
     gradient: Tensor,
     asked: Sequence[bool],
-) -> tuple[Tensor | None, Tensor | None, list[Tensor]]:
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Return the gradients of the neighbours, the features and the weights, those that are asked for."""
-    count = len(weights) // OF_A_LAYER
+    layers = layers_of(weights, features.shape[-1], width)
+    count = len(layers)
     heard, middles, outputs = saved[:count], saved[count : 2 * count], saved[2 * count :]
     ask_neighbours, ask_features, ask_weights = asked
     dtype = neighbours.dtype
@@ -150,9 +170,9 @@ def _backward(
     by_output = None if pooled else gradient
     by_neighbours: Tensor | None = None
     by_features: Tensor | None = None
-    by_weights: list[Tensor] = []
+    by_layers: list[Layer] = []
     for layer in reversed(range(count)):
-        inner, outer = (weights[OF_A_LAYER * layer + place].to(dtype) for place in (0, 2))
+        inner, outer = layers[layer].inner.to(dtype), layers[layer].outer.to(dtype)
         if shares is not None:
             share = shares[layer].unsqueeze(-2)
             by_output = share.expand_as(outputs[layer]) if by_output is None else by_output.add_(share)
@@ -167,7 +187,7 @@ def _backward(
             by_outer = torch.matmul(behind.mT, middles[layer]), behind.sum(dim=-2)
             # the narrower factor on the left
             by_inner = torch.matmul(heard[layer].flatten(-3, -2).mT, within).mT, within.sum(dim=-2)
-            by_weights[:0] = [part.to(weights[0].dtype) for part in (*by_inner, *by_outer)]
+            by_layers.insert(0, Layer(*(part.to(weights.dtype) for part in (*by_inner, *by_outer))))
         if not layer and not ask_features and not ask_neighbours:
             break
         by_heard = torch.matmul(within, inner).view_as(heard[layer])
@@ -178,7 +198,7 @@ def _backward(
         by_output = torch.matmul(neighbours, by_heard)
         if not layer:
             by_features = by_output
-    return by_neighbours, by_features, by_weights
+    return by_neighbours, by_features, joined_weights(by_layers, weights.dim() - 1) if ask_weights else None
 
 
 def _through_relu(gradient: Tensor, output: Tensor, into: Tensor) -> None:

@@ -16,8 +16,6 @@ from torch import Tensor
 from nadlab.compiled import library
 
 SOURCE = Path(__file__).parent / "cpp" / "library.cpp"
-OF_A_LAYER = 4
-"""weights of a GIN's layer: inner (H, F) and its bias (H,), outer (H, H) and its bias"""
 WHOLE = 16
 """outputs that a layer must have a multiple of"""
 _switched_off = False
@@ -64,57 +62,43 @@ def fits(numbers: Tensor, outputs: int = WHOLE, precision: torch.dtype = torch.f
     return kernel is not None and hasattr(kernel, f"layers_forward_{_name(precision)}")
 
 
-def layers_forward(neighbours: Tensor, features: Tensor, weights: Sequence[Tensor], pooled: bool) -> tuple[Tensor, ...]:
+def layers_forward(
+    neighbours: Tensor, features: Tensor, weights: Tensor, width: int, pooled: bool
+) -> tuple[Tensor, ...]:
     """Return the layers' output (`gin.last_layer`, `gin.mean_layers`) and what `layers_backward` reads of the way there."""
-    neighbours, features, *weights = (tensor.contiguous() for tensor in (neighbours, features, *weights))
-    sizes = _sizes(features, weights, pooled)
-    *leading, vertices, inputs = features.shape
-    stacked, width = leading[:-1], sizes.width
+    neighbours, features, weights = neighbours.contiguous(), features.contiguous(), weights.contiguous()
+    sizes = _sizes(features, weights, width, pooled)
+    *leading, vertices, _ = features.shape
     _require(features.dtype, (neighbours, (*leading, vertices, vertices)))
-    for layer in range(sizes.layers):
-        inner, inner_bias, outer, outer_bias = weights[OF_A_LAYER * layer : OF_A_LAYER * (layer + 1)]
-        _require(
-            torch.float32, (inner, (*stacked, width, width if layer else inputs)), (outer, (*stacked, width, width))
-        )
-        _require(torch.float32, (inner_bias, (*stacked, width)), (outer_bias, (*stacked, width)))
+    _require(torch.float32, (weights, (*leading[:-1], _asked("numbers_of_the_weights", sizes))))
     if pooled:
-        result = features.new_empty((*leading, sizes.layers * sizes.width), dtype=torch.float32)
+        result = features.new_empty((*leading, sizes.layers * width), dtype=torch.float32)
     else:
-        result = features.new_empty((*leading, vertices, sizes.width))
+        result = features.new_empty((*leading, vertices, width))
     numbers = _asked("numbers_of_a_piece", sizes)
     saved = [features.new_empty(numbers) for _ in range(_asked("pieces", sizes))]
     run = _function("layers_forward", features.dtype)
-    run(ctypes.byref(sizes), *_pointers(neighbours, features), _array(weights), *_pointers(result), _array(saved))
+    run(ctypes.byref(sizes), *_pointers(neighbours, features, weights, result), _array(saved))
     return result, *saved
 
 
 def layers_backward(
     neighbours: Tensor,
     features: Tensor,
-    weights: Sequence[Tensor],
+    weights: Tensor,
     saved: Sequence[Tensor],
+    width: int,
     pooled: bool,
     gradient: Tensor,
     asked: Sequence[bool],
-) -> tuple[Tensor | None, Tensor | None, list[Tensor]]:
+) -> tuple[Tensor | None, ...]:
     """Return the gradients of the neighbours, the features and the weights, those that are asked for."""
-    neighbours, features, gradient, *weights = (t.contiguous() for t in (neighbours, features, gradient, *weights))
-    sizes = _sizes(features, weights, pooled)
-    by_neighbours, by_features = (
-        torch.empty_like(tensor) if wanted else None
-        for tensor, wanted in zip((neighbours, features), asked[:2], strict=True)
-    )
-    by_weights = [torch.empty_like(weight) for weight in weights] if asked[2] else []
+    of_cells = neighbours.contiguous(), features.contiguous(), weights.contiguous()
+    by = [torch.empty_like(tensor) if wanted else None for tensor, wanted in zip(of_cells, asked, strict=True)]
     run = _function("layers_backward", features.dtype)
-    run(
-        ctypes.byref(sizes),
-        *_pointers(neighbours, features),
-        _array(weights),
-        _array(saved),
-        *_pointers(gradient, by_neighbours, by_features),
-        _array(by_weights) if by_weights else None,
-    )
-    return by_neighbours, by_features, by_weights
+    sizes = _sizes(features, weights, width, pooled)
+    run(ctypes.byref(sizes), *_pointers(*of_cells), _array(saved), *_pointers(gradient.contiguous(), *by))
+    return tuple(by)
 
 
 def linear_forward(
@@ -163,7 +147,7 @@ def linear_backward(
     more, last = _contiguous(more), _contiguous(last)
     by_rows = torch.empty_like(rows) if asked[0] else None
     by_more = torch.empty_like(more) if asked[1] and more is not None else None
-    by_weights: list[Tensor | None] = [None] * OF_A_LAYER
+    by_weights: list[Tensor | None] = [None] * 4
     if asked[2]:
         by_weights[:2] = torch.empty_like(weight), weight.new_empty(weight.shape[:-1])
         if last is not None:
@@ -290,9 +274,10 @@ def _asked(name: str, sizes: _Sizes) -> int:
     return int(function(ctypes.byref(sizes)))
 
 
-def _sizes(features: Tensor, weights: Sequence[Tensor], pooled: bool) -> _Sizes:
+def _sizes(features: Tensor, weights: Tensor, width: int, pooled: bool) -> _Sizes:
     *stacked, cells, vertices, inputs = features.shape
-    width, layers = weights[0].shape[-2], len(weights) // OF_A_LAYER
+    # but for the first layer's, which has other inputs
+    layers = 1 + (weights.shape[-1] - width * (inputs + width + 2)) // (2 * width * (width + 1))
     return _Sizes(_trials(stacked), cells, vertices, inputs, width, layers, pooled, torch.get_num_threads())
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from nadlab.semigan import kernel
 from nadlab.semigan.gin import GINInput, gin_input
-from nadlab.semigan.linear import stacked
+from nadlab.semigan.functions import stacked, with_signature
 
 LATENT = 16
 """Z"""
@@ -42,6 +42,7 @@ class _Conditioned(torch.autograd.Function):
     """`gin_input_of` of the kernel, with the weights of the edges; for S trials with S in front of all shapes."""
 
     @staticmethod
+    @with_signature
     def forward(
         z_A: Tensor, z_X: Tensor, rank: Tensor, similarity: Tensor, precision: torch.dtype
     ) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
+from nadlab.semigan.functions import stacked, with_signature
 
 
 def linear(parts: Sequence[Tensor], weight: Tensor, bias: Tensor, precision: torch.dtype) -> Tensor:
@@ -51,6 +52,7 @@ class Linear(torch.autograd.Function):
     """`linear` or, with a second layer, `scored` of the kernel, the latter with the hidden units; for S trials with S in front of all shapes."""
 
     @staticmethod
+    @with_signature
     def forward(
         rows: Tensor,
         more: Tensor | None,
@@ -87,15 +89,3 @@ class Linear(torch.autograd.Function):
         asked = *ctx.needs_input_grad[:2], any(ctx.needs_input_grad[2:6])
         of = kernel.linear_backward(rows, more, weight, last, hidden, ctx.precision, gradients[0], asked)
         return *of, None
-
-
-def stacked(trials: int, in_dims: tuple[int | None, ...], arguments: tuple[Any, ...]) -> list[Any]:
-    """Return a vmapped function's arguments, its tensors with the trials in front."""
-    return [
-        argument
-        if not isinstance(argument, Tensor)
-        else argument.expand(trials, *argument.shape)
-        if dim is None
-        else argument.movedim(dim, 0)
-        for argument, dim in zip(arguments, in_dims, strict=True)
-    ]

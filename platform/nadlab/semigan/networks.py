@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nadlab.semigan.gin import GINInput, gin_input, last_layer, mean_layers
+from nadlab.semigan.gin import GINInput, Layer, gin_input, joined_weights, last_layer, layers_of, mean_layers
 from nadlab.semigan.linear import scored
 from nadlab.semigan.ranks import RANKS
 
@@ -64,19 +64,19 @@ class GIN(nn.Module):
 
     def __init__(self, inputs: int, width: int, depth: int) -> None:
         super().__init__()
+        self.inputs, self.width = inputs, width
         sizes = [inputs, *[width] * (depth - 1)]
-        self.inner = nn.ModuleList(nn.Linear(size, width) for size in sizes)
-        self.outer = nn.ModuleList(nn.Linear(width, width) for _ in sizes)
+        pairs = zip([nn.Linear(size, width) for size in sizes], [nn.Linear(width, width) for _ in sizes], strict=True)
+        layers = [[weight for linear in pair for weight in (linear.weight, linear.bias)] for pair in pairs]
+        self.weights = nn.Parameter(joined_weights(layers).detach())
 
     def forward(self, cells: GINInput) -> Tensor:
         """Return the output of the last layer, (B, V, H)."""
-        return last_layer(cells, self.weights)
+        return last_layer(cells, self.weights, self.width)
 
-    @property
-    def weights(self) -> list[Tensor]:
-        """As `gin.py` takes them."""
-        pairs = zip(self.inner, self.outer, strict=True)
-        return [getattr(layer, name) for pair in pairs for layer in pair for name in ("weight", "bias")]
+    def layers(self) -> list[Layer]:
+        """Return views of the weights."""
+        return layers_of(self.weights, self.inputs, self.width)
 
 
 class Encoder(nn.Module):
@@ -89,7 +89,7 @@ class Encoder(nn.Module):
     def forward(self, cells: GINInput, fixed: bool = False) -> Tensor:
         """Return the means; `fixed` weights take no gradient."""
         weights = self.gin.weights
-        return mean_layers(cells, [weight.detach() for weight in weights] if fixed else weights)
+        return mean_layers(cells, weights.detach() if fixed else weights, self.gin.width)
 
 
 def head_weights(head: nn.Sequential, fixed: bool = False) -> list[Tensor]:

@@ -9,12 +9,27 @@
 namespace {
 
 constexpr int64_t PIECE = int64_t(1) << 22;  // numbers
-constexpr int64_t OF_A_LAYER = 4;            // weights: inner and outer, each with its bias
+
+// weights of a layer (H, F), (H,), (H, H), (H,), one after the other, or their gradients
+template <class Number>
+struct LayerWeights {
+    Number *inner, *inner_bias, *outer, *outer_bias;
+};
 
 struct Sizes {
     int64_t trials, cells, vertices, inputs, width, layers, pooled, threads;
 
     int64_t fan_in(int64_t layer) const { return layer ? width : inputs; }
+    int64_t numbers_of_layers(int64_t count) const {
+        return count ? width * (count * (width + 2) + inputs + (count - 1) * width) : 0;
+    }
+    int64_t numbers_of_the_weights() const { return numbers_of_layers(layers); }
+    template <class Number>
+    LayerWeights<Number> of_layer(Number* weights, int64_t trial, int64_t layer) const {
+        Number *inner = weights + trial * numbers_of_the_weights() + numbers_of_layers(layer),
+               *inner_bias = inner + width * fan_in(layer), *outer = inner_bias + width;
+        return {inner, inner_bias, outer, outer + width * width};
+    }
     int64_t columns(int64_t layer) const { return rounded(fan_in(layer), 16); }
     int64_t tile_cells() const { return std::max<int64_t>(1, TILE / vertices); }
     int64_t tile_rows() const { return rounded(tile_cells() * vertices, ROWS); }
@@ -231,7 +246,7 @@ int64_t cells_of(const Sizes& sizes, int64_t tile) {
 }
 
 template <class T, class Number = typename T::Number>
-void forward(const Sizes& sizes, const Number* neighbours, const Number* features, const float* const* arrays, void* result,
+void forward(const Sizes& sizes, const Number* neighbours, const Number* features, const float* all, void* result,
              Number* const* saved) {
     const int64_t vertices = sizes.vertices, width = sizes.width,
                   of_a_cell = sizes.pooled ? sizes.layers * width * sizeof(float) : vertices * width * sizeof(Number);
@@ -239,11 +254,9 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* feature
     for (int64_t trial = 0; trial < sizes.trials; ++trial) {
         std::vector<Weights<T>> weights;
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
-            const int64_t inputs = sizes.fan_in(layer);
-            const float* const* own = arrays + OF_A_LAYER * layer;
-            weights.push_back({transposed<T>(own[0] + trial * width * inputs, width, inputs),
-                               transposed<T>(own[2] + trial * width * width, width, width), own[1] + trial * width,
-                               own[3] + trial * width});
+            const auto own = sizes.of_layer(all, trial, layer);
+            weights.push_back({transposed<T>(own.inner, width, sizes.fan_in(layer)),
+                               transposed<T>(own.outer, width, width), own.inner_bias, own.outer_bias});
         }
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t cell = trial * sizes.cells + tile * sizes.tile_cells();
@@ -256,19 +269,18 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* feature
 }
 
 template <class T, class Number = typename T::Number>
-void backward(const Sizes& sizes, const Number* neighbours, const Number* features, const float* const* arrays,
+void backward(const Sizes& sizes, const Number* neighbours, const Number* features, const float* all,
               const Number* const* saved, const void* gradient, Number* by_neighbours, Number* by_features,
-              float* const* by_weights) {
+              float* by_weights) {
     const int64_t vertices = sizes.vertices, width = sizes.width,
                   of_a_cell = sizes.pooled ? sizes.layers * width * sizeof(float) : vertices * width * sizeof(Number);
     auto scratch = of_each_thread<Scratch<T>>(sizes);
     for (int64_t trial = 0; trial < sizes.trials; ++trial) {
         std::vector<Weights<T>> weights;
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
-            const int64_t inputs = sizes.fan_in(layer);
-            const float* const* own = arrays + OF_A_LAYER * layer;
-            weights.push_back({natural<T>(own[0] + trial * width * inputs, width, inputs, sizes.columns(layer)),
-                               natural<T>(own[2] + trial * width * width, width, width, width), nullptr, nullptr});
+            const auto own = sizes.of_layer(all, trial, layer);
+            weights.push_back({natural<T>(own.inner, width, sizes.fan_in(layer), sizes.columns(layer)),
+                               natural<T>(own.outer, width, width, width), nullptr, nullptr});
         }
         std::vector<Gradients> gradients;
         if (by_weights) gradients = of_each_thread<Gradients>(sizes);
@@ -285,14 +297,14 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
         if (!by_weights) continue;
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
             const int64_t inputs = sizes.fan_in(layer), columns = sizes.columns(layer);
-            float* const* into = by_weights + OF_A_LAYER * layer;
+            const auto into = sizes.of_layer(by_weights, trial, layer);
             const auto write = [&](auto part, int64_t rows, int64_t all, int64_t kept, float* to) {
                 write_sum(gradients, [&](const auto& own) -> const auto& { return own.layers[layer].*part; }, rows, all, kept, to);
             };
-            write(&LayerGradients::inner, width, columns, inputs, into[0] + trial * width * inputs);
-            write(&LayerGradients::inner_bias, 1, width, width, into[1] + trial * width);
-            write(&LayerGradients::outer, width, width, width, into[2] + trial * width * width);
-            write(&LayerGradients::outer_bias, 1, width, width, into[3] + trial * width);
+            write(&LayerGradients::inner, width, columns, inputs, into.inner);
+            write(&LayerGradients::inner_bias, 1, width, width, into.inner_bias);
+            write(&LayerGradients::outer, width, width, width, into.outer);
+            write(&LayerGradients::outer_bias, 1, width, width, into.outer_bias);
         }
     }
 }
