@@ -214,7 +214,8 @@ class PlainTraining:
         count = model.operation_count
         self.labelled = CellDataset(
             Cells(
-                model.labelled.neighbours.triu(1).byte().numpy(), model.labelled.features[:, :, :count].argmax(dim=2).numpy()
+                model.labelled.neighbours.triu(1).byte().numpy(),
+                model.labelled.features[:, :, :count].argmax(dim=2).numpy(),
             ),
             count,
         )

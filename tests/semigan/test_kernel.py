@@ -132,10 +132,11 @@ def test_latents_are_read_as_exactly_as_torch_reads_them(cells: int, vertices: i
     weightings = [drawn(cells, vertices, size).bfloat16() for size in (vertices, 2 * LATENT + vertices)]
 
     def outcome(precision: torch.dtype, own: torch.dtype, in_kernel: bool) -> list[Tensor]:
-        asked = [drawn(cells, LATENT).to(own).requires_grad_(), (drawn(LATENT, LATENT) / 4).to(own).requires_grad_()]
+        rank, similarity = (drawn(count, LATENT).to(own).requires_grad_() for count in (cells, LATENT))
         with kernel.switched_off(not in_kernel):
-            read = gin_input_of(Latents(*(z.to(own) for z in latents)), *asked, precision)
-            return [*read, *torch.autograd.grad(read, asked, [each.to(precision) for each in weightings])]
+            read = gin_input_of(Latents(*(z.to(own) for z in latents)), rank, similarity, precision)
+            by = torch.autograd.grad(read, [rank, similarity], [each.to(precision) for each in weightings])
+            return [*read, *by]
 
     exact = outcome(torch.float64, torch.float64, in_kernel=False)
     ours, torchs = (errors(outcome(precision, torch.float32, mode), exact) for mode in (True, False))

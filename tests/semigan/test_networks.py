@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch_geometric.nn import DenseGINConv, GINConv
 
 from nadlab.semigan import kernel
-from nadlab.semigan.latents import LATENT, Latents
 from nadlab.semigan.gin import GINInput, gin_input, joined_weights, last_layer, mean_layers
 from nadlab.semigan.joint import Networks, networks
-from nadlab.semigan.networks import GIN, Graphs, read
+from nadlab.semigan.latents import LATENT, Latents
+from nadlab.semigan.networks import GIN, Graphs, read, read_bytes, vertex_features
 from nadlab.semigan.ranks import RANKS, soft_rank
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells, space
@@ -131,6 +131,23 @@ def test_generated_cells_are_discrete_and_decisions_are_read_back(name: str) -> 
     again = decisions.cells(decisions.of(graphs.A.byte(), graphs.X.argmax(dim=2).byte()))
     assert torch.equal(again.A, graphs.A)
     assert torch.equal(again.X, graphs.X)
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench201", "darts"])
+def test_cells_are_read_alike_from_bytes_from_choices_and_as_graphs(name: str) -> None:
+    cells, graphs, nets = sampled(name)
+    table = vertex_features(cells.operations.shape[1], graphs.X.shape[2])
+    from_bytes = read_bytes(torch.from_numpy(cells.adjacency), torch.from_numpy(cells.operations), table)
+    latents, uniform = drawn(50, nets)
+    features = nets.AG.features(latents, nn.functional.one_hot(torch.arange(50) % RANKS, RANKS).float())
+    with torch.no_grad():
+        pairs = [
+            (from_bytes, read(graphs)),
+            (nets.AG.as_read(features, uniform), read(nets.AG.cells(features, uniform))),
+        ]
+    for ours, plain in pairs:
+        assert torch.equal(ours.neighbours, plain.neighbours)
+        assert torch.equal(ours.features, plain.features)
 
 
 def test_log_likelihood_is_the_logarithm_of_the_probability_with_which_cells_are_drawn() -> None:

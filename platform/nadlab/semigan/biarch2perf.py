@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
+from nadlab.semigan.gin import GINInput
 from nadlab.semigan.joint import networks
 from nadlab.semigan.latents import LATENT, Latents
 from nadlab.semigan.memory import keep_freed_memory
-from nadlab.semigan.gin import GINInput
 from nadlab.semigan.networks import Graphs, read_bytes, vertex_features
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
 from nadlab.semigan.settings import Settings

@@ -47,9 +47,13 @@ class Decisions(NamedTuple):
 
     def reading(self) -> tuple[Tensor, Tensor]:
         """Return the matrix (G C, V V + V F) and the row that take choices to what PP and D read: neighbours, then features."""
-        choices = torch.eye(self.allowed.numel(), device=self.A.device).unflatten(1, self.allowed.shape)
-        without, *each = (torch.cat([part.flatten(1) for part in read(self.cells(one))], dim=1) for one in (choices[:1] * 0, choices))
-        return each[0] - without, without[0]
+        # a cell is linear in its choices
+        none = torch.zeros(1, *self.allowed.shape, device=self.A.device)
+        each = torch.eye(self.allowed.numel(), device=self.A.device).view(-1, *self.allowed.shape)
+        without, alone = (
+            torch.cat([part.flatten(1) for part in read(self.cells(chosen))], dim=1) for chosen in (none, each)
+        )
+        return alone - without, without[0]
 
 
 def decisions_of(sometimes: Tensor, always: Tensor, labels: Tensor) -> Decisions:

@@ -84,9 +84,7 @@ class Layers(torch.autograd.Function):
 
     @staticmethod
     @with_signature
-    def forward(
-        pooled: bool, width: int, neighbours: Tensor, features: Tensor, weights: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(pooled: bool, width: int, neighbours: Tensor, features: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         """Return the output, and what the backward pass reads of the way there."""
         if kernel.fits(features, width, features.dtype):
             return kernel.layers_forward(neighbours, features, weights, width, pooled)

@@ -33,9 +33,7 @@ class _LinearSizes(ctypes.Structure):
 
 
 class _LatentSizes(ctypes.Structure):
-    _fields_ = [
-        (name, ctypes.c_int64) for name in ("trials", "cells", "vertices", "latent", "embedding", "threads")
-    ]
+    _fields_ = [(name, ctypes.c_int64) for name in ("trials", "cells", "vertices", "latent", "embedding", "threads")]
 
 
 class _DecisionSizes(ctypes.Structure):
@@ -153,7 +151,8 @@ def linear_backward(
         if last is not None:
             by_weights[2:] = torch.empty_like(last), last.new_empty(last.shape[:-1])
     run = _function("linear_backward", precision, rows.dtype)
-    given = rows, more, weight, last, *(hidden or [None]), gradient
+    units = hidden[0] if hidden else None
+    given = rows, more, weight, last, units, gradient
     run(ctypes.byref(_linear_sizes(rows, more, weight)), *_pointers(*given, by_rows, by_more, *by_weights))
     return by_rows, by_more, *by_weights
 

@@ -11,8 +11,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
-from nadlab.semigan.gin import GINInput, gin_input
 from nadlab.semigan.functions import stacked, with_signature
+from nadlab.semigan.gin import GINInput, gin_input
 
 LATENT = 16
 """Z"""

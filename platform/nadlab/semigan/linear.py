@@ -74,9 +74,7 @@ class Linear(torch.autograd.Function):
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def vmap(
-        info: Any, in_dims: tuple[int | None, ...], *arguments: Any
-    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
         """Run S trials at once."""
         output = Linear.apply(*stacked(info.batch_size, in_dims, arguments))  # type: ignore[no-untyped-call]
         return output, (0,) * len(output)
