@@ -207,6 +207,17 @@ def test_what_is_not_a_number_stays_visible() -> None:
     assert not output[4:].isnan().any()
 
 
+def test_tensors_may_lie_transposed_in_memory() -> None:
+    arguments = cells_and_weights((50, 8, 15, 32, 2))
+    turned = [argument.mT.contiguous().mT if argument.dim() > 1 else argument for argument in arguments]
+
+    def whole(*arguments: Tensor) -> Tensor:
+        # the gradient of a transposition lies transposed
+        return layers_of(False)(*arguments).transpose(1, 2).contiguous()
+
+    assert max(errors(results(whole, turned, True), results(whole, arguments, False))) < 1e-5
+
+
 def test_layers_without_whole_vectors_and_tensors_elsewhere_are_left_to_torch() -> None:
     rows = drawn(3, 4)
     assert kernel.fits(rows, 32, torch.float32)

@@ -91,11 +91,11 @@ def layers_backward(
     asked: Sequence[bool],
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients of the neighbours, the features and the weights, those that are asked for."""
-    of_cells = neighbours.contiguous(), features.contiguous(), weights.contiguous()
+    of_cells, gradient = (neighbours.contiguous(), features.contiguous(), weights.contiguous()), gradient.contiguous()
     by = [torch.empty_like(tensor) if wanted else None for tensor, wanted in zip(of_cells, asked, strict=True)]
     run = _function("layers_backward", features.dtype)
     sizes = _sizes(features, weights, width, pooled)
-    run(ctypes.byref(sizes), *_pointers(*of_cells), _array(saved), *_pointers(gradient.contiguous(), *by))
+    run(ctypes.byref(sizes), *_pointers(*of_cells), _array(saved), *_pointers(gradient, *by))
     return tuple(by)
 
 
