@@ -292,7 +292,7 @@ class PlainTraining:
         return Latents(torch.randn(shape, generator=self.random), torch.randn(shape, generator=self.random))
 
     def chosen(self, batch: Batch, count: int) -> Tensor:
-        """Return cells as AG's likelihood reads them."""
+        """Return the choices that make cells, as AG's likelihood reads them."""
         A = to_dense_adj(batch.edge_index, batch.batch).triu()
         X = batch.x.view(count, A.shape[1], -1)[:, :, : self.unlabelled.operation_count]
         return self.AG.decisions.of(A.byte(), X.argmax(dim=2))

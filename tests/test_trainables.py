@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.checkpoint import load
@@ -100,3 +101,10 @@ def test_checkpoint_holds_no_pickles_and_names_its_table(tmp_path: Path) -> None
         load(tmp_path, benchmark("mnist1d-201"))
     with pytest.raises(UserError, match="holds no checkpoint"):
         load(tmp_path / "empty", benchmark(TOY))
+    weights = load_file(tmp_path / "weights.safetensors")
+    save_file(
+        {name.replace(".gin.", ".layers."): weight for name, weight in weights.items()},
+        tmp_path / "weights.safetensors",
+    )
+    with pytest.raises(UserError, match="written by a nadlab whose networks keep other weights"):
+        load(tmp_path, benchmark(TOY))

@@ -57,7 +57,7 @@ def library(source: Path) -> ctypes.CDLL | None:
     return None
 
 
-_CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes a quarter to a half longer on a CPU"
+_CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes up to two thirds longer on a CPU"
 
 
 def _built(found: str, source: Path) -> Path:

@@ -198,6 +198,36 @@ def test_threads_and_trials_side_by_side_change_nothing_but_the_order_of_sums() 
         torch.set_num_threads(before)
 
 
+def test_threads_change_nothing_but_the_order_of_sums_of_a_whole_step() -> None:
+    latents = Latents(drawn(70, 8, 16), drawn(70, 8, 16, seed=1))
+    chosen = torch.nn.functional.one_hot(drawn(70, 6, 4).argmax(dim=2), 4).float()
+    weights = [drawn(70, 16), drawn(16, 16), drawn(32, 80) / 9, drawn(32), drawn(1, 32), drawn(1)]
+    weights += [drawn(6, 64, 4), drawn(6, 4), drawn(6, 4, 64)]
+
+    def whole(rank: Tensor, similarity: Tensor, *others: Tensor) -> Tensor:
+        cells = gin_input_of(latents, rank, similarity, torch.float32)
+        rows = cells.neighbours.flatten(1) + cells.features.sum(dim=1).repeat(1, 2)[:, :64]
+        scores = scored([rows, rank], others[:4], torch.float32)
+        return scores + log_likelihood(rows * scores[:, None], chosen, Layers(*others[4:]))
+
+    before = torch.get_num_threads()
+    try:
+        outcomes = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            outcomes.append(results(whole, weights, in_kernel=True))
+        assert max(errors(*outcomes)) < 1e-5
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_likelihood_that_gives_its_choices_no_gradient_leaves_them_without() -> None:
+    features, layers = drawn(9, 16).requires_grad_(), Layers(drawn(2, 16, 3), drawn(2, 3), drawn(2, 3, 16))
+    log_likelihood(features, choose(features, drawn(9, 2, 3), layers), layers).sum().backward()
+    assert features.grad is not None
+    assert features.grad.abs().max() > 0
+
+
 def test_what_is_not_a_number_stays_visible() -> None:
     arguments = cells_and_weights((20, 8, 15, 32, 2))
     arguments[1][3, 2, 1] = float("nan")
@@ -236,6 +266,7 @@ def test_shapes_and_types_that_do_not_fit_each_other_are_refused() -> None:
         lambda: layers_of(True)(neighbours.double(), features, *weights),
         lambda: layers_of(True)(neighbours, features, *doubled(weights)),
         lambda: layers_of(True)(neighbours, features, *weights[:-1]),
+        lambda: mean_layers(GINInput(neighbours, drawn(3, 4, 16)), torch.empty(0), 16),
         lambda: linear([drawn(2, 20)], drawn(16, 15), drawn(16), torch.float32),
         lambda: linear([drawn(2, 3, 5)], drawn(16, 5), drawn(16), torch.float32),
         lambda: linear([drawn(2, 15), drawn(3, 5)], drawn(16, 20), drawn(16), torch.float32),

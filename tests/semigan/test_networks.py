@@ -150,6 +150,15 @@ def test_cells_are_read_alike_from_bytes_from_choices_and_as_graphs(name: str) -
         assert torch.equal(ours.features, plain.features)
 
 
+def test_bytes_of_many_operations_do_not_overflow() -> None:
+    operations, vertices = 30, 11
+    labels = torch.arange(operations, dtype=torch.uint8)[:, None].expand(-1, vertices)
+    edges = torch.zeros(operations, vertices, vertices, dtype=torch.uint8)
+    one_hot = nn.functional.one_hot(labels.long(), operations).float()
+    ours = read_bytes(edges, labels, vertex_features(vertices, operations))
+    assert torch.equal(ours.features, read(Graphs(edges.float(), one_hot)).features)
+
+
 def test_log_likelihood_is_the_logarithm_of_the_probability_with_which_cells_are_drawn() -> None:
     _, _, nets = sampled("nasbench201", 3)
     latents, _ = drawn(1, nets)

@@ -139,9 +139,10 @@ class BiArch2Perf:
         # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
         drawn = torch.randint(count, (count,), generator=self.random)
         asked = Asked(self.ranks[drawn], self.targets[drawn], self.latents(count), self._uniform(count))
-        real = borrowed(len(operations), settings)
-        chosen = torch.cat([self.chosen, self.networks.AG.decisions.of(adjacency[:real], operations[:real])])
-        covered = chosen if settings.coverage else chosen[:0]
+        covered = self.chosen[:0]
+        if settings.coverage:
+            real = borrowed(len(operations), settings)
+            covered = torch.cat([self.chosen, self.networks.AG.decisions.of(adjacency[:real], operations[:real])])
         return Batch(
             Labelled(self.labelled, self.ranks, self.targets, self.cuts),
             self.as_read(adjacency, operations),

@@ -84,7 +84,9 @@ class _Decide(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        if gradients[0] is None:
+            return (None,) * len(ctx.needs_input_grad)
         by_features, *of_layers = kernel.decide_backward(
             *ctx.saved_tensors, gradient=gradients[0], choosing=ctx.choosing
         )

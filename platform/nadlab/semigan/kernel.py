@@ -1,7 +1,7 @@
 """`cpp/` from Python: the networks' layers and Adam on a CPU, at a multiple of the speed of torch's operators.
 
-Shapes: B cells, V vertices, F inputs, H outputs, L layers, R rows, G decisions of C choices each; S trials, in front of
-all of them, where they are stacked. Weights are float32.
+Shapes: B cells, V vertices, F inputs, H outputs, L layers with N weights, R rows, G decisions of C choices each, Z numbers
+of a latent; S trials, in front of all of them, where they are stacked. Weights are float32.
 """
 
 import ctypes
@@ -119,7 +119,8 @@ def linear_forward(
         _require(torch.float32, (more, (*stacked, count, sizes.more)))
     result = weight.new_empty((*stacked, count, outputs))
     scores = None
-    if last is not None and last_bias is not None:
+    if last is not None:
+        assert last_bias is not None
         _require(torch.float32, (last, (*stacked, 1, outputs)), (last_bias, (*stacked, 1)))
         scores = weight.new_empty((*stacked, count))
     run = _function("linear_forward", precision, rows.dtype)
@@ -184,6 +185,7 @@ def latents_backward(
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of the rank and of the similarity from those of neighbours and features."""
     z_A, by_neighbours, by_features = z_A.contiguous(), by_neighbours.contiguous(), by_features.contiguous()
+    _require(by_features.dtype, (by_neighbours, edges.shape))
     by_rank, by_similarity = rank.new_empty(rank.shape), z_A.new_empty((*z_A.shape[:-3], z_A.shape[-1], z_A.shape[-1]))
     arguments = _pointers(z_A, edges, by_neighbours, by_features, by_rank, by_similarity)
     _function("latents_backward", by_features.dtype)(ctypes.byref(_latent_sizes(z_A, rank)), *arguments)
@@ -277,6 +279,10 @@ def _sizes(features: Tensor, weights: Tensor, width: int, pooled: bool) -> _Size
     *stacked, cells, vertices, inputs = features.shape
     # but for the first layer's, which has other inputs
     layers = 1 + (weights.shape[-1] - width * (inputs + width + 2)) // (2 * width * (width + 1))
+    if layers < 1 or not vertices:
+        raise ValueError(
+            f"the kernel takes weights of a layer at least, and vertices, not {weights.shape} and {vertices}"
+        )
     return _Sizes(_trials(stacked), cells, vertices, inputs, width, layers, pooled, torch.get_num_threads())
 
 

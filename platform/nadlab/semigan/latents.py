@@ -27,7 +27,7 @@ class Latents(NamedTuple):
 
 def gin_input_of(latents: Latents, rank_BE: Tensor, similarity_ZZ: Tensor, precision: torch.dtype) -> GINInput:
     """Return cells of vertices whose edges weigh sigmoid(z_A S^T z_A^T / sqrt(Z)) / V; gradients reach the rank and S, `similarity`."""
-    z_A, z_X = latents
+    z_A, z_X = (z.detach() for z in latents)
     if kernel.fits(z_A, z_A.shape[-1], precision) and z_A.dtype == torch.float32:
         neighbours, features, _ = _Conditioned.apply(z_A, z_X, rank_BE, similarity_ZZ, precision)  # type: ignore[no-untyped-call]
         return GINInput(neighbours, features)

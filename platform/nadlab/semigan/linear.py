@@ -36,7 +36,9 @@ def scored(parts: Sequence[Tensor], weights: Sequence[Tensor], precision: torch.
 
 
 def _in_kernel(parts: Sequence[Tensor], weight: Tensor, precision: torch.dtype) -> bool:
-    return kernel.fits(parts[0], len(weight), precision) and parts[0].dtype in (torch.float32, precision)
+    of_rows, *of_others = (part.dtype for part in parts)
+    types_fit = of_rows in (torch.float32, precision) and all(other == torch.float32 for other in of_others)
+    return types_fit and kernel.fits(parts[0], len(weight), precision)
 
 
 def _two(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
@@ -81,8 +83,10 @@ class Linear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Return the gradients of all arguments: of the weights all that are there or none."""
+        if gradients[0] is None:
+            return (None,) * len(ctx.needs_input_grad)
         rows, more, weight, last, *hidden = ctx.saved_tensors
         asked = *ctx.needs_input_grad[:2], any(ctx.needs_input_grad[2:6])
         of = kernel.linear_backward(rows, more, weight, last, hidden, ctx.precision, gradients[0], asked)

@@ -51,7 +51,7 @@ def read_bytes(adjacency_BVV: Tensor, operations_BV: Tensor, features_KVF: Tenso
     vertices = adjacency_BVV.shape[1]
     positions = torch.arange(vertices, device=operations_BV.device)
     itself = torch.eye(vertices, dtype=adjacency_BVV.dtype, device=adjacency_BVV.device)
-    features = F.embedding(operations_BV * vertices + positions, features_KVF.flatten(0, 1))
+    features = F.embedding(operations_BV.int() * vertices + positions, features_KVF.flatten(0, 1))
     return GINInput((adjacency_BVV + adjacency_BVV.mT + itself).to(features.dtype), features)
 
 

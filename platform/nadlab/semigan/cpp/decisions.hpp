@@ -1,4 +1,4 @@
-// AG's decisions about a cell, taken in turn (generator.py), and their backward pass, a tile of cells at a time.
+// AG's decisions about a cell, taken in turn (choices.py), and their backward pass, a tile of cells at a time.
 //
 // Before each decision ReLU(state) is multiplied with its weights; what is chosen is added to the state of the next.
 // Shapes: B cells, G decisions of C choices each, H numbers of the state (a multiple of 16); S trials.

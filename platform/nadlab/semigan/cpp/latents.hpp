@@ -39,7 +39,7 @@ void latents_forward(const LatentSizes& sizes, const float* z_A, const float* z_
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t, int64_t tile) {
             const int64_t first = trial * sizes.cells + tile * DRAWN, rows = sizes.cells_of(tile) * vertices;
             const float* z = z_A + first * vertices * size;
-            Array<float> projected(rows * size), products(vertices * columns), row(count);
+            Array<float> projected(rows * size), products(vertices * columns), vertex(count);
             product<Float32>({z, size, 1, words.data(), size, size}, rows, size,
                              [&](int64_t row, int64_t column, Vector sums) {
                                  store(projected.data() + row * size + column, sums * sizes.scale());
@@ -59,11 +59,11 @@ void latents_forward(const LatentSizes& sizes, const float* z_A, const float* z_
                         own[source * vertices + target] = own[target * vertices + source] = T::rounded(edge);
                     }
                     const int64_t at = first * vertices + above + source;
-                    std::copy_n(z_X + at * size, size, row.data());
-                    std::copy_n(ranks + at / vertices * embedding, embedding, row.data() + size);
-                    std::fill_n(row.data() + size + embedding, vertices, 0.0f);
-                    row[size + embedding + source] = 1;
-                    read_rows<T>(row.data(), 1, count, 1, count, features + at * count);
+                    std::copy_n(z_X + at * size, size, vertex.data());
+                    std::copy_n(ranks + at / vertices * embedding, embedding, vertex.data() + size);
+                    std::fill_n(vertex.data() + size + embedding, vertices, 0.0f);
+                    vertex[size + embedding + source] = 1;
+                    read_rows<T>(vertex.data(), 1, count, 1, count, features + at * count);
                 }
             }
         });

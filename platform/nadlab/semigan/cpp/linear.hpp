@@ -1,4 +1,4 @@
-// A linear layer of rows that may go on in a second matrix, or with its ReLU and a layer of one output; and the backward pass.
+// A linear layer, of rows in one or two parts, alone or with ReLU and a layer of one output; and its backward pass.
 //
 // Shapes: R rows, F inputs and E more of the second matrix, H outputs (a multiple of 16); S trials.
 
@@ -23,7 +23,7 @@ struct Joined {
     const Number* rows;
     const float* more;
 
-    // as those of products
+    // rows from `above` on as read_rows writes them, with `more` behind them
     template <class T>
     const typename T::Number* read(const LinearSizes& sizes, int64_t above, int64_t count, int64_t padded,
                                    typename T::Number* into) const {
@@ -42,7 +42,7 @@ float sum_of(Vector numbers) {
     return sum;
 }
 
-// With the weights `last` (H,) and their bias, scores (R,) of the result's ReLU, which it is then.
+// With `last` (H,) and its bias the result is the ReLU's output, and scores (R,) what the second layer makes of it.
 template <class T, class Number>
 void linear_forward(const LinearSizes& sizes, const Joined<Number>& joined, const float* weight, const float* bias,
                     const float* last, const float* last_bias, float* result, float* scores) {

@@ -229,7 +229,7 @@ Array<typename T::Word> natural(const float* weight, int64_t outputs, int64_t in
     return words;
 }
 
-// the same, in `into` where they do not lie there already
+// what read_rows writes, or `from` itself where it lies like that already
 template <class T, class Number>
 const typename T::Number* rows_for(const Number* from, int64_t rows, int64_t inputs, int64_t padded, int64_t columns,
                                    typename T::Number* into) {
