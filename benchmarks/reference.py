@@ -19,6 +19,7 @@ from torch_geometric.utils import scatter, to_dense_adj
 from nadlab.semigan import losses
 from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, schedule, steps_of_an_epoch
 from nadlab.semigan.generator import Generator
+from nadlab.semigan.gin import Layer
 from nadlab.semigan.latents import LATENT, Latents
 from nadlab.semigan.networks import GIN, Discriminator, Graphs, Predictor
 from nadlab.semigan.ranks import soft_rank
@@ -82,13 +83,13 @@ class WeightedGINConv(GINConv):
         return mixed
 
 
-def linear_with(weight: Tensor, bias: Tensor) -> nn.Linear:
-    """Return a linear layer with copies of these weights."""
-    linear = nn.Linear(weight.shape[1], weight.shape[0])
-    with torch.no_grad():
-        linear.weight.copy_(weight)
-        linear.bias.copy_(bias)
-    return linear
+def mlp_of(layer: Layer) -> nn.Sequential:
+    """Return a layer's MLP with copies of its weights."""
+    linears: list[nn.Linear] = []
+    for weight, bias in ((layer.inner, layer.inner_bias), (layer.outer, layer.outer_bias)):
+        linears.append(nn.Linear(weight.shape[1], weight.shape[0]))
+        linears[-1].load_state_dict({"weight": weight, "bias": bias})
+    return nn.Sequential(linears[0], nn.ReLU(), linears[1], nn.ReLU())
 
 
 class PlainGIN(nn.Module):
@@ -98,9 +99,8 @@ class PlainGIN(nn.Module):
         super().__init__()
         self.convolutions = nn.ModuleList()
         for layer in gin.layers():
-            inner, outer = linear_with(layer.inner, layer.inner_bias), linear_with(layer.outer, layer.outer_bias)
             convolution = WeightedGINConv(nn.Identity())
-            convolution.nn = nn.Sequential(inner, nn.ReLU(), outer, nn.ReLU())  # the constructor would draw new weights
+            convolution.nn = mlp_of(layer)  # the constructor would draw new weights
             self.convolutions.append(convolution)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> list[Tensor]:
@@ -191,12 +191,11 @@ class PlainGenerator(Generator):
 
     def log_likelihood(self, features: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return log p of each cell."""
-        chosen, state = chosen_BGC, features
-        total = torch.zeros(len(chosen))
+        state, total = features, torch.zeros(len(features))
         for place, (weights, bias, memory) in enumerate(zip(*self.choices, strict=True)):
             logits = F.relu(state) @ weights + bias
-            total = total + (F.log_softmax(logits, dim=1) * chosen[:, place]).sum(dim=1)
-            state = state + chosen[:, place] @ memory
+            total = total + (F.log_softmax(logits, dim=1) * chosen_BGC[:, place]).sum(dim=1)
+            state = state + chosen_BGC[:, place] @ memory
         return total
 
 
@@ -211,7 +210,7 @@ class PlainTraining:
         networks = deepcopy(model.networks)
         self.AG = PlainGenerator(networks.AG, settings.width, settings.generator_depth)
         self.PP, self.D = PlainPredictor(networks.PP), PlainDiscriminator(networks.D)
-        count = model.operation_count
+        count = len(model.vertex_features)
         self.labelled = CellDataset(
             Cells(
                 model.labelled.neighbours.triu(1).byte().numpy(),

@@ -1,6 +1,6 @@
 """The kernel for CPUs against torch's operators in double precision."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import torch
@@ -77,6 +77,14 @@ def needed(rows: Tensor, outputs: int, precision: torch.dtype) -> None:
     if precision is torch.bfloat16 and not fits:
         pytest.skip("no bfloat16 products on this processor or in this compiler")
     assert fits
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of torch's threads, until the end of the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 def doubled(tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -179,26 +187,22 @@ def test_steps_of_adam_are_torchs() -> None:
     assert max(errors(*ends)) < 1e-5
 
 
-def test_threads_and_trials_side_by_side_change_nothing_but_the_order_of_sums() -> None:
+def test_threads_and_trials_side_by_side_change_nothing_but_the_order_of_sums(threads: Callable[[int], None]) -> None:
     shape = (50, 7, 12, 32, 3)
     together = cells_and_weights(shape, (4,))
     stacked = torch.vmap(layers_of(True))
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
-            output = stacked(*together)
-            for trial in range(4):
-                alone = layers_of(True)(*(argument[trial] for argument in together))
-                assert torch.equal(output[trial], alone), (threads, trial)
-        several = results(stacked, together, in_kernel=True)
-        torch.set_num_threads(1)
-        assert max(errors(several, results(stacked, together, in_kernel=True))) < 1e-6
-    finally:
-        torch.set_num_threads(before)
+    for count in (1, 3):
+        threads(count)
+        output = stacked(*together)
+        for trial in range(4):
+            alone = layers_of(True)(*(argument[trial] for argument in together))
+            assert torch.equal(output[trial], alone), (count, trial)
+    several = results(stacked, together, in_kernel=True)
+    threads(1)
+    assert max(errors(several, results(stacked, together, in_kernel=True))) < 1e-6
 
 
-def test_threads_change_nothing_but_the_order_of_sums_of_a_whole_step() -> None:
+def test_threads_change_nothing_but_the_order_of_sums_of_a_whole_step(threads: Callable[[int], None]) -> None:
     latents = Latents(drawn(70, 8, 16), drawn(70, 8, 16, seed=1))
     chosen = torch.nn.functional.one_hot(drawn(70, 6, 4).argmax(dim=2), 4).float()
     weights = [drawn(70, 16), drawn(16, 16), drawn(32, 80) / 9, drawn(32), drawn(1, 32), drawn(1)]
@@ -210,15 +214,11 @@ def test_threads_change_nothing_but_the_order_of_sums_of_a_whole_step() -> None:
         scores = scored([rows, rank], others[:4], torch.float32)
         return scores + log_likelihood(rows * scores[:, None], chosen, Layers(*others[4:]))
 
-    before = torch.get_num_threads()
-    try:
-        outcomes = []
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
-            outcomes.append(results(whole, weights, in_kernel=True))
-        assert max(errors(*outcomes)) < 1e-5
-    finally:
-        torch.set_num_threads(before)
+    outcomes = []
+    for count in (1, 3):
+        threads(count)
+        outcomes.append(results(whole, weights, in_kernel=True))
+    assert max(errors(*outcomes)) < 1e-5
 
 
 def test_a_likelihood_that_gives_its_choices_no_gradient_leaves_them_without() -> None:

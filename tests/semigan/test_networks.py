@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import DenseGINConv, GINConv
 
+from benchmarks.reference import mlp_of
 from nadlab.semigan import kernel
 from nadlab.semigan.gin import GINInput, gin_input, joined_weights, last_layer, mean_layers
 from nadlab.semigan.joint import Networks, networks
@@ -39,12 +40,8 @@ def drawn(count: int, nets: Networks, seed: int = 0) -> tuple[Latents, Tensor]:
 
 
 def with_weights(convolution: nn.Module, gin: GIN, layer: int) -> nn.Module:
-    inner, inner_bias, outer, outer_bias = gin.layers()[layer]
-    linears = nn.Linear(inner.shape[1], inner.shape[0]), nn.Linear(outer.shape[1], outer.shape[0])
-    for linear, weight, bias in zip(linears, (inner, outer), (inner_bias, outer_bias), strict=True):
-        linear.weight.data, linear.bias.data = weight.detach(), bias.detach()
     # after construction, which would draw new weights
-    convolution.nn = nn.Sequential(linears[0], nn.ReLU(), linears[1], nn.ReLU())
+    convolution.nn = mlp_of(gin.layers()[layer])
     return convolution
 
 

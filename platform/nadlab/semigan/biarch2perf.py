@@ -64,7 +64,7 @@ class BiArch2Perf:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.random = torch.Generator().manual_seed(seed)
-        self.vertices, self.operation_count = cells.operations.shape[1], operations
+        self.vertices = cells.operations.shape[1]
         # bytes on the device: floats would take four times as much memory, and are made batch by batch
         self.space_A, self.space_X = self._bytes(cells)
         self.networks = networks([labelled, cells], operations, settings, seed, self.device)

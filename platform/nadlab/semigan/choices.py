@@ -63,12 +63,7 @@ def _in_kernel(features: Tensor) -> bool:
 class _Decide(torch.autograd.Function):
     """`choose` by the noise that is given or `log_likelihood` of the choices; for S trials with S in front of all shapes."""
 
-    @staticmethod
-    @with_signature
-    def forward(
-        features: Tensor, given: Tensor, weights: Tensor, bias: Tensor, memory: Tensor, choosing: bool
-    ) -> tuple[Tensor, Tensor]:
-        return kernel.decide_forward(features, given, weights, bias, memory, choosing)
+    forward = staticmethod(with_signature(kernel.decide_forward))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:

@@ -75,7 +75,7 @@ class Generator(nn.Module):
         """Return discrete cells as PP and D read them: `networks.read` of `cells`, by one product."""
         chosen = self._chosen(features, uniform_BGC, 1.0).flatten(1)
         read = torch.addmm(self.get_buffer("reading_without"), chosen, self.get_buffer("reading")).to(self.precision)
-        vertices = len(self.decisions.A)
+        vertices = len(self.get_buffer("decisions_A"))
         neighbours, vertex_features = read.tensor_split([vertices**2], dim=1)
         return GINInput(neighbours.unflatten(1, (vertices, -1)), vertex_features.unflatten(1, (vertices, -1)))
 

@@ -133,14 +133,14 @@ def linear_backward(
     more: Tensor | None,
     weight: Tensor,
     last: Tensor | None,
-    hidden: Sequence[Tensor],
+    hidden: Tensor | None,
     precision: torch.dtype,
     gradient: Tensor,
     asked: Sequence[bool],
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients of all tensors that `linear_forward` takes: of rows, of more, and of the weights, where they are asked for.
 
-    hidden: what it returned besides the scores.
+    hidden: what it returned besides the scores, None where it returned none.
     """
     rows, weight, gradient = rows.contiguous(), weight.contiguous(), gradient.contiguous()
     more, last = _contiguous(more), _contiguous(last)
@@ -152,8 +152,7 @@ def linear_backward(
         if last is not None:
             by_weights[2:] = torch.empty_like(last), last.new_empty(last.shape[:-1])
     run = _function("linear_backward", precision, rows.dtype)
-    units = hidden[0] if hidden else None
-    given = rows, more, weight, last, units, gradient
+    given = rows, more, weight, last, hidden, gradient
     run(ctypes.byref(_linear_sizes(rows, more, weight)), *_pointers(*given, by_rows, by_more, *by_weights))
     return by_rows, by_more, *by_weights
 

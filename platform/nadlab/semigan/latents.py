@@ -41,12 +41,7 @@ def gin_input_of(latents: Latents, rank_BE: Tensor, similarity_ZZ: Tensor, preci
 class _Conditioned(torch.autograd.Function):
     """`gin_input_of` of the kernel, with the weights of the edges; for S trials with S in front of all shapes."""
 
-    @staticmethod
-    @with_signature
-    def forward(
-        z_A: Tensor, z_X: Tensor, rank: Tensor, similarity: Tensor, precision: torch.dtype
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        return kernel.latents_forward(z_A, z_X, rank, similarity, precision)
+    forward = staticmethod(with_signature(kernel.latents_forward))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:

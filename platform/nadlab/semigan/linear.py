@@ -53,25 +53,13 @@ def _joined(parts: Sequence[Tensor], precision: torch.dtype) -> Tensor:
 class Linear(torch.autograd.Function):
     """`linear` or, with a second layer, `scored` of the kernel, the latter with the hidden units; for S trials with S in front of all shapes."""
 
-    @staticmethod
-    @with_signature
-    def forward(
-        rows: Tensor,
-        more: Tensor | None,
-        weight: Tensor,
-        bias: Tensor,
-        last: Tensor | None,
-        last_bias: Tensor | None,
-        precision: torch.dtype,
-    ) -> tuple[Tensor, ...]:
-        """Return the output, and what the backward pass reads of the way there."""
-        return kernel.linear_forward(rows, more, weight, bias, last, last_bias, precision)
+    forward = staticmethod(with_signature(kernel.linear_forward))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         """Keep what the backward pass needs."""
         rows, more, weight, _, last, _, ctx.precision = inputs
-        ctx.save_for_backward(rows, more, weight, last, *output[1:])
+        ctx.save_for_backward(rows, more, weight, last, output[1] if len(output) > 1 else None)
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
 
@@ -87,7 +75,7 @@ class Linear(torch.autograd.Function):
         """Return the gradients of all arguments: of the weights all that are there or none."""
         if gradients[0] is None:
             return (None,) * len(ctx.needs_input_grad)
-        rows, more, weight, last, *hidden = ctx.saved_tensors
         asked = *ctx.needs_input_grad[:2], any(ctx.needs_input_grad[2:6])
+        rows, more, weight, last, hidden = ctx.saved_tensors
         of = kernel.linear_backward(rows, more, weight, last, hidden, ctx.precision, gradients[0], asked)
         return *of, None

@@ -29,16 +29,6 @@ Array<float> filled(const DecisionSizes& sizes, const float* weights) {
     return full;
 }
 
-// matrices with rows and columns exchanged
-Array<float> turned(const float* matrices, int64_t count, int64_t rows, int64_t columns) {
-    Array<float> result(count * rows * columns);
-    for (int64_t each = 0; each < count; ++each, matrices += rows * columns)
-        for (int64_t row = 0; row < rows; ++row)
-            for (int64_t column = 0; column < columns; ++column)
-                result[(each * columns + column) * rows + row] = matrices[row * columns + column];
-    return result;
-}
-
 void add_row(float* into, const float* row, int64_t width) {
     for (int64_t column = 0; column < width; column += LANES) store(into + column, load(into + column) + load(row + column));
 }
@@ -115,9 +105,9 @@ void decide_backward(const DecisionSizes& sizes, const float* features, const fl
                   of_a_cell = count * choices, threads = std::max<int64_t>(1, sizes.threads);
     for (int64_t trial = 0; trial < sizes.trials; ++trial) {
         const float* own_memory = memory + trial * of_a_cell * width;
-        const Array<float> turned_weights = turned(weights + trial * of_a_cell * width, count, width, choices);
+        const Array<float> turned_weights = turned(weights + trial * of_a_cell * width, count, width, choices, width);
         Array<float> turned_memory;
-        if (by_chosen) turned_memory = filled(sizes, turned(own_memory, count, choices, width).data());
+        if (by_chosen) turned_memory = turned(own_memory, count, choices, width, columns);
         std::vector<DecisionGradients> gradients(
             threads, {Array<float>(of_a_cell * width), Array<float>(of_a_cell), Array<float>(of_a_cell * width)});
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
@@ -176,7 +166,7 @@ void decide_backward(const DecisionSizes& sizes, const float* features, const fl
         };
         Array<float> of_weights(of_a_cell * width);
         sum(&DecisionGradients::weights, of_a_cell * width, of_weights.data());
-        const Array<float> back = turned(of_weights.data(), count, choices, width);
+        const Array<float> back = turned(of_weights.data(), count, choices, width, choices);
         std::copy(back.begin(), back.end(), by_weights + trial * of_a_cell * width);
         sum(&DecisionGradients::bias, of_a_cell, by_bias + trial * of_a_cell);
         sum(&DecisionGradients::memory, of_a_cell * width, by_memory + trial * of_a_cell * width);

@@ -21,14 +21,6 @@ struct LatentSizes {
     float scale() const { return 1 / std::sqrt(float(latent)); }
 };
 
-// rows (V, Z) as columns of full vectors, (Z, columns)
-Array<float> transposed_rows(const float* rows, int64_t count, int64_t size, int64_t columns) {
-    Array<float> turned(size * columns);
-    for (int64_t row = 0; row < count; ++row)
-        for (int64_t k = 0; k < size; ++k) turned[k * columns + row] = rows[row * size + k];
-    return turned;
-}
-
 template <class T, class Number = typename T::Number>
 void latents_forward(const LatentSizes& sizes, const float* z_A, const float* z_X, const float* ranks,
                      const float* similarity, Number* neighbours, Number* features, float* edges) {
@@ -45,7 +37,7 @@ void latents_forward(const LatentSizes& sizes, const float* z_A, const float* z_
                                  store(projected.data() + row * size + column, sums * sizes.scale());
                              });
             for (int64_t above = 0; above < rows; above += vertices) {
-                const auto others = transposed_rows(z + above * size, vertices, size, columns);
+                const auto others = turned(z + above * size, 1, vertices, size, columns);
                 product<Float32>({projected.data() + above * size, size, 1, others.data(), columns, size}, vertices, columns,
                                  [&](int64_t row, int64_t column, Vector sums) {
                                      store(products.data() + row * columns + column, sums);

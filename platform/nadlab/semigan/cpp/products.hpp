@@ -229,6 +229,16 @@ Array<typename T::Word> natural(const float* weight, int64_t outputs, int64_t in
     return words;
 }
 
+// matrices (rows, columns) with both exchanged, each new row filled up with zeros
+Array<float> turned(const float* matrices, int64_t count, int64_t rows, int64_t columns, int64_t filled_up) {
+    Array<float> result(count * columns * filled_up);
+    for (int64_t each = 0; each < count; ++each, matrices += rows * columns)
+        for (int64_t row = 0; row < rows; ++row)
+            for (int64_t column = 0; column < columns; ++column)
+                result[(each * columns + column) * filled_up + row] = matrices[row * columns + column];
+    return result;
+}
+
 // what read_rows writes, or `from` itself where it lies like that already
 template <class T, class Number>
 const typename T::Number* rows_for(const Number* from, int64_t rows, int64_t inputs, int64_t padded, int64_t columns,
