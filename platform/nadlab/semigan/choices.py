@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
-from nadlab.semigan.functions import stacked, with_signature
+from nadlab.semigan.functions import apply, stacked, with_signature
 
 
 class Layers(NamedTuple):
@@ -29,7 +29,7 @@ def choose(features_BH: Tensor, noise_BGC: Tensor, layers: Layers) -> Tensor:
     Their gradient is that of the softmax of logits and noise (straight-through, Jang et al. 2017).
     """
     if _in_kernel(features_BH):
-        in_kernel: Tensor = _Decide.apply(features_BH, noise_BGC, *layers, True)[0]  # type: ignore[no-untyped-call]
+        in_kernel: Tensor = apply(_Decide, features_BH, noise_BGC, *layers, True)[0]
         return in_kernel
     state = features_BH
     chosen: list[Tensor] = []
@@ -46,7 +46,7 @@ def choose(features_BH: Tensor, noise_BGC: Tensor, layers: Layers) -> Tensor:
 def log_likelihood(features_BH: Tensor, chosen_BGC: Tensor, layers: Layers) -> Tensor:
     """Return log p(one-hot choices | features) in nats, (B,); no gradient reaches the choices."""
     if _in_kernel(features_BH):
-        in_kernel: Tensor = _Decide.apply(features_BH, chosen_BGC, *layers, False)[0]  # type: ignore[no-untyped-call]
+        in_kernel: Tensor = apply(_Decide, features_BH, chosen_BGC, *layers, False)[0]
         return in_kernel
     chosen = chosen_BGC.detach()
     written = torch.einsum("bgc,gch->gbh", chosen, layers.memory)
@@ -75,7 +75,7 @@ class _Decide(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
-        return _Decide.apply(*stacked(info.batch_size, in_dims, arguments)), (0, 0)  # type: ignore[no-untyped-call]
+        return apply(_Decide, *stacked(info.batch_size, in_dims, arguments)), (0, 0)
 
     @staticmethod
     @once_differentiable

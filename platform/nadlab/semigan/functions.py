@@ -4,13 +4,21 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 Forward = TypeVar("Forward", bound=Callable[..., Any])
 
 
+def apply(function: type[torch.autograd.Function], *arguments: Any) -> tuple[Tensor, ...]:
+    """Call a function that vmap knows; without vmap, past the binding of its arguments, which takes as long as it does for small cells."""
+    called: Any = function if torch._C._are_functorch_transforms_active() else super(torch.autograd.Function, function)
+    result: tuple[Tensor, ...] = called.apply(*arguments)
+    return result
+
+
 def with_signature(function: Forward) -> Forward:
-    """Keep a function's signature with it: `Function.apply` asks for it each time, and finding it takes as long as a small operator."""
+    """Keep a function's signature with it: under vmap each call asks for it, and finding it takes as long as a small operator."""
     function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return function
 

@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
-from nadlab.semigan.functions import stacked, with_signature
+from nadlab.semigan.functions import apply, stacked, with_signature
 
 
 class Layer(NamedTuple):
@@ -69,13 +69,13 @@ def joined_weights(layers: Sequence[Sequence[Tensor]], leading: int = 0) -> Tens
 
 def last_layer(cells: GINInput, weights: Tensor, width: int) -> Tensor:
     """Return the last layer's output, (B, V, H)."""
-    rows: Tensor = Layers.apply(False, width, *cells, weights)[0]  # type: ignore[no-untyped-call]
+    rows: Tensor = apply(Layers, False, width, *cells, weights)[0]
     return rows
 
 
 def mean_layers(cells: GINInput, weights: Tensor, width: int) -> Tensor:
     """Return all layers' outputs joined and averaged over the vertices, float32 (B, L H)."""
-    means: Tensor = Layers.apply(True, width, *cells, weights)[0]  # type: ignore[no-untyped-call]
+    means: Tensor = apply(Layers, True, width, *cells, weights)[0]
     return means
 
 
@@ -87,7 +87,11 @@ class Layers(torch.autograd.Function):
     def forward(pooled: bool, width: int, neighbours: Tensor, features: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         """Return the output, and what the backward pass reads of the way there."""
         if kernel.fits(features, width, features.dtype):
-            return kernel.layers_forward(neighbours, features, weights, width, pooled)
+            asked = [
+                tensor.requires_grad and not torch.is_inference_mode_enabled()
+                for tensor in (neighbours, features, weights)
+            ]
+            return kernel.layers_forward(neighbours, features, weights, width, pooled, asked)
         return _forward(neighbours, features, layers_of(weights, features.shape[-1], width), pooled)
 
     @staticmethod
@@ -107,7 +111,7 @@ class Layers(torch.autograd.Function):
         info: Any, in_dims: tuple[int | None, ...], *arguments: Any
     ) -> tuple[tuple[Tensor | None, ...], tuple[int | None, ...]]:
         """Run S trials at once."""
-        output, *others = Layers.apply(*stacked(info.batch_size, in_dims, arguments))  # type: ignore[no-untyped-call]
+        output, *others = apply(Layers, *stacked(info.batch_size, in_dims, arguments))
         none = (None,) * len(others)
         return (output, *none), (0, *none)
 

@@ -7,8 +7,9 @@ of a latent; S trials, in front of all of them, where they are stacked. Weights 
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,28 +57,39 @@ def fits(numbers: Tensor, outputs: int = WHOLE, precision: torch.dtype = torch.f
     if _switched_off or numbers.device.type != "cpu" or outputs % WHOLE:
         return False
     kernel = library(SOURCE)
+    return kernel is not None and _multiplies(kernel, precision)
+
+
+@cache
+def _multiplies(kernel: ctypes.CDLL, precision: torch.dtype) -> bool:
     # a processor may lack bfloat16
-    return kernel is not None and hasattr(kernel, f"layers_forward_{_name(precision)}")
+    return hasattr(kernel, f"layers_forward_{_name(precision)}")
 
 
 def layers_forward(
-    neighbours: Tensor, features: Tensor, weights: Tensor, width: int, pooled: bool
+    neighbours: Tensor, features: Tensor, weights: Tensor, width: int, pooled: bool, asked: Sequence[bool]
 ) -> tuple[Tensor, ...]:
-    """Return the layers' output (`gin.last_layer`, `gin.mean_layers`) and what `layers_backward` reads of the way there."""
+    """Return the layers' output (`gin.last_layer`, `gin.mean_layers`) and what `layers_backward` reads of the way there.
+
+    asked: whether gradients of the neighbours, the features and the weights will be asked for. Cells that no gradient
+    reaches are discrete: few of their vertices differ in what they hear, and the first layer takes each once.
+    """
     neighbours, features, weights = neighbours.contiguous(), features.contiguous(), weights.contiguous()
-    sizes = _sizes(features, weights, width, pooled)
+    layout = _layout(features.shape, weights.shape[-1], width, pooled, torch.get_num_threads())
     *leading, vertices, _ = features.shape
     _require(features.dtype, (neighbours, (*leading, vertices, vertices)))
-    _require(torch.float32, (weights, (*leading[:-1], _asked("numbers_of_the_weights", sizes))))
+    _require(torch.float32, (weights, (*leading[:-1], layout.numbers_of_the_weights)))
     if pooled:
-        result = features.new_empty((*leading, sizes.layers * width), dtype=torch.float32)
+        result = features.new_empty((*leading, layout.layers * width), dtype=torch.float32)
     else:
         result = features.new_empty((*leading, vertices, width))
-    numbers = _asked("numbers_of_a_piece", sizes)
-    saved = [features.new_empty(numbers) for _ in range(_asked("pieces", sizes))]
+    saved = [features.new_empty(layout.numbers_of_a_piece) for _ in range(layout.pieces if any(asked) else 0)]
+    # AG's latents, which are not pooled, hardly agree
+    discrete = pooled and not (asked[0] or asked[1])
+    shared = features.new_empty(layout.bytes_of_the_shared if discrete else 0, dtype=torch.uint8)
     run = _function("layers_forward", features.dtype)
-    run(ctypes.byref(sizes), *_pointers(neighbours, features, weights, result), _array(saved))
-    return result, *saved
+    run(layout.sizes, *_pointers(neighbours, features, weights, result), _array(saved), *_pointers(shared))
+    return result, shared, *saved
 
 
 def layers_backward(
@@ -93,9 +105,12 @@ def layers_backward(
     """Return the gradients of the neighbours, the features and the weights, those that are asked for."""
     of_cells, gradient = (neighbours.contiguous(), features.contiguous(), weights.contiguous()), gradient.contiguous()
     by = [torch.empty_like(tensor) if wanted else None for tensor, wanted in zip(of_cells, asked, strict=True)]
+    shared, *pieces = saved
+    if not pieces or (len(shared) and (asked[0] or asked[1])):
+        raise ValueError("the kernel was not told before that these gradients would be asked for")
     run = _function("layers_backward", features.dtype)
-    sizes = _sizes(features, weights, width, pooled)
-    run(ctypes.byref(sizes), *_pointers(*of_cells), _array(saved), *_pointers(gradient, *by))
+    layout = _layout(features.shape, weights.shape[-1], width, pooled, torch.get_num_threads())
+    run(layout.sizes, *_pointers(*of_cells), _array(pieces), *_pointers(shared, gradient, *by))
     return tuple(by)
 
 
@@ -111,12 +126,11 @@ def linear_forward(
     """Return [rows, more] weight^T + bias, multiplied in `precision`, float32 (R, H); with `last`, the scores (R,) of its ReLU, and that."""
     rows, weight, bias = rows.contiguous(), weight.contiguous(), bias.contiguous()
     more, last, last_bias = _contiguous(more), _contiguous(last), _contiguous(last_bias)
-    sizes = _linear_sizes(rows, more, weight)
     *stacked, count, inputs = rows.shape
-    outputs = weight.shape[-2]
-    _require(torch.float32, (weight, (*stacked, outputs, inputs + sizes.more)), (bias, (*stacked, outputs)))
+    outputs, others = weight.shape[-2], 0 if more is None else more.shape[-1]
+    _require(torch.float32, (weight, (*stacked, outputs, inputs + others)), (bias, (*stacked, outputs)))
     if more is not None:
-        _require(torch.float32, (more, (*stacked, count, sizes.more)))
+        _require(torch.float32, (more, (*stacked, count, others)))
     result = weight.new_empty((*stacked, count, outputs))
     scores = None
     if last is not None:
@@ -124,7 +138,8 @@ def linear_forward(
         _require(torch.float32, (last, (*stacked, 1, outputs)), (last_bias, (*stacked, 1)))
         scores = weight.new_empty((*stacked, count))
     run = _function("linear_forward", precision, rows.dtype)
-    run(ctypes.byref(sizes), *_pointers(rows, more, weight, bias, last, last_bias, result, scores))
+    sizes = _linear_sizes(rows.shape, others, outputs, torch.get_num_threads())
+    run(sizes, *_pointers(rows, more, weight, bias, last, last_bias, result, scores))
     return (result,) if scores is None else (scores, result)
 
 
@@ -152,8 +167,9 @@ def linear_backward(
         if last is not None:
             by_weights[2:] = torch.empty_like(last), last.new_empty(last.shape[:-1])
     run = _function("linear_backward", precision, rows.dtype)
-    given = rows, more, weight, last, hidden, gradient
-    run(ctypes.byref(_linear_sizes(rows, more, weight)), *_pointers(*given, by_rows, by_more, *by_weights))
+    others = 0 if more is None else more.shape[-1]
+    sizes = _linear_sizes(rows.shape, others, weight.shape[-2], torch.get_num_threads())
+    run(sizes, *_pointers(rows, more, weight, last, hidden, gradient, by_rows, by_more, *by_weights))
     return by_rows, by_more, *by_weights
 
 
@@ -175,7 +191,8 @@ def latents_forward(
     neighbours = torch.empty_like(edges, dtype=precision)
     features = z_A.new_empty((*stacked, cells, vertices, latent + embedding + vertices), dtype=precision)
     arguments = _pointers(z_A, z_X, rank, similarity, neighbours, features, edges)
-    _function("latents_forward", precision)(ctypes.byref(_latent_sizes(z_A, rank)), *arguments)
+    sizes = _latent_sizes(z_A.shape, embedding, torch.get_num_threads())
+    _function("latents_forward", precision)(sizes, *arguments)
     return neighbours, features, edges
 
 
@@ -187,7 +204,8 @@ def latents_backward(
     _require(by_features.dtype, (by_neighbours, edges.shape))
     by_rank, by_similarity = rank.new_empty(rank.shape), z_A.new_empty((*z_A.shape[:-3], z_A.shape[-1], z_A.shape[-1]))
     arguments = _pointers(z_A, edges, by_neighbours, by_features, by_rank, by_similarity)
-    _function("latents_backward", by_features.dtype)(ctypes.byref(_latent_sizes(z_A, rank)), *arguments)
+    sizes = _latent_sizes(z_A.shape, rank.shape[-1], torch.get_num_threads())
+    _function("latents_backward", by_features.dtype)(sizes, *arguments)
     return by_rank, by_similarity
 
 
@@ -214,7 +232,7 @@ def decide_forward(
     soft = torch.empty_like(given)
     noise, chosen, likelihoods = (given, result, None) if choosing else (None, given, result)
     arguments = _pointers(features, noise, weights, bias, memory, chosen, soft, likelihoods)
-    _function("decide_forward")(ctypes.byref(_decision_sizes(given, weights)), *arguments)
+    _function("decide_forward")(_decision_sizes(given.shape, width, torch.get_num_threads()), *arguments)
     return result, soft
 
 
@@ -237,7 +255,8 @@ def decide_backward(
     by_bias = memory.new_empty(memory.shape[:-1])
     given = features, weights, memory, chosen, soft, by_chosen, by_likelihoods
     arguments = _pointers(*given, by_features, by_weights, by_bias, by_memory)
-    _function("decide_backward")(ctypes.byref(_decision_sizes(chosen, weights)), *arguments)
+    sizes = _decision_sizes(chosen.shape, weights.shape[-2], torch.get_num_threads())
+    _function("decide_backward")(sizes, *arguments)
     return by_features, by_weights, by_bias, by_memory
 
 
@@ -258,42 +277,58 @@ def adam_step(
     _function("adam_step")(ctypes.c_int64(len(parameters)), sizes, *arrays, *numbers)
 
 
-def _decision_sizes(per_choice: Tensor, weights: Tensor) -> _DecisionSizes:
-    *stacked, cells, decisions, choices = per_choice.shape
-    return _DecisionSizes(_trials(stacked), cells, decisions, choices, weights.shape[-2], torch.get_num_threads())
-
-
+@cache
 def _function(name: str, *types: torch.dtype) -> Callable[..., int]:
     function: Callable[..., int] = getattr(library(SOURCE), "_".join([name, *map(_name, types)]))
     return function
 
 
-def _asked(name: str, sizes: _Sizes) -> int:
-    function: Any = getattr(library(SOURCE), name)
-    function.restype = ctypes.c_int64
-    return int(function(ctypes.byref(sizes)))
+class _Layout(NamedTuple):
+    """What the kernel says of cells and weights of one shape; of what it writes, in numbers and bytes."""
+
+    sizes: Any
+    layers: int
+    numbers_of_the_weights: int
+    pieces: int
+    numbers_of_a_piece: int
+    bytes_of_the_shared: int
 
 
-def _sizes(features: Tensor, weights: Tensor, width: int, pooled: bool) -> _Sizes:
-    *stacked, cells, vertices, inputs = features.shape
+# shapes come again in every step, and asking takes as long as a small operator
+@lru_cache(maxsize=1024)
+def _layout(features: torch.Size, numbers: int, width: int, pooled: bool, threads: int) -> _Layout:
+    """Return that of features (..., B, V, F) and weights (..., N)."""
+    *stacked, cells, vertices, inputs = features
     # but for the first layer's, which has other inputs
-    layers = 1 + (weights.shape[-1] - width * (inputs + width + 2)) // (2 * width * (width + 1))
+    layers = 1 + (numbers - width * (inputs + width + 2)) // (2 * width * (width + 1))
     if layers < 1 or not vertices:
-        raise ValueError(
-            f"the kernel takes weights of a layer at least, and vertices, not {weights.shape} and {vertices}"
-        )
-    return _Sizes(_trials(stacked), cells, vertices, inputs, width, layers, pooled, torch.get_num_threads())
+        raise ValueError(f"the kernel takes weights of a layer at least, and vertices, not {numbers} and {vertices}")
+    sizes = ctypes.byref(_Sizes(_trials(stacked), cells, vertices, inputs, width, layers, pooled, threads))
+
+    def asked(name: str) -> int:
+        function: Any = getattr(library(SOURCE), name)
+        function.restype = ctypes.c_int64
+        return int(function(sizes))
+
+    return _Layout(sizes, layers, *(asked(name) for name in _Layout._fields[2:]))
 
 
-def _linear_sizes(rows: Tensor, more: Tensor | None, weight: Tensor) -> _LinearSizes:
-    *stacked, count, inputs = rows.shape
-    others = 0 if more is None else more.shape[-1]
-    return _LinearSizes(_trials(stacked), count, inputs, others, weight.shape[-2], torch.get_num_threads())
+@lru_cache(maxsize=1024)
+def _linear_sizes(rows: torch.Size, more: int, outputs: int, threads: int) -> Any:
+    *stacked, count, inputs = rows
+    return ctypes.byref(_LinearSizes(_trials(stacked), count, inputs, more, outputs, threads))
 
 
-def _latent_sizes(z_A: Tensor, rank: Tensor) -> _LatentSizes:
-    *stacked, cells, vertices, latent = z_A.shape
-    return _LatentSizes(_trials(stacked), cells, vertices, latent, rank.shape[-1], torch.get_num_threads())
+@lru_cache(maxsize=1024)
+def _latent_sizes(z_A: torch.Size, embedding: int, threads: int) -> Any:
+    *stacked, cells, vertices, latent = z_A
+    return ctypes.byref(_LatentSizes(_trials(stacked), cells, vertices, latent, embedding, threads))
+
+
+@lru_cache(maxsize=1024)
+def _decision_sizes(per_choice: torch.Size, width: int, threads: int) -> Any:
+    *stacked, cells, decisions, choices = per_choice
+    return ctypes.byref(_DecisionSizes(_trials(stacked), cells, decisions, choices, width, threads))
 
 
 def _trials(stacked: Sequence[int]) -> int:
@@ -322,5 +357,6 @@ def _pointers(*tensors: Tensor | None) -> list[ctypes.c_void_p]:
     return [ctypes.c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors]
 
 
-def _array(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
+def _array(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p] | None:
+    """Return their addresses, None of no tensors."""
+    return None if not tensors else (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
-from nadlab.semigan.functions import stacked, with_signature
+from nadlab.semigan.functions import apply, stacked, with_signature
 from nadlab.semigan.gin import GINInput, gin_input
 
 LATENT = 16
@@ -29,7 +29,7 @@ def gin_input_of(latents: Latents, rank_BE: Tensor, similarity_ZZ: Tensor, preci
     """Return cells of vertices whose edges weigh sigmoid(z_A S^T z_A^T / sqrt(Z)) / V; gradients reach the rank and S, `similarity`."""
     z_A, z_X = (z.detach() for z in latents)
     if kernel.fits(z_A, z_A.shape[-1], precision) and z_A.dtype == torch.float32:
-        neighbours, features, _ = _Conditioned.apply(z_A, z_X, rank_BE, similarity_ZZ, precision)  # type: ignore[no-untyped-call]
+        neighbours, features, _ = apply(_Conditioned, z_A, z_X, rank_BE, similarity_ZZ, precision)
         return GINInput(neighbours, features)
     batch, vertices, size = z_A.shape
     graph = torch.sigmoid(F.linear(z_A, similarity_ZZ) @ z_A.transpose(1, 2) / size**0.5).triu(1) / vertices
@@ -51,7 +51,7 @@ class _Conditioned(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        return _Conditioned.apply(*stacked(info.batch_size, in_dims, arguments)), (0, 0, 0)  # type: ignore[no-untyped-call]
+        return apply(_Conditioned, *stacked(info.batch_size, in_dims, arguments)), (0, 0, 0)
 
     @staticmethod
     @once_differentiable

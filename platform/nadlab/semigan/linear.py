@@ -12,13 +12,13 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nadlab.semigan import kernel
-from nadlab.semigan.functions import stacked, with_signature
+from nadlab.semigan.functions import apply, stacked, with_signature
 
 
 def linear(parts: Sequence[Tensor], weight: Tensor, bias: Tensor, precision: torch.dtype) -> Tensor:
     """Return rows weight^T + bias, multiplied in `precision`, in the weights' type (R, H)."""
     if _in_kernel(parts, weight, precision):
-        result: Tensor = Linear.apply(*_two(parts), weight, bias, None, None, precision)[0]  # type: ignore[no-untyped-call]
+        result: Tensor = apply(Linear, *_two(parts), weight, bias, None, None, precision)[0]
         return result
     return F.linear(_joined(parts, precision), weight.to(precision), bias.to(precision)).to(weight.dtype)
 
@@ -30,7 +30,7 @@ def scored(parts: Sequence[Tensor], weights: Sequence[Tensor], precision: torch.
     """
     weight, bias, last, last_bias = weights
     if _in_kernel(parts, weight, precision):
-        scores: Tensor = Linear.apply(*_two(parts), weight, bias, last, last_bias, precision)[0]  # type: ignore[no-untyped-call]
+        scores: Tensor = apply(Linear, *_two(parts), weight, bias, last, last_bias, precision)[0]
         return scores
     return F.linear(linear(parts, weight, bias, precision).relu(), last, last_bias).squeeze(1)
 
@@ -66,7 +66,7 @@ class Linear(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
         """Run S trials at once."""
-        output = Linear.apply(*stacked(info.batch_size, in_dims, arguments))  # type: ignore[no-untyped-call]
+        output = apply(Linear, *stacked(info.batch_size, in_dims, arguments))
         return output, (0,) * len(output)
 
     @staticmethod

@@ -13,17 +13,19 @@ int64_t pieces(const Sizes* sizes) { return sizes->trials * sizes->pieces(); }
 
 int64_t numbers_of_the_weights(const Sizes* sizes) { return sizes->numbers_of_the_weights(); }
 
+int64_t bytes_of_the_shared(const Sizes* sizes) { return sizes->trials * Shared<Float32>::bytes_of(*sizes); }
+
 int64_t numbers_of_a_piece(const Sizes* sizes) { return sizes->numbers_of_a_piece(); }
 
 #define LAYERS(NAME, T)                                                                                                \
     void layers_forward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* features,                \
-                               const float* weights, void* result, T::Number* const* saved) {                                \
-        forward<T>(*sizes, neighbours, features, weights, result, saved);                                                 \
+                               const float* weights, void* result, T::Number* const* saved, void* shared) {               \
+        forward<T>(*sizes, neighbours, features, weights, result, saved, shared);                                          \
     }                                                                                                                  \
     void layers_backward_##NAME(const Sizes* sizes, const T::Number* neighbours, const T::Number* features,               \
-                                const float* weights, const T::Number* const* saved, const void* gradient,                    \
+                                const float* weights, const T::Number* const* saved, void* shared, const void* gradient,      \
                                 T::Number* by_neighbours, T::Number* by_features, float* by_weights) {                    \
-        backward<T>(*sizes, neighbours, features, weights, saved, gradient, by_neighbours, by_features, by_weights);         \
+        backward<T>(*sizes, neighbours, features, weights, saved, shared, gradient, by_neighbours, by_features, by_weights);  \
     }
 
 #define LINEAR(NAME, T, NUMBER)                                                                                        \

@@ -55,12 +55,10 @@ void linear_forward(const LinearSizes& sizes, const Joined<Number>& joined, cons
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t rows = sizes.rows_of(tile), above = trial * sizes.rows + tile * TILE;
             const auto* read = joined.template read<T>(sizes, above, rows, rows, scratch[thread].data());
-            product<T>({as_words<T>(read), columns / T::PAIR, 1, words.data(), outputs,
-                        (inputs + T::PAIR - 1) / T::PAIR},
-                       rows, outputs, [&](int64_t row, int64_t column, Vector sums) {
-                           sums += load(own + column);
-                           store(result + (above + row) * outputs + column, last ? relu(sums) : sums);
-                       });
+            multiply<T>(read, rows, columns, words, outputs, [&](int64_t row, int64_t column, Vector sums) {
+                sums += load(own + column);
+                store(result + (above + row) * outputs + column, last ? relu(sums) : sums);
+            });
             for (int64_t row = above; last && row < above + rows; ++row) {
                 Vector sum{};
                 for (int64_t column = 0; column < outputs; column += LANES)
@@ -125,13 +123,12 @@ void linear_backward(const LinearSizes& sizes, const Joined<Number>& joined, con
             if (by.weight) {
                 const auto* read = joined.template read<T>(sizes, above, rows, padded, own.rows.data());
                 add_products<T>(own.paired, own.behind.data(), read, padded, outputs, columns, own.by_weight,
-                                own.by_bias);
+                                &own.by_bias);
             }
             if (!by.rows && !by.more) return;
-            product<T>({as_words<T>(own.behind.data()), outputs / T::PAIR, 1, words.data(), columns, outputs / T::PAIR},
-                       rows, columns, [&](int64_t row, int64_t column, Vector sums) {
-                           store(own.by_rows.data() + row * columns + column, sums);
-                       });
+            multiply<T>(own.behind.data(), rows, outputs, words, columns, [&](int64_t row, int64_t column, Vector sums) {
+                store(own.by_rows.data() + row * columns + column, sums);
+            });
             const float* both = own.by_rows.data();
             if (by.rows) write_rows<T>(both, rows, sizes.inputs, columns, by.rows + above * sizes.inputs);
             if (by.more) write_rows<T>(both + sizes.inputs, rows, sizes.more, columns, by.more + above * sizes.more);

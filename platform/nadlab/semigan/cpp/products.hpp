@@ -185,6 +185,14 @@ void product(const Factors<T>& factors, int64_t rows, int64_t columns, const Don
     if (column < columns) blocks<T, 1>(factors, rows, column, done);
 }
 
+// done(row, column, sums) for rows, each of `inputs` numbers, times weights of so many columns
+template <class T, class Done>
+void multiply(const typename T::Number* from, int64_t rows, int64_t inputs, const Array<typename T::Word>& weights,
+              int64_t columns, const Done& done) {
+    product<T>({as_words<T>(from), inputs / T::PAIR, 1, weights.data(), columns, int64_t(weights.size()) / columns}, rows,
+               columns, done);
+}
+
 // numbers as those of products, each row filled up with zeros and zero rows below the last
 template <class T, class Number>
 void read_rows(const Number* from, int64_t rows, int64_t inputs, int64_t padded, int64_t columns,
@@ -264,10 +272,19 @@ struct Paired {
     Array<typename T::Word> left, right;
 };
 
-// add rows^T times others, and the sum of rows
+// add the sum of rows, as paired words
+template <class T>
+void add_sums(const typename T::Word* rows, int64_t count, int64_t width, Array<float>& sums) {
+    const auto one = T::word(1.0f, 1.0f);
+    product<T>({&one, 0, 0, rows, width, count / T::PAIR}, 1, width, [&](int64_t, int64_t column, Vector sum) {
+        store(sums.data() + column, load(sums.data() + column) + sum);
+    });
+}
+
+// add rows^T times others and, where they are asked for, the sum of rows
 template <class T>
 void add_products(Paired<T>& paired, const typename T::Number* rows, const typename T::Number* others, int64_t count,
-                  int64_t width, int64_t columns, Array<float>& products, Array<float>& sums) {
+                  int64_t width, int64_t columns, Array<float>& products, Array<float>* sums) {
     const auto* left = T::paired(rows, count, width, paired.left.data());
     const auto* right = T::paired(others, count, columns, paired.right.data());
     product<T>({left, 1, width, right, columns, count / T::PAIR}, width, columns,
@@ -275,10 +292,7 @@ void add_products(Paired<T>& paired, const typename T::Number* rows, const typen
                    float* into = products.data() + row * columns + column;
                    store(into, load(into) + sum);
                });
-    const auto one = T::word(1.0f, 1.0f);
-    product<T>({&one, 0, 0, left, width, count / T::PAIR}, 1, width, [&](int64_t, int64_t column, Vector sum) {
-        store(sums.data() + column, load(sums.data() + column) + sum);
-    });
+    if (sums) add_sums<T>(left, count, width, *sums);
 }
 
 // each(thread, tile), a thread's tiles in order; OpenMP's threads are torch's own, which wait actively for their next work
