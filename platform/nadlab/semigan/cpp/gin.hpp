@@ -169,23 +169,19 @@ void forward(const Sizes& sizes, const Number* neighbours, const Number* feature
                                transposed<T>(own.outer, width, width), own.inner_bias, own.outer_bias});
         }
         Array<Number> next;
-        SharedRows<T> rows{};
+        Shared<T> shared(sizes, bytes, trial);
         if (bytes) {
             const int64_t first = trial * sizes.rows();
-            Shared<T> shared(sizes, bytes, trial);
             find_shared(sizes, scratch, neighbours + first * vertices, features + first * sizes.inputs, shared);
-            if (shared) {
-                forward_shared(sizes, weights, shared, next);
-                rows = {shared.which, shared.outputs, next.data()};
-            }
+            if (shared) forward_shared(sizes, weights, shared, next);
         }
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t above = tile * sizes.tile_cells(), cell = trial * sizes.cells + above;
-            SharedRows<T> own{rows.which + above * vertices, rows.outputs, rows.next};
+            const SharedRows<T> rows{shared ? shared.which + above * vertices : nullptr, shared.outputs, next.data()};
             forward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),
                             neighbours + cell * vertices * vertices, features + cell * vertices * sizes.inputs,
                             static_cast<char*>(result) + cell * of_a_cell,
-                            saved ? sizes.saved_at(saved, trial, tile) : nullptr, rows.which ? &own : nullptr);
+                            saved ? sizes.saved_at(saved, trial, tile) : nullptr, shared ? &rows : nullptr);
         });
     }
 }
@@ -206,9 +202,9 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
         }
         std::vector<Gradients> gradients;
         if (by_weights) gradients = of_each_thread<Gradients>(sizes);
-        Shared<T> shared(sizes, bytes, trial);
+        const Shared<T> shared(sizes, bytes, trial);
         std::vector<SharedSums> sums;
-        if (bytes && shared)
+        if (shared)
             for (int64_t thread = 0; thread < std::max<int64_t>(1, sizes.threads); ++thread)
                 sums.emplace_back(sizes, shared.padded());
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
@@ -219,10 +215,10 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
                              static_cast<const char*>(gradient) + cell * of_a_cell,
                              by_neighbours ? by_neighbours + cell * vertices * vertices : nullptr,
                              by_features ? by_features + cell * vertices * sizes.inputs : nullptr,
-                             by_weights ? &gradients[thread] : nullptr, shared.which + above * vertices,
-                             sums.empty() ? nullptr : &sums[thread]);
+                             by_weights ? &gradients[thread] : nullptr, shared ? shared.which + above * vertices : nullptr,
+                             shared ? &sums[thread] : nullptr);
         });
-        if (!sums.empty()) backward_shared(sizes, weights, scratch, shared, sums, gradients);
+        if (shared) backward_shared(sizes, weights, scratch, shared, sums, gradients);
         if (!by_weights) continue;
         for (int64_t layer = 0; layer < sizes.layers; ++layer) {
             const int64_t inputs = sizes.fan_in(layer), columns = sizes.columns(layer);

@@ -18,11 +18,13 @@ int64_t most_shared(const Sizes& sizes) { return rounded(std::min(sizes.rows() *
 template <class T>
 struct Shared {
     using Number = typename T::Number;
-    int64_t* count;                        // D; 0: too many to share
-    int32_t* which;                        // (R,): what each vertex hears
-    Number *messages, *middles, *outputs;  // (D, F), (D, H), (D, H), and zero messages up to a multiple of ROWS
+    int64_t* count = nullptr;              // D; 0: too many to share
+    int32_t* which = nullptr;              // (R,): what each vertex hears
+    Number *messages = nullptr, *middles = nullptr, *outputs = nullptr;  // (D, F), (D, H), (D, H), and zero messages up to a multiple of ROWS
 
+    // without bytes none
     Shared(const Sizes& sizes, void* bytes, int64_t trial) {
+        if (!bytes) return;
         char* at = static_cast<char*>(bytes) + trial * bytes_of(sizes);
         const auto take = [&](auto*& part, int64_t numbers) {
             part = reinterpret_cast<std::decay_t<decltype(part)>>(at);
@@ -42,7 +44,7 @@ struct Shared {
     }
 
     int64_t padded() const { return rounded(*count, ROWS); }
-    explicit operator bool() const { return *count; }
+    explicit operator bool() const { return count && *count; }
 };
 
 uint64_t hash_of(const void* bytes, int64_t number) {
@@ -56,7 +58,7 @@ uint64_t hash_of(const void* bytes, int64_t number) {
     return hash;
 }
 
-// find the different messages
+// find the different messages, unless there are too many
 template <class T, class Number = typename T::Number>
 void find_shared(const Sizes& sizes, std::vector<Scratch<T>>& scratch, const Number* neighbours, const Number* features,
                  Shared<T>& shared) {
