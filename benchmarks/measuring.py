@@ -104,6 +104,35 @@ def gigaflop(function: Callable[[], object]) -> tuple[float, float]:
     return counts[0], counts[1]
 
 
+def spared_gigaflop(function: Callable[[], object]) -> float:
+    """Return what of these products a call leaves out, in GFLOP, as the kernel takes once what many vertices hear (`cpp/shared.hpp`)."""
+    spared: list[float] = []
+    forward, backward = kernel.layers_forward, kernel.layers_backward
+
+    def note(features: torch.Tensor, width: int, layers: int, shared: torch.Tensor, inner: int, square: int) -> None:
+        *trials, cells, vertices, inputs = features.shape
+        for kept in shared.view(trials[0] if trials else 1, -1) if len(shared) else []:
+            if messages := int(kept[:8].view(torch.int64)):
+                products = inner * inputs * width + (square if layers > 1 else square // 2) * width**2
+                spared.append(2 * (cells * vertices - messages) * products / 1e9)
+
+    def noting_forward(*given: Any) -> tuple[torch.Tensor, ...]:
+        result, shared, *saved = forward(*given)
+        note(given[1], given[3], result.shape[-1] // given[3], shared, inner=1, square=2)
+        return result, shared, *saved
+
+    def noting_backward(*given: Any) -> tuple[torch.Tensor | None, ...]:
+        note(given[1], given[4], given[6].shape[-1] // given[4], given[3][0], inner=1, square=4)
+        return backward(*given)
+
+    with (
+        patch.object(kernel, "layers_forward", noting_forward),
+        patch.object(kernel, "layers_backward", noting_backward),
+    ):
+        function()
+    return sum(spared)
+
+
 def kernel_seconds(function: Callable[[], object]) -> float:
     """Return the CPU seconds that a call spends in the kernel."""
     spent: list[float] = []

@@ -11,10 +11,12 @@ from torch.nn import functional as F
 from nadlab.compiled import compiler
 from nadlab.semigan import kernel
 from nadlab.semigan.gin import GINInput, joined_weights, mean_layers
-from tests.semigan.test_kernel import PRECISIONS, allowed, drawn, errors, needed, threads
+from tests.semigan.test_kernel import PRECISIONS, allowed, drawn, errors
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler here")
-__all__ = ["threads"]
+pytestmark = [
+    pytest.mark.skipif(compiler() is None, reason="no C++ compiler here"),
+    pytest.mark.usefixtures("every_precision"),
+]
 
 SHAPES = [
     (120, 8, 7, 64, 4),
@@ -77,7 +79,6 @@ def test_layers_and_gradients_are_as_near_the_exact_ones_as_torchs(
 ) -> None:
     count, vertices, operations, width, layers = shape
     cells, weights = discrete(count, vertices, operations), weights_of(operations + vertices, width, layers)
-    needed(weights, width, precision)
     exact = outcome(of_type(cells, torch.float64), weights.double(), width, in_kernel=False)
     cells = of_type(cells, precision)
     ours, torchs = (errors(outcome(cells, weights, width, mode), exact) for mode in (True, False))

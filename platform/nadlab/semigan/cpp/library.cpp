@@ -56,7 +56,7 @@ int64_t numbers_of_a_piece(const Sizes* sizes) { return sizes->numbers_of_a_piec
 LAYERS(float32, Float32)
 LATENTS(float32, Float32)
 LINEAR(float32_float32, Float32, float)
-#ifdef __AVX512BF16__
+#ifdef BFLOAT16
 LAYERS(bfloat16, BFloat16)
 LATENTS(bfloat16, BFloat16)
 LINEAR(bfloat16_float32, BFloat16, float)

@@ -13,6 +13,8 @@
 #include <vector>
 
 #ifdef __AVX512BF16__
+#undef BFLOAT16
+#define BFLOAT16
 #include <immintrin.h>
 #endif
 
@@ -54,12 +56,13 @@ int64_t rounded(int64_t number, int64_t to) { return (number + to - 1) / to * to
 
 // so that the compiler does not load it again for each use: loads, not products, would be the limit
 template <class Any>
-inline void in_register(Any& value) {
+inline Any in_register(Any value) {
 #if defined(__x86_64__)
     asm("" : "+v"(value));
 #elif defined(__aarch64__)
     asm("" : "+w"(value));
 #endif
+    return value;
 }
 
 Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
@@ -72,7 +75,7 @@ struct Float32 {
     static constexpr int64_t PAIR = 1;
 
     static Word word(float first, float) { return first; }
-    static Words words(const Word* from) { return ::load(from); }
+    static Words words(const Word* from) { return in_register(::load(from)); }
     static Vector sum(Vector sums, Word one, Words others) { return sums + one * others; }
     static Vector load(const Number* from) { return ::load(from); }
     static void store(Number* to, Vector numbers) { ::store(to, numbers); }
@@ -81,45 +84,81 @@ struct Float32 {
     static const Word* paired(const Number* rows, int64_t, int64_t, Word*) { return rows; }
 };
 
-#ifdef __AVX512BF16__
+#ifdef BFLOAT16
 struct BFloat16 {
     using Number = uint16_t;
     using Word = uint32_t;
-    using Words = __m512bh;
     static constexpr int64_t PAIR = 2;
 
     static Word word(float first, float second) { return rounded(first) | uint32_t(rounded(second)) << 16; }
-    static Words words(const Word* from) { return (__m512bh)_mm512_loadu_si512(from); }
-    static Vector sum(Vector sums, Word one, Words others) {
-        return (Vector)_mm512_dpbf16_ps((__m512)sums, (__m512bh)_mm512_set1_epi32(int(one)), others);
-    }
-    static Vector load(const Number* from) { return (Vector)_mm512_slli_epi32(wide(from), 16); }
-    static void store(Number* to, Vector numbers) {
-        _mm256_storeu_si256((__m256i*)to, (__m256i)_mm512_cvtneps_pbh((__m512)numbers));
-    }
-    static float number(Number number) {
-        const uint32_t bits = uint32_t(number) << 16;
-        float same;
-        std::memcpy(&same, &bits, sizeof same);
-        return same;
-    }
+    static float number(Number number) { return wide(number); }
     static Number rounded(float number) {
         uint32_t bits;
         std::memcpy(&bits, &number, sizeof bits);
         if (number != number) return 0x7fc0;
         return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
     }
+    static float wide(Number number) {
+        const uint32_t bits = uint32_t(number) << 16;
+        float same;
+        std::memcpy(&same, &bits, sizeof same);
+        return same;
+    }
+#ifdef __AVX512BF16__
+    using Words = __m512bh;
+
+    static Words words(const Word* from) { return in_register((__m512bh)_mm512_loadu_si512(from)); }
+    static Vector sum(Vector sums, Word one, Words others) {
+        return (Vector)_mm512_dpbf16_ps((__m512)sums, (__m512bh)_mm512_set1_epi32(int(one)), others);
+    }
+    static Vector load(const Number* from) { return (Vector)_mm512_slli_epi32(lanes(from), 16); }
+    static void store(Number* to, Vector numbers) {
+        _mm256_storeu_si256((__m256i*)to, (__m256i)_mm512_cvtneps_pbh((__m512)numbers));
+    }
     static const Word* paired(const Number* rows, int64_t count, int64_t width, Word* into) {
         for (int64_t row = 0; row < count; row += 2)
             for (int64_t column = 0; column < width; column += LANES) {
                 const Number* upper = rows + row * width + column;
-                __m512i both = wide(upper);
-                if (row + 1 < count) both = _mm512_or_si512(both, _mm512_slli_epi32(wide(upper + width), 16));
+                __m512i both = lanes(upper);
+                if (row + 1 < count) both = _mm512_or_si512(both, _mm512_slli_epi32(lanes(upper + width), 16));
                 _mm512_storeu_si512(into + row / 2 * width + column, both);
             }
         return into;
     }
-    static __m512i wide(const Number* from) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from)); }
+    static __m512i lanes(const Number* from) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from)); }
+#else
+    // for tests on other processors, at a fraction of float32's speed
+    struct Words {
+        Word lanes[LANES];
+    };
+
+    static Words words(const Word* from) {
+        Words same;
+        std::copy_n(from, LANES, same.lanes);
+        return same;
+    }
+    static Vector sum(Vector sums, Word one, const Words& others) {
+        for (int64_t lane = 0; lane < LANES; ++lane)
+            for (int half : {0, 16}) sums[lane] += wide(Number(one >> half)) * wide(Number(others.lanes[lane] >> half));
+        return sums;
+    }
+    static Vector load(const Number* from) {
+        Vector numbers{};
+        for (int64_t lane = 0; lane < LANES; ++lane) numbers[lane] = wide(from[lane]);
+        return numbers;
+    }
+    static void store(Number* to, Vector numbers) {
+        for (int64_t lane = 0; lane < LANES; ++lane) to[lane] = rounded(numbers[lane]);
+    }
+    static const Word* paired(const Number* rows, int64_t count, int64_t width, Word* into) {
+        for (int64_t place = 0; place < (count + 1) / 2 * width; ++place) {
+            const int64_t row = place / width * 2;
+            const Number* upper = rows + row * width + place % width;
+            into[place] = upper[0] | (row + 1 < count ? uint32_t(upper[width]) << 16 : 0);
+        }
+        return into;
+    }
+#endif
 };
 #endif
 
@@ -149,10 +188,7 @@ inline void block(const Factors<T>& factors, int64_t row, int64_t column, const 
     for (int64_t k = 0; k < factors.depth; ++k, left += factors.step, right += factors.right_step) {
         typename T::Words others[N];
 #pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) {
-            others[n] = T::words(right + n * LANES);
-            in_register(others[n]);
-        }
+        for (int n = 0; n < N; ++n) others[n] = T::words(right + n * LANES);
 #pragma GCC unroll 4
         for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
