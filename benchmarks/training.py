@@ -68,6 +68,13 @@ def profiled(model: BiArch2Perf) -> dict[str, str]:
     return {name: f"{share:.1%}" for name, share in shares.items()}
 
 
+def heard(model: BiArch2Perf) -> str:
+    """Return how many different things the vertices of a batch's unlabelled cells hear."""
+    cells = next(model.batches()).unlabelled
+    messages = (cells.neighbours.float() @ cells.features.float()).flatten(0, 1)
+    return f"{len(torch.unique(messages, dim=0))} by {len(messages)} vertices"
+
+
 def unqueried(ledger: QueryLedger) -> Cells:
     """Return every cell of the space but the queried ones, isomorphic or not."""
     space = ledger.oracle.space
@@ -151,6 +158,7 @@ def command(
         figures["unlabelled cells of the reference"] = len(plain.unlabelled)
     figures["MiB of memory at the peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     figures |= shares(model, spread(ours), precision)
+    figures["different things heard in a batch"] = heard(model)
     figures["operators a batch"] = operators(model.epoch) / model.steps_per_epoch
     show(figures | {"profile of an epoch": profiled(model)}, as_json)
 
