@@ -69,6 +69,7 @@ class BiArch2Perf:
         self.space_A, self.space_X = self._bytes(cells)
         self.networks = networks([labelled, cells], operations, settings, seed, self.device)
         self.vertex_features = vertex_features(self.vertices, operations).to(self.device, self.networks.AG.precision)
+        self.decisions = self.networks.AG.decisions
         self.optimizers = {
             name: adam(network.parameters(), name, settings) for name, network in self.networks.named_children()
         }
@@ -78,7 +79,7 @@ class BiArch2Perf:
         """Take other data for the next `epochs` epochs, whose learning rate rises and falls anew; weights are kept."""
         settings = self.settings
         known = self._bytes(labelled)
-        self.labelled, self.chosen = self.as_read(*known), self.networks.AG.decisions.of(*known)
+        self.labelled, self.chosen = self.as_read(*known), self.decisions.of(*known)
         self.unlabelled = torch.from_numpy(unlabelled).to(self.device)
         self.t = settings.t if settings.t is not None else float(np.quantile(y, 1 - settings.rank0_share))
         scale = SCALES[settings.scale](y)
@@ -112,7 +113,7 @@ class BiArch2Perf:
         return generated
 
     def _uniform(self, count: int) -> Tensor:
-        shape = (count, *self.networks.AG.decisions.allowed.shape)
+        shape = (count, *self.decisions.allowed.shape)
         return torch.rand(shape, generator=self.random).clamp(1e-6, 1 - 1e-6).to(self.device)
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:
@@ -142,7 +143,7 @@ class BiArch2Perf:
         covered = self.chosen[:0]
         if settings.coverage:
             real = borrowed(len(operations), settings)
-            covered = torch.cat([self.chosen, self.networks.AG.decisions.of(adjacency[:real], operations[:real])])
+            covered = torch.cat([self.chosen, self.decisions.of(adjacency[:real], operations[:real])])
         return Batch(
             Labelled(self.labelled, self.ranks, self.targets, self.cuts),
             self.as_read(adjacency, operations),

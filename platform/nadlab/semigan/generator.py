@@ -76,7 +76,7 @@ class Generator(nn.Module):
         chosen = self._chosen(features, uniform_BGC, 1.0).flatten(1)
         read = torch.addmm(self.get_buffer("reading_without"), chosen, self.get_buffer("reading")).to(self.precision)
         vertices = len(self.get_buffer("decisions_A"))
-        neighbours, vertex_features = read.tensor_split([vertices**2], dim=1)
+        neighbours, vertex_features = read.split([vertices**2, read.shape[1] - vertices**2], dim=1)
         return GINInput(neighbours.unflatten(1, (vertices, -1)), vertex_features.unflatten(1, (vertices, -1)))
 
     def log_likelihood(self, features: Tensor, chosen_BGC: Tensor) -> Tensor:

@@ -107,7 +107,8 @@ def features(networks: Networks, batch: Batch, pseudo: Tensor, settings: Setting
         return networks.AG.features(asked.latents, asked.ranks), pseudo.new_zeros(0)
     ranks = torch.cat([asked.ranks, batch.labelled.ranks, pseudo[: borrowed(len(pseudo), settings)]])
     both = networks.AG.features(joined(asked.latents, covered.latents), ranks)
-    return both[: len(asked.ranks)], both[len(asked.ranks) :]
+    wanted, known = both.split([len(asked.ranks), len(both) - len(asked.ranks)])
+    return wanted, known
 
 
 def generated(networks: Networks, batch: Batch, wanted: Tensor) -> GINInput:
