@@ -160,6 +160,13 @@ def test_gradients_that_were_not_announced_are_refused() -> None:
             kernel.layers_backward(*cells, weights, saved, 32, True, torch.ones_like(means), asked)
 
 
+def test_no_cells_have_no_means_and_a_gradient_of_zero() -> None:
+    cells, weights = GINInput(torch.empty(0, 8, 8), torch.empty(0, 8, 15)), weights_of(15, 32, 3)
+    means, by_weights = outcome(cells, weights, 32, in_kernel=True)
+    assert means.shape == (0, 96)
+    assert not by_weights.any()
+
+
 def test_what_is_not_a_number_stays_visible() -> None:
     cells, weights = discrete(60, 8, 7), weights_of(15, 32, 3)
     cells.features[3, 2, 1] = float("nan")

@@ -105,11 +105,11 @@ def layers_backward(
     """Return the gradients of the neighbours, the features and the weights, those that are asked for."""
     of_cells, gradient = (neighbours.contiguous(), features.contiguous(), weights.contiguous()), gradient.contiguous()
     by = [torch.empty_like(tensor) if wanted else None for tensor, wanted in zip(of_cells, asked, strict=True)]
+    layout = _layout(features.shape, weights.shape[-1], width, pooled, torch.get_num_threads())
     shared, *pieces = saved
-    if not pieces or (len(shared) and (asked[0] or asked[1])):
+    if len(pieces) < layout.pieces or (len(shared) and (asked[0] or asked[1])):
         raise ValueError("the kernel was not told before that these gradients would be asked for")
     run = _function("layers_backward", features.dtype)
-    layout = _layout(features.shape, weights.shape[-1], width, pooled, torch.get_num_threads())
     run(layout.sizes, *_pointers(*of_cells), _array(pieces), *_pointers(shared, gradient, *by))
     return tuple(by)
 
