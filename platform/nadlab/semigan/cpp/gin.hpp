@@ -89,10 +89,6 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
         return load(static_cast<const float*>(gradient) + (row / vertices * sizes.layers + layer) * width + column) /
                float(vertices);
     };
-    const auto each = [&](const auto& done) {
-        for (int64_t row = 0; row < rows; ++row)
-            for (int64_t column = 0; column < width; column += LANES) done(row, column);
-    };
     const auto add_to = [&](Array<float>& sums, int64_t row, int64_t column, Vector numbers) {
         float* into = sums.data() + which[row] * width + column;
         store(into, load(into) + numbers);
@@ -102,21 +98,17 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
                      *before = layer ? middle - numbers : scratch.features.data();
         const auto into_behind = [&](int64_t row, int64_t column, Vector by_output) {
             if (sizes.pooled) by_output += of_the_mean(row, layer, column);
-            const int64_t place = row * width + column;
-            T::store(behind + place, through_relu(by_output, T::load(output + place)));
+            passed<T>(output, width, behind)(row, column, by_output);
         };
         if (layer == sizes.layers - 1)
-            each([&](int64_t row, int64_t column) {
+            for_vectors(rows, width, [&](int64_t row, int64_t column) {
                 into_behind(row, column,
                             sizes.pooled ? Vector{} : T::load(static_cast<const Number*>(gradient) + row * width + column));
             });
         else
             scratch.mix(sizes, by_heard, cells, width, into_behind);
         const Weights<T>& own = weights[layer];
-        multiply<T>(behind, padded, width, own.outer, width, [&](int64_t row, int64_t column, Vector sums) {
-            const int64_t place = row * width + column;
-            T::store(within + place, through_relu(sums, T::load(middle + place)));
-        });
+        multiply<T>(behind, padded, width, own.outer, width, passed<T>(middle, width, within));
         const int64_t inputs = sizes.columns(layer);
         if (by_weights) {
             LayerGradients& gradients = by_weights->layers[layer];
@@ -142,7 +134,9 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
         if (by_neighbours) add_by_neighbours<T>(sizes, scratch, by_heard, before, cells, inputs, pairs);
     }
     if (sums)
-        each([&](int64_t row, int64_t column) { add_to(sums->by_output, row, column, of_the_mean(row, 0, column)); });
+        for_vectors(rows, width, [&](int64_t row, int64_t column) {
+            add_to(sums->by_output, row, column, of_the_mean(row, 0, column));
+        });
     if (by_features) {
         const int64_t inputs = sizes.columns(0);
         scratch.hear(sizes, by_heard, cells, inputs);

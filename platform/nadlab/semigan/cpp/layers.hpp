@@ -62,6 +62,22 @@ auto rectified(const float* bias, int64_t width, typename T::Number* into) {
     };
 }
 
+// done(row, column, gradient) that writes what of a gradient passes the ReLU of these outputs
+template <class T>
+auto passed(const typename T::Number* outputs, int64_t width, typename T::Number* into) {
+    return [=](int64_t row, int64_t column, Vector gradient) {
+        const int64_t place = row * width + column;
+        T::store(into + place, through_relu(gradient, T::load(outputs + place)));
+    };
+}
+
+// done(row, column) for each vector of rows
+template <class Done>
+void for_vectors(int64_t rows, int64_t width, const Done& done) {
+    for (int64_t row = 0; row < rows; ++row)
+        for (int64_t column = 0; column < width; column += LANES) done(row, column);
+}
+
 // what a thread works in: messages are (A + A^T + I) times rows, `by_heard` their gradient, `within` and `behind` those before the
 // inner and the outer ReLU; in sums over a tile's rows, one of the factors is zero beyond its last, the other finite
 template <class T>

@@ -18,9 +18,10 @@ int64_t most_shared(const Sizes& sizes) { return rounded(std::min(sizes.rows() *
 template <class T>
 struct Shared {
     using Number = typename T::Number;
-    int64_t* count = nullptr;              // D; 0: too many to share
-    int32_t* which = nullptr;              // (R,): what each vertex hears
-    Number *messages = nullptr, *middles = nullptr, *outputs = nullptr;  // (D, F), (D, H), (D, H), and zero messages up to a multiple of ROWS
+    int64_t* count = nullptr;     // D; 0: too many to share
+    int32_t* which = nullptr;     // (R,): what each vertex hears
+    Number* messages = nullptr;   // (D, F), and zeros up to a multiple of ROWS
+    Number *middles = nullptr, *outputs = nullptr;  // (D, H)
 
     // without bytes none
     Shared(const Sizes& sizes, void* bytes, int64_t trial) {
@@ -154,28 +155,18 @@ void backward_shared(const Sizes& sizes, const std::vector<Weights<T>>& weights,
             return sum;
         };
         const auto into_behind = [&](int64_t row, int64_t column, Vector by_output) {
-            by_output += of_threads(&SharedSums::by_output, row, column);
-            const int64_t place = row * width + column;
-            T::store(behind + place, through_relu(by_output, T::load(outputs + place)));
-        };
-        const auto each = [&](const auto& done) {
-            for (int64_t row = 0; row < rows; ++row)
-                for (int64_t column = 0; column < width; column += LANES) done(row, column);
+            passed<T>(outputs, width, behind)(row, column, by_output + of_threads(&SharedSums::by_output, row, column));
         };
         if (sizes.layers > 1) {
-            each([&](int64_t row, int64_t column) {
+            for_vectors(rows, width, [&](int64_t row, int64_t column) {
                 T::store(by_next + row * width + column, of_threads(&SharedSums::by_next, row, column));
             });
             add_products<T>(own.paired, by_next, outputs, rows, width, width, layers[1].inner, nullptr);
             multiply<T>(by_next, rows, width, weights[1].inner, width, into_behind);
         } else
-            each([&](int64_t row, int64_t column) { into_behind(row, column, Vector{}); });
-        add_products<T>(own.paired, behind, middles, rows, width, width, layers[0].outer,
-                        &layers[0].outer_bias);
-        multiply<T>(behind, rows, width, weights[0].outer, width, [&](int64_t row, int64_t column, Vector sums) {
-            const int64_t place = row * width + column;
-            T::store(within + place, through_relu(sums, T::load(middles + place)));
-        });
+            for_vectors(rows, width, [&](int64_t row, int64_t column) { into_behind(row, column, Vector{}); });
+        add_products<T>(own.paired, behind, middles, rows, width, width, layers[0].outer, &layers[0].outer_bias);
+        multiply<T>(behind, rows, width, weights[0].outer, width, passed<T>(middles, width, within));
         add_products<T>(own.paired, within, shared.messages + above * inputs, rows, width, inputs, layers[0].inner,
                         &layers[0].inner_bias);
     });
