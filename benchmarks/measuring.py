@@ -109,20 +109,20 @@ def spared_gigaflop(function: Callable[[], object]) -> float:
     spared: list[float] = []
     forward, backward = kernel.layers_forward, kernel.layers_backward
 
-    def note(features: torch.Tensor, width: int, layers: int, shared: torch.Tensor, inner: int, square: int) -> None:
+    def note(features: torch.Tensor, width: int, layers: int, shared: torch.Tensor, squares: int) -> None:
         *trials, cells, vertices, inputs = features.shape
-        for kept in shared.view(trials[0] if trials else 1, -1) if len(shared) else []:
-            if messages := int(kept[:8].view(torch.int64)):
-                products = inner * inputs * width + (square if layers > 1 else square // 2) * width**2
+        for messages in kernel.messages_shared(shared, *trials):
+            if messages:
+                products = inputs * width + (squares if layers > 1 else squares // 2) * width**2
                 spared.append(2 * (cells * vertices - messages) * products / 1e9)
 
     def noting_forward(*given: Any) -> tuple[torch.Tensor, ...]:
         result, shared, *saved = forward(*given)
-        note(given[1], given[3], result.shape[-1] // given[3], shared, inner=1, square=2)
+        note(given[1], given[3], result.shape[-1] // given[3], shared, squares=2)
         return result, shared, *saved
 
     def noting_backward(*given: Any) -> tuple[torch.Tensor | None, ...]:
-        note(given[1], given[4], given[6].shape[-1] // given[4], given[3][0], inner=1, square=4)
+        note(given[1], given[4], given[6].shape[-1] // given[4], given[3][0], squares=4)
         return backward(*given)
 
     with (

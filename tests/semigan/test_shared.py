@@ -8,15 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nadlab.compiled import compiler
 from nadlab.semigan import kernel
 from nadlab.semigan.gin import GINInput, joined_weights, mean_layers
-from tests.semigan.test_kernel import PRECISIONS, allowed, drawn, errors
+from tests.semigan.test_kernel import PRECISIONS, allowed, drawn, errors, needed
 
-pytestmark = [
-    pytest.mark.skipif(compiler() is None, reason="no C++ compiler here"),
-    pytest.mark.usefixtures("every_precision"),
-]
+pytestmark = pytest.mark.usefixtures("every_precision")
 
 SHAPES = [
     (120, 8, 7, 64, 4),
@@ -56,7 +52,7 @@ def different(cells: GINInput) -> int:
 def shared(cells: GINInput, weights: Tensor, width: int, asked: tuple[bool, bool, bool] = (False, False, True)) -> int:
     """Return how many messages the kernel's first layer took, 0 where it took all vertices."""
     _, kept, *_ = kernel.layers_forward(*cells, weights, width, True, asked)
-    return int(kept[:8].view(torch.int64)) if len(kept) else 0
+    return kernel.messages_shared(kept)[0]
 
 
 def outcome(cells: GINInput, weights: Tensor, width: int, in_kernel: bool) -> list[Tensor]:
@@ -79,6 +75,7 @@ def test_layers_and_gradients_are_as_near_the_exact_ones_as_torchs(
 ) -> None:
     count, vertices, operations, width, layers = shape
     cells, weights = discrete(count, vertices, operations), weights_of(operations + vertices, width, layers)
+    needed(weights, width, precision)
     exact = outcome(of_type(cells, torch.float64), weights.double(), width, in_kernel=False)
     cells = of_type(cells, precision)
     ours, torchs = (errors(outcome(cells, weights, width, mode), exact) for mode in (True, False))

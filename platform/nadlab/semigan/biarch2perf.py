@@ -69,6 +69,7 @@ class BiArch2Perf:
         self.space_A, self.space_X = self._bytes(cells)
         self.networks = networks([labelled, cells], operations, settings, seed, self.device)
         self.vertex_features = vertex_features(self.vertices, operations).to(self.device, self.networks.AG.precision)
+        # AG looks each of their tensors up by name
         self.decisions = self.networks.AG.decisions
         self.optimizers = {
             name: adam(network.parameters(), name, settings) for name, network in self.networks.named_children()

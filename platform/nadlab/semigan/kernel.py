@@ -114,6 +114,11 @@ def layers_backward(
     return tuple(by)
 
 
+def messages_shared(shared: Tensor, trials: int = 1) -> list[int]:
+    """Return how many different messages of each trial the first layer took, 0 where it took all vertices, from what `layers_forward` returned."""
+    return [int(kept[:8].view(torch.int64)) if len(kept) else 0 for kept in shared.view(trials, -1)]
+
+
 def linear_forward(
     rows: Tensor,
     more: Tensor | None,
@@ -138,7 +143,7 @@ def linear_forward(
         _require(torch.float32, (last, (*stacked, 1, outputs)), (last_bias, (*stacked, 1)))
         scores = weight.new_empty((*stacked, count))
     run = _function("linear_forward", precision, rows.dtype)
-    sizes = _linear_sizes(rows.shape, others, outputs, torch.get_num_threads())
+    sizes = _sizes(_LinearSizes, rows.shape, others, outputs)
     run(sizes, *_pointers(rows, more, weight, bias, last, last_bias, result, scores))
     return (result,) if scores is None else (scores, result)
 
@@ -168,7 +173,7 @@ def linear_backward(
             by_weights[2:] = torch.empty_like(last), last.new_empty(last.shape[:-1])
     run = _function("linear_backward", precision, rows.dtype)
     others = 0 if more is None else more.shape[-1]
-    sizes = _linear_sizes(rows.shape, others, weight.shape[-2], torch.get_num_threads())
+    sizes = _sizes(_LinearSizes, rows.shape, others, weight.shape[-2])
     run(sizes, *_pointers(rows, more, weight, last, hidden, gradient, by_rows, by_more, *by_weights))
     return by_rows, by_more, *by_weights
 
@@ -191,7 +196,7 @@ def latents_forward(
     neighbours = torch.empty_like(edges, dtype=precision)
     features = z_A.new_empty((*stacked, cells, vertices, latent + embedding + vertices), dtype=precision)
     arguments = _pointers(z_A, z_X, rank, similarity, neighbours, features, edges)
-    sizes = _latent_sizes(z_A.shape, embedding, torch.get_num_threads())
+    sizes = _sizes(_LatentSizes, z_A.shape, embedding)
     _function("latents_forward", precision)(sizes, *arguments)
     return neighbours, features, edges
 
@@ -204,7 +209,7 @@ def latents_backward(
     _require(by_features.dtype, (by_neighbours, edges.shape))
     by_rank, by_similarity = rank.new_empty(rank.shape), z_A.new_empty((*z_A.shape[:-3], z_A.shape[-1], z_A.shape[-1]))
     arguments = _pointers(z_A, edges, by_neighbours, by_features, by_rank, by_similarity)
-    sizes = _latent_sizes(z_A.shape, rank.shape[-1], torch.get_num_threads())
+    sizes = _sizes(_LatentSizes, z_A.shape, rank.shape[-1])
     _function("latents_backward", by_features.dtype)(sizes, *arguments)
     return by_rank, by_similarity
 
@@ -232,7 +237,7 @@ def decide_forward(
     soft = torch.empty_like(given)
     noise, chosen, likelihoods = (given, result, None) if choosing else (None, given, result)
     arguments = _pointers(features, noise, weights, bias, memory, chosen, soft, likelihoods)
-    _function("decide_forward")(_decision_sizes(given.shape, width, torch.get_num_threads()), *arguments)
+    _function("decide_forward")(_sizes(_DecisionSizes, given.shape, width), *arguments)
     return result, soft
 
 
@@ -255,7 +260,7 @@ def decide_backward(
     by_bias = memory.new_empty(memory.shape[:-1])
     given = features, weights, memory, chosen, soft, by_chosen, by_likelihoods
     arguments = _pointers(*given, by_features, by_weights, by_bias, by_memory)
-    sizes = _decision_sizes(chosen.shape, weights.shape[-2], torch.get_num_threads())
+    sizes = _sizes(_DecisionSizes, chosen.shape, weights.shape[-2])
     _function("decide_backward")(sizes, *arguments)
     return by_features, by_weights, by_bias, by_memory
 
@@ -313,22 +318,15 @@ def _layout(features: torch.Size, numbers: int, width: int, pooled: bool, thread
     return _Layout(sizes, layers, *(asked(name) for name in _Layout._fields[2:]))
 
 
-@lru_cache(maxsize=1024)
-def _linear_sizes(rows: torch.Size, more: int, outputs: int, threads: int) -> Any:
-    *stacked, count, inputs = rows
-    return ctypes.byref(_LinearSizes(_trials(stacked), count, inputs, more, outputs, threads))
+def _sizes(kind: type[ctypes.Structure], shape: torch.Size, *more: int) -> Any:
+    """Return sizes by reference: the trials, the last axes of a shape, more of them, the threads."""
+    return _sizes_for(kind, shape, *more, torch.get_num_threads())
 
 
 @lru_cache(maxsize=1024)
-def _latent_sizes(z_A: torch.Size, embedding: int, threads: int) -> Any:
-    *stacked, cells, vertices, latent = z_A
-    return ctypes.byref(_LatentSizes(_trials(stacked), cells, vertices, latent, embedding, threads))
-
-
-@lru_cache(maxsize=1024)
-def _decision_sizes(per_choice: torch.Size, width: int, threads: int) -> Any:
-    *stacked, cells, decisions, choices = per_choice
-    return ctypes.byref(_DecisionSizes(_trials(stacked), cells, decisions, choices, width, threads))
+def _sizes_for(kind: type[ctypes.Structure], shape: torch.Size, *more: int) -> Any:
+    axes = len(kind._fields_) - 1 - len(more)
+    return ctypes.byref(kind(_trials(shape[:-axes]), *shape[-axes:], *more))
 
 
 def _trials(stacked: Sequence[int]) -> int:

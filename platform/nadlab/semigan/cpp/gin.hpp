@@ -198,9 +198,7 @@ void backward(const Sizes& sizes, const Number* neighbours, const Number* featur
         if (by_weights) gradients = of_each_thread<Gradients>(sizes);
         const Shared<T> shared(sizes, bytes, trial);
         std::vector<SharedSums> sums;
-        if (shared)
-            for (int64_t thread = 0; thread < std::max<int64_t>(1, sizes.threads); ++thread)
-                sums.emplace_back(sizes, shared.padded());
+        if (shared) sums = of_each_thread<SharedSums>(sizes, shared.padded());
         for_tiles(sizes.tiles(), sizes.threads, [&](int64_t thread, int64_t tile) {
             const int64_t above = tile * sizes.tile_cells(), cell = trial * sizes.cells + above;
             backward_tile<T>(sizes, weights, scratch[thread], cells_of(sizes, tile),

@@ -91,18 +91,17 @@ struct BFloat16 {
     static constexpr int64_t PAIR = 2;
 
     static Word word(float first, float second) { return rounded(first) | uint32_t(rounded(second)) << 16; }
-    static float number(Number number) { return wide(number); }
+    static float number(Number number) {
+        const uint32_t bits = uint32_t(number) << 16;
+        float same;
+        std::memcpy(&same, &bits, sizeof same);
+        return same;
+    }
     static Number rounded(float number) {
         uint32_t bits;
         std::memcpy(&bits, &number, sizeof bits);
         if (number != number) return 0x7fc0;
         return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-    }
-    static float wide(Number number) {
-        const uint32_t bits = uint32_t(number) << 16;
-        float same;
-        std::memcpy(&same, &bits, sizeof same);
-        return same;
     }
 #ifdef __AVX512BF16__
     using Words = __m512bh;
@@ -139,12 +138,12 @@ struct BFloat16 {
     }
     static Vector sum(Vector sums, Word one, const Words& others) {
         for (int64_t lane = 0; lane < LANES; ++lane)
-            for (int half : {0, 16}) sums[lane] += wide(Number(one >> half)) * wide(Number(others.lanes[lane] >> half));
+            for (int half : {0, 16}) sums[lane] += number(Number(one >> half)) * number(Number(others.lanes[lane] >> half));
         return sums;
     }
     static Vector load(const Number* from) {
         Vector numbers{};
-        for (int64_t lane = 0; lane < LANES; ++lane) numbers[lane] = wide(from[lane]);
+        for (int64_t lane = 0; lane < LANES; ++lane) numbers[lane] = number(from[lane]);
         return numbers;
     }
     static void store(Number* to, Vector numbers) {
@@ -341,10 +340,10 @@ void for_tiles(int64_t tiles, int64_t most_threads, const Each& each) {
 }
 
 // what each thread works in
-template <class Own, class Sizes>
-std::vector<Own> of_each_thread(const Sizes& sizes) {
+template <class Own, class Sizes, class... More>
+std::vector<Own> of_each_thread(const Sizes& sizes, const More&... more) {
     std::vector<Own> all;
-    for (int64_t thread = 0; thread < std::max<int64_t>(1, sizes.threads); ++thread) all.emplace_back(sizes);
+    for (int64_t thread = 0; thread < std::max<int64_t>(1, sizes.threads); ++thread) all.emplace_back(sizes, more...);
     return all;
 }
 
