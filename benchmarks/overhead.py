@@ -28,7 +28,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster import connected
 from nadlab.command_line import run_command
 from nadlab.runner import Place, run_study
-from nadlab.searchers import SEARCHERS
+from nadlab.searchers.registry import SEARCHERS
 from nadlab.searchers.request import SearchRequest
 from nadlab.searchers.semigan_nad import SemiGANNAD
 from nadlab.semigan.settings import Settings

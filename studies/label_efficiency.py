@@ -3,7 +3,7 @@
 python studies/label_efficiency.py --benchmark nasbench201/cifar10 --seeds 20
 """
 
-from nadlab.searchers import COMPARED
+from nadlab.searchers.registry import COMPARED
 from nadlab.searchers.request import SearchRequest
 from nadlab.study import Study, main
 from trainables.searcher import SearcherTrainable

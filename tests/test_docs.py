@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from tests.conftest import own_cache
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
 RUN = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
@@ -38,7 +40,7 @@ def environment() -> dict[str, str]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_every_block_of_a_document_runs(document: Path, place: Path) -> None:
-    env = environment() | {"NADLAB_CACHE": str(place / "cache")}
+    env = environment() | {"NADLAB_CACHE": own_cache(place)}
     env.pop("NADLAB_DATA", None)
     for block in MarkdownIt().parse(document.read_text()):
         language, _, rest = block.info.partition(" ")

@@ -11,7 +11,7 @@ from nadlab.cli import nadlab
 from nadlab.cluster import runtime_env
 from nadlab.errors import UserError
 from nadlab.own_code import own_packages
-from nadlab.searchers import searcher
+from nadlab.searchers.registry import searcher
 from tests.conftest import TOY, toy_101_table, toy_table
 from trainables.searcher import SearcherTrainable
 

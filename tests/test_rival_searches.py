@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.oracle import Evaluation, Oracle
 from nadlab.errors import UserError
-from nadlab.searchers import Searcher
 from nadlab.searchers.bananas import BANANAS, mutants
 from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
 from nadlab.searchers.choices import CHOICES, choices_of, one_hot
@@ -20,6 +19,7 @@ from nadlab.searchers.ensemble import Perceptrons
 from nadlab.searchers.local_search import LocalSearch
 from nadlab.searchers.nao import NAO
 from nadlab.searchers.path_encoding import path_encoding
+from nadlab.searchers.registry import Searcher
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS

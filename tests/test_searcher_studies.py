@@ -9,7 +9,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.published import TABLE_1, TABLE_2, TABLE_3
 from nadlab.runner import Place, run_study
-from nadlab.searchers import COMPARED
+from nadlab.searchers.registry import COMPARED
 from nadlab.searchers.request import SearchRequest
 from nadlab.study import Study, plan, smoke
 from studies import label_efficiency, reproduce_table1, reproduce_table2, reproduce_table3

@@ -16,7 +16,7 @@ from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.oracle import Evaluation, Split
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.searchers import SEARCHERS, Searcher, SemiGANNAD, cell_decoder, graph_vae, random_search
+from nadlab.searchers import cell_decoder, graph_vae
 from nadlab.searchers.ag_net import AGNet
 from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
 from nadlab.searchers.bananas import BANANAS
@@ -26,8 +26,11 @@ from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
 from nadlab.searchers.nao import NAO
 from nadlab.searchers.pre_nas import PRENAS
+from nadlab.searchers.random_search import random_search
+from nadlab.searchers.registry import SEARCHERS, Searcher
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
+from nadlab.searchers.semigan_nad import SemiGANNAD
 from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.settings import PAPER, SEQUENTIAL, Settings
 from nadlab.spaces import SPACES, Cells, SearchSpace

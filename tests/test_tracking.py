@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -97,15 +98,46 @@ def test_torn_delivery_is_deleted_and_made_again(smoke_study: Any, tmp_path: Pat
 
 
 def test_store_that_a_kill_cut_short_is_made_anew(tmp_path: Path) -> None:
-    made = "import pathlib, nadlab.tracking; nadlab.tracking.made_store(pathlib.Path())"
-    with subprocess.Popen([sys.executable, "-c", made], cwd=tmp_path) as process:
-        while process.poll() is None and not (tmp_path / DRAFT).exists():
-            time.sleep(0.01)
-        process.kill()
-    assert not (tmp_path / "mlflow.db").exists()
+    killed = """
+        import os, pathlib, signal
+        from nadlab import tracking
+        tracking.SqlAlchemyStore = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        tracking.made_store(pathlib.Path())
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(killed)], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == [DRAFT]
     uri, _ = made_store(tmp_path)
     check_store(uri)
     assert {path.name for path in tmp_path.iterdir()} <= {"mlflow.db", "mlartifacts"}
+
+
+def test_tables_that_a_kill_cut_short_are_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("NADLAB_CACHE", str(cache))
+    killed = """
+        import os, pathlib, signal
+        from nadlab import tracking
+        def torn(engine):
+            with engine.begin() as connection:
+                connection.exec_driver_sql("create table experiments (experiment_id integer)")
+            os.kill(os.getpid(), signal.SIGKILL)
+        tracking._initialize_tables = torn
+        tracking.made_store(pathlib.Path())
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(killed)], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(cache.rglob("*.partial"))
+    check_store(made_store(tmp_path)[0])
+    assert len(list(cache.glob("mlflow/*.db"))) == 1
+
+
+def test_store_is_made_where_the_cache_folder_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NADLAB_CACHE", "/dev/null/cache")
+    check_store(made_store(tmp_path)[0])
+    assert "set $NADLAB_CACHE to another folder" in caplog.text
 
 
 BEFORE = "update alembic_version set version_num = 'b7e2c1a4d9f3'"  # the version before spans lost dimension_attributes

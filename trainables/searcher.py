@@ -10,7 +10,7 @@ from ray.tune import Trainable
 
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
-from nadlab.searchers import run_search
+from nadlab.searchers.registry import run_search
 from nadlab.searchers.request import SearchRequest
 
 

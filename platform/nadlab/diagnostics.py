@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau
 
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.oracle import Oracle
@@ -21,6 +20,8 @@ def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, see
 
     The cells depend on `seed` and the queried cells alone; fewer than `count` are taken where fewer exist.
     """
+    from scipy.stats import kendalltau  # late: it takes a second, and only trials that a pruner watches need it
+
     oracle = ledger.oracle
     pool = oracle.pool()
     unseen = np.flatnonzero(~ledger.known(pool))

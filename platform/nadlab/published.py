@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from nadlab.records import level_text
-from nadlab.searchers import COMPARED
+from nadlab.searchers.registry import COMPARED
 from nadlab.study import Level
 
 

@@ -15,7 +15,7 @@ from nadlab.benchmarks.ledger import QueryLedger, distinct_cells
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.processes import side_by_side
-from nadlab.searchers import run_search
+from nadlab.searchers.registry import run_search
 from nadlab.searchers.request import SearchRequest
 
 

@@ -6,6 +6,7 @@ it is deleted and delivered again. Trials are found by the tag `nadlab.trial_id`
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -19,13 +20,17 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.db_types import DATABASE_ENGINES
+from mlflow.store.db.utils import _initialize_tables
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from nadlab.benchmarks.cache import cache_folder, locked, replacing
 from nadlab.errors import UserError
 from nadlab.mlflow_content import (
     DESCRIPTION,
@@ -44,6 +49,8 @@ from nadlab.mlflow_content import (
 from nadlab.mlflow_views import experiment_tags, plots, run_link, view_link
 from nadlab.records import Record, StudyRecord
 from nadlab.runs import Runs, without_password
+
+logger = logging.getLogger(__name__)
 
 VALUES_A_CALL = 1000
 """metrics and parameters together, as MLflow's servers allow"""
@@ -210,18 +217,32 @@ def made_store(out: Path) -> tuple[str, Path]:
 
 
 def make_database(folder: Path, artifacts: str) -> None:
-    """Make mlflow.db in a folder where absent, whole or not at all.
-
-    MLflow makes a database in seconds, table by table, and can't open what a kill leaves of it.
-    """
+    """Make mlflow.db in a folder where absent, whole or not at all: MLflow can't open what a kill leaves of one."""
     if (folder / "mlflow.db").exists():
         return
     for torn in folder.glob(f"{DRAFT}*"):
         torn.unlink()
     _quiet()
+    try:
+        shutil.copyfile(_empty_database(), folder / DRAFT)
+    except UserError as error:
+        logger.warning("%s: MLflow makes its tables anew for each study, which takes seconds", error)
     store = SqlAlchemyStore(f"sqlite:///{(folder / DRAFT).absolute()}", artifacts)  # type: ignore[no-untyped-call]
     store.engine.dispose()
     (folder / DRAFT).replace(folder / "mlflow.db")
+
+
+def _empty_database() -> Path:
+    """Return a database with this MLflow's tables, made once for a machine: it takes seconds, table by table, of each study."""
+    kept = cache_folder() / "mlflow" / f"{mlflow.__version__}.db"
+    if not kept.exists():
+        with locked(kept):
+            if not kept.exists():
+                with replacing(kept) as partial:
+                    engine = create_engine(f"sqlite:///{partial}")
+                    _initialize_tables(engine)  # type: ignore[no-untyped-call]
+                    engine.dispose()
+    return kept
 
 
 def check_store(uri: str) -> None:

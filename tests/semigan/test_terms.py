@@ -7,7 +7,8 @@ import torch
 from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.searchers import SEARCHERS, semigan_nad
+from nadlab.searchers import semigan_nad
+from nadlab.searchers.registry import SEARCHERS
 from nadlab.searchers.semigan_nad import start
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.settings import PAPER, Settings

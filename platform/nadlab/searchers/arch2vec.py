@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import norm
 from torch import Tensor, nn
 
 from nadlab.benchmarks.ledger import QueryLedger
@@ -154,5 +153,7 @@ def expected_improvement(
     mean: NDArray[np.float64], deviation: NDArray[np.float64], target: float
 ) -> NDArray[np.float64]:
     """Return E[max(y - target, 0)] of normal predictions, (N,)."""
+    from scipy.stats import norm  # late: it takes a second, in every process that imports the methods
+
     u = (mean - target) / deviation
     return np.asarray(deviation * (norm.pdf(u) + u * norm.cdf(u)))

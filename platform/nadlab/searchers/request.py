@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nadlab.errors import UserError
-from nadlab.searchers import searcher
+from nadlab.searchers.registry import searcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
