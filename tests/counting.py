@@ -1,4 +1,4 @@
-"""A trial that trains nothing, for what surrounds trials."""
+"""Trials that train nothing, for what surrounds trials: a module that workers import at once."""
 
 from pathlib import Path
 from typing import Any
@@ -29,3 +29,33 @@ class Counting(Trainable):
     def load_checkpoint(self, checkpoint: str | None) -> None:
         assert checkpoint
         self.epoch = int((Path(checkpoint) / "state.json").read_text())
+
+
+class CountingTogether(Counting):
+    """Three steps for each of several trials; seed 1 always fails."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.trials, self.epoch = config["trials"], 0
+
+    @staticmethod
+    def agreement(settings: dict[str, Any]) -> object:
+        return settings["labels"]
+
+    def step(self) -> dict[str, Any]:
+        if self.epoch == 1 and any(trial["seed"] == 1 for trial in self.trials):
+            raise RuntimeError("seed 1 breaks")
+        report = super().step()
+        return {"done": report["done"], "epoch": self.epoch, "trials": {each["id"]: report for each in self.trials}}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        for each in self.trials:
+            (Path(checkpoint_dir) / each["id"]).mkdir()
+            super().save_checkpoint(str(Path(checkpoint_dir) / each["id"]))
+
+    def load_checkpoint(self, checkpoint: str | None) -> None:
+        assert checkpoint
+        super().load_checkpoint(str(Path(checkpoint) / self.trials[0]["id"]))
+
+
+class CountingOne(Counting):
+    packed = CountingTogether

@@ -33,7 +33,7 @@ def test_records_handed_in_while_the_server_is_down_are_delivered_once_when_it_i
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     first, *others = folder.records()
-    server = Server(tmp_path)
+    server = Server(tmp_path, ("--workers", "1"))
     try:
         server.start()
         server.wait()

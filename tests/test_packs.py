@@ -16,7 +16,7 @@ from nadlab.runner import Place, run_study
 from nadlab.tracking import Tracker
 from nadlab.tune import request
 from tests.conftest import TOY, records_of, small
-from tests.counting import Counting
+from tests.counting import CountingOne
 from trainables.biarch2perf import BiArch2PerfTrainable
 from trainables.pack import PackTrainable
 from trainables.searcher import SearcherTrainable
@@ -148,36 +148,6 @@ def test_packed_study_has_the_records_and_runs_of_a_single_one(tmp_path: Path) -
     owner = read_owner(pack)
     assert owner
     assert Tracker.connect(f"sqlite:///{pack / 'mlflow.db'}", owner, None).runs().children.keys() == other.keys()
-
-
-class CountingTogether(Counting):
-    """Three steps for each of several trials; seed 1 always fails."""
-
-    def setup(self, config: dict[str, Any]) -> None:
-        self.trials, self.epoch = config["trials"], 0
-
-    @staticmethod
-    def agreement(settings: dict[str, Any]) -> object:
-        return settings["labels"]
-
-    def step(self) -> dict[str, Any]:
-        if self.epoch == 1 and any(trial["seed"] == 1 for trial in self.trials):
-            raise RuntimeError("seed 1 breaks")
-        report = super().step()
-        return {"done": report["done"], "epoch": self.epoch, "trials": {each["id"]: report for each in self.trials}}
-
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        for each in self.trials:
-            (Path(checkpoint_dir) / each["id"]).mkdir()
-            super().save_checkpoint(str(Path(checkpoint_dir) / each["id"]))
-
-    def load_checkpoint(self, checkpoint: str | None) -> None:
-        assert checkpoint
-        super().load_checkpoint(str(Path(checkpoint) / self.trials[0]["id"]))
-
-
-class CountingOne(Counting):
-    packed = CountingTogether
 
 
 @pytest.mark.usefixtures("local_ray")

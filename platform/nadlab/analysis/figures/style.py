@@ -77,8 +77,11 @@ def svg(figure: Figure, name: str) -> str:
 
 def save(figure: Figure, folder: Path, name: str) -> tuple[str, list[Path]]:
     """Write NAME.png and NAME.svg; return the SVG element and the paths."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, not again for each file
+    # laid out once, not again for each file
+    layout = figure.get_layout_engine()
+    assert layout is not None
+    layout.execute(figure)
+    figure.set_layout_engine(None)
     element = svg(figure, name)
     paths = [folder / f"{name}.png", folder / f"{name}.svg"]
     with matplotlib.rc_context(STYLE):
