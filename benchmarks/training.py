@@ -36,7 +36,6 @@ from benchmarks.measuring import (
     show,
     spared_gigaflop,
     spread,
-    torch_peak,
 )
 from benchmarks.reference import PlainTraining
 from nadlab.benchmarks.ledger import QueryLedger
@@ -166,7 +165,7 @@ def command(
 def shares(model: BiArch2Perf, epoch: Spread, precision: str) -> dict[str, Any]:
     """Return the machine's matrix peak and the share of it that an epoch and its part in the kernel reach."""
     dtype = getattr(torch, precision)
-    peak, plain = matrix_peak(dtype), torch_peak(dtype)
+    peak = matrix_peak(dtype)
     written, outside = gigaflop(model.epoch)
     spared = spared_gigaflop(model.epoch)
     products = written - spared
@@ -176,9 +175,7 @@ def shares(model: BiArch2Perf, epoch: Spread, precision: str) -> dict[str, Any]:
         "GFLOP of them that sharing the first layer spares": spared,
         "share of the peak, the products as written": written / epoch.median / peak.median,
         f"matrix peak of a core in {precision}, GFLOP/s": peak,
-        f"of torch's operator in {precision}, GFLOP/s": plain,
         "share of the peak that an epoch reaches": products / epoch.median / peak.median,
-        "share of torch's": products / epoch.median / plain.median,
         "CPU s an epoch in the kernel": in_kernel,
         "share of the peak that the kernel reaches": (products - outside) / in_kernel.median / peak.median,
     }

@@ -85,9 +85,14 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
     else
         scratch.read(sizes, neighbours, features, cells);
     std::fill(behind + rows * width, behind + padded * width, Number{});
+    // of a mean each vertex has the same share
+    Array<float> shares(sizes.pooled ? cells * sizes.layers * width : 0);
+    for_vectors(shares.size() / width, width, [&](int64_t row, int64_t column) {
+        const int64_t place = row * width + column;
+        store(shares.data() + place, load(static_cast<const float*>(gradient) + place) / float(vertices));
+    });
     const auto of_the_mean = [&](int64_t row, int64_t layer, int64_t column) {
-        return load(static_cast<const float*>(gradient) + (row / vertices * sizes.layers + layer) * width + column) /
-               float(vertices);
+        return load(shares.data() + (row / vertices * sizes.layers + layer) * width + column);
     };
     const auto add_to = [&](Array<float>& sums, int64_t row, int64_t column, Vector numbers) {
         float* into = sums.data() + which[row] * width + column;
@@ -96,6 +101,7 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
     for (int64_t layer = sizes.layers - 1; layer >= (sums ? 1 : 0); --layer) {
         const Number *middle = saved + 2 * layer * numbers, *output = middle + numbers,
                      *before = layer ? middle - numbers : scratch.features.data();
+        if (layer > (sums ? 1 : 0)) prefetch(middle - 2 * numbers, 2 * numbers);  // what the next layer reads
         const auto into_behind = [&](int64_t row, int64_t column, Vector by_output) {
             if (sizes.pooled) by_output += of_the_mean(row, layer, column);
             passed<T>(output, width, behind)(row, column, by_output);

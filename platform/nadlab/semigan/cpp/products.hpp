@@ -68,6 +68,12 @@ inline Any in_register(Any value) {
 Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
 void store(float* to, Vector numbers) { *reinterpret_cast<Unaligned*>(to) = numbers; }
 
+// have numbers come from memory into the cache while others are computed
+template <class Number>
+void prefetch(const Number* numbers, int64_t count) {
+    for (int64_t at = 0; at < count; at += 64 / sizeof(Number)) __builtin_prefetch(numbers + at, 0, 2);
+}
+
 struct Float32 {
     using Number = float;
     using Word = float;
