@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,14 +75,29 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     benchmark.cache_clear()
 
 
-@pytest.fixture(scope="session")
-def local_ray(data: Path) -> Iterator[None]:
-    """One Ray of two CPUs for every test of the session."""
+def ray_of(cpus: int) -> AbstractContextManager[None]:
+    """Hold a Ray of this process with so many CPUs."""
     from nadlab.cluster import connected
 
+    return connected(None, cpus, STUDY.trainable)
+
+
+@pytest.fixture(scope="session")
+def local_ray(data: Path) -> Iterator[ExitStack]:
+    """One Ray for every test of the session, of one CPU: each more is a worker that imports torch for seconds, in each study."""
     assert os.environ["NADLAB_DATA"] == str(data)
-    with connected(None, 2, STUDY.trainable):
+    with ExitStack() as session:
+        session.enter_context(ray_of(1))
+        yield session
+
+
+@pytest.fixture
+def two_cpus(local_ray: ExitStack) -> Iterator[None]:
+    """In its place a Ray of two CPUs, for two workers at once."""
+    local_ray.close()
+    with ray_of(2):
         yield
+    local_ray.enter_context(ray_of(1))
 
 
 @dataclass(frozen=True)
@@ -104,7 +120,7 @@ def small(**changes: Any) -> Study:
 
 
 @pytest.fixture(scope="session")
-def smoke_study(local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Done:  # noqa: ARG001 - it runs
+def smoke_study(local_ray: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Done:  # noqa: ARG001 - it runs
     """Two levels of alpha, two seeds."""
     out = tmp_path_factory.mktemp("smoke") / "out"
     return Done(small(), out, run_study(small(), benchmark(TOY), Place(out)))

@@ -74,7 +74,7 @@ def test_every_run_says_code_packages_hardware_and_cluster_and_the_study_keeps_t
     for run in runs:
         tags = run.data.tags
         assert {name: tags[name] for name in FIELDS} == hardware()
-        assert tags["cluster"].startswith("1 nodes, 2 CPUs, 0 GPUs")
+        assert tags["cluster"].startswith("1 nodes, 1 CPUs, 0 GPUs")
         assert {"git_revision", "git_diff", "packages", "preset", "benchmark_digest", *DECISIVE} <= tags.keys()
     named = {run.data.tags[name] for run in runs for name in ("packages", "git_diff")} - {"none"}
     stored = {Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "provenance")}

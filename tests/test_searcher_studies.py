@@ -87,7 +87,8 @@ def test_budget_beyond_the_benchmark_is_refused_before_any_trial(data: Path) -> 
         plan(quick(vary={"method": ("random-search",), "queries": (301,)}), benchmark(TOY))
 
 
-def test_study_of_searches_puts_the_published_accuracy_beside_ours(local_ray: None, tmp_path: Path) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("local_ray")
+def test_study_of_searches_puts_the_published_accuracy_beside_ours(tmp_path: Path) -> None:
     assert run_study(quick(), benchmark(TOY), Place(tmp_path / "out")) == 0
     records = records_of(tmp_path / "out")
     assert sorted(len(record.ledger) for record in records) == [10, 10, 10, 10, 20, 20]

@@ -77,6 +77,7 @@ def looking(notes: Path) -> type:
     return Looking
 
 
+@pytest.mark.usefixtures("two_cpus")
 def test_two_workers_read_one_copy_of_the_drivers_listing_and_make_none(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
