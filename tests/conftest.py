@@ -27,12 +27,13 @@ torch.set_num_threads(1)  # as in the trials
 
 def own_cache(folder: Path) -> str:
     """Return a new cache folder, with what takes long to make linked from the machine's: its kernel and MLflow's tables."""
+    cache = folder / "cache"
+    cache.mkdir()
     for name in ("compiled", "mlflow"):
         kept = cache_folder() / name
         kept.mkdir(parents=True, exist_ok=True)
-        (folder / "cache").mkdir(exist_ok=True)
-        (folder / "cache" / name).symlink_to(kept)
-    return str(folder / "cache")
+        (cache / name).symlink_to(kept)
+    return str(cache)
 
 
 def toy_table() -> str:

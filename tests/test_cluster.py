@@ -39,10 +39,10 @@ def test_folder_of_tables_is_told_to_the_nodes(monkeypatch: pytest.MonkeyPatch) 
     assert runtime_env(BiArch2PerfTrainable)["env_vars"] == {}
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("two_cpus")
 def test_trial_takes_one_cpu_and_no_gpu_where_there_is_none() -> None:
-    assert slots(None, cluster_resources()) == 1
-    assert resources_per_trial(1, None, cluster_resources()) == {"cpu": 1.0}
+    assert slots(None, cluster_resources()) == 2
+    assert resources_per_trial(2, None, cluster_resources()) == {"cpu": 1.0}
 
 
 def test_cluster_that_is_small_at_first_is_asked_for_as_many_trials_as_were_named() -> None:

@@ -68,10 +68,11 @@ def test_model_based_search_beats_random_search_with_half_the_queries(searcher: 
 
 @pytest.mark.parametrize("searcher", [NAO(epochs=200), SemiNAS(200, 300, 20)], ids=["nao", "seminas"])
 def test_latent_ascent_finds_better_cells_than_it_started_from(searcher: Searcher, cifar10: Oracle) -> None:
-    ledger = QueryLedger(cifar10, 100)
-    searcher(ledger, np.random.default_rng(0))
-    accuracies = np.array([ledger.answer(query) for query in ledger.queries])
-    assert np.median(accuracies[55:]) > np.median(accuracies[:55]) + 1
+    for seed in range(2):
+        ledger = QueryLedger(cifar10, 100)
+        searcher(ledger, np.random.default_rng(seed))
+        accuracies = np.array([ledger.answer(query) for query in ledger.queries])
+        assert np.median(accuracies[55:]) > np.median(accuracies[:55]) + 1
 
 
 def test_neighbourhoods_of_a_sample_still_lead_to_better_cells(sample101: Oracle) -> None:

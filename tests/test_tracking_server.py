@@ -78,10 +78,11 @@ def test_runs_are_kept_in_postgresql_whose_password_no_command_shows(
 
 def test_server_goes_on_from_what_a_kill_left_of_its_database(tmp_path: Path) -> None:
     (tmp_path / DRAFT).write_bytes(b"SQLite format 3\0 and no more")
+    (tmp_path / f"{DRAFT}-journal").write_bytes(b"of it")
     with served(tmp_path, "--workers", "1") as server:
         experiment = MlflowClient(tracking_uri=server.address).get_experiment("0")
     assert experiment.artifact_location == "mlflow-artifacts:/0"
-    assert not (tmp_path / DRAFT).exists()
+    assert not list(tmp_path.glob(f"{DRAFT}*"))
 
 
 def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_command(

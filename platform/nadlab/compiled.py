@@ -10,7 +10,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from nadlab.benchmarks.cache import cache_folder, locked, replacing
+from nadlab.benchmarks.cache import cache_folder, made_once
 from nadlab.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -67,14 +67,12 @@ def _built(found: str, source: Path) -> Path:
     for file in sorted(source.parent.glob("*.?pp")):
         digest.update(file.read_bytes())
     built = cache_folder() / "compiled" / f"{source.parent.parent.name}-{digest.hexdigest()[:16]}.so"
-    if built.exists():
-        return built
-    with locked(built):
-        if not built.exists():
-            logger.info("compiling %s, once for this machine", source.name)
-            with replacing(built) as partial:
-                _run(found, *FLAGS, "-shared", str(source), "-o", str(partial))
-    return built
+
+    def build(partial: Path) -> None:
+        logger.info("compiling %s, once for this machine", source.name)
+        _run(found, *FLAGS, "-shared", str(source), "-o", str(partial))
+
+    return made_once(built, build)
 
 
 def _run(*command: str) -> str:

@@ -20,7 +20,8 @@ def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, see
 
     The cells depend on `seed` and the queried cells alone; fewer than `count` are taken where fewer exist.
     """
-    from scipy.stats import kendalltau  # late: it takes a second, and only trials that a pruner watches need it
+    # late: it takes a second, for which neither a command's start nor a trial's first epoch has to wait
+    from scipy.stats import kendalltau
 
     oracle = ledger.oracle
     pool = oracle.pool()

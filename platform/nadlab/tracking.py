@@ -30,7 +30,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from nadlab.benchmarks.cache import cache_folder, locked, replacing
+from nadlab.benchmarks.cache import cache_folder, made_once
 from nadlab.errors import UserError
 from nadlab.mlflow_content import (
     DESCRIPTION,
@@ -234,15 +234,13 @@ def make_database(folder: Path, artifacts: str) -> None:
 
 def _empty_database() -> Path:
     """Return a database with this MLflow's tables, made once for a machine: it takes seconds, table by table, of each study."""
-    kept = cache_folder() / "mlflow" / f"{mlflow.__version__}.db"
-    if not kept.exists():
-        with locked(kept):
-            if not kept.exists():
-                with replacing(kept) as partial:
-                    engine = create_engine(f"sqlite:///{partial}")
-                    _initialize_tables(engine)  # type: ignore[no-untyped-call]
-                    engine.dispose()
-    return kept
+    return made_once(cache_folder() / "mlflow" / f"{mlflow.__version__}.db", _make_tables)
+
+
+def _make_tables(database: Path) -> None:
+    engine = create_engine(f"sqlite:///{database}")
+    _initialize_tables(engine)  # type: ignore[no-untyped-call]
+    engine.dispose()
 
 
 def check_store(uri: str) -> None:

@@ -1,10 +1,11 @@
-"""The folder of fetched and converted benchmarks: several processes use it at once, and no file in it is partial.
+"""The folder of fetched and converted benchmarks, and of what is made once for a machine: several processes use it at once, and no
+file in it is partial.
 
 `$NADLAB_CACHE` names it; without, it is `~/.cache/nadlab/benchmarks`.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -18,6 +19,19 @@ def cache_folder() -> Path:
     """Return the cache folder, which need not exist yet."""
     named = os.environ.get("NADLAB_CACHE")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "nadlab" / "benchmarks"
+
+
+def made_once(path: Path, make: Callable[[Path], object]) -> Path:
+    """Return a file of the cache folder that `make(partial)` writes where it is absent; processes that ask at once make it once.
+
+    Raises UserError as `replacing`, and what `make` raises.
+    """
+    if not path.exists():
+        with locked(path):
+            if not path.exists():
+                with replacing(path) as partial:
+                    make(partial)
+    return path
 
 
 @contextmanager

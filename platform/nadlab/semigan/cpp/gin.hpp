@@ -98,10 +98,11 @@ void backward_tile(const Sizes& sizes, const std::vector<Weights<T>>& weights, S
         float* into = sums.data() + which[row] * width + column;
         store(into, load(into) + numbers);
     };
-    for (int64_t layer = sizes.layers - 1; layer >= (sums ? 1 : 0); --layer) {
+    const int64_t first = sums ? 1 : 0;
+    for (int64_t layer = sizes.layers - 1; layer >= first; --layer) {
         const Number *middle = saved + 2 * layer * numbers, *output = middle + numbers,
                      *before = layer ? middle - numbers : scratch.features.data();
-        if (layer > (sums ? 1 : 0)) prefetch(middle - 2 * numbers, 2 * numbers);  // what the next layer reads
+        if (layer > first) prefetch(middle - 2 * numbers, 2 * numbers);  // what the next layer reads
         const auto into_behind = [&](int64_t row, int64_t column, Vector by_output) {
             if (sizes.pooled) by_output += of_the_mean(row, layer, column);
             passed<T>(output, width, behind)(row, column, by_output);
