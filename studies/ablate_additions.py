@@ -5,8 +5,9 @@ python studies/ablate_additions.py --smoke
 
 from dataclasses import replace
 
+from nadlab.cli.study import main
 from nadlab.semigan.settings import SEQUENTIAL
-from nadlab.study import Study, main
+from nadlab.study.study import Study
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 STUDY = Study(
@@ -17,7 +18,7 @@ STUDY = Study(
     trainable=BiArch2PerfTrainable,
     settings=replace(SEQUENTIAL, labels=20, final_k=40),
     one_at_a_time=True,
-    vary={"per_round": (10, None), "round_epochs": (4, 1), "neighbours_of": (5, 0), "climb": (5, 0), "scale": ("normal", "linear"),
+    vary={"per_round": (10, None), "round_epochs": (4, 1), "neighbours_of": (5, 0), "local_queries": (5, 0), "scale": ("normal", "linear"),
           "saturating": (False, True), "coverage": (0.3, 0.0), "pseudo_real": (64, 0), "generator_adversarial": (True, False),
           "predictor_adversarial": (True, False), "generated_labels": (True, False), "unlabelled_per_epoch": (2048, 256),
           "candidates": (200, 10), "precision": ("bfloat16", "float32")},

@@ -3,7 +3,8 @@
 python studies/ablate_pseudo_real.py --smoke
 """
 
-from nadlab.study import Study, main
+from nadlab.cli.study import main
+from nadlab.study.study import Study
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 STUDY = Study(

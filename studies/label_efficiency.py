@@ -3,9 +3,10 @@
 python studies/label_efficiency.py --benchmark nasbench201/cifar10 --seeds 20
 """
 
-from nadlab.searchers.registry import COMPARED
-from nadlab.searchers.request import SearchRequest
-from nadlab.study import Study, main
+from nadlab.cli.study import main
+from nadlab.methods.registry import COMPARED
+from nadlab.methods.request import SearchRequest
+from nadlab.study.study import Study
 from trainables.searcher import SearcherTrainable
 
 STUDY = Study(

@@ -19,16 +19,16 @@ from rich.table import Table
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_predict
 
-from nadlab.analysis.noise import knower_regrets, pooled_deviation
+from nadlab.analysis.statistics.noise import knower_regrets, pooled_deviation
 from nadlab.benchmarks.archived import ArchivedBenchmark
-from nadlab.benchmarks.ledger import distinct_cells
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark, sources
 from nadlab.benchmarks.table import TableBenchmark
-from nadlab.command_line import run_command
-from nadlab.diagnostics import search_accuracies
+from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
-from nadlab.searchers.path_encoding import path_encoding
+from nadlab.queries.ledger import distinct_cells
+from nadlab.queries.path_encoding import path_encoding
+from nadlab.semigan.diagnostics import search_accuracies
 from nadlab.terminal import console
 
 Floats = NDArray[np.float64]

@@ -8,10 +8,10 @@ import time
 import numpy as np
 import torch
 
-from nadlab.searchers import cell_decoder, graph_vae
-from nadlab.searchers.choices import choices_of
-from nadlab.searchers.graphs import graphs_of
-from nadlab.semigan.nacg import one_of_each
+from nadlab.queries.sampling import one_of_each
+from nadlab.searchers.models import cell_decoder, graph_vae
+from nadlab.searchers.models.choices import choices_of
+from nadlab.searchers.models.graphs import graphs_of
 from nadlab.spaces import SPACES, SearchSpace
 from nadlab.spaces.classes import classes
 

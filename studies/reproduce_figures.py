@@ -18,19 +18,20 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from nadlab.analysis import signature_figures as figures
+from nadlab.analysis.cells import signature_figures as figures
+from nadlab.analysis.cells.generated import quality
+from nadlab.analysis.cells.signatures import Signature, overlap, signature
 from nadlab.analysis.figures.style import save
-from nadlab.analysis.generated import quality
-from nadlab.analysis.signatures import Signature, overlap, signature
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
-from nadlab.command_line import run_command
-from nadlab.diagnostics import search_accuracies
+from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
-from nadlab.searchers.semigan_nad import start
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.sampling import one_of_each
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.nacg import best_predicted, generate_cells, one_of_each
+from nadlab.semigan.diagnostics import search_accuracies
+from nadlab.semigan.method import start
+from nadlab.semigan.nacg import best_predicted, generate_cells
 from nadlab.semigan.settings import PAPER_T, Settings
 from nadlab.spaces import Cells, SearchSpace
 

@@ -3,9 +3,10 @@
 python studies/reproduce_table1.py --seeds 20
 """
 
-from nadlab.published import TABLE_1, beside, levels_of, rows_of
-from nadlab.searchers.request import SearchRequest
-from nadlab.study import Study, main
+from nadlab.cli.study import main
+from nadlab.methods.request import SearchRequest
+from nadlab.study.published import TABLE_1, beside, levels_of, rows_of
+from nadlab.study.study import Study
 from trainables.searcher import SearcherTrainable
 
 QUERIES = 110

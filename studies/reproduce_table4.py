@@ -15,14 +15,14 @@ import click
 import numpy as np
 from rich.table import Table
 
-from nadlab.analysis.generated import GeneratedQuality, generated_quality
-from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.analysis.cells.generated import GeneratedQuality, generated_quality
 from nadlab.benchmarks.registry import benchmark
-from nadlab.command_line import run_command
+from nadlab.cli.command_line import run_command
+from nadlab.cli.options import parse_seeds
 from nadlab.processes import side_by_side
-from nadlab.searchers.semigan_nad import start
+from nadlab.queries.ledger import QueryLedger
+from nadlab.semigan.method import start
 from nadlab.semigan.settings import Settings
-from nadlab.study import parse_seeds
 from nadlab.terminal import console
 
 THRESHOLDS = (93.0, 93.5)

@@ -6,9 +6,9 @@ python studies/tune_default.py --benchmark mnist1d-101 --queries 110 --configura
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from nadlab.cli.tuning import main
 from nadlab.semigan.settings import Settings
-from nadlab.tuning import Tuning
-from nadlab.tuning_command import main
+from nadlab.study.tuning import Tuning
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 TUNING = Tuning(

@@ -6,8 +6,8 @@ python studies/tune_semigan.py --configurations 100 --objectives accuracy,querie
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from nadlab.tuning import Tuning
-from nadlab.tuning_command import main
+from nadlab.cli.tuning import main
+from nadlab.study.tuning import Tuning
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 TUNING = Tuning(

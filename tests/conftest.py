@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from nadlab.benchmarks.cache import cache_folder
 from nadlab.benchmarks.registry import benchmark
-from nadlab.folder import StudyFolder, read_owner
-from nadlab.records import Record
-from nadlab.runner import Place, run_study
+from nadlab.cache import cache_folder
+from nadlab.engine.execution import ExecutionConfig
+from nadlab.engine.runner import run_study
 from nadlab.spaces import space
-from nadlab.study import Study, smoke
+from nadlab.study.folder import StudyFolder, read_owner
+from nadlab.study.records import Record
+from nadlab.study.study import Study, smoke
 from studies.ablate_alpha import STUDY
 
 TOY = "nasbench201/toy"
@@ -78,7 +79,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def ray_of(cpus: int) -> AbstractContextManager[None]:
     """Hold a Ray of this process with so many CPUs."""
-    from nadlab.cluster import connected
+    from nadlab.cluster.connection import connected
 
     return connected(None, cpus, STUDY.trainable)
 
@@ -124,7 +125,7 @@ def small(**changes: Any) -> Study:
 def smoke_study(local_ray: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Done:  # noqa: ARG001 - it runs
     """Two levels of alpha, two seeds."""
     out = tmp_path_factory.mktemp("smoke") / "out"
-    return Done(small(), out, run_study(small(), benchmark(TOY), Place(out)))
+    return Done(small(), out, run_study(small(), benchmark(TOY), ExecutionConfig(out)))
 
 
 def records_of(out: Path) -> list[Record]:

@@ -14,10 +14,10 @@ import ray
 from ray.cluster_utils import Cluster
 from ray.tune import Trainable
 
-from nadlab.course import Listed
-from nadlab.folder import StudyFolder
-from nadlab.records import StudyRecord, Trial
-from nadlab.tune import run_trials
+from nadlab.engine.tune import run_trials
+from nadlab.schedule.trial_schedule import FixedSchedule
+from nadlab.study.folder import StudyFolder
+from nadlab.study.records import StudyRecord, Trial
 
 NODE = {"num_cpus": 4, "num_gpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 SECONDS = 1.5
@@ -51,13 +51,13 @@ class Probe(Trainable):
 def main(folder: Path, gpus: float | None, count: int) -> None:
     notes = folder / "notes"
     notes.mkdir(parents=True)
-    trials = [Trial("", "", seed, {"folder": str(notes)}, "nadlab.tune:Probe") for seed in range(count)]
-    study = StudyRecord("probe", "", "", "nadlab.tune:Probe", "", "", "", "valid", "valid", 0.0, {}, {}, "")
+    trials = [Trial("", "", seed, {"folder": str(notes)}, "nadlab.engine.tune:Probe") for seed in range(count)]
+    study = StudyRecord("probe", "", "", "nadlab.engine.tune:Probe", "", "", "", "valid", "valid", 0.0, {}, {}, "")
     cluster = Cluster(initialize_head=True, head_node_args=NODE)
     cluster.add_node(**NODE)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
-        run_trials(Probe, Listed(trials), StudyFolder(folder, study), None, gpus, lambda _: None, lambda: None)
+        run_trials(Probe, FixedSchedule(trials), StudyFolder(folder, study), None, gpus, lambda _: None, lambda: None)
     finally:
         ray.shutdown()
         cluster.shutdown()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nadlab.benchmarks.registry import benchmark
-from nadlab.records import Trial
-from nadlab.study import Study, described
-from nadlab.study_command import command
+from nadlab.cli.study import command
+from nadlab.study.records import Trial
+from nadlab.study.study import Study, study_record
 from studies import ablate_additions, factorial_alpha_labels
 from tests.conftest import TOY
 
@@ -65,7 +65,7 @@ def test_factors_changed_one_at_a_time_meet_the_default_and_nothing_else() -> No
 @pytest.mark.usefixtures("data")
 def test_trial_of_one_change_is_named_by_it() -> None:
     oracle = benchmark("mnist1d-201")
-    record = described(ablate_additions.STUDY, oracle, "id")
+    record = study_record(ablate_additions.STUDY, oracle, "id")
     for levels, name in ((record.default, "nothing"), (record.default | {"per_round": None}, "per_round none")):
         assert record.level(Trial(oracle.name, oracle.digest, 0, levels, record.trainable)) == name
     assert record.default_level == "nothing"

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nadlab.analysis.intervals import band, mean_interval, paired_difference
 from nadlab.analysis.report import report_on
 from nadlab.analysis.reports import write
-from nadlab.folder import StudyFolder, read_owner
-from nadlab.records import Record, StudyRecord, Trial, incumbents
+from nadlab.analysis.statistics.intervals import band, mean_interval, paired_difference
+from nadlab.study.folder import StudyFolder, read_owner
+from nadlab.study.records import Record, StudyRecord, Trial, incumbents
 
 STUDY = StudyRecord(
     "ablate_x", "Does x matter?", "yes", "module:class", "toy", "0" * 64, "paper", "valid", "test", 95.0,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nadlab.cli import nadlab
-from nadlab.command_line import run_command
+from nadlab.cli.command_line import run_command
+from nadlab.cli.main import nadlab
 
 
 def lines(*arguments: str) -> list[dict[str, object]]:
@@ -19,9 +19,7 @@ def lines(*arguments: str) -> list[dict[str, object]]:
 
 
 def test_help_needs_no_heavy_import() -> None:
-    code = (
-        "import sys, nadlab.cli; print([m for m in ('torch', 'ray', 'mlflow', 'pandas', 'numpy') if m in sys.modules])"
-    )
+    code = "import sys, nadlab.cli.main; print([m for m in ('torch', 'ray', 'mlflow', 'pandas', 'numpy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

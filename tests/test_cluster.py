@@ -10,16 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nadlab.cluster import (
-    Resources,
-    check_address,
-    cluster_resources,
-    leave,
-    resources_per_trial,
-    runtime_env,
-    slots,
-    trials_at_once,
-)
+from nadlab.cluster.connection import check_address, leave, runtime_env
+from nadlab.cluster.resources import Resources, cluster_resources, resources_per_trial, slots, trials_at_once
 from nadlab.errors import UserError
 from trainables.biarch2perf import BiArch2PerfTrainable
 
@@ -68,7 +60,7 @@ def test_cluster_that_does_not_answer_is_one_sentence(address: str) -> None:
 
 def test_cluster_of_this_process_is_never_one_that_ray_would_find_by_itself() -> None:
     code = """
-        from nadlab.cluster import connected
+        from nadlab.cluster.connection import connected
         from trainables.biarch2perf import BiArch2PerfTrainable
         import ray
         with connected(None, 1, BiArch2PerfTrainable):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.costs import PARTS, Load, cost, fit, limits, per_trial
+from perf.costs import PARTS, Load, cost, fit, limits, per_trial
 
 MADE = {part: np.array([0.02, 0.004, 0.0001]) for part in PARTS}
 LOADS = [Load(100, 4, 1.0, epochs, queries) for epochs, queries in ((1, 1), (10, 1), (1, 300), (60, 160))]

@@ -9,12 +9,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from benchmarks.mlflow_server import Server
-from nadlab.delivery import Delivery
-from nadlab.folder import StudyFolder, read_owner
-from nadlab.mlflow_content import PARENT, TRIAL
-from nadlab.records import Record
-from nadlab.tracking import Tracker
+from nadlab.engine.delivery import Delivery
+from nadlab.study.folder import StudyFolder, read_owner
+from nadlab.study.records import Record
+from nadlab.tracking.content import PARENT, TRIAL
+from nadlab.tracking.tracker import Tracker
+from perf.mlflow_server import Server
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from nadlab.cli.study import command
+from nadlab.engine.forecast import Forecast, Timing
 from nadlab.errors import UserError
-from nadlab.folder import fingerprints
-from nadlab.forecast import Forecast, Timing
-from nadlab.study_command import command
+from nadlab.study.folder import fingerprints
 from studies.ablate_alpha import STUDY
 from tests.conftest import TOY
 

@@ -1,4 +1,4 @@
-"""A small fault campaign; the large one is `python benchmarks/faults.py`."""
+"""A small fault campaign; the large one is `python perf/faults.py`."""
 
 import tempfile
 import time
@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.faults import judged
-from benchmarks.fire import StudyUnderFire
-from benchmarks.processes import started
-from benchmarks.verdict import Verdict, left_by, verdict
-from benchmarks.victims import kill_driver, kill_one, nodes, workers
+from perf.comparison import Verdict, left_by, verdict
+from perf.fault_campaign import StudyUnderFire
+from perf.faults import judged
+from perf.processes import started
+from perf.victim_processes import kill_driver, kill_one, nodes, workers
 from tests.conftest import TOY
 
 KILLS = 2

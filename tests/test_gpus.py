@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nadlab.cluster import Resources, resources_per_trial, slots
+from nadlab.cluster.resources import Resources, resources_per_trial, slots
 from nadlab.errors import UserError
 from tests.conftest import TOY
 from trainables.biarch2perf import BiArch2PerfTrainable

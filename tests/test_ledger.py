@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nadlab.benchmarks.ledger import BudgetSpent, QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.searchers.random_search import draw
+from nadlab.queries.ledger import BudgetSpent, QueryLedger
+from nadlab.queries.sampling import draw
 from nadlab.spaces import Cells
 from tests.conftest import TOY
 

@@ -17,8 +17,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from benchmarks.mlflow_server import served
-from nadlab.mlflow_views import view_link
+from nadlab.tracking.views import view_link
+from perf.mlflow_server import served
 
 SCREENSHOTS = Path(__file__).parents[1] / "build" / "screenshots"
 SECONDS = 90

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nadlab.analysis.noise import knower_regrets, pooled_deviation, posterior
+from nadlab.analysis.statistics.noise import knower_regrets, pooled_deviation, posterior
 from studies import limit_of_noise
 
 DEVIATION = 0.3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, rankdata
 
-from nadlab.normal_scores import normal_scores
+from nadlab.semigan.ranks import normal_scores
 
 
 @pytest.mark.parametrize("distinct", [1, 7, 1000], ids=["all alike", "many ties", "few ties"])

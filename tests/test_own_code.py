@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from nadlab.benchmarks.registry import benchmark, sources
-from nadlab.cli import nadlab
-from nadlab.cluster import runtime_env
+from nadlab.cli.main import nadlab
+from nadlab.cluster.connection import runtime_env
 from nadlab.errors import UserError
-from nadlab.own_code import own_packages
-from nadlab.searchers.registry import searcher
+from nadlab.methods.registry import searcher
+from nadlab.plugins import plugin_modules
 from tests.conftest import TOY, toy_101_table, toy_table
 from trainables.searcher import SearcherTrainable
 
@@ -93,7 +93,7 @@ def test_benchmark_that_is_none_is_one_sentence(name: str, words: str) -> None:
 
 
 def test_a_cluster_gets_the_files_of_own_code(folder: Path) -> None:
-    sent = runtime_env(SearcherTrainable, own_packages([TOY, 3, None, "lab_code:Ones", "lab_code:toy"]))
+    sent = runtime_env(SearcherTrainable, plugin_modules([TOY, 3, None, "lab_code:Ones", "lab_code:toy"]))
     assert sent["py_modules"][2:] == [str(folder / "lab_code.py")]
 
 

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from nadlab.benchmarks.registry import benchmark
-from nadlab.course import Listed
+from nadlab.engine.execution import ExecutionConfig
+from nadlab.engine.runner import run_study
+from nadlab.engine.tune import request
 from nadlab.errors import UserError
-from nadlab.folder import read_owner
-from nadlab.packs import Packing, Queue, packed
-from nadlab.records import Record, Trial
-from nadlab.runner import Place, run_study
-from nadlab.tracking import Tracker
-from nadlab.tune import request
+from nadlab.schedule.packing import Packing, Queue, packed
+from nadlab.schedule.trial_schedule import FixedSchedule
+from nadlab.study.folder import read_owner
+from nadlab.study.records import Record, Trial
+from nadlab.tracking.tracker import Tracker
 from tests.conftest import TOY, records_of, small
 from tests.counting import CountingOne
 from trainables.biarch2perf import BiArch2PerfTrainable
@@ -27,7 +28,7 @@ def trials(*labels: int) -> list[Trial]:
 
 
 def queue(asked: list[Trial], size: int) -> Queue:
-    return Queue(Listed(asked), Packing(size, lambda settings: settings["labels"]))
+    return Queue(FixedSchedule(asked), Packing(size, lambda settings: settings["labels"]))
 
 
 def test_trials_that_agree_share_a_process_wherever_they_stand_in_the_list() -> None:
@@ -132,8 +133,8 @@ def by_trial(records: list[Record]) -> dict[str, Record]:
 def test_packed_study_has_the_records_and_runs_of_a_single_one(tmp_path: Path) -> None:
     study = small(seeds=(0, 1, 2))
     single, pack = tmp_path / "single", tmp_path / "pack"
-    assert run_study(study, benchmark(TOY), Place(single)) == 0
-    assert run_study(study, benchmark(TOY), Place(pack, pack=3)) == 0
+    assert run_study(study, benchmark(TOY), ExecutionConfig(single)) == 0
+    assert run_study(study, benchmark(TOY), ExecutionConfig(pack, pack=3)) == 0
     one, other = by_trial(records_of(single)), by_trial(records_of(pack))
     assert one.keys() == other.keys()
     for name, record in other.items():
@@ -153,7 +154,7 @@ def test_packed_study_has_the_records_and_runs_of_a_single_one(tmp_path: Path) -
 @pytest.mark.usefixtures("local_ray")
 def test_trial_that_fails_in_a_pack_takes_no_other_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = replace(small(seeds=(0, 1, 2), vary={"alpha": (0.5,)}), trainable=CountingOne)
-    assert run_study(study, benchmark(TOY), Place(tmp_path / "out", concurrent=1, pack=3)) == 1
+    assert run_study(study, benchmark(TOY), ExecutionConfig(tmp_path / "out", concurrent=1, pack=3)) == 1
     status = {record.trial.seed: record.status for record in records_of(tmp_path / "out")}
     assert status == {0: "FINISHED", 1: "FAILED", 2: "FINISHED"}
     assert "seed 1 breaks" in capsys.readouterr().err

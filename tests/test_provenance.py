@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from nadlab.hardware import FIELDS, hardware
-from nadlab.provenance import DECISIVE, code_digest, git_diff, git_revision, mismatches, provenance
+from nadlab.provenance.code import DECISIVE, code_digest, git_diff, git_revision, mismatches, provenance
+from nadlab.provenance.hardware import FIELDS, hardware
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from nadlab.cli import nadlab
-from nadlab.command_line import run_command
-from nadlab.mlflow_content import TRIAL_CONTENT
+from nadlab.cli.command_line import run_command
+from nadlab.cli.main import nadlab
+from nadlab.tracking.content import TRIAL_CONTENT
 
 
 class Copy:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from nadlab.searchers import cell_decoder, graph_vae
 from nadlab.searchers.ag_net import rank_weights
 from nadlab.searchers.arch2vec import expected_improvement, nearest
-from nadlab.searchers.cell_decoder import CellDecoder, fresh_decoder, pretrained_decoder
-from nadlab.searchers.choices import choices_of
-from nadlab.searchers.dngo import DNGO
-from nadlab.searchers.graphs import graphs_of
+from nadlab.searchers.models import cell_decoder, graph_vae
+from nadlab.searchers.models.cell_decoder import CellDecoder, fresh_decoder, pretrained_decoder
+from nadlab.searchers.models.choices import choices_of
+from nadlab.searchers.models.dngo import DNGO
+from nadlab.searchers.models.graphs import graphs_of
 from nadlab.searchers.pre_nas import representatives
 from nadlab.spaces import SPACES, Cells, SearchSpace
 

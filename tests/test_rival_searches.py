@@ -8,22 +8,23 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.oracle import Evaluation, Oracle
 from nadlab.errors import UserError
+from nadlab.methods.registry import Searcher
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.neighbourhood import Neighbourhood
+from nadlab.queries.path_encoding import path_encoding
+from nadlab.queries.sampling import some_unqueried
 from nadlab.searchers.bananas import BANANAS, mutants
 from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
-from nadlab.searchers.choices import CHOICES, choices_of, one_hot
-from nadlab.searchers.encoder_decoder import EncoderDecoder, Training
-from nadlab.searchers.ensemble import Perceptrons
 from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.models.choices import CHOICES, choices_of, one_hot
+from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
+from nadlab.searchers.models.ensemble import Perceptrons
 from nadlab.searchers.nao import NAO
-from nadlab.searchers.path_encoding import path_encoding
-from nadlab.searchers.registry import Searcher
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS
-from nadlab.searchers.unqueried import Vicinity, some_unqueried
 from nadlab.spaces import SPACES, Cells, SearchSpace
 
 QUICK: dict[str, Searcher] = {
@@ -125,18 +126,22 @@ def test_isomorphic_cells_have_the_same_paths(name: str) -> None:
 
 
 def test_neighbourhood_is_the_neighbours_where_the_whole_space_can_be_queried() -> None:
-    vicinity = Vicinity(ledger_of("nasbench201", 10), np.random.default_rng(0))
-    cell = vicinity.ledger.oracle.pool()[:1]
+    neighbourhood = Neighbourhood(ledger_of("nasbench201", 10), np.random.default_rng(0))
+    cell = neighbourhood.ledger.oracle.pool()[:1]
     space = SPACES["nasbench201"]
-    near, neighbours = vicinity.neighbourhood(cell), space.neighbours(cell)
+    near, neighbours = neighbourhood.of(cell), space.neighbours(cell)
     assert (space.identities(near) == space.identities(neighbours)).all()
 
 
 def test_lacking_neighbours_are_replaced_by_the_nearest_cells_of_the_pool() -> None:
     ledger = ledger_of("nasbench101", 10, pool=500, whole=False)
-    vicinity, space, pool = Vicinity(ledger, np.random.default_rng(0)), ledger.oracle.space, ledger.oracle.pool()
+    neighbourhood, space, pool = (
+        Neighbourhood(ledger, np.random.default_rng(0)),
+        ledger.oracle.space,
+        ledger.oracle.pool(),
+    )
     for cell in pool[:3]:
-        near = vicinity.neighbourhood(cell)
+        near = neighbourhood.of(cell)
         assert len(near) == len(space.neighbours(cell))
         assert ledger.oracle.queryable(near).all()
         assert space.keys(cell)[0] not in space.keys(near)
@@ -147,17 +152,19 @@ def test_lacking_neighbours_are_replaced_by_the_nearest_cells_of_the_pool() -> N
 
 def test_child_is_found_where_all_around_is_paid_for() -> None:
     ledger = ledger_of("nasbench201", 100)
-    vicinity = Vicinity(ledger, np.random.default_rng(0))
+    neighbourhood = Neighbourhood(ledger, np.random.default_rng(0))
     parent = ledger.oracle.pool()[:1]
     ledger.query(ledger.oracle.space.neighbours(parent))
     ledger.query(parent)
-    child = vicinity.child(parent)
+    child = neighbourhood.child(parent)
     assert not ledger.known(child)[0]
 
 
 def test_cell_without_neighbours_has_children_all_the_same() -> None:
     ledger = ledger_of("nasbench101", 10)
-    assert len(Vicinity(ledger, np.random.default_rng(0)).child(ledger.oracle.space.parse("01/00;input|output"))) == 1
+    assert (
+        len(Neighbourhood(ledger, np.random.default_rng(0)).child(ledger.oracle.space.parse("01/00;input|output"))) == 1
+    )
 
 
 def test_some_unqueried_are_new_and_of_different_classes() -> None:
@@ -172,7 +179,7 @@ def test_mutants_are_new_distinct_and_near_the_best_parent() -> None:
     ledger = ledger_of("nasbench201", 10)
     parents = ledger.oracle.pool()[:5]
     ledger.query(parents)
-    found = mutants(parents, 20, Vicinity(ledger, np.random.default_rng(0)))
+    found = mutants(parents, 20, Neighbourhood(ledger, np.random.default_rng(0)))
     assert len(np.unique(ledger.oracle.space.keys(found))) == 20
     assert not ledger.known(found).any()
     assert ((found[:10].operations != parents.operations[:1]).sum(axis=1) <= 2).all()
@@ -181,7 +188,7 @@ def test_mutants_are_new_distinct_and_near_the_best_parent() -> None:
 def test_mutants_of_the_cell_without_neighbours_can_be_queried() -> None:
     ledger = ledger_of("nasbench101", 10, pool=50, whole=False)
     parent = ledger.oracle.space.parse("01/00;input|output")
-    found = mutants(parent, 10, Vicinity(ledger, np.random.default_rng(0)))
+    found = mutants(parent, 10, Neighbourhood(ledger, np.random.default_rng(0)))
     assert ledger.oracle.queryable(found).all()
 
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import data_folder
 from nadlab.benchmarks.table import read_nasbench101, read_nasbench201
+from nadlab.methods.registry import Searcher
+from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.bananas import BANANAS
 from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
 from nadlab.searchers.local_search import LocalSearch
 from nadlab.searchers.nao import NAO
 from nadlab.searchers.random_search import random_search
-from nadlab.searchers.registry import Searcher
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from nadlab.benchmarks.registry import benchmark
+from nadlab.engine.execution import ExecutionConfig
+from nadlab.engine.runner import run_study
 from nadlab.errors import UserError
-from nadlab.published import TABLE_1, TABLE_2, TABLE_3
-from nadlab.runner import Place, run_study
-from nadlab.searchers.registry import COMPARED
-from nadlab.searchers.request import SearchRequest
-from nadlab.study import Study, plan, smoke
+from nadlab.methods.registry import COMPARED
+from nadlab.methods.request import SearchRequest
+from nadlab.study.published import TABLE_1, TABLE_2, TABLE_3
+from nadlab.study.study import Study, plan, smoke
 from studies import label_efficiency, reproduce_table1, reproduce_table2, reproduce_table3
 from tests.conftest import TOY, records_of
 from trainables.searcher import SearcherTrainable
@@ -89,7 +90,7 @@ def test_budget_beyond_the_benchmark_is_refused_before_any_trial(data: Path) -> 
 
 @pytest.mark.usefixtures("local_ray")
 def test_study_of_searches_puts_the_published_accuracy_beside_ours(tmp_path: Path) -> None:
-    assert run_study(quick(), benchmark(TOY), Place(tmp_path / "out")) == 0
+    assert run_study(quick(), benchmark(TOY), ExecutionConfig(tmp_path / "out")) == 0
     records = records_of(tmp_path / "out")
     assert sorted(len(record.ledger) for record in records) == [10, 10, 10, 10, 20, 20]
     report = (tmp_path / "out" / "report.md").read_text()

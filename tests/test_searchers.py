@@ -12,26 +12,26 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.oracle import Evaluation, Split
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.searchers import cell_decoder, graph_vae
+from nadlab.methods.registry import SEARCHERS, Searcher
+from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.ag_net import AGNet
 from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
 from nadlab.searchers.bananas import BANANAS
 from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
-from nadlab.searchers.ensemble import Perceptrons
 from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.models import cell_decoder, graph_vae
+from nadlab.searchers.models.ensemble import Perceptrons
 from nadlab.searchers.nao import NAO
 from nadlab.searchers.pre_nas import PRENAS
 from nadlab.searchers.random_search import random_search
-from nadlab.searchers.registry import SEARCHERS, Searcher
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
-from nadlab.searchers.semigan_nad import SemiGANNAD
 from nadlab.searchers.seminas import SemiNAS
+from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import PAPER, SEQUENTIAL, Settings
 from nadlab.spaces import SPACES, Cells, SearchSpace
 from tests.conftest import TOY

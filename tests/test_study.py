@@ -17,11 +17,13 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 from nadlab.benchmarks.registry import benchmark
+from nadlab.cli.options import parse_seeds
+from nadlab.cli.study import command
+from nadlab.engine.execution import ExecutionConfig
+from nadlab.engine.runner import run_study
 from nadlab.errors import UserError
-from nadlab.folder import StudyFolder, read_owner
-from nadlab.runner import Place, run_study
-from nadlab.study import Study, parse_seeds, plan
-from nadlab.study_command import command
+from nadlab.study.folder import StudyFolder, read_owner
+from nadlab.study.study import Study, plan
 from studies.ablate_alpha import STUDY
 from tests.conftest import TOY, records_of, same_results, small
 from tests.counting import Counting
@@ -263,7 +265,7 @@ def test_failed_trial_is_retried_then_marked_and_the_others_go_on(
 ) -> None:
     out = tmp_path / "out"
     study = small(name="ablate_failure", trainable=failing_trainable(tmp_path), vary={"alpha": (0.5,)}, seeds=(0, 1, 2))
-    assert run_study(study, benchmark(TOY), Place(out)) == 1
+    assert run_study(study, benchmark(TOY), ExecutionConfig(out)) == 1
     assert "error: trial alpha 0.5, seed 2 failed: RuntimeError: seed 2 breaks" in capsys.readouterr().err
     assert {record.trial.seed: record.status for record in records_of(out)} == {
         0: "FINISHED",

@@ -16,9 +16,9 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
 from nadlab.errors import UserError
-from nadlab.folder import StudyFolder, read_owner
-from nadlab.mlflow_content import PARENT, TRIAL
-from nadlab.tracking import DRAFT, Tracker, check_store, made_store
+from nadlab.study.folder import StudyFolder, read_owner
+from nadlab.tracking.content import PARENT, TRIAL
+from nadlab.tracking.tracker import DRAFT, Tracker, check_store, made_store
 from tests.conftest import records_of
 
 

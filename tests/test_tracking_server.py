@@ -13,12 +13,12 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
-from benchmarks.mlflow_server import served
-from benchmarks.processes import free_port
-from benchmarks.writers import finished, write_at_once
 from nadlab.errors import UserError
-from nadlab.tracking import DRAFT, check_store
-from nadlab.tracking_server import Server
+from nadlab.tracking.server import Server
+from nadlab.tracking.tracker import DRAFT, check_store
+from perf.mlflow_server import served
+from perf.processes import free_port
+from perf.writers import finished, write_at_once
 
 WRITERS = 16
 PASSWORD = "not-in-any-command"  # noqa: S105 - of a database that lives as long as its test

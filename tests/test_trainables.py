@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nadlab.benchmarks.registry import benchmark
-from nadlab.checkpoint import load
 from nadlab.errors import UserError
+from nadlab.semigan.checkpoint import load
 from tests.conftest import TOY
 from trainables.biarch2perf import BiArch2PerfTrainable
 from trainables.nacg import NACGTrainable

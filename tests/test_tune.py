@@ -10,24 +10,25 @@ import pytest
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.search import Searcher
 
-from benchmarks.sleeping import Sleep, SleepingTrainable, study
 from nadlab.benchmarks.registry import benchmark
-from nadlab.course import Listed
-from nadlab.folder import KEPT_CHECKPOINTS
-from nadlab.packs import UNPACKED, Queue
-from nadlab.records import Trial
-from nadlab.runner import Place, run_study
-from nadlab.tune import Bookkeeper, Suggestions
+from nadlab.engine.execution import ExecutionConfig
+from nadlab.engine.runner import run_study
+from nadlab.engine.tune import RecordWriter, Suggestions
+from nadlab.schedule.packing import UNPACKED, Queue
+from nadlab.schedule.trial_schedule import FixedSchedule
+from nadlab.study.folder import KEPT_CHECKPOINTS
+from nadlab.study.records import Trial
+from perf.sleeping import Sleep, SleepingTrainable, study
 from tests.conftest import TOY
 
 
 def test_a_trial_is_planned_when_its_turn_comes() -> None:
     planned: list[int] = []
-    course = Listed([Trial("", "", seed, {}, "") for seed in range(3)])
+    schedule = FixedSchedule([Trial("", "", seed, {}, "") for seed in range(3)])
     folder = SimpleNamespace(resume_point=lambda trial: planned.append(trial.seed))
-    queue = Queue(course, UNPACKED)
-    books: Any = SimpleNamespace(start=queue.next, course=course, queue=queue, folder=folder)
-    trials = Suggestions(books)
+    queue = Queue(schedule, UNPACKED)
+    writer: Any = SimpleNamespace(start=queue.next, schedule=schedule, queue=queue, folder=folder)
+    trials = Suggestions(writer)
     for seed in range(3):
         suggested = trials.suggest("any name")
         assert isinstance(suggested, dict)
@@ -44,8 +45,8 @@ def test_ledgers_of_ended_trials_do_not_stay_in_memory_nor_their_older_checkpoin
     kept: list[dict[str, Any]] = []
     folders: list[Path] = []
 
-    def look(books: Bookkeeper, *, trials: list[Any], **_info: Any) -> None:
-        books.on_step_end()
+    def look(writer: RecordWriter, *, trials: list[Any], **_info: Any) -> None:
+        writer.on_step_end()
         folders.extend(out.glob("tune/*/*/checkpoint_*"))
         for trial in trials:
             manager = trial.run_metadata.checkpoint_manager
@@ -53,8 +54,8 @@ def test_ledgers_of_ended_trials_do_not_stay_in_memory_nor_their_older_checkpoin
             kept.extend([trial.last_result, *(checkpoint.metrics for checkpoint in checkpoints)])
             assert not trial.metric_analysis
 
-    monkeypatch.setattr(Bookkeeper, "on_experiment_end", look)
-    assert run_study(study(Sleep(seconds=0, epochs=4, queries=5), trials=2), benchmark(TOY), Place(out)) == 0
+    monkeypatch.setattr(RecordWriter, "on_experiment_end", look)
+    assert run_study(study(Sleep(seconds=0, epochs=4, queries=5), trials=2), benchmark(TOY), ExecutionConfig(out)) == 0
     assert len(kept) == 2 * (1 + 4 + 1)
     assert not any(result.keys() & {"history", "ledger"} for result in kept)
     assert not folders
@@ -67,20 +68,22 @@ def test_part_done_trial_keeps_its_newest_checkpoints_and_no_checkpoint_costs_a_
     out = tmp_path / "out"
     lying: list[int] = []
     snapshots: list[None] = []
-    step, save = Bookkeeper.on_step_end, TuneController.save_to_dir
+    step, save = RecordWriter.on_step_end, TuneController.save_to_dir
 
-    def look(books: Bookkeeper, **info: Any) -> None:
-        step(books, **info)
+    def look(writer: RecordWriter, **info: Any) -> None:
+        step(writer, **info)
         lying.append(len(list(out.glob("tune/*/*/checkpoint_*"))))
 
     def count(controller: TuneController) -> None:
         snapshots.append(None)
         save(controller)
 
-    monkeypatch.setattr(Bookkeeper, "on_step_end", look)
+    monkeypatch.setattr(RecordWriter, "on_step_end", look)
     monkeypatch.setattr(TuneController, "save_to_dir", count)
     assert (
-        run_study(study(Sleep(seconds=0, epochs=10, queries=5), trials=2), benchmark(TOY), Place(out, concurrent=1))
+        run_study(
+            study(Sleep(seconds=0, epochs=10, queries=5), trials=2), benchmark(TOY), ExecutionConfig(out, concurrent=1)
+        )
         == 0
     )
     # a checkpoint that the next step will note may lie there already
@@ -95,4 +98,4 @@ def test_trainable_may_stand_in_a_file_of_its_own(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "alone", alone)
     trainable = type("Alone", (SleepingTrainable,), {"__module__": "alone"})
     asked = replace(study(Sleep(seconds=0, epochs=1, queries=5), trials=2), trainable=trainable)
-    assert run_study(asked, benchmark(TOY), Place(tmp_path / "out")) == 0
+    assert run_study(asked, benchmark(TOY), ExecutionConfig(tmp_path / "out")) == 0

@@ -12,15 +12,15 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from nadlab.analysis.command import report_studies
 from nadlab.analysis.tuned import report_on_tuning
 from nadlab.benchmarks.registry import benchmark
+from nadlab.cli.report import report_studies
+from nadlab.cli.tuning import tuning_command
 from nadlab.errors import UserError
-from nadlab.folder import StudyFolder, check_same, read_owner
-from nadlab.optuna_course import OptunaCourse, open_study
-from nadlab.records import Record, Trial
-from nadlab.tuning import Tuning, described_tuning, smoke_tuning
-from nadlab.tuning_command import tuning_command
+from nadlab.schedule.optuna_schedule import OptunaSchedule, open_study
+from nadlab.study.folder import StudyFolder, check_same, read_owner
+from nadlab.study.records import Record, Trial
+from nadlab.study.tuning import Tuning, smoke_tuning, tuning_record
 from studies.tune_default import TUNING as DEFAULT
 from studies.tune_semigan import TUNING
 from tests.conftest import TOY
@@ -53,9 +53,9 @@ def record_of(trial: Trial, epochs: int = EPOCHS) -> Record:
 
 
 class Driver:
-    """Stands in for Ray: runs a course with so many workers, which advance an epoch in random order, and is killed.
+    """Stands in for Ray: runs a schedule with so many workers, which advance an epoch in random order, and is killed.
 
-    As Tune, it takes as many trials as the course said there are, at most.
+    As Tune, it takes as many trials as the schedule said there are, at most.
     """
 
     def __init__(self, tuning: Tuning, path: Path, workers: int = 1, seed: int = 0, kills: float = 0.0) -> None:
@@ -64,7 +64,7 @@ class Driver:
         self.rng = np.random.default_rng(seed)
         self.kills = kills
         path.mkdir(exist_ok=True)
-        self.folder = StudyFolder(path, described_tuning(tuning, benchmark(TOY), "id"))
+        self.folder = StudyFolder(path, tuning_record(tuning, benchmark(TOY), "id"))
         self.started: list[str] = []
 
     def run(self) -> list[Record]:
@@ -74,27 +74,29 @@ class Driver:
 
     def _life(self) -> bool:
         """Run until the end, or until a kill: then False."""
-        course = OptunaCourse(self.tuning, benchmark(TOY), self.folder)
+        schedule = OptunaSchedule(self.tuning, benchmark(TOY), self.folder)
         running: dict[str, tuple[Trial, int]] = {}
         before = len(self.started)
         while True:
             while (
-                len(running) < self.workers and len(self.started) < before + course.trials and (trial := course.next())
+                len(running) < self.workers
+                and len(self.started) < before + schedule.trials
+                and (trial := schedule.next())
             ):
                 running[trial.id] = trial, 0
                 self.started.append(trial.id)
             if not running:
-                assert course.over
+                assert schedule.over
                 return True
             if self.rng.random() < self.kills:
                 return False
             trial, epoch = running[str(self.rng.choice(sorted(running)))]
             running[trial.id] = trial, epoch + 1
-            stop = course.watches and course.stops(trial, record_of(trial, epoch + 1).history)
+            stop = schedule.watches and schedule.stops(trial, record_of(trial, epoch + 1).history)
             if stop or epoch + 1 == EPOCHS:
                 record = record_of(trial, stop or EPOCHS)
                 self.folder.finish(record, None)
-                course.ended(record)
+                schedule.ended(record)
                 del running[trial.id]
 
 
@@ -185,7 +187,7 @@ def test_more_configurations_run_only_what_is_missing(tmp_path: Path) -> None:
     assert set(more.started).isdisjoint(record.trial.id for record in before)
     assert all(record in after for record in before)
     assert len(after) > 14 * 2 + 2 * 6  # the best is another than before, and meets the default at the fresh seeds
-    assert OptunaCourse(more.tuning, benchmark(TOY), more.folder).over
+    assert OptunaSchedule(more.tuning, benchmark(TOY), more.folder).over
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_more_configurations_run_only_what_is_missing(tmp_path: Path) -> None:
     ],
 )
 def test_other_search_is_refused_in_the_same_folder(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
-    owner, other = (described_tuning(each, benchmark(TOY), "") for each in (small(), small(**changes)))
+    owner, other = (tuning_record(each, benchmark(TOY), "") for each in (small(), small(**changes)))
     with pytest.raises(UserError, match=words):
         check_same(tmp_path, owner, other)
 
@@ -220,7 +222,7 @@ def test_search_that_makes_no_sense_is_one_sentence(changes: dict[str, Any], wor
 
 def test_budget_beyond_the_benchmark_is_refused() -> None:
     with pytest.raises(UserError, match="queries are more than the 300 distinct cells"):
-        described_tuning(replace(TUNING, benchmark=TOY), benchmark(TOY), "")
+        tuning_record(replace(TUNING, benchmark=TOY), benchmark(TOY), "")
 
 
 def test_report_names_the_best_its_interval_what_mattered_and_the_front(tmp_path: Path) -> None:
@@ -305,7 +307,7 @@ def test_fixed_budget_and_labels_in_the_space_contradict_each_other() -> None:
 
 
 def test_another_budget_is_another_search(tmp_path: Path) -> None:
-    owner, other = (described_tuning(DEFAULT.spending(n), benchmark("mnist1d-201"), "") for n in (110, 120))
+    owner, other = (tuning_record(DEFAULT.spending(n), benchmark("mnist1d-201"), "") for n in (110, 120))
     with pytest.raises(UserError, match="queries = 110, not 120"):
         check_same(tmp_path, owner, other)
 

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 
 from nadlab.benchmarks.registry import benchmark
+from nadlab.engine.execution import ExecutionConfig
+from nadlab.engine.runner import run_study
+from nadlab.engine.tune import request
+from nadlab.engine.worker import check_table, check_tables
 from nadlab.errors import UserError
-from nadlab.runner import Place, run_study
 from nadlab.spaces.cells import Cells
 from nadlab.spaces.classes import classes
 from nadlab.spaces.listings import hand, take
-from nadlab.study import Study
-from nadlab.tune import request
-from nadlab.worker import check_table, check_tables
+from nadlab.study.study import Study
 from tests.conftest import TOY, records_of, same_results, small
 from tests.counting import Counting
 from trainables.biarch2perf import BiArch2PerfTrainable
@@ -82,7 +83,7 @@ def test_two_workers_read_one_copy_of_the_drivers_listing_and_make_none(tmp_path
     notes = tmp_path / "notes"
     notes.mkdir()
     study = study_of(looking(notes), (0, 1), LARGE)
-    assert run_study(study, benchmark(LARGE), Place(tmp_path / "out")) == 0
+    assert run_study(study, benchmark(LARGE), ExecutionConfig(tmp_path / "out")) == 0
     one, other = (json.loads(note.read_text()) for note in notes.iterdir())
     assert one["process"] != other["process"]
     assert one["handed"] == other["handed"] == ["classes", "keys"]
@@ -92,7 +93,9 @@ def test_two_workers_read_one_copy_of_the_drivers_listing_and_make_none(tmp_path
 
 
 def test_trial_on_the_shared_listing_ends_as_one_on_its_own(tmp_path: Path) -> None:
-    assert run_study(study_of(BiArch2PerfTrainable, (0,), LARGE), benchmark(LARGE), Place(tmp_path / "out")) == 0
+    assert (
+        run_study(study_of(BiArch2PerfTrainable, (0,), LARGE), benchmark(LARGE), ExecutionConfig(tmp_path / "out")) == 0
+    )
     shared = records_of(tmp_path / "out")[0]
     alone = BiArch2PerfTrainable({"trial": request(shared.trial, None)})
     result: dict[str, Any] = {"done": False}
@@ -107,7 +110,7 @@ def test_trial_on_the_shared_listing_ends_as_one_on_its_own(tmp_path: Path) -> N
 def test_worker_with_another_table_of_the_name_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table: Any = benchmark(TOY)
     planned_on = replace(table, digest="f" * 64)
-    assert run_study(study_of(Counting, (0,)), planned_on, Place(tmp_path / "out")) == 1
+    assert run_study(study_of(Counting, (0,)), planned_on, ExecutionConfig(tmp_path / "out")) == 1
     words = f"has another version of the table {TOY} (digest {table.digest[:12]}, the study's ffffffffffff)"
     assert words in capsys.readouterr().err
     with pytest.raises(UserError, match="copy the study's to it"):
@@ -150,7 +153,7 @@ def dying(notes: Path, deaths: int, raises: int = 0, starts: bool = True) -> typ
 
 def test_lost_workers_are_none_of_the_trials_failures(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert run_study(study_of(dying(tmp_path, deaths=2, raises=1), (0,)), benchmark(TOY), Place(out)) == 0
+    assert run_study(study_of(dying(tmp_path, deaths=2, raises=1), (0,)), benchmark(TOY), ExecutionConfig(out)) == 0
     assert records_of(out)[0].status == "FINISHED"
     assert len((tmp_path / "step").read_text().splitlines()) == 2 + 1 + 1  # each time from the checkpoint
 
@@ -166,9 +169,9 @@ def test_lost_workers_are_none_of_the_trials_failures(tmp_path: Path) -> None:
 def test_trial_that_raises_twice_or_loses_its_worker_too_often_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainable: dict[str, Any], tries: dict[str, int], words: str
 ) -> None:
-    monkeypatch.setattr("nadlab.tune.LOSSES", 1)
+    monkeypatch.setattr("nadlab.engine.tune.LOSSES", 1)
     out = tmp_path / "out"
-    assert run_study(study_of(dying(tmp_path, **trainable), (0,)), benchmark(TOY), Place(out)) == 1
+    assert run_study(study_of(dying(tmp_path, **trainable), (0,)), benchmark(TOY), ExecutionConfig(out)) == 1
     failed = records_of(out)[0]
     assert failed.status == "FAILED"
     assert words in str(failed.error)

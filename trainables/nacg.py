@@ -8,7 +8,7 @@ import torch
 from ray.tune import Trainable
 
 from nadlab.benchmarks.registry import benchmark
-from nadlab.checkpoint import load
+from nadlab.semigan.checkpoint import load
 from nadlab.semigan.nacg import design
 
 

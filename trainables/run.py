@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
-from nadlab.checkpoint import State, load, random_state, save
-from nadlab.diagnostics import held_out_tau
-from nadlab.searchers.semigan_nad import finish, start
+from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses
+from nadlab.semigan.checkpoint import State, load, random_state, save
+from nadlab.semigan.diagnostics import held_out_tau
+from nadlab.semigan.method import finish, start
 from nadlab.semigan.settings import Settings
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from ray.tune import Trainable
 
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
-from nadlab.searchers.registry import run_search
-from nadlab.searchers.request import SearchRequest
+from nadlab.methods.registry import run_search
+from nadlab.methods.request import SearchRequest
+from nadlab.queries.ledger import QueryLedger
 
 
 class SearcherTrainable(Trainable):

@@ -10,7 +10,7 @@ from scipy.stats import wilcoxon
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from nadlab.analysis.comparisons import (
+from nadlab.analysis.statistics.comparisons import (
     compare,
     fewest_seeds,
     holm,

@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from nadlab.analysis.importance import importance
+from nadlab.analysis.statistics.importance import importance
 from nadlab.errors import UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -9,8 +9,8 @@ import pytest
 from rliable.metrics import aggregate_iqm as rliable_iqm
 from rliable.metrics import aggregate_mean as rliable_mean
 
-from nadlab.analysis.intervals import aggregate_iqm, aggregate_mean, iqm_interval, stratified_interval
-from nadlab.analysis.rankings import performance_profile
+from nadlab.analysis.statistics.intervals import aggregate_iqm, aggregate_mean, iqm_interval, stratified_interval
+from nadlab.analysis.statistics.rankings import performance_profile
 
 LEVELS = np.array([0.0, 5.0, 9.0])
 SCORES = np.random.default_rng(4).gamma(2.0, 1.0, (20, 3)) + LEVELS

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nadlab.analysis.factorial import variance_shares
-from nadlab.analysis.rankings import rank
+from nadlab.analysis.statistics.factorial import variance_shares
+from nadlab.analysis.statistics.rankings import rank
 
 SCORES = pd.DataFrame(
     np.random.default_rng(5).exponential(1.0, (12, 4)) + np.array([0.0, 0.3, 0.9, 1.2]), columns=["a", "b", "c", "d"]

@@ -11,17 +11,17 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from nadlab.analysis.command import study_folders
 from nadlab.analysis.page import latex
 from nadlab.analysis.report import report_on
 from nadlab.analysis.reports import write
 from nadlab.analysis.sections.content import Table
-from nadlab.cli import nadlab
+from nadlab.cli.main import nadlab
+from nadlab.cli.report import study_folders
 from nadlab.errors import UserError
-from nadlab.folder import StudyFolder
-from nadlab.mlflow_content import TRIAL
-from nadlab.records import Record, StudyRecord, Trial
-from nadlab.runs import Runs, without_password
+from nadlab.study.folder import StudyFolder
+from nadlab.study.records import Record, StudyRecord, Trial
+from nadlab.tracking.content import TRIAL
+from nadlab.tracking.runs import Runs, without_password
 
 CELL = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|"
 STUDY = StudyRecord(

@@ -10,14 +10,14 @@ import click
 import numpy as np
 import pytest
 
-from benchmarks.nasbench101_file import nasbench101_records, write_records
 from nadlab.benchmarks import catalog
 from nadlab.benchmarks.cached import cached
 from nadlab.benchmarks.catalog import CATALOG, OfficialFile
-from nadlab.benchmarks.commands import COMMANDS
 from nadlab.benchmarks.convert import convert
-from nadlab.command_line import run_command
+from nadlab.cli.benchmarks import COMMANDS
+from nadlab.cli.command_line import run_command
 from nadlab.spaces import space
+from perf.nasbench101_file import nasbench101_records, write_records
 
 
 @pytest.fixture

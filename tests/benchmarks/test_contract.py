@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.nasbench101_file import nasbench101_records, write_records
 from nadlab.benchmarks.archive import write_archive
 from nadlab.benchmarks.archived import open_benchmark
 from nadlab.benchmarks.container import write_container
-from nadlab.benchmarks.ledger import BudgetSpent, QueryLedger
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.official.nats import read_nats
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
-from nadlab.benchmarks.surrogate import Surrogate, SurrogateBenchmark, open_surrogate
-from nadlab.benchmarks.trees import Model, Tree, ensemble
+from nadlab.benchmarks.surrogates.surrogate import Surrogate, SurrogateBenchmark, open_surrogate
+from nadlab.benchmarks.surrogates.trees import Model, Tree, ensemble
 from nadlab.errors import UserError
+from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.spaces import Cells, space
 from nadlab.spaces.cells import concatenate
+from perf.nasbench101_file import nasbench101_records, write_records
 from tests.benchmarks.official_files import nasbench201_content, write_nats
 
 

@@ -19,13 +19,13 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from benchmarks.nasbench101_file import nasbench101_records, write_records
 from nadlab.benchmarks.archive import write_archive
-from nadlab.benchmarks.commands import COMMANDS
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.official.tfrecord import masked_crc
-from nadlab.command_line import run_command
+from nadlab.cli.benchmarks import COMMANDS
+from nadlab.cli.command_line import run_command
 from nadlab.spaces import space
+from perf.nasbench101_file import nasbench101_records, write_records
 from tests.benchmarks.official_files import nasbench201_content, write_nats
 
 RECORD = next(nasbench101_records(space("nasbench101").parse("011/001/000;input|conv3x3-bn-relu|output")))

@@ -8,11 +8,11 @@ import pytest
 
 from nadlab.benchmarks.archived import ArchivedBenchmark
 from nadlab.benchmarks.container import open_container
-from nadlab.benchmarks.mnist1d import Dataset, Recipe, train_cell
 from nadlab.benchmarks.registry import EMBEDDED, benchmark
-from nadlab.benchmarks.surrogate import SurrogateBenchmark
+from nadlab.benchmarks.surrogates.surrogate import SurrogateBenchmark
 from nadlab.spaces import space
-from studies.build_mnist1d import RECIPES
+from studies.mnist1d import Dataset, Recipe, train_cell
+from studies.mnist1d.build import RECIPES
 
 NAMES = {"nasbench201": "mnist1d-201", "nasbench101": "mnist1d-101", "darts": "mnist1d-darts"}
 
@@ -27,7 +27,7 @@ def test_embedded_benchmark_is_small_and_names_the_command_and_the_recipe_that_m
     facts = provenance(NAMES[space_name])
     recipe = json.loads(facts["recipe"])
     assert (EMBEDDED / f"{NAMES[space_name]}.safetensors").stat().st_size < 3_000_000
-    assert facts["command"] == f"python studies/build_mnist1d.py {space_name}"
+    assert facts["command"] == f"python studies/mnist1d/build.py {space_name}"
     assert Recipe(**recipe | {"dataset": Dataset(**recipe["dataset"])}) == RECIPES[space_name]
     assert recipe == asdict(RECIPES[space_name])
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nadlab.benchmarks.mnist1d.networks import NETWORKS, vertex_channels
-from nadlab.benchmarks.mnist1d.tape import LANES, Floats, Op, Signal, Tape
-from nadlab.benchmarks.mnist1d.training import Model, accuracy, gradient, initial_model
 from nadlab.spaces import Cells, space
+from studies.mnist1d.networks import NETWORKS, vertex_channels
+from studies.mnist1d.tape import LANES, Floats, Op, Signal, Tape
+from studies.mnist1d.training import Model, accuracy, gradient, initial_model
 
 CELLS = [(name, number) for name in NETWORKS for number in range(4)]
 
@@ -72,7 +72,7 @@ def test_loss_and_gradient_are_those_of_pytorch(name: str, number: int) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_accuracy_counts_every_sample_once_by_running_statistics(name: str) -> None:
-    from nadlab.benchmarks.mnist1d.data import Split
+    from studies.mnist1d.data import Split
 
     rng = np.random.default_rng(0)
     built = model(name, space(name).sample(1, rng))

@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.nasbench101_file import nasbench101_records, write_records
 from nadlab.benchmarks.archive import open_archive, verify_archive, write_archive
 from nadlab.benchmarks.archived import ArchivedBenchmark, open_benchmark
 from nadlab.benchmarks.cached import cached
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.official.model_metrics import ModelMetrics
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.official.tfrecord import masked_crc, read_records
 from nadlab.errors import UserError
+from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import Cells, space
+from perf.nasbench101_file import nasbench101_records, write_records
 
 SPACE = space("nasbench101")
 

@@ -14,16 +14,16 @@ import pytest
 import xgboost
 
 from nadlab.benchmarks.cached import cached, verify
-from nadlab.benchmarks.configspace import FEATURES, vectors
 from nadlab.benchmarks.convert import convert
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.official.lightgbm_models import read_lightgbm
 from nadlab.benchmarks.official.nasbench301 import BOOSTERS, read_nasbench301
 from nadlab.benchmarks.official.unpickle import read_pickle
 from nadlab.benchmarks.official.xgboost_models import read_xgboost
-from nadlab.benchmarks.surrogate import SurrogateBenchmark
-from nadlab.benchmarks.trees import ensemble
+from nadlab.benchmarks.surrogates.configspace import FEATURES, vectors
+from nadlab.benchmarks.surrogates.surrogate import SurrogateBenchmark
+from nadlab.benchmarks.surrogates.trees import ensemble
 from nadlab.errors import UserError
+from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import space
 
 DARTS = space("darts")

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.nasbench101_file import nasbench101_records, write_records
 from nadlab.benchmarks.archive import write_archive
 from nadlab.benchmarks.archived import ArchivedBenchmark
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.registry import benchmark, sources
 from nadlab.errors import UserError
 from nadlab.spaces import space
+from perf.nasbench101_file import nasbench101_records, write_records
 
 
 @pytest.fixture

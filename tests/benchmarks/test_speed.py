@@ -1,4 +1,4 @@
-"""How fast an archive of NAS-Bench-101's full size answers; `benchmarks/tables.py` measures the official format too."""
+"""How fast an archive of NAS-Bench-101's full size answers; `perf/tables.py` measures the official format too."""
 
 import subprocess
 import sys
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.tables import OPEN
 from nadlab.benchmarks.archive import Archive, write_archive
 from nadlab.benchmarks.archived import open_benchmark
 from nadlab.spaces import space
+from perf.tables import OPEN
 
 CELLS = 423_624
 

@@ -11,7 +11,7 @@ import yaml
 SHARED = "/mnt"
 SITE = f"~/venv/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 PACKAGES = [path for path in sys.path if path.endswith("-packages")]
-SCRIPTS = {"ray": "ray.scripts.scripts", "nadlab": "nadlab.cli"}
+SCRIPTS = {"ray": "ray.scripts.scripts", "nadlab": "nadlab.cli.main"}
 
 
 def link_packages() -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from nadlab import compiled
+from nadlab import compiler
 from nadlab.semigan import kernel
 
 
@@ -20,13 +20,13 @@ def threads() -> Iterator[Callable[[int], None]]:
 @pytest.fixture(scope="module")
 def every_precision() -> Iterator[None]:
     """Has the kernel multiply in bfloat16 on any processor: emulated, which trials never ask for, where it has no such products."""
-    if compiled.compiler() is None:
+    if compiler.compiler() is None:
         pytest.skip("no C++ compiler here")
     if kernel.fits(torch.empty(1), precision=torch.bfloat16):
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "FLAGS", (*compiled.FLAGS, "-DBFLOAT16"))
-        compiled.library.cache_clear()
+        patch.setattr(compiler, "FLAGS", (*compiler.FLAGS, "-DBFLOAT16"))
+        compiler.library.cache_clear()
         yield
-    compiled.library.cache_clear()
+    compiler.library.cache_clear()

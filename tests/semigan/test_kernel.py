@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nadlab.compiled import library
+from nadlab.compiler import library
 from nadlab.semigan import kernel
 from nadlab.semigan.biarch2perf import descend
 from nadlab.semigan.choices import Layers, choose, log_likelihood

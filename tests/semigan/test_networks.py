@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import DenseGINConv, GINConv
 
-from benchmarks.reference import mlp_of
 from nadlab.semigan import kernel
 from nadlab.semigan.gin import GINInput, gin_input, joined_weights, last_layer, mean_layers
 from nadlab.semigan.joint import Networks, networks
@@ -15,6 +14,7 @@ from nadlab.semigan.networks import GIN, Graphs, read, read_bytes, vertex_featur
 from nadlab.semigan.ranks import RANKS, soft_rank
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells, space
+from perf.reference import mlp_of
 
 
 def as_graphs(cells: Cells, operations: int) -> Graphs:

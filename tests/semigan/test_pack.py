@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
-from nadlab.searchers.semigan_nad import start
+from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.gin import GINInput, joined_weights, last_layer, mean_layers
+from nadlab.semigan.method import start
 from nadlab.semigan.pack import FREE, Pack, packable, stacked
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import Batch, take_step

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from nadlab.hardware import cpu_has_bfloat16
+from nadlab.provenance.hardware import cpu_has_bfloat16
 from nadlab.semigan import precision as module
 from nadlab.semigan.precision import precision
 
@@ -29,7 +29,7 @@ def test_bfloat16_is_used_where_the_processor_has_it_and_float32_elsewhere(
 
 
 def test_a_search_in_rounds_runs_and_says_so_where_bfloat16_cannot_be_had() -> None:
-    search = "from nadlab.cli import nadlab; nadlab()"
+    search = "from nadlab.cli.main import nadlab; nadlab()"
     asked = ["--method", "semigan-nad-sequential", "--queries", "12", "--seeds", "1", "--concurrent", "1"]
     done = subprocess.run(
         [sys.executable, "-c", search, "search", *asked],

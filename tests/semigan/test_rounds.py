@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
-from nadlab.searchers.semigan_nad import SemiGANNAD
+from nadlab.queries.ledger import QueryLedger
+from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import SEQUENTIAL
 
 SETTINGS = replace(
     SEQUENTIAL, labels=10, final_k=50, per_round=5, epochs=1, round_epochs=1, width=16, unlabelled_per_epoch=512,
-    generated=300, candidates=20, neighbours_of=0, climb=3,
+    generated=300, candidates=20, neighbours_of=0, local_queries=3,
 )  # fmt: skip
 
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.searchers import semigan_nad
-from nadlab.searchers.registry import SEARCHERS
-from nadlab.searchers.semigan_nad import start
+from nadlab.methods.registry import SEARCHERS
+from nadlab.queries.ledger import QueryLedger
+from nadlab.semigan import method as semigan_nad
 from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.method import start
 from nadlab.semigan.settings import PAPER, Settings
-from nadlab.study import changed
+from nadlab.study.study import changed
 from tests.conftest import TOY
 
 SMALL = Settings(epochs=1, labels=20, final_k=2, width=8, unlabelled_per_epoch=64, unlabelled_batch=64)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.reference import PlainTraining
-from benchmarks.training import unqueried
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.registry import benchmark
-from nadlab.searchers.semigan_nad import start
+from nadlab.queries.ledger import QueryLedger
+from nadlab.semigan.method import start
 from nadlab.semigan.settings import Settings
+from perf.reference import PlainTraining
+from perf.training import unqueried
 
 
 @pytest.mark.parametrize("name", ["nasbench201/toy", "nasbench101"])

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from nadlab.analysis.comparisons import superiority
+from nadlab.analysis.conclusions import ends, listed, p_equals
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.comparisons import critical_differences, profile_lines
-from nadlab.analysis.intervals import Interval, Values, aggregate_iqm, aggregate_mean, stratified_interval
 from nadlab.analysis.page import Page
-from nadlab.analysis.rankings import Ranking, rank
 from nadlab.analysis.sections.content import Picture, RunLink, Section, Table
-from nadlab.analysis.sections.origin import links
-from nadlab.analysis.words import ends, listed, p_equals
+from nadlab.analysis.sections.provenance import links
+from nadlab.analysis.statistics.comparisons import superiority
+from nadlab.analysis.statistics.intervals import Interval, Values, aggregate_iqm, aggregate_mean, stratified_interval
+from nadlab.analysis.statistics.rankings import Ranking, rank
 from nadlab.errors import UserError
 
 

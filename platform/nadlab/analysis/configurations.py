@@ -7,11 +7,11 @@ import numpy as np
 import optuna
 from optuna.distributions import json_to_distribution
 
-from nadlab.analysis.comparisons import Comparison, compare
-from nadlab.analysis.importance import Importance, importance
-from nadlab.analysis.intervals import Interval, mean_interval, paired_difference
+from nadlab.analysis.statistics.comparisons import Comparison, compare
+from nadlab.analysis.statistics.importance import Importance, importance
+from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
 from nadlab.errors import UserError
-from nadlab.records import Record, StudyRecord
+from nadlab.study.records import Record, StudyRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from nadlab.analysis.intervals import Values
+from nadlab.analysis.statistics.intervals import Values
 from nadlab.analysis.summary import LevelSummary, by_level, trial_table
-from nadlab.records import Record, StudyRecord, incumbents
-from nadlab.runs import Runs
+from nadlab.study.records import Record, StudyRecord, incumbents
+from nadlab.tracking.runs import Runs
 
 LINES = 10
 """levels beyond which a plot of lines shows the best of them"""

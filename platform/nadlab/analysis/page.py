@@ -7,7 +7,7 @@ import jinja2
 
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
-from nadlab.runs import Runs
+from nadlab.tracking.runs import Runs
 
 PAGE = "report.html"
 # autoescape: levels, cells and errors are data; the plots are our own SVG

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
+from nadlab.analysis.conclusions import ACCURACY, accuracy_cells, conclusions, ends, p_text
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.page import PAGE
 from nadlab.analysis.sections import sections
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.summary import LevelSummary, summarize
-from nadlab.analysis.words import ACCURACY, accuracy_cells, conclusions, ends, p_text
-from nadlab.records import Record, StudyRecord
-from nadlab.runs import Runs
+from nadlab.study.records import Record, StudyRecord
+from nadlab.tracking.runs import Runs
 
 HEADINGS = (
     *ACCURACY,

@@ -13,8 +13,8 @@ from nadlab.analysis.page import PAGE, Page, html, latex, page_of
 from nadlab.analysis.report import Report, report_on
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.tuned import TunedReport, report_on_tuning
-from nadlab.records import Record, StudyRecord
-from nadlab.runs import Runs
+from nadlab.study.records import Record, StudyRecord
+from nadlab.tracking.runs import Runs
 
 FIGURES, TABLES = "figures", "tables"
 

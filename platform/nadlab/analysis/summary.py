@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nadlab.analysis.comparisons import Comparison, compare
-from nadlab.analysis.intervals import Interval, iqm_interval, mean_interval
-from nadlab.records import Record, StudyRecord
+from nadlab.analysis.statistics.comparisons import Comparison, compare
+from nadlab.analysis.statistics.intervals import Interval, iqm_interval, mean_interval
+from nadlab.study.records import Record, StudyRecord
 
 
 @dataclass(frozen=True, slots=True)

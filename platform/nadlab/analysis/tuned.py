@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
+from nadlab.analysis.conclusions import words
 from nadlab.analysis.configurations import Configuration, configurations, named, search_seeds, what_mattered
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.importance import Importance
 from nadlab.analysis.page import PAGE
 from nadlab.analysis.sections import ORIGIN, SEARCH, sections
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.sections.content import Table as PageTable
 from nadlab.analysis.sections.hyperparameters import hyperparameters
-from nadlab.analysis.sections.origin import links
+from nadlab.analysis.sections.provenance import links
+from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.summary import summarize
-from nadlab.analysis.words import words
-from nadlab.records import Record, StudyRecord
-from nadlab.runs import Runs
+from nadlab.study.records import Record, StudyRecord
+from nadlab.tracking.runs import Runs
 
 SHOWN = 10
 HEADINGS = ("queries", "n", "accuracy %", "difference to default", "on fresh seeds")

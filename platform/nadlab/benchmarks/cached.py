@@ -4,10 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from nadlab.benchmarks import archive, surrogate
+from nadlab.benchmarks import archive
 from nadlab.benchmarks.archived import open_benchmark
 from nadlab.benchmarks.container import SUFFIX, open_container
 from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.surrogates import surrogate
 from nadlab.errors import UserError
 
 

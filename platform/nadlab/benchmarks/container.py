@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from nadlab.benchmarks.cache import replacing
+from nadlab.cache import replacing
 from nadlab.errors import UserError
 
 SUFFIX = ".safetensors"

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from nadlab.benchmarks.archive import Archive
-from nadlab.benchmarks.cache import cache_folder, locked
 from nadlab.benchmarks.container import SUFFIX, write_container
 from nadlab.benchmarks.download import file_sha256
-from nadlab.benchmarks.surrogate import Surrogate
+from nadlab.benchmarks.surrogates.surrogate import Surrogate
+from nadlab.cache import cache_folder, locked
 from nadlab.errors import UserError
 
 

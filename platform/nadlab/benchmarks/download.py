@@ -7,7 +7,7 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
-from nadlab.benchmarks.cache import locked, writable
+from nadlab.cache import locked, writable
 from nadlab.errors import UserError
 
 ATTEMPTS = 5

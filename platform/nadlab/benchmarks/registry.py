@@ -9,16 +9,16 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from nadlab.benchmarks.cache import cache_folder
 from nadlab.benchmarks.cached import cached
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.table import tables
+from nadlab.cache import cache_folder
 from nadlab.errors import UserError
-from nadlab.own_code import is_own, own
+from nadlab.plugins import is_plugin, load_object
 
 EMBEDDED = Path(__file__).parent / "embedded"
-"""Archives that the package holds, made by `studies/embed_mnist1d.py`."""
+"""Archives that the package holds, made by `studies/mnist1d/embed.py`."""
 
 
 def data_folder() -> Path | None:
@@ -52,7 +52,7 @@ def sources(preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]
 @cache
 def benchmark(name: str, preset: str = "paper") -> Oracle:
     """Open a benchmark under a protocol preset (`nadlab.benchmarks.presets`); raise UserError that lists the names."""
-    if is_own(name):
+    if is_plugin(name):
         return _own(name, preset)
     known = sources(preset)
     if name not in known:
@@ -63,7 +63,7 @@ def benchmark(name: str, preset: str = "paper") -> Oracle:
 
 
 def _own(name: str, preset: str) -> Oracle:
-    oracle: Oracle = own(name)(name)
+    oracle: Oracle = load_object(name)(name)
     absent = [each for each in vars(Oracle) if not each.startswith("_") and not hasattr(oracle, each)]
     if absent:
         raise UserError(f"{name} gives no benchmark: it lacks {', '.join(absent)} (nadlab.benchmarks.oracle.Oracle)")

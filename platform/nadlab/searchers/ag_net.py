@@ -7,7 +7,7 @@ scaled by 1 / (0.01 N + rank) (latent-space optimisation by weighted retraining,
 NAS-Bench-201) of batches of 16, Adam at 1e-3 with beta_1 = 0.5; latents uniform in [-3, 3]^32 give 100 new cells, of which
 the surrogate's best 16 are queried. The surrogate has four hidden layers.
 
-Choices: the generator is `nadlab.searchers.cell_decoder` where AG-Net's adds node by node with message passing; the
+Choices: the generator is `nadlab.searchers.models.cell_decoder` where AG-Net's adds node by node with message passing; the
 surrogate reads its state after the last choice, where AG-Net's reads all scores; accuracies are standardised. Cells
 that the benchmark lacks are left out and more are generated, up to `rounds` times `generated` (the code: 4,500 cells).
 
@@ -23,12 +23,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nadlab.benchmarks.ledger import QueryLedger
-from nadlab.searchers.cell_decoder import Pretraining, pretrained_decoder
-from nadlab.searchers.choices import choices_of
-from nadlab.searchers.graphs import torch_generator
-from nadlab.searchers.proposals import query_first, unseen
-from nadlab.searchers.unqueried import first_cells
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.proposals import query_first, unseen
+from nadlab.queries.sampling import first_cells
+from nadlab.searchers.models.cell_decoder import Pretraining, pretrained_decoder
+from nadlab.searchers.models.choices import choices_of
+from nadlab.searchers.models.graphs import torch_generator
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate
 

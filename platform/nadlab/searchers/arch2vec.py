@@ -1,6 +1,6 @@
 """arch2vec-RL and arch2vec-BO (Yan et al., NeurIPS 2020): search among vectors that were learned without accuracies.
 
-The vectors are those of `nadlab.searchers.graph_vae`. Both searches move among the vectors of the cells that the
+The vectors are those of `nadlab.searchers.models.graph_vae`. Both searches move among the vectors of the cells that the
 benchmark holds, as published, so a benchmark with a part of its space needs nothing else; for a surrogate that
 answers for every cell of DARTS they are the 600,000 of its pool, as published.
 
@@ -23,13 +23,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nadlab.benchmarks.ledger import QueryLedger
 from nadlab.benchmarks.oracle import Oracle
-from nadlab.searchers.dngo import DNGO
-from nadlab.searchers.graph_vae import Pretraining, embed, pretrained
-from nadlab.searchers.graphs import torch_generator
-from nadlab.searchers.unqueried import first_cells
-from nadlab.semigan.nacg import one_of_each
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.sampling import first_cells, one_of_each
+from nadlab.searchers.models.dngo import DNGO
+from nadlab.searchers.models.graph_vae import Pretraining, embed, pretrained
+from nadlab.searchers.models.graphs import torch_generator
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import Keys
 

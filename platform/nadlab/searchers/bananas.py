@@ -8,7 +8,7 @@ mutated from the best cells, of which the ten with the best independent draws fr
 
 Choices: a candidate is one or two changes away from one of the five best cells (the published code changes each edge
 and operation with a probability that makes about one and a half), within the part of the space that can be queried
-(`Vicinity`); accuracies are standardized; paths of a DARTS cell have at most 2 operations.
+(`Neighbourhood`); accuracies are standardized; paths of a DARTS cell have at most 2 operations.
 
 Published: ahead of regularized evolution and Gaussian-process BO on NAS-Bench-101 after 150 queries, by test errors that
 a sample without test accuracies cannot confirm. On NAS-Bench-201 it is checked against random search in
@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from nadlab.benchmarks.ledger import QueryLedger
-from nadlab.searchers.ensemble import Perceptrons
-from nadlab.searchers.path_encoding import path_encoding
-from nadlab.searchers.unqueried import Vicinity, first_cells
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.neighbourhood import Neighbourhood
+from nadlab.queries.path_encoding import path_encoding
+from nadlab.queries.sampling import first_cells
+from nadlab.searchers.models.ensemble import Perceptrons
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 
@@ -46,14 +47,14 @@ class BANANAS:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
-        space, vicinity = ledger.oracle.space, Vicinity(ledger, rng)
+        space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         longest = LONGEST[space.name]
         cells = first_cells(ledger, self.starts, rng)
         accuracies = ledger.query(cells)
         while ledger.remaining:
             best = cells[np.argsort(-accuracies, kind="stable")[: self.parents]]
-            candidates = mutants(best, self.candidates, vicinity)
+            candidates = mutants(best, self.candidates, neighbourhood)
             features, asked = (torch.from_numpy(path_encoding(c, space, longest)).float() for c in (cells, candidates))
             targets = torch.from_numpy((accuracies - accuracies.mean()) / (accuracies.std() + 1e-9)).float()
             predicted = self.perceptrons.fit(features, targets, generator).predict(asked).numpy()
@@ -63,18 +64,18 @@ class BANANAS:
             cells = concatenate([cells, chosen])
 
 
-def mutants(parents: Cells, count: int, vicinity: Vicinity) -> Cells:
+def mutants(parents: Cells, count: int, neighbourhood: Neighbourhood) -> Cells:
     """Return up to `count` distinct unknown cells one or two changes away from the parents, at least one.
 
     The best parent comes first: the next ones are mutated only when its children are too few.
     """
-    rng, ledger = vicinity.rng, vicinity.ledger
+    rng, ledger = neighbourhood.rng, neighbourhood.ledger
     found: list[Cells] = []
     for parent in parents:
-        drawn = [vicinity.step(parent) for _ in range(count)]
+        drawn = [neighbourhood.step(parent) for _ in range(count)]
         again = rng.random(count) < 0.5
         found.append(
-            concatenate([vicinity.step(cell) if twice else cell for cell, twice in zip(drawn, again, strict=True)])
+            concatenate([neighbourhood.step(cell) if twice else cell for cell, twice in zip(drawn, again, strict=True)])
         )
         cells = concatenate(found)
         _, first = np.unique(ledger.oracle.space.keys(cells), return_index=True)
@@ -83,4 +84,4 @@ def mutants(parents: Cells, count: int, vicinity: Vicinity) -> Cells:
         fresh = distinct[ledger.oracle.queryable(distinct) & ~ledger.known(distinct)]
         if len(fresh) >= count:
             break
-    return fresh[:count] if len(fresh) else vicinity.child(parents[:1])
+    return fresh[:count] if len(fresh) else neighbourhood.child(parents[:1])

@@ -25,11 +25,12 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from threadpoolctl import threadpool_limits
 
-from nadlab.benchmarks.ledger import QueryLedger
-from nadlab.normal_scores import normal_scores
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.neighbourhood import Neighbourhood
+from nadlab.queries.path_encoding import path_encoding
+from nadlab.queries.sampling import first_cells, some_unqueried
 from nadlab.searchers.arch2vec import expected_improvement
-from nadlab.searchers.path_encoding import path_encoding
-from nadlab.searchers.unqueried import Vicinity, first_cells, some_unqueried
+from nadlab.semigan.ranks import normal_scores
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 
@@ -52,7 +53,7 @@ class BayesianOptimisation:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
-        space, vicinity = ledger.oracle.space, Vicinity(ledger, rng)
+        space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
         cells = first_cells(ledger, self.starts, rng)
         accuracies = ledger.query(cells)
         kernel = KERNEL
@@ -62,18 +63,18 @@ class BayesianOptimisation:
             process = _fitted(kernel, path_encoding(cells, space).astype(float), scores, fit=fit)
             kernel = process.kernel_
             best = cells[np.argsort(-accuracies, kind="stable")[: self.parents]]
-            asked = self._candidates(best, vicinity)
+            asked = self._candidates(best, neighbourhood)
             mean, deviation = _predicted(process, path_encoding(asked, space).astype(float))
             improvement = expected_improvement(mean, deviation, float(scores.max()))
             chosen = asked[[int(np.argmax(improvement))]]
             accuracies = np.append(accuracies, ledger.query(chosen))
             cells = concatenate([cells, chosen])
 
-    def _candidates(self, parents: Cells, vicinity: Vicinity) -> Cells:
-        ledger = vicinity.ledger
-        near = concatenate([vicinity.neighbourhood(parent) for parent in parents])
-        found = concatenate([near[~ledger.known(near)], some_unqueried(ledger, self.candidates, vicinity.rng)])
-        return found if len(found) else vicinity.child(parents[:1])
+    def _candidates(self, parents: Cells, neighbourhood: Neighbourhood) -> Cells:
+        ledger = neighbourhood.ledger
+        near = concatenate([neighbourhood.of(parent) for parent in parents])
+        found = concatenate([near[~ledger.known(near)], some_unqueried(ledger, self.candidates, neighbourhood.rng)])
+        return found if len(found) else neighbourhood.child(parents[:1])
 
 
 def _fitted(kernel: object, features: Floats, scores: Floats, *, fit: bool) -> GaussianProcessRegressor:

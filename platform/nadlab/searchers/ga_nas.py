@@ -6,7 +6,7 @@ generator, which writes a cell choice by choice, is trained by PPO on the discri
 that it then generates are queried.
 
 Choices: the paper's code is not public and its settings could not be looked up here, so every number below is ours.
-The generator is `nadlab.searchers.cell_decoder`, pretrained on unlabelled cells (as published, a GNN encoder with a
+The generator is `nadlab.searchers.models.cell_decoder`, pretrained on unlabelled cells (as published, a GNN encoder with a
 GRU decoder); the discriminator's graph network is the project's 3-layer GIN (as published, k-GNN). A generated cell
 that is invalid earns 0 and is not shown to the discriminator. Cells that the benchmark lacks are left out and more are
 generated, up to `rounds` times `generated`; random cells fill what is missing. Published: 94.23 at 378 queries on
@@ -22,12 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nadlab.benchmarks.ledger import QueryLedger
-from nadlab.searchers.cell_decoder import Pretraining, Written, pretrained_decoder
-from nadlab.searchers.choices import choices_of
-from nadlab.searchers.graphs import graphs_of, torch_generator
-from nadlab.searchers.proposals import query_first, unseen
-from nadlab.searchers.unqueried import first_cells
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.proposals import query_first, unseen
+from nadlab.queries.sampling import first_cells
+from nadlab.searchers.models.cell_decoder import Pretraining, Written, pretrained_decoder
+from nadlab.searchers.models.choices import choices_of
+from nadlab.searchers.models.graphs import graphs_of, torch_generator
 from nadlab.semigan.networks import Encoder, read
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate

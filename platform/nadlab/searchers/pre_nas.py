@@ -8,7 +8,7 @@ has no meaning where a benchmark answers.
 Choices: no public code was found and the paper's settings could not be looked up here, so the numbers are ours, and so
 is the reading of representative selection: average-linkage clusters of the better half of the population, the best cell of each.
 The predictor is a random forest on one-hot choices. Offspring that the benchmark lacks are stepped over
-(`nadlab.searchers.unqueried.Vicinity`). Published: 94.38 and 73.24 at 500 queries on NAS-Bench-201.
+(`nadlab.queries.neighbourhood.Neighbourhood`). Published: 94.38 and 73.24 at 500 queries on NAS-Bench-201.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.ensemble import RandomForestRegressor
 
-from nadlab.benchmarks.ledger import QueryLedger
-from nadlab.searchers.choices import choices_of, one_hot
-from nadlab.searchers.proposals import query_first
-from nadlab.searchers.unqueried import Vicinity, first_cells
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.neighbourhood import Neighbourhood
+from nadlab.queries.proposals import query_first
+from nadlab.queries.sampling import first_cells
+from nadlab.searchers.models.choices import choices_of, one_hot
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate
 
@@ -43,14 +44,14 @@ class PRENAS:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
-        space, vicinity = ledger.oracle.space, Vicinity(ledger, rng)
+        space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
         cells = first_cells(ledger, self.initial, rng)
         y = ledger.query(cells)
         while ledger.remaining:
             features = encoded(cells, space)
             forest = RandomForestRegressor(self.trees, random_state=int(rng.integers(2**31))).fit(features, y)
             parents = representatives(features, y, self.parents)
-            families = [islice(vicinity.around(cells[[parent]]), self.offspring) for parent in parents]
+            families = [islice(neighbourhood.around(cells[[parent]]), self.offspring) for parent in parents]
             children = [child for family in families for child in family]
             best_first = concatenate(children) if children else cells[:0]
             if children:

@@ -5,7 +5,7 @@ tournament is drawn with replacement, a child is one mutation away, nothing but 
 tournament are those of the NAS-Bench-201 baselines (Dong and Yang 2020; 10 and 3 in their NATS-Bench scripts); the
 NAS-Bench-101 baselines have 100 and 10 (Ying et al. 2019), which would leave 110 queries no generations.
 
-Choices: a child is always new (`Vicinity.child`), since an isomorphic cell costs nothing here and would only let the
+Choices: a child is always new (`Neighbourhood.child`), since an isomorphic cell costs nothing here and would only let the
 population age.
 
 On NAS-Bench-201, published: 94.27 (CIFAR-10) and 73.41 (CIFAR-100) after 400 queries; checked in
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nadlab.benchmarks.ledger import QueryLedger
-from nadlab.searchers.unqueried import Vicinity, first_cells
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.neighbourhood import Neighbourhood
+from nadlab.queries.sampling import first_cells
 from nadlab.spaces import Cells
 
 
@@ -31,13 +32,13 @@ class RegularizedEvolution:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
-        vicinity = Vicinity(ledger, rng)
+        neighbourhood = Neighbourhood(ledger, rng)
         population: deque[tuple[Cells, float]] = deque(maxlen=self.population)
         for cell in first_cells(ledger, self.population, rng):
             population.append((cell, float(ledger.query(cell)[0])))
         while ledger.remaining:
             contestants = rng.integers(len(population), size=self.tournament).tolist()
             parent, _ = max((population[i] for i in contestants), key=lambda member: member[1])
-            child = vicinity.child(parent)
+            child = neighbourhood.child(parent)
             # the oldest falls out of a full deque
             population.append((child, float(ledger.query(child)[0])))

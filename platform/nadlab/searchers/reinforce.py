@@ -7,7 +7,7 @@ learning rate of 0.01, momentum 0.9, accuracy in percent as reward, logits that 
 NAS-Bench-101: samples that cannot be queried are drawn again and teach nothing.
 
 Choices: known cells are drawn again too, since they cost nothing here. After 2,048 samples the policy hardly offers
-anything new: then the nearest cell to its last valid sample is queried (`Vicinity.child`) and taught as if sampled.
+anything new: then the nearest cell to its last valid sample is queried (`Neighbourhood.child`) and taught as if sampled.
 
 Published on NAS-Bench-201 after 400 queries: 94.13 and 72.92, no better than random search; on NAS-Bench-101 far behind
 evolution. The first is checked in tests/test_rivals_on_tables.py.
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from nadlab.benchmarks.ledger import QueryLedger
-from nadlab.searchers.choices import Choices, Ints, choices_of
-from nadlab.searchers.random_search import draw
-from nadlab.searchers.unqueried import Vicinity, first_cells
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.neighbourhood import Neighbourhood
+from nadlab.queries.sampling import draw, first_cells
+from nadlab.searchers.models.choices import Choices, Ints, choices_of
 from nadlab.spaces import Cells
 
 
@@ -44,7 +44,7 @@ class Reinforce:
         """Spend the whole budget."""
         first_cells(ledger, 1, rng)  # refuses a pool that is too small
         choices = choices_of(ledger.oracle.space)
-        vicinity = Vicinity(ledger, rng)
+        neighbourhood = Neighbourhood(ledger, rng)
         shape = (len(choices.sizes), int(choices.sizes.max()))
         logits = torch.from_numpy(rng.normal(0, self.spread, shape))
         logits[torch.arange(shape[1]) >= torch.from_numpy(choices.sizes)[:, None]] = -torch.inf
@@ -52,16 +52,18 @@ class Reinforce:
         weighted, weight = 0.0, 0.0
         while ledger.remaining:
             probabilities = logits.softmax(dim=1)
-            sequence, cell = self._sample(probabilities.numpy(), choices, vicinity)
+            sequence, cell = self._sample(probabilities.numpy(), choices, neighbourhood)
             reward = float(ledger.query(cell)[0])
             weighted = self.momentum * weighted + (1 - self.momentum) * reward
             weight = self.momentum * weight + (1 - self.momentum)
             logits.grad = _loss_gradient(probabilities, sequence, reward - weighted / weight)
             optimizer.step()
 
-    def _sample(self, probabilities: NDArray[np.float64], choices: Choices, vicinity: Vicinity) -> tuple[Ints, Cells]:
+    def _sample(
+        self, probabilities: NDArray[np.float64], choices: Choices, neighbourhood: Neighbourhood
+    ) -> tuple[Ints, Cells]:
         """Return what the policy samples first that can be queried and is unknown."""
-        ledger, rng = vicinity.ledger, vicinity.rng
+        ledger, rng = neighbourhood.ledger, neighbourhood.rng
         last: Cells | None = None
         thresholds = np.cumsum(probabilities, axis=1)
         # the last choice takes what rounding leaves
@@ -75,7 +77,7 @@ class Reinforce:
             if len(new):
                 return sequences[new[0]], cells[new[:1]]
             last = cells[-1:] if len(cells) else last
-        child = draw(ledger, 1, rng) if last is None else vicinity.child(last)
+        child = draw(ledger, 1, rng) if last is None else neighbourhood.child(last)
         return choices.encode(child)[0], child
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.ledger import QueryLedger
-from nadlab.searchers.encoder_decoder import EncoderDecoder, Training
-from nadlab.searchers.latent_ascent import Schedule, search, sequences_of
+from nadlab.queries.ledger import QueryLedger
+from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
+from nadlab.searchers.models.latent_ascent import Schedule, search, sequences_of
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from nadlab.compiled import library
+from nadlab.compiler import library
 
 SOURCE = Path(__file__).parent / "cpp" / "library.cpp"
 WHOLE = 16

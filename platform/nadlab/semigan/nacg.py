@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.sampling import one_of_each
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.ranks import RANKS
 from nadlab.spaces import Cells, SearchSpace
@@ -27,7 +28,7 @@ class Generation:
     """classes not in the training set among the unique"""
     candidates: int
     """novel classes that the benchmark can answer for"""
-    filled: int
+    pool_fallback: int
     """of the K queries, those for which no candidate was left: PP's best cells of the whole pool instead"""
 
 
@@ -51,7 +52,7 @@ def over_rounds(rounds: Sequence[Generation]) -> Generation:
         share_unique=float(np.mean([one.share_unique for one in rounds])),
         share_novel=float(np.mean([one.share_novel for one in rounds])),
         candidates=sum(one.candidates for one in rounds),
-        filled=sum(one.filled for one in rounds),
+        pool_fallback=sum(one.pool_fallback for one in rounds),
     )
 
 
@@ -74,9 +75,9 @@ def design(
         candidates = novel[ledger.oracle.queryable(novel)]
         if len(candidates) >= max(final_k, settings.candidates):
             break
-    filled = final_k - ask_best(model, ledger, concatenate([candidates, *nearby]), final_k)
-    if filled:
-        ask_best(model, ledger, ledger.oracle.pool(), filled)
+    pool_fallback = final_k - ask_best(model, ledger, concatenate([candidates, *nearby]), final_k)
+    if pool_fallback:
+        ask_best(model, ledger, ledger.oracle.pool(), pool_fallback)
     generated = count * len(parts)
     return Generation(
         generated,
@@ -84,7 +85,7 @@ def design(
         len(unique) / max(1, len(cells)),
         len(novel) / max(1, len(unique)),
         len(candidates),
-        filled,
+        pool_fallback,
     )
 
 
@@ -95,12 +96,6 @@ def ask_best(model: BiArch2Perf, ledger: QueryLedger, cells: Cells, count: int) 
     chosen = best_predicted(model, unknown, space, count)
     ledger.query(chosen)
     return len(chosen)
-
-
-def one_of_each(cells: Cells, space: SearchSpace) -> Cells:
-    """Return the first cell of each isomorphism class, in order."""
-    _, first = np.unique(space.keys(cells), return_index=True)
-    return cells[np.sort(first)]
 
 
 def best_predicted(model: BiArch2Perf, cells: Cells, space: SearchSpace, count: int) -> Cells:

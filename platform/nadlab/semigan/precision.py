@@ -5,7 +5,7 @@ from functools import cache
 
 import torch
 
-from nadlab.hardware import cpu_has_bfloat16
+from nadlab.provenance.hardware import cpu_has_bfloat16
 
 logger = logging.getLogger(__name__)
 

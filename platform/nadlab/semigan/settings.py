@@ -74,7 +74,7 @@ class Settings:
     """epochs of training between two such rounds of queries"""
     neighbours_of: int = 0
     """best cells so far whose neighbours PP ranks together with AG's cells; 0 is the paper"""
-    climb: int = 0
+    local_queries: int = 0
     """queries of a round that go to neighbours of the best cell, PP's favourites first, where the round before found no
     better cell: PP may be wrong about all that is better"""
 
@@ -113,7 +113,7 @@ class Settings:
             "generation_rounds",
             "round_epochs",
         )
-        naturals = ("pseudo_real", "neighbours_of", "climb")
+        naturals = ("pseudo_real", "neighbours_of", "local_queries")
         least_of = {"labels": 2} | dict.fromkeys(naturals, 0) | dict.fromkeys((*counts, *depths), 1)
         for name, least in least_of.items():
             if getattr(self, name) < least:
@@ -148,7 +148,7 @@ PAPER_T = {"nasbench101": 93.0, "nasbench101-full": 93.0}
 """benchmark -> the paper's t in percent, which depends on the data set (Section 3.2)"""
 
 SEQUENTIAL = Settings(
-    labels=40, final_k=120, per_round=10, neighbours_of=5, climb=5, epochs=15, unlabelled_batch=256, pseudo_real=64,
+    labels=40, final_k=120, per_round=10, neighbours_of=5, local_queries=5, epochs=15, unlabelled_batch=256, pseudo_real=64,
     unlabelled_per_epoch=2048, generated=1000, candidates=200, precision="bfloat16",
 )  # fmt: skip
 """The same budget in rounds: a quarter of it labels at random, then ten queries a round"""

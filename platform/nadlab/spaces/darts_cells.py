@@ -27,7 +27,7 @@ Ints = NDArray[np.int64]
 
 _PAIRS = list(combinations(range(NODES + 1), 2))
 _PAIR_PLACE = np.zeros((NODES + 1, NODES + 1), np.int64)
-"""Place of a pair of sources, in an order in which the pairs of an earlier node come first."""
+"""ExecutionConfig of a pair of sources, in an order in which the pairs of an earlier node come first."""
 for _place, (_low, _high) in enumerate(sorted(_PAIRS, key=lambda pair: pair[::-1])):
     _PAIR_PLACE[_low, _high] = _place
 _PERMUTATIONS = np.array(list(permutations(range(NODES))))

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import COLOURS, DEFAULT, GREY, OTHER, axes, colours, figure_of, grid, legend
-from nadlab.analysis.intervals import Values
-from nadlab.analysis.rankings import Ranking, performance_profile
+from nadlab.analysis.statistics.intervals import Values
+from nadlab.analysis.statistics.rankings import Ranking, performance_profile
 from nadlab.analysis.summary import LevelSummary
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nadlab.analysis.figures.style import DEFAULT, OTHER, axes, figure_of, legend
-from nadlab.analysis.importance import Importance
+from nadlab.analysis.statistics.importance import Importance
 
 
 def importances(found: Importance, names: Sequence[str]) -> Figure:

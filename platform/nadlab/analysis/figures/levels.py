@@ -20,7 +20,7 @@ from nadlab.analysis.figures.style import (
     legend,
     name_levels,
 )
-from nadlab.analysis.intervals import Interval, mean_interval
+from nadlab.analysis.statistics.intervals import Interval, mean_interval
 
 
 def accuracy_by_level(evidence: Evidence) -> Figure:

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import GREY, axes, colours, figure_of, grid, legend, name_levels
-from nadlab.analysis.intervals import band
+from nadlab.analysis.statistics.intervals import band
 
 LOSSES = {"discriminator": "D: equation 6, negated", "generator": "AG: equation 10", "predictor": "PP: equation 8"}
 SMALL_REGRET = 0.05

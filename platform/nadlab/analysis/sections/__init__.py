@@ -9,7 +9,7 @@ from nadlab.analysis.sections.best_cells import best_cells
 from nadlab.analysis.sections.checklist import checklist
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.sections.effects import comparisons, factors, levels
-from nadlab.analysis.sections.origin import all_trials, provenance
+from nadlab.analysis.sections.provenance import all_trials, provenance
 from nadlab.analysis.sections.search import anytime, by_number, coordinates, front
 from nadlab.analysis.sections.training import generated, training
 

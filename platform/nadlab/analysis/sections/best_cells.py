@@ -4,14 +4,14 @@ import math
 
 import numpy as np
 
-from nadlab.analysis.drawing import draw_cell
+from nadlab.analysis.cells.drawing import draw_cell
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import figure_of, grid
 from nadlab.analysis.sections.content import Picture, Section, Table
-from nadlab.analysis.sections.origin import links
+from nadlab.analysis.sections.provenance import links
 from nadlab.errors import UserError
-from nadlab.records import Record
 from nadlab.spaces import SPACES, Cells, SearchSpace
+from nadlab.study.records import Record
 
 SHOWN = 4
 

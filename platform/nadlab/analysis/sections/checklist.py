@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nadlab.analysis.comparisons import fewest_seeds
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
+from nadlab.analysis.statistics.comparisons import fewest_seeds
 
 VERSIONS = ("python", "torch", "numpy", "ray", "nadlab")
 
@@ -45,7 +45,7 @@ def _values(evidence: Evidence, key: str) -> list[str]:
 
 def _evaluation_code(evidence: Evidence) -> Answer:
     if evidence.study.benchmark.startswith("mnist1d"):
-        return Answer("yes", "This project trained the cells: studies/build_mnist1d.py, studies/embed_mnist1d.py.")
+        return Answer("yes", "This project trained the cells: studies/mnist1d/build.py, studies/mnist1d/embed.py.")
     return Answer("partly", "The cells were trained by the benchmark's authors; here only their table is read.")
 
 

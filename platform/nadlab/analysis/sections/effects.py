@@ -4,14 +4,14 @@ from itertools import combinations
 
 import numpy as np
 
+from nadlab.analysis.conclusions import ACCURACY, accuracy_cells, ends, p_equals, p_text
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.factorial import variance_shares
 from nadlab.analysis.figures.comparisons import critical_differences, differences, profiles
 from nadlab.analysis.figures.levels import accuracy_by_factor, accuracy_by_level, interaction
-from nadlab.analysis.rankings import rank
 from nadlab.analysis.sections.content import Picture, Section, Table
-from nadlab.analysis.sections.origin import links
-from nadlab.analysis.words import ACCURACY, accuracy_cells, ends, p_equals, p_text
+from nadlab.analysis.sections.provenance import links
+from nadlab.analysis.statistics.factorial import variance_shares
+from nadlab.analysis.statistics.rankings import rank
 
 HEADING = (*ACCURACY, "IQM %", "95 % interval of the IQM", "regret")
 

@@ -1,8 +1,8 @@
 """Which hyperparameters of a tuning study matter."""
 
 from nadlab.analysis.figures.importance import importances
-from nadlab.analysis.importance import Importance
 from nadlab.analysis.sections.content import Picture, Section, Table
+from nadlab.analysis.statistics.importance import Importance
 
 PAIRS = 8
 

@@ -7,7 +7,7 @@ from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.levels import accuracy_by_number, parallel_coordinates, pareto
 from nadlab.analysis.figures.search import anytime_regret
 from nadlab.analysis.sections.content import Picture, Section, Table
-from nadlab.analysis.sections.origin import links
+from nadlab.analysis.sections.provenance import links
 
 MARKS = (0.1, 0.25, 0.5, 1.0)
 """parts of the budget at which the table reads the curves"""

@@ -6,10 +6,10 @@ import pandas as pd
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.search import LOSSES, losses, shares
 from nadlab.analysis.sections.content import Picture, Section, Table
-from nadlab.analysis.sections.origin import links
-from nadlab.records import Record
+from nadlab.analysis.sections.provenance import links
+from nadlab.study.records import Record
 
-MEASURED = ("share_valid", "share_unique", "share_novel", "candidates", "filled", "predictor_tau")
+MEASURED = ("share_valid", "share_unique", "share_novel", "candidates", "pool_fallback", "predictor_tau")
 
 
 def training(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
@@ -42,7 +42,7 @@ def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         (evidence.study.factor, *(name.replace("_", " ") for name in columns)),
         tuple((level, *(_spread(frame[name]) for name in columns)) for level, frame in frames.items()),
         "Means and standard deviations over seeds. valid: of the generated; unique: classes up to isomorphism of the valid; "
-        "novel: of the unique, those without a label; candidates: novel cells that the benchmark holds; filled: final "
+        "novel: of the unique, those without a label; candidates: novel cells that the benchmark holds; pool_fallback: final "
         "queries for which AG had none left; predictor tau: Kendall's, of PP on cells never queried.",
         tuple(links(evidence, group) for group in evidence.groups.values()),
     )

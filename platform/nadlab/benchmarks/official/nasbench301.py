@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nadlab.benchmarks.configspace import FEATURES
 from nadlab.benchmarks.official.lightgbm_models import read_lightgbm
 from nadlab.benchmarks.official.unpickle import PLAIN, Allowed, read_pickle
 from nadlab.benchmarks.official.xgboost_models import read_xgboost
-from nadlab.benchmarks.surrogate import Surrogate
-from nadlab.benchmarks.trees import Model, Trees, ensemble
+from nadlab.benchmarks.surrogates.configspace import FEATURES
+from nadlab.benchmarks.surrogates.surrogate import Surrogate
+from nadlab.benchmarks.surrogates.trees import Model, Trees, ensemble
 from nadlab.errors import UserError
 
 MODEL_FILE = "surrogate_model.model"

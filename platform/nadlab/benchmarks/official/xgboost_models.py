@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.trees import Model, Tree
+from nadlab.benchmarks.surrogates.trees import Model, Tree
 from nadlab.errors import UserError
 
 _PREFIX = b"CONFIG-offset:"

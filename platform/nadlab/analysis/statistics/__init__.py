@@ -1,0 +1,1 @@
+"""Numbers in, intervals and tests out."""

@@ -1,0 +1,147 @@
+"""Levels against one reference on the same seeds: test, correction, effect size, and what more seeds would show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata, wilcoxon
+
+from nadlab.analysis.statistics.intervals import Interval, Values, mean_interval, paired, stratified_interval
+
+SIGNIFICANCE = 0.05
+POWER = 0.8
+SMALL_DIFFERENCE = 0.05
+"""percentage points: what power is planned for"""
+WILCOXON_EFFICIENCY = 0.864
+"""least asymptotic efficiency of the signed-rank test against the t-test (Hodges and Lehmann 1956), on any data"""
+
+Accuracies = Mapping[int, float]
+"""seed -> accuracy in percent"""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One level against the reference on the seeds that both have."""
+
+    difference: Interval
+    """mean of level - reference, percentage points"""
+    p_value: float
+    """Wilcoxon's signed-rank test, two-sided, corrected by Holm over all levels that are compared"""
+    superiority: Interval
+    """probability of improvement, Vargha and Delaney's A: the chance that a run of the level beats one of the reference,
+    ties half"""
+    spread: float | None
+    """standard deviation of the differences, percentage points; None for one pair"""
+
+    @property
+    def is_established(self) -> bool:
+        """The difference is significant at 5 % after the correction."""
+        return self.p_value < SIGNIFICANCE
+
+
+def compare(levels: Mapping[str, Accuracies], reference: Accuracies, rng: np.random.Generator) -> dict[str, Comparison]:
+    """Compare every level that shares a seed with the reference; all of them are one family for Holm's correction.
+
+    A is the effect size because accuracies pile up at a table's optimum: it needs no normality and no spread, where
+    Cohen's d divides by one that is often zero.
+    """
+    differences = {level: found for level, values in levels.items() if len(found := paired(values, reference))}
+    corrected = holm([signed_rank(found) for found in differences.values()])
+    return {
+        level: Comparison(
+            mean_interval(found, rng),
+            p_value,
+            superiority([_values(levels[level])], [_values(reference)], rng),
+            float(found.std(ddof=1)) if len(found) > 1 else None,
+        )
+        for (level, found), p_value in zip(differences.items(), corrected, strict=True)
+    }
+
+
+def signed_rank(differences: Values) -> float:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test on paired differences (n,); 1 where all are zero."""
+    if not differences.any():
+        return 1.0
+    return float(wilcoxon(differences).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected by Holm's step-down procedure, in their order."""
+    from statsmodels.stats.multitest import multipletests  # late: a second
+
+    if not p_values:
+        return []
+    return [float(value) for value in multipletests(p_values, method="holm")[1]]
+
+
+def superiority(values: Sequence[Values], others: Sequence[Values], rng: np.random.Generator) -> Interval:
+    """Return P(value > other) + P(value = other) / 2, averaged over benchmarks, with its interval.
+
+    values, others: one array a benchmark, (n,) and (m,). As in Agarwal et al. 2021, section 4.3, the runs of both are drawn
+    anew, each on its own.
+    """
+    return stratified_interval([*values, *others], _superiority, rng)
+
+
+def _superiority(*strata: Values, axis: int = -1) -> Any:
+    """Return the same of resamples, (..., n) and (..., m): the first half of the arrays are the values."""
+    assert axis == -1, axis  # where scipy's bootstrap puts the runs
+    half = len(strata) // 2
+    return np.mean([_better(mine, theirs) for mine, theirs in zip(strata[:half], strata[half:], strict=True)], axis=0)
+
+
+def _better(values: Values, others: Values) -> Any:
+    """Return the share of pairs that the values win, by the Mann-Whitney U of their ranks: no pair is ever formed."""
+    n, m = values.shape[-1], others.shape[-1]
+    ranks = rankdata(np.concatenate([values, others], axis=-1), axis=-1)[..., :n]
+    return (ranks.sum(axis=-1) - n * (n + 1) / 2) / (n * m)
+
+
+def fewest_seeds(comparisons: int) -> int:
+    """Return from how many pairs on the signed-rank test can reach 5 % in Holm's first step.
+
+    With n pairs its two-sided p-value is 2 / 2^n at the least.
+    """
+    seeds = 1
+    while 2 / 2**seeds * comparisons >= SIGNIFICANCE:
+        seeds += 1
+    return seeds
+
+
+def seeds_needed(spread: float, comparisons: int, difference: float = SMALL_DIFFERENCE) -> int:
+    """Return how many paired seeds show a difference (percentage points) with 80 % power at 5 % over all comparisons.
+
+    spread: standard deviation of the paired differences. Computed for the t-test at Bonferroni's level, and enlarged by
+    the signed-rank test's least efficiency, so it errs on the safe side.
+    """
+    from statsmodels.stats.power import TTestPower  # late: a second
+
+    least = fewest_seeds(comparisons)
+    # so clear that the test's own least number decides: statsmodels can't compute the power of much larger effects
+    if difference >= 3 * spread:
+        return least
+    pairs = TTestPower().solve_power(difference / spread, power=POWER, alpha=SIGNIFICANCE / comparisons)
+    return max(least, ceil(float(np.squeeze(pairs)) / WILCOXON_EFFICIENCY))
+
+
+def visible_difference(spread: float, comparisons: int, seeds: int) -> float | None:
+    """Return the difference in percentage points that so many seeds show, as in `seeds_needed`; None under its least."""
+    from statsmodels.stats.power import TTestPower  # late: a second
+
+    pairs = seeds * WILCOXON_EFFICIENCY
+    if seeds < fewest_seeds(comparisons) or pairs <= 2:
+        return None
+    effect = TTestPower().solve_power(nobs=pairs, power=POWER, alpha=SIGNIFICANCE / comparisons)
+    return spread * float(np.squeeze(effect))
+
+
+def pooled_spread(comparisons: Sequence[Comparison]) -> float | None:
+    """Return the root mean square of the comparisons' spreads; None where no comparison has two pairs."""
+    spreads = [each.spread for each in comparisons if each.spread is not None]
+    return sqrt(sum(spread**2 for spread in spreads) / len(spreads)) if spreads else None
+
+
+def _values(accuracies: Accuracies) -> Values:
+    return np.array(list(accuracies.values()))

@@ -1,0 +1,1 @@
+"""Benchmarks that answer by a regression model."""

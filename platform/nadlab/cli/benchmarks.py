@@ -1,0 +1,99 @@
+"""`nadlab benchmarks fetch | convert | verify | show`: official files become archives in the cache folder."""
+
+import json
+from pathlib import Path
+
+import click
+
+from nadlab.errors import UserError
+
+
+@click.command()
+@click.argument("name")
+@click.option("--keep-download", is_flag=True, help="keep the official file beside the archive")
+def fetch(name: str, keep_download: bool) -> None:
+    """Download a benchmark's official file, check it, convert it; a broken download goes on where it stopped.
+
+    \b
+    Names: nasbench101, nasbench101-full, nasbench201, nasbench301-v0.9, nasbench301-v1.0
+    """
+    from nadlab.benchmarks.catalog import official
+    from nadlab.benchmarks.container import SUFFIX
+    from nadlab.benchmarks.convert import convert
+    from nadlab.benchmarks.download import download
+    from nadlab.cache import cache_folder
+
+    found, url = official(name)
+    archive = cache_folder() / f"{found.name}{SUFFIX}"
+    if not archive.exists():
+        source = download(url, cache_folder() / "downloads" / found.file, found.sha256)
+        archive = convert(source, found.name, url)
+        if not keep_download:
+            source.unlink(missing_ok=True)
+    click.echo(f"{name} is ready: {archive}")
+
+
+@click.command("convert")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--name", help="name of the benchmark; default: the format's")
+def convert_command(source: Path, name: str | None) -> None:
+    """Convert a downloaded official file or unpacked folder into an archive that opens in milliseconds."""
+    from nadlab.benchmarks.convert import convert
+
+    click.echo(f"converted: {convert(source, name)}")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+def verify(names: tuple[str, ...]) -> None:
+    """Check every byte of archives in the cache folder; without names, of all."""
+    from nadlab.benchmarks.cached import verify as verify_file
+
+    for path in _chosen(names):
+        click.echo(f"{path.stem}: intact, digest {verify_file(path)}")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="everything as one JSON object")
+def show(name: str, as_json: bool) -> None:
+    """Show what an archive holds: space, data sets, budgets, provenance, digest, the arrays and their shapes."""
+    from nadlab.benchmarks.container import open_container
+
+    (path,) = _chosen((name,))
+    container, digest = open_container(path)
+    facts = {
+        "name": path.stem,
+        "file": str(path),
+        "megabytes": round(path.stat().st_size / 1e6, 1),
+        "digest": digest,
+        **container.facts,
+        "arrays": {key: list(array.shape) for key, array in sorted(container.arrays.items())},
+    }
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            click.echo(f"{key}:")
+            for inner, detail in value.items():
+                click.echo(f"  {inner:<40} {detail}")
+        else:
+            click.echo(f"{key + ':':<12} {value}")
+
+
+def _chosen(names: tuple[str, ...]) -> list[Path]:
+    from nadlab.benchmarks.container import SUFFIX
+    from nadlab.cache import cache_folder
+
+    present = {path.stem: path for path in sorted(cache_folder().glob(f"*{SUFFIX}"))}
+    missing = [name for name in names if name not in present]
+    if missing or not present:
+        there = f"it has {', '.join(present)}" if present else "it has none"
+        raise UserError(
+            f"no archive {', '.join(missing) or 'at all'} in {cache_folder()}: {there}; get one by `nadlab benchmarks fetch NAME` or `convert FILE`"
+        )
+    return [present[name] for name in names or present]
+
+
+COMMANDS = (fetch, convert_command, verify, show)

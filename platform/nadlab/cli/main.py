@@ -1,0 +1,199 @@
+"""The command `nadlab`: benchmarks, searches, reports, MLflow's server, reproduction. What is heavy is imported where it is needed, so that --help is fast."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from nadlab.cli.benchmarks import COMMANDS
+from nadlab.cli.command_line import run_command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def nadlab() -> None:
+    """Studies of neural-architecture design around SemiGAN-NAD. Studies themselves: python studies/NAME.py --help."""
+
+
+@nadlab.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="one JSON line a benchmark")
+@click.pass_context
+def benchmarks(context: click.Context, as_json: bool) -> None:
+    """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched."""
+    if context.invoked_subcommand:
+        return
+    from nadlab.benchmarks.registry import EMBEDDED, benchmark, sources
+
+    rows = []
+    for name, (path, _) in sources().items():
+        oracle = benchmark(name)
+        cells, queryable = oracle.space.size, oracle.queryable_count
+        rows.append(
+            {"name": name, "cells": cells, "queryable": queryable, "digest": oracle.digest, "source": str(path)}
+        )
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+        return
+    for row in rows:
+        row["digest"] = str(row["digest"])[:12]
+        row["source"] = "embedded" if Path(str(row["source"])).parent == EMBEDDED else row["source"]
+    _print_table("benchmarks", rows)
+
+
+for each in COMMANDS:
+    benchmarks.add_command(each)
+
+
+@nadlab.command()
+@click.option(
+    "--method",
+    "methods",
+    default="semigan-nad",
+    show_default=True,
+    help="one method or several, separated by commas; all are compared with the first on the same seeds",
+)
+@click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
+@click.option(
+    "--queries", type=int, default=160, show_default=True, help="distinct architectures that may be asked for"
+)
+@click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
+@click.option("--concurrent", type=click.IntRange(1), help="seeds at a time, each on one core  [default: all cores]")
+@click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
+def search(
+    methods: str, benchmark_name: str, queries: int, seeds: str, concurrent: int | None, as_json: bool
+) -> None:  # fmt: skip
+    """Search a benchmark with one or more methods, once a seed.
+
+    \b
+    Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
+    """
+    from nadlab.benchmarks.registry import benchmark
+    from nadlab.cli.options import parse_seeds
+    from nadlab.engine.search import compared, searches
+
+    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent)
+    rows = []
+    for row in found:
+        rows.append(row)
+        if as_json:
+            click.echo(json.dumps(asdict(row)))
+    if not as_json:
+        _print_table(benchmark_name, [asdict(row) for row in rows])
+        _print_table(
+            "best cell by the reported accuracy, mean over seeds", compared(rows, benchmark(benchmark_name).optimum)
+        )
+
+
+@nadlab.command()
+@click.argument("study")
+@click.option(
+    "--tracking-uri",
+    metavar="URI",
+    help="MLflow server or store of its runs  [default: mlflow.db in the study's folder]",
+)
+def report(study: str, tracking_uri: str | None) -> None:
+    """Write a study's report anew from its records: a page that opens offline, plots, LaTeX tables.
+
+    STUDY is the study's folder, or its name in runs/, which means every benchmark it ran on.
+
+    \b
+    Example: nadlab report ablate_alpha
+    """
+    from nadlab.cli.report import report_studies
+
+    report_studies(study, tracking_uri)
+
+
+@nadlab.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("mlflow"),
+    show_default=True,
+    help="database and artifacts, where no other place is named",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="another address needs --auth")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--auth", is_flag=True, help="ask for a password: $MLFLOW_TRACKING_PASSWORD, or one drawn into --folder")
+@click.option(
+    "--allowed-hosts", metavar="NAMES", default="", help="further names by which browsers reach it, by commas"
+)
+@click.option(
+    "--store",
+    metavar="URI",
+    envvar="MLFLOW_BACKEND_STORE_URI",
+    help="another database, such as postgresql://... (needs `pip install nadlab[server]`); the variable "
+    "MLFLOW_BACKEND_STORE_URI does the same, and keeps its password from being listed with the process",
+)
+@click.option(
+    "--artifacts", metavar="URI", help="another place of artifacts, such as s3://... (needs the same installation)"
+)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="processes that answer")
+def mlflow(**options: Any) -> None:
+    """Start an MLflow server; studies send their runs to it by --tracking-uri.
+
+    With --auth the user is admin and the password lies in FOLDER/password, for its owner alone to read; studies and
+    MLflow's clients take both from the environment. Passwords cross the network in clear: use a tunnel, or a proxy with TLS.
+
+    \b
+    Example: nadlab mlflow --folder ~/mlflow --auth
+             export MLFLOW_TRACKING_USERNAME=admin MLFLOW_TRACKING_PASSWORD=$(cat ~/mlflow/password)
+             python studies/ablate_alpha.py --tracking-uri http://127.0.0.1:5000
+    """  # fmt: skip
+    from nadlab.tracking.server import PASSWORD_FILE, USER, Server
+
+    if options["auth"]:
+        click.echo(f"User {USER}, password in {options['folder'] / PASSWORD_FILE}", err=True)
+    Server(**options).serve()
+
+
+@nadlab.command()
+@click.argument("run_id")
+@click.option(
+    "--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", required=True, help="MLflow server or store"
+)
+@click.option("--retrain", is_flag=True, help="run the whole trial again, not its final queries alone")
+@click.option("--anyway", is_flag=True, help="try also with other code or packages")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object")
+def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_json: bool) -> int:
+    """Reproduce the accuracy of a trial's run in MLflow, bit for bit: exit status 1 when it comes out otherwise.
+
+    The run's checkpoint is downloaded, and its networks design the final queries once more. Refused when the benchmark
+    is another one here or, but with --anyway, code or packages that decide the numbers are.
+
+    \b
+    Example: nadlab reproduce 0123456789abcdef --tracking-uri http://127.0.0.1:5000
+    """
+    from nadlab.engine.reproduce import reproduce
+
+    done = reproduce(run_id, tracking_uri, retrain, anyway)
+    if as_json:
+        click.echo(json.dumps(asdict(done) | {"equal": done.equal}))
+        return 0 if done.equal else 1
+    for note in done.notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"recorded {done.recorded!r}, reproduced {done.reproduced!r} % of the best of {done.queries} queries")
+    click.echo("equal bit for bit" if done.equal else f"NOT equal: {done.different_queries} queries differ")
+    return 0 if done.equal else 1
+
+
+def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from nadlab.terminal import console
+
+    table = Table(title=title)
+    for key, value in rows[0].items():
+        side: Literal["left", "right"] = "left" if isinstance(value, str) else "right"
+        table.add_column(key.replace("_", " "), justify=side, no_wrap=key == "name", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
+    console().print(table)
+
+
+def main() -> None:
+    """Run `nadlab`: bad input gives one sentence and exit status 2."""
+    sys.exit(run_command(nadlab))

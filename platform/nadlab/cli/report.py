@@ -1,0 +1,81 @@
+"""`nadlab report`: find a study's folders and write their reports."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+
+from nadlab.analysis.across import across
+from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.page import PAGE
+from nadlab.analysis.reports import write_page, write_report
+from nadlab.errors import UserError
+from nadlab.study.folder import StudyFolder, read_owner
+from nadlab.study.records import StudyRecord
+from nadlab.tracking.runs import Runs
+from nadlab.tracking.tracker import default_store, find_runs
+
+RUNS = Path("runs")
+
+
+def report_studies(name: str, tracking_uri: str | None) -> None:
+    """Write the report of every study folder that `name` means, one over all of them where they are several, and say where.
+
+    Raises UserError when there is none, when one has no trial that ended, or when the store can't be used.
+    """
+    folders = study_folders(name)
+    studies = [report_on_folder(folder, tracking_uri) for folder in folders]
+    for folder, each in zip(folders, studies, strict=True):
+        _say(folder, each.study.benchmark, each.conclusions)
+    # tuning studies share no levels but the default
+    if len(alike := comparable([each for each in studies if not each.study.is_tuning])) > 1:
+        page, sections = across(alike, np.random.default_rng(0))
+        place = folders[0].parent
+        write_page(place, page, sections)
+        _say(place, "all benchmarks", page.conclusions)
+
+
+def comparable(studies: Sequence[Evidence]) -> list[Evidence]:
+    """Return the most studies that differ in nothing but their benchmark: a smoke run beside them is left out."""
+    groups: dict[str, dict[str, Evidence]] = {}
+    for each in studies:
+        same = json.dumps([each.study.settings, each.study.default], sort_keys=True)
+        groups.setdefault(same, {}).setdefault(each.study.benchmark, each)
+    return list(max(groups.values(), key=len, default={}).values())
+
+
+def _say(folder: Path, subject: str, sentences: Sequence[str]) -> None:
+    click.echo("\n".join([f"{subject}:", *(f"  {sentence}" for sentence in sentences), f"  Report: {folder / PAGE}"]))
+
+
+def study_folders(name: str) -> list[Path]:
+    """Return a study's folder, or the folders below it, one a benchmark; a bare name is looked up in `runs/`."""
+    for place in (Path(name), RUNS / name):
+        found = (
+            [place] if (place / "study.json").is_file() else sorted(file.parent for file in place.glob("*/study.json"))
+        )
+        if found:
+            return found
+    known = sorted(path.parent.parent.name for path in RUNS.glob("*/*/study.json"))
+    there = f"{RUNS}/ holds {', '.join(dict.fromkeys(known))}" if known else f"{RUNS}/ holds none yet"
+    raise UserError(f"{name!r} is neither a study's folder nor the name of one in {RUNS}/: {there}")
+
+
+def report_on_folder(folder: Path, tracking_uri: str | None) -> Evidence:
+    """Write the report of what a folder holds; return what it is made of."""
+    study = read_owner(folder)
+    assert study
+    records = StudyFolder(folder, study).records()
+    if not records:
+        raise UserError(f"{folder} holds no trial that ended: run the study first")
+    report, _ = write_report(study, records, _runs(folder, study, tracking_uri), folder)
+    return report.evidence
+
+
+def _runs(folder: Path, study: StudyRecord, tracking_uri: str | None) -> Runs | None:
+    if tracking_uri:
+        return find_runs(tracking_uri, study)
+    uri, _ = default_store(folder)
+    return find_runs(uri, study) if (folder / "mlflow.db").is_file() else None

@@ -1,0 +1,1 @@
+"""What trials run on: Ray, its nodes and their resources."""

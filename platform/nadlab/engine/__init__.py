@@ -1,0 +1,1 @@
+"""Which trial runs where and when: Ray and its trials."""

@@ -1,0 +1,69 @@
+"""Records on their way from disk to MLflow, on threads of their own so that no trial waits for the store."""
+
+import logging
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from nadlab.study.folder import StudyFolder
+from nadlab.study.records import Record
+from nadlab.tracking.tracker import STORE_ERRORS, Tracker
+
+logger = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Delivers in order, several at once where the store can; a store that is down keeps the queue until it answers again, at the latest in `wait`."""
+
+    def __init__(self, tracker: Tracker, folder: StudyFolder) -> None:
+        self.tracker = tracker
+        self.folder = folder
+        self._queue: deque[Record] = deque()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
+
+    def __enter__(self) -> "Delivery":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._queue.clear()  # empty after `wait`; else what is left lies on disk for the next run
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def hand_in(self, record: Record) -> None:
+        """Queue one record."""
+        self._queue.append(record)
+        self._thread.submit(self._drain)
+
+    def wait(self) -> int:
+        """Deliver all that is queued and settle the store; return how many records it did not take."""
+        self._thread.submit(self._drain).result()
+        if not self._queue:
+            self._thread.submit(self._settle).result()
+        return len(self._queue)
+
+    def _drain(self) -> None:
+        while batch := self._next():
+            try:
+                self.tracker.deliver([(each, self.folder.trial_path(each.trial) / "checkpoint") for each in batch])
+            except STORE_ERRORS as error:
+                names = ", ".join(each.trial.id for each in batch)
+                logger.warning("MLflow did not take trial %s (%s): it is kept and tried again", names, error)
+                return
+            for _ in batch:
+                self._queue.popleft()
+
+    def _next(self) -> list[Record]:
+        """Return the first records of the queue, of a trial no more than one: the last one handed in is the one to stay."""
+        batch: list[Record] = []
+        # by index: the driver appends meanwhile
+        for index in range(min(len(self._queue), self.tracker.at_once)):
+            record = self._queue[index]
+            if record.trial.id in {each.trial.id for each in batch}:
+                break
+            batch.append(record)
+        return batch
+
+    def _settle(self) -> None:
+        try:
+            self.tracker.settle()
+        except STORE_ERRORS as error:
+            logger.warning("MLflow did not answer (%s): torn runs are deleted by the next run of the study", error)

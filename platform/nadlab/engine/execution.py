@@ -1,0 +1,21 @@
+"""Where and how the trials of a study run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ExecutionConfig:
+    """Where and how a study runs."""
+
+    out: Path
+    tracking_uri: str | None = None
+    """None: a SQLite store in `out`"""
+    address: str | None = None
+    """None: a Ray cluster of this process"""
+    concurrent: int | None = None
+    """None: one trial a CPU"""
+    gpus_per_trial: float | None = None
+    """a fraction or a number; None: an even share of what the cluster has"""
+    pack: int = 1
+    """trials that are trained at once in one process, at most, where the trainable can"""

@@ -1,0 +1,54 @@
+"""What the terminal shows while trials run: epochs, trials done, the best and mean accuracy, the time left."""
+
+import sys
+from types import TracebackType
+
+from tqdm import tqdm
+
+from nadlab.study.records import Record, Trial
+
+
+class Progress:
+    """A bar over all epochs of all trials."""
+
+    def __init__(self, trials: int, epochs: int) -> None:
+        self._trials = trials
+        self._epochs: dict[str, int] = {}
+        self._accuracies: list[float] = []
+        self._failures = self._stopped = 0
+        # a bar in a log file is rewritten seldom
+        pause = 0.2 if sys.stderr.isatty() else 10.0
+        self._bar = tqdm(total=epochs, unit="epoch", mininterval=pause, dynamic_ncols=True)
+        self._describe()
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.close()
+
+    def reached(self, trial: Trial, epoch: int) -> None:
+        """Move a trial to an epoch; one that fell back to a checkpoint does not move the bar back."""
+        before = self._epochs.get(trial.id, 0)
+        self._bar.update(max(0, epoch - before))
+        self._epochs[trial.id] = max(epoch, before)
+
+    def ended(self, record: Record) -> None:
+        """Count an ended trial."""
+        if record.status == "FAILED":
+            self._failures += 1
+        elif record.status == "KILLED":
+            self._stopped += 1
+            self.reached(record.trial, record.trial.epochs)
+        elif (accuracy := record.metrics.get("best_reported")) is not None:
+            self._accuracies.append(accuracy)
+        self._describe()
+
+    def _describe(self) -> None:
+        self._bar.set_description(f"trials {len(self._accuracies)}/{self._trials}", refresh=False)
+        counts = {"failed": self._failures, "stopped early": self._stopped}
+        words = {name: str(count) for name, count in counts.items() if count}
+        if self._accuracies:
+            mean = sum(self._accuracies) / len(self._accuracies)
+            words |= {"best": f"{max(self._accuracies):.2f} %", "mean": f"{mean:.2f} %"}
+        self._bar.set_postfix(words, refresh=False)

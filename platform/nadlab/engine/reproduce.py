@@ -1,0 +1,161 @@
+"""Reproduce a trial from its run in MLflow: from its checkpoint, or trained anew; bit for bit or not at all."""
+
+import importlib
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run
+from ray.tune import Trainable
+
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.registry import benchmark
+from nadlab.engine.tune import request
+from nadlab.errors import UserError
+from nadlab.provenance.code import mismatches
+from nadlab.provenance.hardware import hardware
+from nadlab.semigan.checkpoint import redesigned
+from nadlab.study.records import Trial
+from nadlab.tracking.content import LEDGER, TRIAL_CONTENT
+from nadlab.tracking.runs import without_password
+from nadlab.tracking.tracker import STORE_ERRORS, check_store
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """A run's numbers and what they came out as here; accuracies in percent."""
+
+    run: str
+    recorded: float
+    reproduced: float
+    queries: int
+    different_queries: int
+    """that are not those of the recorded ledger, or got another answer"""
+    notes: tuple[str, ...]
+    """what differs between there and here and was let pass"""
+
+    @property
+    def equal(self) -> bool:
+        """Whether accuracy and ledger are the recorded ones, bit for bit."""
+        return self.recorded == self.reproduced and not self.different_queries
+
+
+def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Reproduction:
+    """Design anew from a run's checkpoint or, with `retrain`, run its trial from the start.
+
+    Raises UserError when the run can't be read, its benchmark is another here or, but with `anyway`, code or packages
+    that decide its numbers are.
+    """
+    check_store(tracking_uri)
+    client = MlflowClient(tracking_uri=tracking_uri)
+    try:
+        run = client.get_run(run_id)
+        trial = _trial(run)
+        recorded = json.loads(Path(_download(run, LEDGER, tracking_uri)).read_text())
+    except STORE_ERRORS as error:
+        raise UserError(
+            f"run {run_id} can't be read from {without_password(tracking_uri)}: check it and --tracking-uri"
+        ) from error
+    oracle = _same_benchmark(run, trial)
+    trainable = _trainable(trial)
+    packed = int(run.data.metrics.get("packed", 1))
+    if retrain and packed > 1 and not anyway:
+        raise UserError(
+            f"run {run_id} was trained in one program with {packed - 1} others, and alone differs by rounding: leave out "
+            "--retrain, or try --anyway"
+        )
+    notes = _notes(run, trainable.__module__.partition(".")[0], anyway)
+    ledger = _retrained(trainable, trial) if retrain else _from_checkpoint(run, trial, oracle, tracking_uri)
+    there = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]
+    different = sum(one != two for one, two in zip(there, ledger, strict=False)) + abs(len(there) - len(ledger))
+    return Reproduction(
+        run_id, run.data.metrics["best_reported"], _best(ledger, oracle), len(there), different, tuple(notes)
+    )  # fmt: skip
+
+
+def _trial(run: Run) -> Trial:
+    content = run.data.tags.get(TRIAL_CONTENT)
+    if not content:
+        raise UserError(f"run {run.info.run_id} is no trial of a study, or older than this command: name another")
+    if run.info.status != "FINISHED":
+        raise UserError(f"run {run.info.run_id} is {run.info.status}: only a finished trial has numbers to reproduce")
+    return Trial(**json.loads(content))
+
+
+def _same_benchmark(run: Run, trial: Trial) -> Oracle:
+    oracle = benchmark(trial.benchmark)
+    if oracle.digest != trial.digest:
+        raise UserError(
+            f"run {run.info.run_id} asked another version of {trial.benchmark} (digest {trial.digest[:12]}, here "
+            f"{oracle.digest[:12]}): put its file in $NADLAB_DATA or the cache"
+        )
+    if oracle.preset != run.data.tags["preset"]:
+        raise UserError(
+            f"run {run.info.run_id} asked {trial.benchmark} by the preset {run.data.tags['preset']}, here it answers by "
+            f"{oracle.preset}"
+        )
+    return oracle
+
+
+def _trainable(trial: Trial) -> type[Trainable]:
+    module, _, name = trial.trainable.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"the trial ran {trial.trainable}, which is not installed here ({error})") from error
+    if not (isinstance(found, type) and issubclass(found, Trainable)):
+        raise UserError(f"the trial names {trial.trainable} as what it ran, which is no trainable")
+    return found
+
+
+def _notes(run: Run, package: str, anyway: bool) -> list[str]:
+    others = mismatches(run.data.tags, package)
+    if others and not anyway:
+        revision = run.data.tags.get("git_revision", "unknown")
+        raise UserError(
+            f"run {run.info.run_id} can't be reproduced for sure: {'; '.join(others)}. Take its code (git revision "
+            f"{revision}) and packages, or try --anyway"
+        )
+    here = hardware()
+    return others + [
+        f"{name} was {run.data.tags.get(name, 'not recorded')}, here it is {here[name]}"
+        for name in ("cpu", "gpus")
+        if run.data.tags.get(name) != here[name]
+    ]
+
+
+def _from_checkpoint(run: Run, trial: Trial, oracle: Oracle, uri: str) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            checkpoint = Path(_download(run, "checkpoint", uri, folder))
+        except STORE_ERRORS as error:
+            raise UserError(
+                f"run {run.info.run_id} has no checkpoint: {trial.trainable} runs again with --retrain"
+            ) from error
+        torch.set_num_threads(1)  # as in the trial
+        return [asdict(query) for query in redesigned(checkpoint, oracle).queries]
+
+
+def _retrained(trainable: type[Trainable], trial: Trial) -> list[dict[str, Any]]:
+    running = trainable({"trial": request(trial, None)})
+    try:
+        while not (result := running.train())["done"]:
+            pass
+    finally:
+        running.stop()
+    ledger: list[dict[str, Any]] = result["ledger"]
+    return ledger
+
+
+def _best(ledger: list[dict[str, Any]], oracle: Oracle) -> float:
+    best = max(ledger, key=lambda query: query[oracle.search_split])
+    return float(best[oracle.report_split])
+
+
+def _download(run: Run, path: str, uri: str, folder: str | None = None) -> str:
+    return str(download_artifacts(run_id=run.info.run_id, artifact_path=path, tracking_uri=uri, dst_path=folder))

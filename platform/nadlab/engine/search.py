@@ -1,0 +1,93 @@
+"""Methods on a benchmark, side by side: every method gets the same budget and the same seeds."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from nadlab.analysis.conclusions import words
+from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from nadlab.methods.registry import run_search
+from nadlab.methods.request import SearchRequest
+from nadlab.processes import side_by_side
+from nadlab.queries.ledger import QueryLedger, distinct_cells
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One method and seed; accuracies and regret in percent, None where the benchmark has none."""
+
+    method: str
+    benchmark: str
+    seed: int
+    queries: int
+    best_valid: float | None
+    best_test: float | None
+    """of the cell that is best by search accuracy"""
+    regret: float
+    """optimum less that cell's reported accuracy"""
+    seconds: float
+
+
+def searches(
+    methods: Sequence[str], benchmark_name: str, queries: int, seeds: Sequence[int], concurrent: int | None
+) -> Iterator[Search]:
+    """Run every method once a seed, `concurrent` at a time, and give the results in order.
+
+    Raises UserError at once for an unknown method or benchmark and for a budget that the benchmark or a method can't
+    meet.
+    """
+    requests = [(SearchRequest(method=method, queries=queries), seed) for method, seed in product(methods, seeds)]
+    # told once, not by every process
+    distinct = distinct_cells(benchmark(benchmark_name))
+    if queries > distinct:
+        raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
+    yield from side_by_side(partial(_search, benchmark_name), requests, "search", concurrent)
+
+
+def _search(benchmark_name: str, asked: tuple[SearchRequest, int]) -> Search:
+    request, seed = asked
+    ledger = QueryLedger(benchmark(benchmark_name), request.queries)
+    started = time.perf_counter()
+    run_search(request.method, ledger, np.random.default_rng(seed))
+    seconds = time.perf_counter() - started
+    best = ledger.best()
+    return Search(
+        request.method, benchmark_name, seed, len(ledger.queries), best.valid, best.test, ledger.regret(), seconds
+    )
+
+
+def compared(rows: Sequence[Search], optimum: float) -> list[dict[str, Any]]:
+    """Return a row a method: accuracy with its standard deviation, regret, and the paired difference to the first.
+
+    optimum: the benchmark's, from which regrets are counted.
+    """
+    rng = np.random.default_rng(0)
+    by_method: dict[str, dict[int, float]] = {}
+    for row in rows:
+        by_method.setdefault(row.method, {})[row.seed] = row.regret
+    first = next(iter(by_method))
+    return [
+        {
+            "method": method,
+            "seeds": len(regrets),
+            "accuracy": _spread([optimum - regret for regret in regrets.values()]),
+            "regret": _text(mean_interval(np.array(list(regrets.values())), rng)),
+            f"behind {first}": "" if method == first else _text(paired_difference(regrets, by_method[first], rng)),
+        }
+        for method, regrets in by_method.items()
+    ]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
+
+
+def _text(interval: Interval | None) -> str:
+    return "" if interval is None else f"{interval.mean:.3f} ({words(interval, sign='')})"

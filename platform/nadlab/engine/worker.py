@@ -1,0 +1,94 @@
+"""What a worker does before each trial, whatever the trainable: check its table, and take the driver's listings of the space."""
+
+import logging
+import socket
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.tune import Trainable
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from nadlab.spaces import SPACES, SearchSpace
+from nadlab.spaces.classes import classes
+from nadlab.spaces.listings import hand, take
+
+logger = logging.getLogger(__name__)
+
+LARGE = 100_000
+"""cells of a space that takes seconds and tens of MiB to list"""
+
+
+def prepared(trainable: type[Trainable], space: SearchSpace) -> type[Trainable]:
+    """Return the trainable for workers of the connected cluster.
+
+    A large space is listed here, once, and put into Ray's object store, where the workers of a node share one copy.
+    """
+    name, shared = space.name, None
+    if space.size >= LARGE and space is SPACES.get(name):  # one's own space has no classes
+        classes(name)
+        shared = ray.put(take(name))
+
+    class Prepared(trainable):  # type: ignore[misc]
+        def setup(self, config: dict[str, Any]) -> None:
+            if shared is not None:
+                hand(name, ray.get(shared))
+            check_table(requests(config)[0])
+            super().setup(config)
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            check_table(requests(new_config)[0])
+            return bool(super().reset_config(new_config))
+
+    return Prepared
+
+
+def requests(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a trainable is asked for (`nadlab.engine.tune.request`): one trial, or those of a pack, all of one study."""
+    return config["trials"] if "trials" in config else [config["trial"]]
+
+
+def check_tables(benchmark_name: str, digest: str) -> None:
+    """Raise UserError that says which nodes of the connected cluster lack a table or hold another one.
+
+    A node that joins later is found out by its first trial.
+    """
+    alive = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    asked = {"benchmark": benchmark_name, "digest": digest}
+    ask = ray.remote(num_cpus=0)(_objection)
+    answers = [
+        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(asked)
+        for node in alive
+    ]
+    objections = []
+    for answer in answers:
+        try:
+            objections.append(ray.get(answer))
+        except RayError as error:  # a node that is lost meanwhile gets no trials either
+            logger.warning("a node did not say whether it has the table %s: %s", benchmark_name, error)
+    if any(objections):
+        raise UserError("; ".join(filter(None, objections)))
+
+
+def _objection(trial: dict[str, Any]) -> str | None:
+    try:
+        check_table(trial)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def check_table(trial: dict[str, Any]) -> None:
+    """Raise UserError that names this machine when its table is not the one that the trial was planned on, or missing."""
+    name, asked = trial["benchmark"], trial["digest"]
+    try:
+        here = benchmark(name).digest
+    except UserError as error:
+        raise UserError(f"on {socket.gethostname()}: {error}") from error
+    if here != asked:
+        raise UserError(
+            f"the node {socket.gethostname()} has another version of the table {name} (digest {here[:12]}, the study's "
+            f"{asked[:12]}): copy the study's to it"
+        )

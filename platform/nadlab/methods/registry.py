@@ -1,0 +1,72 @@
+"""Search methods by name: each is called as `searcher(ledger, rng)` and spends the ledger's budget."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+
+from nadlab.errors import UserError
+from nadlab.plugins import is_plugin, load_object
+from nadlab.queries.ledger import BudgetSpent, QueryLedger
+from nadlab.searchers.ag_net import AGNet
+from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
+from nadlab.searchers.bananas import BANANAS
+from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
+from nadlab.searchers.ga_nas import GANAS
+from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.nao import NAO
+from nadlab.searchers.pre_nas import PRENAS
+from nadlab.searchers.random_search import random_search
+from nadlab.searchers.regularized_evolution import RegularizedEvolution
+from nadlab.searchers.reinforce import Reinforce
+from nadlab.searchers.seminas import SemiNAS
+from nadlab.semigan.method import SemiGANNAD
+from nadlab.semigan.settings import PAPER, PAPER_T, SEQUENTIAL
+
+Searcher = Callable[[QueryLedger, np.random.Generator], None]
+
+SEARCHERS: dict[str, Searcher] = {
+    "random-search": random_search,
+    "regularized-evolution": RegularizedEvolution(),
+    "local-search": LocalSearch(),
+    "reinforce": Reinforce(),
+    "bayesian-optimisation": BayesianOptimisation(),
+    "bananas": BANANAS(),
+    "nao": NAO(),
+    "seminas": SemiNAS(),
+    "arch2vec-rl": Arch2vecRL(),
+    "arch2vec-bo": Arch2vecBO(),
+    "ga-nas": GANAS(),
+    "ag-net": AGNet(),
+    "pre-nas": PRENAS(),
+    "semigan-nad": SemiGANNAD(),
+    "semigan-nad-paper": SemiGANNAD(PAPER, PAPER_T),
+    "semigan-nad-sequential": SemiGANNAD(SEQUENTIAL),
+}
+
+COMPARED = tuple(name for name in SEARCHERS if name != "semigan-nad-paper")
+"""What studies of all methods run: the paper's own setting trains on the whole space, on NAS-Bench-101 for an hour."""
+
+
+def searcher(method: str) -> Searcher:
+    """Return a method by name, or by `module:object` one of your own; a class is called without arguments.
+
+    Raises UserError when there is none.
+    """
+    if not is_plugin(method):
+        if method not in SEARCHERS:
+            raise UserError(
+                f"unknown method {method!r}: choose from {', '.join(SEARCHERS)}, or name your own module:object"
+            )
+        return SEARCHERS[method]
+    found = load_object(method)
+    made: Searcher = found() if isinstance(found, type) else found
+    if not callable(made):
+        raise UserError(f"{method} can't be called as searcher(ledger, rng), so it is no search method")
+    return made
+
+
+def run_search(method: str, ledger: QueryLedger, rng: np.random.Generator) -> None:
+    """Search until the method ends, or asks for more than is left of the budget; UserError as `searcher`."""
+    with suppress(BudgetSpent):
+        searcher(method)(ledger, rng)

@@ -1,0 +1,24 @@
+"""What a study of search methods varies: which method, how many queries."""
+
+from dataclasses import dataclass
+
+from nadlab.errors import UserError
+from nadlab.methods.registry import searcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """One search but for its seed and benchmark: a method by name, with its published settings."""
+
+    method: str = "semigan-nad"
+    queries: int = 160
+
+    @property
+    def budget(self) -> int:
+        """Queries of a trial."""
+        return self.queries
+
+    def __post_init__(self) -> None:
+        searcher(self.method)  # an unknown one is told here
+        if self.queries < 1:
+            raise UserError(f"queries must be at least 1, not {self.queries}")

@@ -1,0 +1,51 @@
+"""Code of one's own by name: `module:object`, such as `climb:Climb`; the current folder is looked in too."""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from nadlab.errors import UserError
+
+_NAME = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<object>[^\W\d]\w*)")
+
+
+def is_plugin(name: object) -> bool:
+    """Say whether a value is text of the form `module:object`."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def load_object(name: str) -> Any:
+    """Return what `module:object` names; raise UserError when there is no such module or object.
+
+    An error inside the module is its own and comes through as it is.
+    """
+    match = _NAME.fullmatch(name)
+    assert match
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)  # commands and Ray's workers start without it
+    try:
+        module = importlib.import_module(match["module"])
+    except ModuleNotFoundError as error:
+        if error.name not in (match["module"], match["module"].partition(".")[0]):
+            raise
+        raise UserError(
+            f"{name}: there is no module {error.name!r}, neither in {folder} nor installed: go to its folder or set PYTHONPATH"
+        ) from error
+    if not hasattr(module, match["object"]):
+        raise UserError(f"{name}: {module.__file__} has no {match['object']!r}")
+    return getattr(module, match["object"])
+
+
+def plugin_modules(names: Iterable[object]) -> list[ModuleType]:
+    """Return the top-level modules of those names that are of one's own, for a cluster's nodes to get; UserError as `own`."""
+    found = {}
+    for name in filter(is_plugin, names):
+        load_object(str(name))
+        package = str(name).partition(":")[0].partition(".")[0]
+        found[package] = sys.modules[package]
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""What may be queried, and what it costs."""

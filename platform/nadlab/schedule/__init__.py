@@ -1,0 +1,1 @@
+"""Which trial comes next: a fixed list, packs of trials, what Optuna proposes."""

@@ -1,0 +1,213 @@
+"""The schedule of a tuning study: Optuna proposes, trials run, Optuna is told; it can be killed at any moment.
+
+Optuna's study lies in `optuna.db` in the output folder. It remembers what was proposed and told, the records what came
+out. Configuration n is proposed when all up to n - ahead are told and none after, by a sampler seeded by n: so the same
+command proposes the same, however often it was killed and whatever runs at once.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.samplers import RandomSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.schedule.pruning import PruningRun, taus
+from nadlab.schedule.trial_schedule import STEPS_A_TRIAL, History
+from nadlab.study.folder import StudyFolder
+from nadlab.study.records import Record, Trial
+from nadlab.study.tuning import OBJECTIVES, Tuning, pruner, sampler
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass
+class Configuration:
+    """Proposed settings and what came of them."""
+
+    proposal: optuna.Trial | FrozenTrial
+    """frozen when an earlier run has told it"""
+    trials: Sequence[Trial]
+    """one a seed"""
+    pruning_run: PruningRun
+    records: dict[int, Record] = field(default_factory=dict)
+    """seed -> record"""
+    runner: FrozenTrial | None = None
+    """how later heats see it, once its first seed has ended"""
+
+    @property
+    def told(self) -> bool:
+        """Whether Optuna knows its result."""
+        return isinstance(self.proposal, FrozenTrial)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the pruner stopped its first seed."""
+        return any(record.status == "KILLED" for record in self.records.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether it can be told."""
+        return self.failed or self.stopped or len(self.records) == len(self.trials)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a trial of it failed for good."""
+        return any(record.status == "FAILED" for record in self.records.values())
+
+    def values(self, objectives: Sequence[str]) -> list[float] | None:
+        """Return the mean of each objective over the seeds, None when a trial failed, was stopped or is missing."""
+        records = list(self.records.values())
+        if len(records) < len(self.trials) or any(record.status != "FINISHED" for record in records):
+            return None
+        means = {
+            "accuracy": float(np.mean([record.accuracy for record in records])),
+            "queries": float(np.mean([len(record.ledger) for record in records])),
+        }
+        return [means[name] for name in objectives]
+
+
+class OptunaSchedule:
+    """See the module, and `nadlab.schedule.trial_schedule.TrialSchedule`."""
+
+    def __init__(self, tuning: Tuning, oracle: Oracle, folder: StudyFolder) -> None:
+        self.tuning = tuning
+        self.oracle = oracle
+        self.folder = folder
+        self.study = open_study(folder.path, tuning.name, tuning.objectives)
+        self.watches = tuning.pruner != "none"
+        self.asked: set[str] = set()
+        self.total = tuning.trials
+        self._pruner = pruner(tuning.pruner, max(1, tuning.settings.epochs // STEPS_A_TRIAL))
+        self._queue: deque[Trial] = deque()
+        self._configurations: list[Configuration] = []
+        self._fresh = False
+        for proposal in self._proposed():
+            self._take(proposal)
+        self._advance()
+        # a record of fresh seeds may be of a best that no longer is: only those asked for count
+        done = sum(record.status != "FAILED" and record.trial.id in self.asked for record in folder.records())
+        self.trials = max(1, self.total - done)
+        self.epochs = self.trials * tuning.settings.epochs
+
+    @property
+    def over(self) -> bool:
+        self._advance()
+        return self._fresh and not self._queue
+
+    def next(self) -> Trial | None:
+        self._advance()
+        return self._queue.popleft() if self._queue else None
+
+    def stops(self, trial: Trial, history: History) -> int | None:
+        racing = [each for each in self._configurations if each.trials[0].id == trial.id and not each.runner]
+        return next((epoch for each in racing if (epoch := each.pruning_run.stops(history)) is not None), None)
+
+    def ended(self, record: Record) -> None:
+        for each in self._configurations:
+            if record.trial in each.trials:
+                self._note(each, record)
+
+    def _advance(self) -> None:
+        """Propose, and tell what is complete, until there is a trial to run or one must be waited for."""
+        while not self._queue and not self._fresh:
+            count = len(self._configurations)
+            if count < self.tuning.configurations:
+                if count >= self.tuning.ahead and not self._tell(self._configurations[count - self.tuning.ahead]):
+                    return
+                self._take(self._propose())
+            elif all(self._tell(each) for each in self._configurations):
+                self._fresh = True
+                self._run(self._fresh_trials())
+            else:
+                return
+
+    def _propose(self) -> optuna.Trial:
+        number = len(self._configurations)
+        if not number and not self.study.get_trials(states=(TrialState.WAITING,)):
+            self.study.enqueue_trial({name: getattr(self.tuning.settings, name) for name in self.tuning.space})
+        # the storage knows the past, a sampler's own random state would be lost by a kill
+        self.study.sampler = sampler(self.tuning.sampler, int(np.random.SeedSequence([number]).generate_state(1)[0]))
+        return self.study.ask(dict(self.tuning.space))
+
+    def _proposed(self) -> list[optuna.Trial | FrozenTrial]:
+        """Return what an earlier run proposed; a proposal that a kill tore is given up."""
+        found: list[optuna.Trial | FrozenTrial] = []
+        for each in self.study.get_trials(
+            states=(TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+        ):
+            whole = each.params.keys() == self.tuning.space.keys()
+            running = each.state == TrialState.RUNNING
+            if whole:
+                found.append(optuna.Trial(self.study, each._trial_id) if running else each)
+            elif running:
+                self.study.tell(each.number, state=TrialState.FAIL)
+        return found
+
+    def _take(self, proposal: optuna.Trial | FrozenTrial) -> None:
+        trials = [self.tuning.trial(proposal.params, seed, self.oracle) for seed in self.tuning.seeds]
+        earlier = self._configurations[: max(0, len(self._configurations) - self.tuning.ahead + 1)]
+        pruning_run = PruningRun(self._pruner, [each.runner for each in earlier if each.runner])
+        configuration = Configuration(proposal, trials, pruning_run)
+        self._configurations.append(configuration)
+        self._run(trials[:1] if self.watches else trials, again=not configuration.told)
+
+    def _run(self, trials: Sequence[Trial], again: bool = True) -> None:
+        """Queue trials that have no record, and, when `again`, those that failed; take note of the others' records."""
+        for trial in trials:
+            record = self.folder.record(trial)
+            if record and not (record.status == "FAILED" and again):
+                self.ended(record)
+            elif trial.id not in self.asked:
+                self._queue.append(trial)
+            self.asked.add(trial.id)
+
+    def _note(self, configuration: Configuration, record: Record) -> None:
+        seed, first = record.trial.seed, self.tuning.seeds[0]
+        if seed in configuration.records:
+            return
+        configuration.records[seed] = record
+        if seed != first or not self.watches:
+            return
+        killed = record.status == "KILLED"
+        configuration.pruning_run.stops(record.history if killed else record.history[:-1])
+        configuration.runner = configuration.pruning_run.finish(record.history, killed)
+        if record.status == "FINISHED":
+            self._run(configuration.trials[1:])
+
+    def _tell(self, configuration: Configuration) -> bool:
+        """Tell Optuna of a configuration; False while it is not complete."""
+        proposal, values = configuration.proposal, configuration.values(self.tuning.objectives)
+        if isinstance(proposal, FrozenTrial) or not configuration.complete:
+            return configuration.told
+        if len(self.tuning.objectives) == 1:  # Optuna takes intermediate values of one objective alone
+            for epoch, tau in taus(configuration.records[self.tuning.seeds[0]].history).items():
+                proposal.report(tau, epoch)
+        state = TrialState.PRUNED if configuration.stopped else TrialState.FAIL
+        configuration.proposal = self.study.tell(proposal, values, None if values else state)
+        return True
+
+    def _fresh_trials(self) -> list[Trial]:
+        """Return the best and the default configuration at seeds that none was chosen by."""
+        finished = [(each, values) for each in self._configurations if (values := each.values(("accuracy",)))]
+        if not finished:
+            return []
+        best = max(finished, key=lambda pair: pair[1])[0]
+        chosen = {id(each): each for each in (best, self._configurations[0])}.values()
+        seeds = self.tuning.fresh_seeds
+        return [self.tuning.trial(each.proposal.params, seed, self.oracle) for seed in seeds for each in chosen]
+
+
+def open_study(folder: Path, name: str, objectives: Sequence[str]) -> optuna.Study:
+    """Open Optuna's study in a folder, or make it; `optuna-dashboard sqlite:///FOLDER/optuna.db` shows it."""
+    return optuna.create_study(
+        storage=f"sqlite:///{(folder / 'optuna.db').absolute()}",
+        study_name=name,
+        directions=[OBJECTIVES[each] for each in objectives],
+        load_if_exists=True,
+        sampler=RandomSampler(),
+    )

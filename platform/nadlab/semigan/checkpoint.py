@@ -1,0 +1,126 @@
+"""A run on disk: weights and optimizer states as safetensors, all else as JSON; nothing is pickled.
+
+A folder holds `weights.safetensors`, `optimizers.safetensors` and `state.json`. A resumed run continues bit for bit.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.errors import UserError
+from nadlab.queries.ledger import Query, QueryLedger
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.method import build, finish
+from nadlab.semigan.settings import Settings
+from nadlab.spaces.cells import concatenate
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a run holds besides its tensors."""
+
+    benchmark: str
+    digest: str
+    seed: int
+    settings: Settings
+    epoch: int
+    history: list[dict[str, float]]
+    """one row of losses an epoch"""
+    seconds: float
+    design_random: str = ""
+    """state of the random numbers when the final queries were designed, hexadecimal; empty before"""
+
+
+def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) -> None:
+    """Write a run into an existing folder."""
+    weights = {key: value.contiguous().cpu() for key, value in model.networks.state_dict().items()}
+    moments: dict[str, Tensor] = {}
+    for name, optimizer in model.optimizers.items():
+        for index, values in optimizer.state_dict()["state"].items():
+            moments |= {f"{name}.{index}.{key}": value.contiguous().cpu() for key, value in values.items()}
+    save_file(weights, folder / "weights.safetensors")
+    save_file(moments, folder / "optimizers.safetensors")
+    text = json.dumps(
+        asdict(state)
+        | {
+            "random": random_state(model),
+            "queries": [asdict(query) for query in ledger.queries],
+        }
+    )
+    (folder / "state.json").write_text(text)
+
+
+def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiArch2Perf, QueryLedger, State]:
+    """Read a run back; with `final_k` its ledger holds the labels alone and has that many queries left.
+
+    Raises UserError when the folder holds no run, or one of another benchmark table.
+    """
+    if not (folder / "state.json").exists():
+        raise UserError(f"{folder} holds no checkpoint: state.json is missing")
+    raw = json.loads((folder / "state.json").read_text())
+    queries = tuple(Query(**query) for query in raw.pop("queries"))
+    random = raw.pop("random")
+    state = State(**raw | {"settings": Settings(**raw["settings"])})
+    if state.digest != oracle.digest:
+        raise UserError(f"{folder} was trained on another {state.benchmark} table (digest {state.digest[:12]})")
+    if final_k is not None and state.settings.per_round is not None:
+        raise UserError(
+            f"{folder} has learnt from its final queries: it can't be asked what it would have done with K = {final_k}"
+        )
+    space = oracle.space
+    labelled = concatenate([space.parse(query.cell) for query in queries[: state.settings.labels]])
+    if final_k is None:
+        ledger = QueryLedger(oracle, state.settings.budget)
+        ledger.load(queries)
+    else:
+        ledger = QueryLedger(oracle, state.settings.labels + final_k)
+        ledger.load(queries[: state.settings.labels])
+    model = build(ledger, state.settings, labelled, state.seed)
+    model.steps_taken = state.epoch * model.steps_per_epoch
+    weights = load_file(folder / "weights.safetensors")
+    if weights.keys() != model.networks.state_dict().keys():
+        raise UserError(
+            f"{folder} was written by a nadlab whose networks keep other weights: resume it with that version"
+        )
+    model.networks.load_state_dict(weights)
+    moments = load_file(folder / "optimizers.safetensors")
+    for name, optimizer in model.optimizers.items():
+        loaded: dict[int, dict[str, Tensor]] = {}
+        for key, value in moments.items():
+            owner, index, moment = key.split(".")
+            if owner == name:
+                loaded.setdefault(int(index), {})[moment] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": loaded})
+    _set_random(model, random)
+    return model, ledger, state
+
+
+def redesigned(folder: Path, oracle: Oracle) -> QueryLedger:
+    """Design the final queries of a finished run once more, from its networks and random numbers; return the new ledger.
+
+    Raises UserError when the run has not designed, or has learnt from its final queries.
+    """
+    _, _, state = load(folder, oracle)
+    if state.settings.per_round is not None:
+        raise UserError("the run has learnt from its final queries, so its checkpoint can't repeat them: use --retrain")
+    if not state.design_random:
+        raise UserError(f"{folder} does not hold how its final queries were designed: use --retrain")
+    model, ledger, _ = load(folder, oracle, final_k=state.settings.final_k)
+    _set_random(model, state.design_random)
+    finish(model, ledger)
+    return ledger
+
+
+def random_state(model: BiArch2Perf) -> str:
+    """Return where a model's random numbers stand, hexadecimal."""
+    return model.random.get_state().numpy().tobytes().hex()
+
+
+def _set_random(model: BiArch2Perf, state: str) -> None:
+    model.random.set_state(torch.from_numpy(np.frombuffer(bytes.fromhex(state), np.uint8).copy()))

@@ -1,0 +1,98 @@
+"""SemiGAN-NAD: label at random, train Bi-Arch2Perf, design by NACG, at once or in rounds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.neighbourhood import Neighbourhood
+from nadlab.queries.sampling import first_cells
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.nacg import Generation, ask_best, design, over_rounds
+from nadlab.semigan.settings import Settings
+from nadlab.spaces import Cells, SearchSpace
+from nadlab.spaces.cells import concatenate
+from nadlab.spaces.classes import classes
+
+
+def start(ledger: QueryLedger, settings: Settings, rng: np.random.Generator) -> BiArch2Perf:
+    """Query the labelled cells and build the untrained networks; the rest of the space is the unlabelled set.
+
+    Raises UserError when the benchmark has fewer cells than the budget.
+    """
+    labelled = first_cells(ledger, settings.labels, rng)
+    return build(ledger, settings, labelled, int(rng.integers(2**31)))
+
+
+def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -> BiArch2Perf:
+    """Query cells, or look up those that are paid for, and build the untrained networks on them."""
+    space = ledger.oracle.space
+    y = ledger.query(labelled)
+    cells, unlabelled = others(space, labelled)
+    return BiArch2Perf(space.canonical(labelled), y, cells, unlabelled, len(space.operations), settings, seed)
+
+
+def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
+    """Spend what is left of the budget on generated cells: at once, or in rounds that the networks learn from."""
+    settings = model.settings
+    if settings.per_round is None:
+        return design(model, ledger, ledger.remaining, settings.generated)
+    drawn = torch.randint(2**31, (1,), generator=model.random)
+    neighbourhood = Neighbourhood(ledger, np.random.default_rng(int(drawn)))
+    rounds: list[Generation] = []
+    best = None
+    while True:
+        count = min(settings.per_round, ledger.remaining)
+        before, best = best, ledger.best()
+        if settings.local_queries and best == before:
+            around = neighbourhood.of(ledger.oracle.space.parse(best.cell))
+            count -= ask_best(model, ledger, around, min(settings.local_queries, count))
+        if count:
+            nearby = [neighbourhood.of(cell) for cell in best_cells(ledger, settings.neighbours_of)]
+            rounds.append(design(model, ledger, count, settings.generated, nearby))
+        if not ledger.remaining:
+            return over_rounds(rounds)
+        learn_more(model, ledger)
+
+
+def best_cells(ledger: QueryLedger, count: int) -> list[Cells]:
+    """Return the queried cells with the best answers, best first."""
+    best = sorted(ledger.queries, key=ledger.answer, reverse=True)[:count]
+    return [ledger.oracle.space.parse(query.cell) for query in best]
+
+
+def learn_more(model: BiArch2Perf, ledger: QueryLedger) -> None:
+    """Train on for `round_epochs`, with every answer of the ledger as a label."""
+    space, epochs = ledger.oracle.space, model.settings.round_epochs
+    labelled = concatenate([space.parse(query.cell) for query in ledger.queries])
+    y = np.array([ledger.answer(query) for query in ledger.queries])
+    model.learn_from(space.canonical(labelled), y, others(space, labelled)[1], epochs)
+    for _ in range(epochs):
+        model.epoch()
+
+
+def others(space: SearchSpace, labelled: Cells) -> tuple[Cells, NDArray[np.int64]]:
+    """Return the cells of the space, or of its sample, and the rows of the unlabelled set: isomorphic to no labelled one."""
+    cells, keys = classes(space.name)
+    return cells, np.flatnonzero(~np.isin(keys, space.keys(labelled)))
+
+
+@dataclass(frozen=True)
+class SemiGANNAD:
+    """The method as a searcher; labels and K follow the budget (`Settings.within`)."""
+
+    settings: Settings = field(default_factory=Settings)
+    t: Mapping[str, float] = field(default_factory=dict)
+    """benchmark -> t of equation 11 in percent; on others the settings decide"""
+
+    def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
+        """Spend the whole budget; raise UserError when it is too small."""
+        settings = self.settings.within(ledger.budget)
+        settings = replace(settings, t=self.t.get(ledger.oracle.name, settings.t))
+        model = start(ledger, settings, rng)
+        for _ in range(settings.epochs):
+            model.epoch()
+        finish(model, ledger)

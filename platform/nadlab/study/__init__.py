@@ -1,0 +1,1 @@
+"""Studies as values: a question, its trials, what a trial leaves."""

@@ -1,0 +1,175 @@
+"""What a study leaves on disk: frozen values, written as JSON at once or not at all.
+
+A trial's identity is what decides its result: benchmark table, settings, seed and trainable. The study that asked
+for it is no part of it.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+"""MLflow's words; a trial that a pruner stopped early is KILLED"""
+Split = Literal["valid", "test"]
+SPLITS = {"valid": "validation", "test": "test"}
+UNCHANGED = "nothing"
+"""default level of a study that changes one factor at a time"""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration and seed on one benchmark table."""
+
+    benchmark: str
+    digest: str
+    """SHA-256 of the benchmark's table"""
+    seed: int
+    settings: dict[str, Any]
+    """every field of the study's settings"""
+    trainable: str
+    """module:class"""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the trial, 1 where it has none."""
+        return int(self.settings.get("epochs", 1))
+
+    @cached_property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits that name this trial on every machine."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A trial that ended: all that its reports and its MLflow run are made of."""
+
+    trial: Trial
+    status: Status
+    metrics: dict[str, float | None]
+    """the last result's numbers; None where the benchmark has none"""
+    history: list[dict[str, float]]
+    """losses, one row an epoch; PP's tau where a study watches it"""
+    ledger: list[dict[str, Any]]
+    """queries in order: number, key, cell, valid, test (percent)"""
+    started: float
+    """seconds since 1970, of the process that ended the trial"""
+    ended: float
+    provenance: dict[str, str]
+    """git revision, versions, host"""
+    error: str | None = None
+    """traceback of a failed trial"""
+
+    @property
+    def accuracy(self) -> float:
+        """Reported accuracy of the best cell in percent; only a finished trial is sure to have one."""
+        value = self.metrics["best_reported"]
+        assert value is not None
+        return float(value)
+
+    @cached_property
+    def digest(self) -> str:
+        """Fingerprint of the whole record: a delivery to MLflow carries it."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What a study's folder belongs to; `settings` lack the factors, which are free to grow."""
+
+    study: str
+    question: str
+    expectation: str
+    trainable: str
+    benchmark: str
+    digest: str
+    preset: str
+    """protocol by which the benchmark answers (`nadlab.benchmarks.presets`)"""
+    search_split: Split
+    report_split: Split
+    optimum: float
+    """best reported accuracy that the table allows, percent"""
+    settings: dict[str, Any]
+    default: dict[str, Any]
+    """factor -> its default level"""
+    study_id: str
+    """drawn when the folder was made: the parent run in MLflow carries it"""
+    published: dict[str, float] = field(default_factory=dict)
+    """level as text -> accuracy that a paper reports, percent"""
+    one_at_a_time: bool = False
+    """a trial differs from the default in one factor at most, and its level is named by that"""
+    names: dict[str, str] = field(default_factory=dict)
+    """level as text -> the short name by which a report calls it"""
+
+    @property
+    def searched_by(self) -> str:
+        """The split that the search sees, as a word."""
+        return SPLITS[self.search_split]
+
+    @property
+    def reported_by(self) -> str:
+        """The split that is reported, as a word."""
+        return SPLITS[self.report_split]
+
+    @property
+    def is_tuning(self) -> bool:
+        """A sampler chose the levels: `settings` describe the search (`nadlab.study.tuning.tuning_record`)."""
+        return {"sampler", "objectives", "seeds"} <= self.settings.keys()
+
+    def level(self, trial: Trial) -> str:
+        """Return a trial's level of the study's factors as text, such as `0.3`, or `coverage 0.3` one at a time."""
+        values = {factor: trial.settings[factor] for factor in self.default}
+        if not self.one_at_a_time:
+            return self._named(level_text(values))
+        changes = {factor: value for factor, value in values.items() if value != self.default[factor]}
+        return ", ".join(f"{factor} {level_text({factor: value})}" for factor, value in changes.items()) or UNCHANGED
+
+    @property
+    def default_level(self) -> str:
+        """The default level as text."""
+        return UNCHANGED if self.one_at_a_time else self._named(level_text(self.default))
+
+    @property
+    def factor(self) -> str:
+        """The factor's name; several are joined by ` x `, or called by one word where levels have names of their own."""
+        return "change" if self.one_at_a_time else "configuration" if self.names else " x ".join(self.default)
+
+    def _named(self, level: str) -> str:
+        return self.names.get(level, level)
+
+
+def level_text(values: dict[str, Any]) -> str:
+    """Return levels of the factors, in their order, as text."""
+    return ", ".join("none" if value is None else str(value) for value in values.values())
+
+
+def incumbents(record: Record, study: StudyRecord) -> list[float]:
+    """Return after each query the reported accuracy of the cell that is best by search accuracy, in percent."""
+    curve: list[float] = []
+    best = None
+    for query in record.ledger:
+        if best is None or query[study.search_split] > best[study.search_split]:
+            best = query
+        curve.append(float(best[study.report_split]))
+    return curve
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file such that a reader, also after a crash, finds the old or the new content and no mixture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def read_record(path: Path) -> Record:
+    """Read a record; raise ValueError (also for torn JSON), KeyError or TypeError when the file is none."""
+    raw = json.loads(path.read_text())
+    return Record(**raw | {"trial": Trial(**raw["trial"])})

@@ -1,0 +1,188 @@
+"""A tuning study as a value: a space of settings that Optuna searches, each configuration at the same seeds.
+
+TUNING = Tuning(name="tune_semigan", ..., space={"alpha": FloatDistribution(0.05, 0.95)})
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+)
+from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
+from optuna.study import StudyDirection
+
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.errors import UserError
+from nadlab.queries.ledger import distinct_cells
+from nadlab.semigan.settings import Settings
+from nadlab.study.records import StudyRecord, Trial
+from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, changed, study_record
+
+SAMPLERS = ("tpe", "gp", "nsga2")
+PRUNERS = ("none", "asha", "median")
+OBJECTIVES = {"accuracy": StudyDirection.MAXIMIZE, "queries": StudyDirection.MINIMIZE}
+POPULATION = 10
+"""of NSGA-II: Optuna's 50 would be a random search over as many configurations as a study has"""
+STARTUP = 4
+"""finished configurations before the median stops any"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """A space of settings, how it is searched, and what for; its name is its file's and its MLflow experiment's.
+
+    Raises UserError when a name is unknown, the default lies outside the space, or a number is out of range.
+    """
+
+    name: str
+    question: str
+    expectation: str
+    trainable: type
+    space: Mapping[str, BaseDistribution]
+    """setting -> what it may be; its default in `settings` is the first configuration that is run"""
+    settings: Settings = field(default_factory=Settings)
+    queries: int | None = None
+    """what every configuration spends: its labels are what K leaves. None: a configuration spends its labels and K"""
+    benchmark: str = "mnist1d-201"
+    seeds: Sequence[int] = (0, 1, 2)
+    """every configuration is run at each: its objective is their mean"""
+    configurations: int = 30
+    sampler: str = "tpe"
+    objectives: Sequence[str] = ("accuracy",)
+    pruner: str = "none"
+    """stops configurations by PP's tau over the epochs of the first seed; the other seeds are then not run"""
+    ahead: int = 4
+    """configurations under way at once: number n is proposed from the results of number n - ahead and all before"""
+    fresh: int = 6
+    """seeds on which no configuration was chosen: there the best meets the default"""
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("sampler", self.sampler, SAMPLERS), ("pruner", self.pruner, PRUNERS)):
+            if value not in known:
+                raise UserError(f"unknown {name} {value!r}: choose one of {', '.join(known)}")
+        if "accuracy" not in self.objectives or not set(self.objectives) <= OBJECTIVES.keys():
+            raise UserError("--objectives must be accuracy, or accuracy,queries")
+        for name, least in (("configurations", 1), ("ahead", 1), ("fresh", 0)):
+            if getattr(self, name) < least:
+                raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        _ = self.study
+        if self.queries is not None:
+            if "labels" in self.space:
+                raise UserError("with --queries the labels are what final_k leaves: search final_k instead of labels")
+            if self.settings.budget != self.queries:
+                raise UserError(f"the default spends {self.settings.budget} queries, not {self.queries}")
+        for factor, (low, high) in self.ends().items():
+            self.configured({factor: low})
+            self.configured({factor: high})
+            if not low <= getattr(self.settings, factor) <= high:
+                raise UserError(
+                    f"the default {factor} = {getattr(self.settings, factor)} is outside of {low} to {high}"
+                )
+
+    @property
+    def study(self) -> Study:
+        """The study of the default level alone, of which records and reports are made."""
+        vary = {factor: (getattr(self.settings, factor, None),) for factor in self.space}
+        return Study(
+            name=self.name, question=self.question, expectation=self.expectation, trainable=self.trainable, vary=vary,
+            settings=self.settings, benchmark=self.benchmark, seeds=self.seeds,
+        )  # fmt: skip
+
+    @property
+    def fresh_seeds(self) -> tuple[int, ...]:
+        """The seeds after the largest of `seeds`."""
+        first = max(self.seeds) + 1
+        return tuple(range(first, first + self.fresh))
+
+    @property
+    def trials(self) -> int:
+        """Trials of the whole study, at most."""
+        return self.configurations * len(self.seeds) + 2 * self.fresh
+
+    def ends(self) -> dict[str, tuple[float, float]]:
+        """Return the least and the greatest value of each numeric setting."""
+        numeric = {k: d for k, d in self.space.items() if isinstance(d, FloatDistribution | IntDistribution)}
+        return {factor: (each.low, each.high) for factor, each in numeric.items()}
+
+    def configured(self, values: Mapping[str, Any]) -> Settings:
+        """Return the settings of a configuration; raise UserError when there are none with these values."""
+        if self.queries is None:
+            return changed(self.settings, values)
+        final_k = values.get("final_k", self.settings.final_k)
+        return changed(self.settings, {**values, "labels": self.queries - final_k})
+
+    def spending(self, queries: int) -> "Tuning":
+        """Return the same search with another budget for every configuration; labels and K of the default follow it."""
+        space = dict(self.space)
+        if isinstance(split := space.get("final_k"), IntDistribution):
+            space["final_k"] = IntDistribution(split.low, min(split.high, queries - 2))
+        return replace(self, settings=self.settings.within(queries), queries=queries, space=space)
+
+    def trial(self, values: Mapping[str, Any], seed: int, oracle: Oracle) -> Trial:
+        """Return the trial of a configuration."""
+        return Trial(oracle.name, oracle.digest, seed, asdict(self.configured(values)), self.study.trainable_name)
+
+
+def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
+    """Return the study as its folder remembers it: what Optuna proposes depends on all but the number of configurations.
+
+    Raises UserError when the largest budget is more than the benchmark has.
+    """
+    most = {factor: int(high) for factor, (_, high) in tuning.ends().items() if factor in ("labels", "final_k")}
+    distinct = distinct_cells(oracle)
+    if (budget := tuning.configured(most).budget) > distinct:
+        raise UserError(f"up to {budget} queries are more than the {distinct} distinct cells of {oracle.name}")
+    record = study_record(tuning.study, oracle, study_id)
+    search = {
+        "sampler": tuning.sampler,
+        "pruner": tuning.pruner,
+        "objectives": ",".join(tuning.objectives),
+        "ahead": tuning.ahead,
+        "seeds": ",".join(map(str, tuning.seeds)),
+        **({} if tuning.queries is None else {"queries": tuning.queries}),
+        **{f"space/{factor}": distribution_to_json(each) for factor, each in tuning.space.items()},
+    }
+    fixed = {name: value for name, value in record.settings.items() if tuning.queries is None or name != "labels"}
+    return replace(record, settings=fixed | search)
+
+
+def smoke_tuning(tuning: Tuning) -> Tuning:
+    """Return a run of seconds: three configurations at two seeds, few labels, small settings."""
+    small = {name: value for name, value in SMOKE.items() if isinstance(value, int) and name != "queries"}
+    settings = changed(tuning.settings, small)
+    space = {name: _up_to(small[name], each) if name in small else each for name, each in tuning.space.items()}
+    queries = None if tuning.queries is None else settings.budget
+    seeds = tuple(tuning.seeds)[:SMOKE_SEEDS]
+    return replace(
+        tuning, settings=settings, queries=queries, space=space, seeds=seeds, configurations=3, ahead=2, fresh=1
+    )
+
+
+def _up_to(most: int, distribution: BaseDistribution) -> BaseDistribution:
+    """Return what a setting may be in a run of seconds."""
+    if isinstance(distribution, CategoricalDistribution):
+        return CategoricalDistribution((most,))
+    return IntDistribution(most // 2, most)
+
+
+def sampler(name: str, seed: int) -> BaseSampler:
+    """Return an Optuna sampler that has seen nothing yet: all it knows, it reads from the study."""
+    if name == "gp":
+        return GPSampler(seed=seed)
+    if name == "nsga2":
+        return NSGAIISampler(seed=seed, population_size=POPULATION)
+    return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+
+
+def pruner(name: str, first: int) -> BasePruner:
+    """Return an Optuna pruner; asha's first rung is at epoch `first`, and a third of each rung goes on."""
+    if name == "asha":
+        return SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
+    return MedianPruner(n_startup_trials=STARTUP) if name == "median" else NopPruner()

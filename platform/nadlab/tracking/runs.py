@@ -1,0 +1,39 @@
+"""Where a study's trials lie in MLflow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from nadlab.tracking.views import run_link
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Where the records lie in MLflow."""
+
+    uri: str
+    """of the store, without a password"""
+    experiment: str
+    parent: str
+    children: Mapping[str, str]
+    """trial id -> run id"""
+
+    @property
+    def is_served(self) -> bool:
+        """The store is a server, which has pages."""
+        return self.uri.startswith("http")
+
+    @property
+    def server(self) -> str:
+        """Where the pages are: on the server, or where `nadlab mlflow` serves another store by default."""
+        return self.uri.rstrip("/") if self.is_served else "http://127.0.0.1:5000"
+
+    def link(self, run: str) -> str:
+        """Return the page of a run."""
+        return f"{self.server}/{run_link(self.experiment, run)}"
+
+
+def without_password(uri: str) -> str:
+    """Return a store's URI as it may be printed."""
+    parts = urlsplit(uri)
+    return uri.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1) if "@" in parts.netloc else uri

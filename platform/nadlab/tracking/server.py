@@ -1,0 +1,136 @@
+"""An MLflow server: SQLite and artifacts in one folder, on loopback; with a password, on another address too."""
+
+import ipaddress
+import os
+import secrets
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from nadlab.errors import UserError
+from nadlab.tracking.tracker import STORE_ERRORS, make_database
+
+LOOPBACK = "127.0.0.1"
+USER = "admin"
+PASSWORD_VARIABLE = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 - the variable that MLflow's own clients read
+STORE_VARIABLE = "MLFLOW_BACKEND_STORE_URI"
+PASSWORD_FILE = "password"  # noqa: S105 - a file's name
+SHORTEST_PASSWORD = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """How a server is started. Raises UserError for an address that anybody could reach without a password."""
+
+    folder: Path
+    """database, artifacts and passwords, where no other place is named"""
+    port: int = 5000
+    host: str = LOOPBACK
+    store: str | None = None
+    """another database, such as `postgresql://...`"""
+    artifacts: str | None = None
+    """another place of artifacts, such as `s3://...`"""
+    workers: int = 2
+    """processes that answer"""
+    auth: bool = False
+    allowed_hosts: str = ""
+    """names, besides loopback's and the host, by which it may be asked, separated by commas"""
+
+    def __post_init__(self) -> None:
+        if not self.auth and not _is_loopback(self.host):
+            raise UserError(f"{self.host} can be reached from other machines: add --auth, or leave --host away")
+
+    def command(self) -> list[str]:
+        """Return the command that serves; it holds no password."""
+        # a page of another site can't reach the server by a name of its own
+        hosts = [LOOPBACK, "localhost", self.host, *filter(None, self.allowed_hosts.split(","))]
+        return [
+            *(sys.executable, "-m", "mlflow", "server"),
+            *("--host", self.host, "--port", str(self.port), "--workers", str(self.workers)),
+            *("--allowed-hosts", ",".join(f"{host}:*" for host in dict.fromkeys(hosts))),
+            *("--artifacts-destination", self.artifacts or (self.folder / "artifacts").absolute().as_uri()),
+            *(("--app-name", "basic-auth") if self.auth else ()),
+        ]
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that it needs; UserError when the folder can't be written or the password is refused."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            variables = {
+                # here and not in the command, which every user of the machine can read: it may hold a password
+                STORE_VARIABLE: self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}",
+                # without jobs on the server, which start processes of their own: nothing here uses them
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            }
+            return variables | (self._secrets() if self.auth else {})
+        except OSError as error:
+            raise UserError(
+                f"the folder {self.folder} can't be written ({error.strerror}): name another by --folder"
+            ) from error
+
+    def serve(self) -> NoReturn:
+        """Become the server, so that a signal to this process reaches it."""
+        environment = os.environ | self.environment()
+        os.umask(0o077)  # what it writes holds hashes of passwords and other people's results
+        if not self.store:
+            try:
+                make_database(self.folder, "mlflow-artifacts:/")
+            except STORE_ERRORS as error:
+                raise UserError(
+                    f"no database can be made in {self.folder} ({error}): name another folder by --folder"
+                ) from error
+        os.execve(sys.executable, self.command(), environment)  # noqa: S606
+
+    def _secrets(self) -> dict[str, str]:
+        settings = self.folder / "auth.ini"
+        lines = [
+            "[mlflow]",
+            f"database_uri = sqlite:///{(self.folder / 'users.db').absolute()}",
+            "default_permission = NO_PERMISSIONS",
+            "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
+            # a request in five minutes checks the password's slow hash
+            "auth_cache_ttl_seconds = 300",
+        ]
+        settings.write_text("\n".join(lines) + "\n")
+        return {
+            "MLFLOW_AUTH_CONFIG_PATH": str(settings.absolute()),
+            "MLFLOW_AUTH_ADMIN_USERNAME": USER,
+            "MLFLOW_AUTH_ADMIN_PASSWORD": _password(self.folder / PASSWORD_FILE),
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": _kept(self.folder / "session_key", secrets.token_hex(32)),
+        }
+
+
+def _password(file: Path) -> str:
+    """Return the password of the folder's first start: $MLFLOW_TRACKING_PASSWORD, or one that is drawn."""
+    given = os.environ.get(PASSWORD_VARIABLE)
+    if given is not None and len(given) < SHORTEST_PASSWORD:
+        raise UserError(f"${PASSWORD_VARIABLE} must have at least {SHORTEST_PASSWORD} characters: MLflow asks for them")
+    password = _kept(file, given or secrets.token_urlsafe(24))
+    if given is not None and given != password:
+        raise UserError(
+            f"${PASSWORD_VARIABLE} is not the password in {file}, which was set at the first start: unset it"
+        )
+    return password
+
+
+def _kept(file: Path, fresh: str) -> str:
+    """Return what a file holds that its owner alone can read; a new one gets the fresh value."""
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as secret:
+            secret.write(fresh)
+    except FileExistsError:
+        if file.stat().st_mode & 0o077:
+            raise UserError(
+                f"{file} can be read by others: chmod 600 it, or remove it and {file.parent / 'users.db'}"
+            ) from None
+    return file.read_text()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = {ipaddress.ip_address(address[4][0]) for address in socket.getaddrinfo(host, None)}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{host!r} is no address of this machine: check --host") from error
+    return all(address.is_loopback for address in found)
