@@ -34,7 +34,7 @@ system:
 	else echo 'A C++ compiler, Chromium with chromedriver or PostgreSQL is missing here: the tests that need them are skipped'; fi
 
 screenshots: install system
-	$(BIN)/python -m pytest tests/test_mlflow_ui.py
+	$(BIN)/python -m pytest tests/tracking/test_mlflow_ui.py
 	for name in trials ledger; do cp build/screenshots/$$name.png docs/images/mlflow_$$name.png; done
 
 docs: install

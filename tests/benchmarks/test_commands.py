@@ -17,7 +17,7 @@ from nadlab.benchmarks.convert import convert
 from nadlab.cli.benchmarks import COMMANDS
 from nadlab.cli.command_line import run_command
 from nadlab.spaces import space
-from perf.nasbench101_file import nasbench101_records, write_records
+from perf.benchmarks.nasbench101_file import nasbench101_records, write_records
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from nadlab.errors import UserError
 from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.spaces import Cells, space
 from nadlab.spaces.cells import concatenate
-from perf.nasbench101_file import nasbench101_records, write_records
+from perf.benchmarks.nasbench101_file import nasbench101_records, write_records
 from tests.benchmarks.official_files import nasbench201_content, write_nats
 
 

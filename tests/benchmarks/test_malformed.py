@@ -25,7 +25,7 @@ from nadlab.benchmarks.official.tfrecord import masked_crc
 from nadlab.cli.benchmarks import COMMANDS
 from nadlab.cli.command_line import run_command
 from nadlab.spaces import space
-from perf.nasbench101_file import nasbench101_records, write_records
+from perf.benchmarks.nasbench101_file import nasbench101_records, write_records
 from tests.benchmarks.official_files import nasbench201_content, write_nats
 
 RECORD = next(nasbench101_records(space("nasbench101").parse("011/001/000;input|conv3x3-bn-relu|output")))

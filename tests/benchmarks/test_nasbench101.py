@@ -14,7 +14,7 @@ from nadlab.benchmarks.official.tfrecord import masked_crc, read_records
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import Cells, space
-from perf.nasbench101_file import nasbench101_records, write_records
+from perf.benchmarks.nasbench101_file import nasbench101_records, write_records
 
 SPACE = space("nasbench101")
 

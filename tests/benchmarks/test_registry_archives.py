@@ -10,7 +10,7 @@ from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.registry import benchmark, sources
 from nadlab.errors import UserError
 from nadlab.spaces import space
-from perf.nasbench101_file import nasbench101_records, write_records
+from perf.benchmarks.nasbench101_file import nasbench101_records, write_records
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How fast an archive of NAS-Bench-101's full size answers; `perf/tables.py` measures the official format too."""
+"""How fast an archive of NAS-Bench-101's full size answers; `perf/benchmarks/tables.py` measures the official format too."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nadlab.benchmarks.archive import Archive, write_archive
 from nadlab.benchmarks.archived import open_benchmark
 from nadlab.spaces import space
-from perf.tables import OPEN
+from perf.benchmarks.tables import OPEN
 
 CELLS = 423_624
 

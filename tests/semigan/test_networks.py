@@ -14,7 +14,7 @@ from nadlab.semigan.networks import GIN, Graphs, read, read_bytes, vertex_featur
 from nadlab.semigan.ranks import RANKS, soft_rank
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells, space
-from perf.reference import mlp_of
+from perf.training.reference import mlp_of
 
 
 def as_graphs(cells: Cells, operations: int) -> Graphs:

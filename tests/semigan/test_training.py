@@ -11,8 +11,8 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import start
 from nadlab.semigan.settings import Settings
-from perf.reference import PlainTraining
-from perf.training import unqueried
+from perf.training.reference import PlainTraining
+from perf.training.training import unqueried
 
 
 @pytest.mark.parametrize("name", ["nasbench201/toy", "nasbench101"])

@@ -12,7 +12,7 @@ and operation with a probability that makes about one and a half), within the pa
 
 Published: ahead of regularized evolution and Gaussian-process BO on NAS-Bench-101 after 150 queries, by test errors that
 a sample without test accuracies cannot confirm. On NAS-Bench-201 it is checked against random search in
-tests/test_rivals_on_tables.py.
+tests/searchers/test_rivals_on_tables.py.
 """
 
 from dataclasses import dataclass, field

@@ -8,7 +8,7 @@ Choices: where the benchmark lacks a neighbour, a near cell stands in (`Neighbou
 that has nothing left around it ends at once.
 
 Published: as good as the best methods of its time on NAS-Bench-101 and 201. Here it has NAS-Bench-201's optimum after
-160 queries with every one of 20 seeds, by the test accuracy that Table 2 searches by; tests/test_rivals_on_tables.py.
+160 queries with every one of 20 seeds, by the test accuracy that Table 2 searches by; tests/searchers/test_rivals_on_tables.py.
 """
 
 from dataclasses import dataclass

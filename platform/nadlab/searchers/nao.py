@@ -6,7 +6,7 @@ cells are improved by gradient steps (`latent_ascent`); the model goes on from r
 those of the authors' later code for NAS-Bench-101.
 
 Published on NAS-Bench-101 only: 93.74 test accuracy after 1,000 queries, which a sample of 12,000 cells without test
-accuracies cannot confirm. That it learns is checked in tests/test_rivals_on_tables.py.
+accuracies cannot confirm. That it learns is checked in tests/searchers/test_rivals_on_tables.py.
 """
 
 from dataclasses import dataclass, field

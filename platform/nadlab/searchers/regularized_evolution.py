@@ -9,7 +9,7 @@ Choices: a child is always new (`Neighbourhood.child`), since an isomorphic cell
 population age.
 
 On NAS-Bench-201, published: 94.27 (CIFAR-10) and 73.41 (CIFAR-100) after 400 queries; checked in
-tests/test_rivals_on_tables.py. NAS-Bench-101's curve cannot be checked on a sample of 12,000 cells.
+tests/searchers/test_rivals_on_tables.py. NAS-Bench-101's curve cannot be checked on a sample of 12,000 cells.
 """
 
 from collections import deque

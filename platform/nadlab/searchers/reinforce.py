@@ -10,7 +10,7 @@ Choices: known cells are drawn again too, since they cost nothing here. After 2,
 anything new: then the nearest cell to its last valid sample is queried (`Neighbourhood.child`) and taught as if sampled.
 
 Published on NAS-Bench-201 after 400 queries: 94.13 and 72.92, no better than random search; on NAS-Bench-101 far behind
-evolution. The first is checked in tests/test_rivals_on_tables.py.
+evolution. The first is checked in tests/searchers/test_rivals_on_tables.py.
 """
 
 from dataclasses import dataclass

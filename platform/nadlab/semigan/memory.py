@@ -1,7 +1,7 @@
 """Memory that a training step frees and the next one asks for again.
 
 glibc gives what is freed at the end of its heap back to the system, and every page faults in anew: a tenth of a training
-step (`perf/training.py`).
+step (`perf/training/training.py`).
 """
 
 import ctypes

@@ -1,7 +1,7 @@
 """MLflow's UI opened on what a study compares: saved views, and links into it.
 
 A saved view is what the UI's own *Share* button writes, an experiment's tag that a link names. `trials` shows every
-trial by itself, `levels` the means over seeds. Links are relative to the server's address. tests/test_mlflow_ui.py
+trial by itself, `levels` the means over seeds. Links are relative to the server's address. tests/tracking/test_mlflow_ui.py
 opens all of them in a browser.
 """
 

@@ -1,0 +1,1 @@
+"""How fast a benchmark opens and answers."""

@@ -1,0 +1,1 @@
+"""Studies that are killed at random moments."""

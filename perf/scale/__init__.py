@@ -1,0 +1,1 @@
+"""What the study layer costs, from one trial to a cluster."""

@@ -1,0 +1,69 @@
+"""Run trials on a Ray cluster of two nodes with two logical GPUs each; a process of its own, as one holds one Ray.
+
+python tests/engine/logical_gpus.py FOLDER GPUS_PER_TRIAL TRIALS    # prints where and when each trial ran, as JSON
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.cluster_utils import Cluster
+from ray.tune import Trainable
+
+from nadlab.engine.tune import run_trials
+from nadlab.schedule.trial_schedule import FixedSchedule
+from nadlab.study.folder import StudyFolder
+from nadlab.study.records import StudyRecord, Trial
+
+NODE = {"num_cpus": 4, "num_gpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+SECONDS = 1.5
+
+
+class Probe(Trainable):
+    """Notes the node, the devices that it sees, and when."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.path = Path(config["trial"]["settings"]["folder"]) / f"{config['trial']['id']}.json"
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        start = time.time()
+        time.sleep(SECONDS)
+        node = ray.get_runtime_context().get_node_id()
+        seen = {"node": node, "devices": os.environ["CUDA_VISIBLE_DEVICES"], "start": start, "end": time.time()}
+        self.path.write_text(json.dumps(seen))
+        return {"epoch": 1, "done": True, "history": [], "ledger": []}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Hold nothing."""
+
+    def load_checkpoint(self, checkpoint: str | None) -> None:
+        """Hold nothing."""
+
+
+def main(folder: Path, gpus: float | None, count: int) -> None:
+    notes = folder / "notes"
+    notes.mkdir(parents=True)
+    trials = [Trial("", "", seed, {"folder": str(notes)}, "nadlab.engine.tune:Probe") for seed in range(count)]
+    study = StudyRecord("probe", "", "", "nadlab.engine.tune:Probe", "", "", "", "valid", "valid", 0.0, {}, {}, "")
+    cluster = Cluster(initialize_head=True, head_node_args=NODE)
+    cluster.add_node(**NODE)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        run_trials(Probe, FixedSchedule(trials), StudyFolder(folder, study), None, gpus, lambda _: None, lambda: None)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    print(json.dumps([json.loads(path.read_text()) for path in sorted(notes.iterdir())]))
+
+
+if __name__ == "__main__":
+    _, out, share, number = sys.argv
+    main(Path(out), None if share == "none" else float(share), int(number))

@@ -1,0 +1,64 @@
+"""A small fault campaign; the large one is `python perf/faults/faults.py`."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perf.faults.comparison import Verdict, left_by, verdict
+from perf.faults.fault_campaign import StudyUnderFire
+from perf.faults.faults import judged
+from perf.faults.victim_processes import kill_driver, kill_one, nodes, workers
+from perf.processes import started
+from tests.conftest import TOY
+
+KILLS = 2
+
+
+def test_study_that_is_killed_ends_as_an_uninterrupted_one(smoke_study: Any, tmp_path: Path) -> None:
+    whole = left_by(smoke_study.out, smoke_study.store)
+    study = ("studies/ablate_alpha.py", "--smoke", "--benchmark", TOY)
+    fire = StudyUnderFire(study, tmp_path, np.random.default_rng(0), pace=6.0)
+    try:
+        assert len(list(fire.kills(at_most=KILLS))) == KILLS
+        assert judged(fire, whole) == Verdict(trials=4, lost=0, doubled=0, differing=0)
+    finally:
+        fire.server.kill()
+
+
+def test_study_whose_only_node_dies_ends_in_one_sentence(tmp_path: Path, data: Path) -> None:  # noqa: ARG001
+    study = (
+        "studies/ablate_alpha.py",
+        "--smoke",
+        "--benchmark",
+        TOY,
+        "--epochs",
+        "1000",
+        "--out",
+        str(tmp_path / "out"),
+    )
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as ray_folder:
+        driver = started(study, tmp_path, {"RAY_TMPDIR": ray_folder})
+        try:
+            while not workers(driver):
+                assert driver.poll() is None, (tmp_path / "log.txt").read_text()
+                time.sleep(0.1)
+            kill_one(nodes(driver), 0)
+            assert driver.wait() == 2
+        finally:
+            kill_driver(driver)
+    assert "error: every node of the Ray cluster is gone" in (tmp_path / "log.txt").read_text()
+
+
+def test_verdict_counts_what_is_lost_doubled_or_different(smoke_study: Any) -> None:
+    whole = left_by(smoke_study.out, smoke_study.store)
+    killed = left_by(smoke_study.out, smoke_study.store)
+    first, second, third, fourth = killed.on_disk
+    for left in (whole, killed):
+        left.on_disk[fourth][0]["predictor_tau"] = float("nan")  # of constant predictions; differs from nothing
+    del killed.in_mlflow[first]
+    killed.runs[second] += 1
+    killed.on_disk[third] = (*killed.on_disk[third][:2], [], {})
+    assert verdict(killed, whole) == Verdict(trials=4, lost=1, doubled=1, differing=1)

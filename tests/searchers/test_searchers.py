@@ -1,0 +1,150 @@
+"""The one contract of every search method."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.oracle import Evaluation, Split
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from nadlab.methods.registry import SEARCHERS, Searcher
+from nadlab.queries.ledger import QueryLedger
+from nadlab.searchers.ag_net import AGNet
+from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
+from nadlab.searchers.bananas import BANANAS
+from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
+from nadlab.searchers.ga_nas import GANAS
+from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.models import cell_decoder, graph_vae
+from nadlab.searchers.models.ensemble import Perceptrons
+from nadlab.searchers.nao import NAO
+from nadlab.searchers.pre_nas import PRENAS
+from nadlab.searchers.random_search import random_search
+from nadlab.searchers.regularized_evolution import RegularizedEvolution
+from nadlab.searchers.reinforce import Reinforce
+from nadlab.searchers.seminas import SemiNAS
+from nadlab.semigan.method import SemiGANNAD
+from nadlab.semigan.settings import PAPER, SEQUENTIAL, Settings
+from nadlab.spaces import SPACES, Cells, SearchSpace
+from tests.conftest import TOY
+
+BUDGET = 24
+QUICK = Settings(epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
+QUICK_ROUNDS = replace(SEQUENTIAL, epochs=2, round_epochs=1, width=16, unlabelled_per_epoch=512, candidates=20)
+VECTORS = graph_vae.Pretraining(cells=400, epochs=2, width=16)
+WRITER = cell_decoder.Pretraining(steps=60, batch=64, width=32)
+QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
+    "random-search": lambda: random_search,
+    "regularized-evolution": RegularizedEvolution,
+    "local-search": LocalSearch,
+    "reinforce": Reinforce,
+    "bayesian-optimisation": lambda: BayesianOptimisation(candidates=50),
+    "bananas": lambda: BANANAS(candidates=10, perceptrons=Perceptrons(epochs=2)),
+    "nao": lambda: NAO(epochs=2),
+    "seminas": lambda: SemiNAS(pretraining_epochs=2, unlabelled=50, epochs=1),
+    "arch2vec-rl": lambda: Arch2vecRL(pretraining=VECTORS),
+    "arch2vec-bo": lambda: Arch2vecBO(pretraining=VECTORS, epochs=5),
+    "ga-nas": lambda: GANAS(pretraining=WRITER, initial=10, steps=3),
+    "ag-net": lambda: AGNet(pretraining=WRITER, epochs=2),
+    "pre-nas": lambda: PRENAS(initial=10, trees=10),
+    "semigan-nad": lambda: SemiGANNAD(QUICK),
+    "semigan-nad-paper": lambda: SemiGANNAD(replace(PAPER, epochs=1, width=16, unlabelled_batch=8192, generated=300)),
+    "semigan-nad-sequential": lambda: SemiGANNAD(QUICK_ROUNDS),
+}
+OWN_BUDGETS_LEAST = {
+    "semigan-nad": 3,
+    "semigan-nad-paper": 3,
+    "semigan-nad-sequential": 3,
+}
+
+
+@pytest.fixture(params=sorted(SEARCHERS))
+def name(request: pytest.FixtureRequest, data: Path) -> str:  # noqa: ARG001 - it makes the tables
+    return str(request.param)
+
+
+@dataclass(frozen=True)
+class Separable:
+    """A benchmark of the DARTS space: accuracy grows with the separable convolutions. Every cell can be queried."""
+
+    name: str = "darts/separable"
+    space: SearchSpace = SPACES["darts"]
+    search_split: Split = "valid"
+    report_split: Split = "valid"
+    preset: str = "paper"
+    digest: str = "0" * 64
+    optimum: float = 98.0
+    queryable_count: int = SPACES["darts"].size
+
+    def pool(self) -> Cells:
+        return self.space.unlabelled(300, np.random.default_rng(0))
+
+    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
+        return np.ones(len(cells), bool)
+
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        separable = np.isin(cells.operations, (5, 6)).sum(axis=1)
+        return [Evaluation(50 + 6 * float(count), None) for count in separable]
+
+
+def ledger_of(name: str, seed: int, budget: int = BUDGET, table: str = TOY) -> QueryLedger:
+    ledger = QueryLedger(Separable() if table == "darts" else benchmark(table), budget)
+    QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(seed))
+    return ledger
+
+
+def test_contract_covers_every_method() -> None:
+    assert QUICK_SEARCHERS.keys() == SEARCHERS.keys()
+
+
+@pytest.mark.parametrize("table", [TOY, "nasbench101", "darts"])
+def test_method_spends_its_budget_to_the_last_query_on_distinct_cells_of_every_space_or_a_part_of_it(
+    name: str, table: str
+) -> None:
+    ledger = ledger_of(name, 0, table=table)
+    space = ledger.oracle.space
+    keys = {int(space.keys(space.parse(query.cell))[0]) for query in ledger.queries}
+    assert len(keys) == len(ledger.queries) == BUDGET
+
+
+@pytest.fixture(scope="module")
+def elsewhere(data: Path) -> dict[str, list[dict[str, Any]]]:  # noqa: ARG001 - it makes the tables
+    """Method -> its ledger with seed 3, from another process."""
+    code = (
+        "import json; from dataclasses import asdict; from tests.searchers.test_searchers import QUICK_SEARCHERS, ledger_of;"
+        "print(json.dumps({name: [asdict(query) for query in ledger_of(name, 3).queries] for name in QUICK_SEARCHERS}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ledgers: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
+    return ledgers
+
+
+def test_same_seed_gives_the_same_ledger_in_another_process(
+    name: str, elsewhere: dict[str, list[dict[str, Any]]]
+) -> None:
+    assert elsewhere[name] == [asdict(query) for query in ledger_of(name, 3).queries]
+
+
+def test_other_seed_gives_another_ledger(name: str) -> None:
+    assert ledger_of(name, 1).queries != ledger_of(name, 2).queries
+
+
+def test_pool_that_is_smaller_than_the_budget_is_refused_in_a_sentence(name: str) -> None:
+    with pytest.raises(UserError, match=r"ask for fewer"):
+        ledger_of(name, 0, budget=301)
+
+
+def test_smallest_budget_is_spent_or_refused_in_a_sentence(name: str) -> None:
+    least = OWN_BUDGETS_LEAST.get(name, 1)
+    assert len(ledger_of(name, 0, budget=least).queries) == least
+    if least > 1:
+        with pytest.raises(UserError, match=f"needs a budget of at least {least}"):
+            ledger_of(name, 0, budget=1)

@@ -1,0 +1,155 @@
+"""`nadlab mlflow`: on loopback or with a password, sixteen writers at once, closed to foreign hosts."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+from mlflow import MlflowClient
+
+from nadlab.errors import UserError
+from nadlab.tracking.server import Server
+from nadlab.tracking.tracker import DRAFT, check_store
+from perf.mlflow_server import served
+from perf.processes import free_port
+from perf.scale.writers import finished, write_at_once
+
+WRITERS = 16
+PASSWORD = "not-in-any-command"  # noqa: S105 - of a database that lives as long as its test
+
+
+def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        address = server.address
+        with ThreadPoolExecutor(WRITERS) as writers:
+            assert len(write_at_once(writers, address, "mnist1d-201", WRITERS, 2)) == 2 * WRITERS
+        assert finished(address) == 2 * WRITERS
+        refused = requests.get(
+            f"{address}/api/2.0/mlflow/experiments/get", headers={"Host": "evil.example"}, timeout=30
+        )
+        assert refused.status_code == 403
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """The address, with its password, of a PostgreSQL server that answers."""
+    programs = [shutil.which("postgres"), *Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+    program = next((Path(each) for each in programs if each), None)
+    if not program:
+        pytest.skip("needs Debian's postgresql: `make test` installs it where it runs as root")
+    owner = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    port = free_port()
+    with tempfile.TemporaryDirectory() as name:
+        folder, secret = Path(name), Path(name) / "secret"
+        secret.write_text(PASSWORD)
+        for path in (folder, secret):
+            shutil.chown(path, owner or os.geteuid())
+        initdb = [program.with_name("initdb"), "-D", folder / "data", "-U", "nadlab", "-A", "scram-sha-256"]
+        subprocess.run([*map(str, initdb), "--pwfile", str(secret)], user=owner, check=True, capture_output=True)
+        database = ["-D", folder / "data", "-k", folder, "-h", "127.0.0.1", "-p", str(port)]
+        with subprocess.Popen([program, *map(str, database)], user=owner, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and not (folder / f".s.PGSQL.{port}").exists():
+                time.sleep(0.05)
+            yield f"postgresql://nadlab:{PASSWORD}@127.0.0.1:{port}/postgres"
+            process.terminate()
+
+
+def test_runs_are_kept_in_postgresql_whose_password_no_command_shows(
+    postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", postgresql)
+    with served(tmp_path) as server:
+        with ThreadPoolExecutor(WRITERS) as writers:
+            assert len(write_at_once(writers, server.address, "mnist1d-201", WRITERS, 1)) == WRITERS
+        assert finished(server.address) == WRITERS
+        assert server.process
+        processes = [server.process, *server.process.children(recursive=True)]
+        assert len(processes) > 1
+        assert not any(PASSWORD in word for each in processes for word in each.cmdline())
+    assert PASSWORD not in (tmp_path / "log.txt").read_text()
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_server_goes_on_from_what_a_kill_left_of_its_database(tmp_path: Path) -> None:
+    (tmp_path / DRAFT).write_bytes(b"SQLite format 3\0 and no more")
+    (tmp_path / f"{DRAFT}-journal").write_bytes(b"of it")
+    with served(tmp_path, "--workers", "1") as server:
+        experiment = MlflowClient(tracking_uri=server.address).get_experiment("0")
+    assert experiment.artifact_location == "mlflow-artifacts:/0"
+    assert not list(tmp_path.glob(f"{DRAFT}*"))
+
+
+def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    with served(tmp_path, "--auth", "--workers", "1") as server:
+        address = server.address
+        password = (tmp_path / "password").read_text()
+        assert {file: (tmp_path / file).stat().st_mode & 0o777 for file in ("password", "session_key", "users.db")} == {
+            "password": 0o600, "session_key": 0o600, "users.db": 0o600,
+        }  # fmt: skip
+        question = f"{address}/api/2.0/mlflow/experiments/search"
+        assert requests.post(question, json={"max_results": 1}, timeout=30).status_code == 401
+        assert requests.post(question, json={"max_results": 1}, auth=("admin", "a" * 32), timeout=30).status_code == 401
+        with pytest.raises(UserError, match=r"user name and password.*MLFLOW_TRACKING_USERNAME"):
+            check_store(address)
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+        check_store(address)
+        assert MlflowClient(tracking_uri=address).create_experiment("mine")
+        said = (tmp_path / "log.txt").read_text()
+    assert password not in said
+    assert password not in " ".join(Server(folder=tmp_path, auth=True).command())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7"])  # noqa: S104
+def test_address_that_others_can_reach_needs_a_password(host: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="add --auth"):
+        Server(folder=tmp_path, host=host)
+    assert Server(folder=tmp_path, host=host, auth=True).host == host
+    assert Server(folder=tmp_path, host="localhost").host == "localhost"
+
+
+def test_other_database_artifacts_and_hosts_reach_the_server(tmp_path: Path) -> None:
+    server = Server(folder=tmp_path, store="postgresql://db/nadlab", artifacts="s3://bucket", allowed_hosts="a.example")
+    assert server.environment()["MLFLOW_BACKEND_STORE_URI"] == "postgresql://db/nadlab"
+    words = server.command()
+    assert words[words.index("--artifacts-destination") + 1] == "s3://bucket"
+    assert words[words.index("--allowed-hosts") + 1] == "127.0.0.1:*,localhost:*,a.example:*"
+
+
+@pytest.mark.parametrize(("given", "words"), [("short", "at least 12"), ("another-password", "is not the password in")])
+def test_password_that_cannot_be_taken_is_one_sentence(
+    given: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    Server(folder=tmp_path, auth=True).environment()
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", given)
+    with pytest.raises(UserError, match=words):
+        Server(folder=tmp_path, auth=True).environment()
+
+
+def test_password_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    Server(folder=tmp_path, auth=True).environment()
+    (tmp_path / "password").chmod(0o644)
+    with pytest.raises(UserError, match="can be read by others"):
+        Server(folder=tmp_path, auth=True).environment()
+
+
+def test_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--folder"):
+        Server(folder=Path("/proc/mlflow")).serve()
+    (tmp_path / DRAFT).mkdir()  # where the database would be made
+    mask = os.umask(0o077)
+    try:
+        with pytest.raises(UserError, match=r"no database can be made in .* --folder"):
+            Server(folder=tmp_path).serve()
+    finally:
+        os.umask(mask)
