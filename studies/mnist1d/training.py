@@ -7,8 +7,9 @@ from numba import njit
 
 from nadlab.spaces import Cells
 from studies.mnist1d.data import DIGITS, Dataset, Split, splits
+from studies.mnist1d.kernels import backward, forward
 from studies.mnist1d.networks import NETWORKS
-from studies.mnist1d.tape import LANES, Floats, Signal, Tape, backward, forward
+from studies.mnist1d.tape import LANES, Floats, Signal, Tape
 
 
 @dataclass(frozen=True, slots=True)
