@@ -1,4 +1,4 @@
-"""Make the embedded benchmarks of what `build_mnist1d.py` trained, and say how far their surrogates can be trusted.
+"""Make the embedded benchmarks of what `build.py` trained, and say how far their surrogates can be trusted.
 
 `mnist1d-201` is a table of every class and every complete seed. `mnist1d-101` and `mnist1d-darts` are surrogates by
 NAS-Bench-301's recipe (Siems et al. 2020): an ensemble of XGBoost models, each fitted to nine tenths of the trained
