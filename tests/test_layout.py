@@ -1,10 +1,43 @@
-"""The source root `platform/` must never shadow the standard library's module of that name."""
+"""The shape of the repository: small files, small folders, and no name that shadows the standard library's."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+LINES, MODULES = 250, 12
+
+
+def python_files(*folders: str) -> list[Path]:
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert files
+    return files
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("folder", ["platform", "trainables", "studies", "perf"])
+def test_no_file_is_longer_than_one_story(folder: str) -> None:
+    lengths = {name(path): len(path.read_text().splitlines()) for path in python_files(folder)}
+    assert {path: length for path, length in lengths.items() if length > LINES} == {}
+
+
+@pytest.mark.parametrize("folder", ["platform/nadlab", "perf"])
+def test_no_folder_holds_more_modules_than_one_question_needs(folder: str) -> None:
+    modules = [path for path in python_files(folder) if path.name != "__init__.py"]
+    counts = {name(place): sum(path.parent == place for path in modules) for place in {path.parent for path in modules}}
+    assert {place: count for place, count in counts.items() if count > MODULES} == {}
+
+
+def test_what_runs_as_a_script_shadows_no_module_of_the_standard_library() -> None:
+    # a script's folder comes first on sys.path
+    places = [place for path in python_files("studies", "trainables", "perf") for place in (path, *path.parents)]
+    inside = {place for place in places if place.is_relative_to(ROOT) and place != ROOT}
+    assert sorted(name(place) for place in inside if place.stem in sys.stdlib_module_names) == []
 
 
 def test_platform_folder_is_no_package() -> None:
