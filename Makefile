@@ -22,6 +22,7 @@ test: install system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 # The kernel for CPUs wants a C++ compiler, MLflow's UI is tested in Chromium, its server also with PostgreSQL; who is not root and
