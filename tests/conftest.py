@@ -1,6 +1,7 @@
 """What several tests share: a small synthetic table, one Ray, one finished smoke study."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sqlalchemy import Engine, event
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cache import cache_folder
@@ -24,6 +26,13 @@ from studies.ablate_alpha import STUDY
 TOY = "nasbench201/toy"
 
 torch.set_num_threads(1)  # as in the trials
+
+
+@event.listens_for(Engine, "connect")
+def no_fsync(connection: Any, _record: object) -> None:
+    """Let SQLite leave the flush to the system: processes are killed in these tests, the machine is not."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 def own_cache(folder: Path) -> str:
