@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,29 +86,40 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     benchmark.cache_clear()
 
 
-def ray_of(cpus: int) -> AbstractContextManager[None]:
-    """Hold a Ray of this process with so many CPUs."""
-    from nadlab.cluster.connection import connected
+class LocalRay:
+    """One Ray of this process, started anew only for a test that wants another number of CPUs."""
 
-    return connected(None, cpus, STUDY.trainable)
+    def __init__(self) -> None:
+        self.cpus = 0
+        self.held = ExitStack()
+
+    def start(self, cpus: int) -> None:
+        from nadlab.cluster.connection import connected
+
+        if cpus != self.cpus:
+            self.held.close()
+            self.held.enter_context(connected(None, cpus, STUDY.trainable))
+            self.cpus = cpus
 
 
 @pytest.fixture(scope="session")
-def local_ray(data: Path) -> Iterator[ExitStack]:
-    """One Ray for every test of the session, of one CPU: each more is a worker that imports torch for seconds, in each study."""
+def session_ray(data: Path) -> Iterator[LocalRay]:
+    """The Ray of every test of the session."""
     assert os.environ["NADLAB_DATA"] == str(data)
-    with ExitStack() as session:
-        session.enter_context(ray_of(1))
-        yield session
+    ray = LocalRay()
+    with ray.held:
+        yield ray
 
 
 @pytest.fixture
-def two_cpus(local_ray: ExitStack) -> Iterator[None]:
-    """In its place a Ray of two CPUs, for two workers at once."""
-    local_ray.close()
-    with ray_of(2):
-        yield
-    local_ray.enter_context(ray_of(1))
+def local_ray(session_ray: LocalRay, request: pytest.FixtureRequest) -> None:
+    """A Ray of one CPU: each more is a worker that imports torch for seconds, in each study. With `two_cpus`, of two."""
+    session_ray.start(2 if "two_cpus" in request.fixturenames else 1)
+
+
+@pytest.fixture
+def two_cpus(local_ray: None) -> None:
+    """Two CPUs in the test's Ray, for two workers at once."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +142,9 @@ def small(**changes: Any) -> Study:
 
 
 @pytest.fixture(scope="session")
-def smoke_study(local_ray: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Done:  # noqa: ARG001 - it runs
+def smoke_study(session_ray: LocalRay, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """Two levels of alpha, two seeds."""
+    session_ray.start(1)
     out = tmp_path_factory.mktemp("smoke") / "out"
     return Done(small(), out, run_study(small(), benchmark(TOY), ExecutionConfig(out)))
 

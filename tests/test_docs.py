@@ -1,13 +1,14 @@
-"""The documents' code runs as it stands: each one from its top to its end, in a folder of its own.
+"""The documents' code runs as it stands: each section from its top to its end, in a folder of its own.
 
-A block marked `bash` or `python` is run; `python title="FILE"` is written to that file; a block of another kind, such as `text`, is shown
-only.
+A block marked `bash` or `python` is run; `python title="FILE"` is written to that file, for the sections below too; a block of another
+kind, such as `text`, is shown only.
 """
 
 import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -37,19 +38,47 @@ def environment() -> dict[str, str]:
     }
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
-def test_every_block_of_a_document_runs(document: Path, place: Path) -> None:
-    env = environment() | {"NADLAB_CACHE": own_cache(place)}
-    env.pop("NADLAB_DATA", None)
+@dataclass(frozen=True)
+class Section:
+    """A heading's blocks that are run, and the files that the document has named up to its end."""
+
+    document: str
+    number: int
+    blocks: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str], ...]
+
+
+def sections(document: Path) -> list[Section]:
+    """Return the sections that run something, by headings of the second level."""
+    found: list[list[tuple[str, str]]] = [[]]
+    files: list[list[tuple[str, str]]] = [[]]
     for block in MarkdownIt().parse(document.read_text()):
         language, _, rest = block.info.partition(" ")
         title = re.search(r'title="([^"]+)"', rest)
-        if block.type == "fence" and title:
-            (place / title[1]).write_text(block.content)
+        if (block.type, block.tag) == ("heading_open", "h2"):
+            found.append([])
+            files.append(list(files[-1]))
+        elif block.type == "fence" and title:
+            files[-1].append((title[1], block.content))
         elif block.type == "fence" and language in RUN:
-            done = subprocess.run([*RUN[language], block.content], cwd=place, env=env, capture_output=True, text=True)
-            assert done.returncode == 0, f"{document.name}:\n{block.content}\n{done.stdout}\n{done.stderr}"
+            found[-1].append((language, block.content))
+    parts = enumerate(zip(found, files, strict=True))
+    return [Section(document.stem, number, tuple(run), tuple(named)) for number, (run, named) in parts if run]
+
+
+SECTIONS = [section for document in DOCUMENTS for section in sections(document)]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: f"{section.document}-{section.number}")
+def test_every_block_of_a_section_runs(section: Section, place: Path) -> None:
+    env = environment() | {"NADLAB_CACHE": own_cache(place)}
+    env.pop("NADLAB_DATA", None)
+    for name, content in section.files:
+        (place / name).write_text(content)
+    for language, content in section.blocks:
+        done = subprocess.run([*RUN[language], content], cwd=place, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, f"{section.document}:\n{content}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "DESIGN.md", *DOCUMENTS], ids=lambda path: path.stem)

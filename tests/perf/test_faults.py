@@ -36,6 +36,8 @@ def test_study_whose_only_node_dies_ends_in_one_sentence(tmp_path: Path, data: P
         TOY,
         "--epochs",
         "1000",
+        "--concurrent",
+        "1",
         "--out",
         str(tmp_path / "out"),
     )

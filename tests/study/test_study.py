@@ -29,7 +29,7 @@ from tests.conftest import TOY, records_of, same_results, small
 from tests.counting import Counting
 
 ROOT = Path(__file__).parents[2]
-LONGER = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "40"]
+LONGER = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "40", "--concurrent", "1"]
 
 
 def children(out: Path) -> list[Any]:

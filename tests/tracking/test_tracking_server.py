@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from nadlab.errors import UserError
 from nadlab.tracking.server import Server
 from nadlab.tracking.tracker import DRAFT, check_store
+from perf.mlflow_server import Server as ServerProcess
 from perf.mlflow_server import served
 from perf.processes import free_port
 from perf.scale.writers import finished, write_at_once
@@ -24,16 +25,31 @@ WRITERS = 16
 PASSWORD = "not-in-any-command"  # noqa: S105 - of a database that lives as long as its test
 
 
-def test_sixteen_writers_at_once_lose_nothing_and_foreign_hosts_are_refused(tmp_path: Path) -> None:
-    with served(tmp_path) as server:
-        address = server.address
-        with ThreadPoolExecutor(WRITERS) as writers:
-            assert len(write_at_once(writers, address, "mnist1d-201", WRITERS, 2)) == 2 * WRITERS
-        assert finished(address) == 2 * WRITERS
-        refused = requests.get(
-            f"{address}/api/2.0/mlflow/experiments/get", headers={"Host": "evil.example"}, timeout=30
-        )
-        assert refused.status_code == 403
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server whose folder holds what a kill left of an earlier one's database."""
+    folder = tmp_path_factory.mktemp("server")
+    (folder / DRAFT).write_bytes(b"SQLite format 3\0 and no more")
+    (folder / f"{DRAFT}-journal").write_bytes(b"of it")
+    with served(folder) as process:
+        yield process
+
+
+def test_server_goes_on_from_what_a_kill_left_of_its_database(server: ServerProcess) -> None:
+    experiment = MlflowClient(tracking_uri=server.address).get_experiment("0")
+    assert experiment.artifact_location == "mlflow-artifacts:/0"
+    assert not list(server.folder.glob(f"{DRAFT}*"))
+
+
+def test_sixteen_writers_at_once_lose_nothing(server: ServerProcess) -> None:
+    with ThreadPoolExecutor(WRITERS) as writers:
+        assert len(write_at_once(writers, server.address, "mnist1d-201", WRITERS, 2)) == 2 * WRITERS
+    assert finished(server.address) == 2 * WRITERS
+
+
+def test_foreign_hosts_are_refused(server: ServerProcess) -> None:
+    question = f"{server.address}/api/2.0/mlflow/experiments/get"
+    assert requests.get(question, headers={"Host": "evil.example"}, timeout=30).status_code == 403
 
 
 @pytest.fixture
@@ -74,15 +90,6 @@ def test_runs_are_kept_in_postgresql_whose_password_no_command_shows(
         assert not any(PASSWORD in word for each in processes for word in each.cmdline())
     assert PASSWORD not in (tmp_path / "log.txt").read_text()
     assert not (tmp_path / "mlflow.db").exists()
-
-
-def test_server_goes_on_from_what_a_kill_left_of_its_database(tmp_path: Path) -> None:
-    (tmp_path / DRAFT).write_bytes(b"SQLite format 3\0 and no more")
-    (tmp_path / f"{DRAFT}-journal").write_bytes(b"of it")
-    with served(tmp_path, "--workers", "1") as server:
-        experiment = MlflowClient(tracking_uri=server.address).get_experiment("0")
-    assert experiment.artifact_location == "mlflow-artifacts:/0"
-    assert not list(tmp_path.glob(f"{DRAFT}*"))
 
 
 def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_command(
