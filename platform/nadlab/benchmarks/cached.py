@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from nadlab.benchmarks import archive
-from nadlab.benchmarks.archived import open_benchmark
+from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.surrogates import surrogate
+from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.errors import UserError
 
 
@@ -23,7 +23,7 @@ def cached(folder: Path, preset: str = "paper") -> dict[str, tuple[Path, Callabl
         if open_container(path)[0].kind == surrogate.KIND:
             found[path.stem] = (path, partial(surrogate.open_surrogate, path, path.stem, preset))
             continue
-        datasets = list(archive.open_archive(path).content.answers)
+        datasets = list(open_archive(path)[0].answers)
         for dataset in datasets:
             name = path.stem if len(datasets) == 1 else f"{path.stem}/{dataset}"
             found[name] = (path, partial(open_benchmark, path, dataset, name, preset))
@@ -38,7 +38,10 @@ def verify(path: Path) -> str:
     container, digest = open_container(path)
     if container.kind == surrogate.KIND:
         surrogate.open_surrogate(path, path.stem)
-        if container.digest() != digest:
-            raise UserError(f"{path} differs from what was written (wrong digest): convert the official file again")
-        return digest
-    return archive.verify_archive(path).digest
+    else:
+        open_archive(path)
+    if container.digest() != digest:
+        raise UserError(f"{path} differs from what was written (wrong digest): convert the official file again")
+    if container.kind != surrogate.KIND:
+        check_values(path, container.arrays)
+    return digest
