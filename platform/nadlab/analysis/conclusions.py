@@ -10,8 +10,8 @@ from nadlab.analysis.statistics.comparisons import (
     seeds_needed,
     visible_difference,
 )
-from nadlab.analysis.statistics.intervals import Interval
 from nadlab.analysis.summary import LevelSummary
+from nadlab.analysis.text import interval_text, listed, p_equals
 from nadlab.study.records import StudyRecord
 
 LISTED = 8
@@ -28,10 +28,10 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
         return []
     said = [
         f"{factor} = {row.level} is {'better' if found.difference.mean > 0 else 'worse'} than the default {default} by "
-        f"{abs(found.difference.mean):.2f} points ({words(found.difference)}, {found.difference.n} paired seeds, "
+        f"{abs(found.difference.mean):.2f} points ({interval_text(found.difference)}, {found.difference.n} paired seeds, "
         f"{p_equals(found.p_value)})."
         for row, found in compared
-        if found.is_established
+        if found.is_significant
     ]
     return [*_highest(study, rows), *said, *_alike(study, rows), *_test([found for _, found in compared])]
 
@@ -51,7 +51,7 @@ def _level(name: str) -> str:
 
 def _alike(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
     """Say which levels can't be told apart from the default, and what that leaves open."""
-    alike = [(row, row.comparison) for row in rows if row.comparison and not row.comparison.is_established]
+    alike = [(row, row.comparison) for row in rows if row.comparison and not row.comparison.is_significant]
     if not alike:
         return []
     factor, default = study.factor, study.default_level
@@ -81,7 +81,7 @@ def _alike(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
 def _span(study: StudyRecord, rows: Sequence[LevelSummary]) -> tuple[str, str] | None:
     """Return the ends of the levels that are alike, where they are numbers and a run around the default of three or more."""
     kind, *others = (type(value) for value in study.default.values())
-    alike = [bool(row.is_default or (row.comparison and not row.comparison.is_established)) for row in rows]
+    alike = [bool(row.is_default or (row.comparison and not row.comparison.is_significant)) for row in rows]
     first, last = alike.index(True), len(alike) - 1 - alike[::-1].index(True)
     numbers = not others and kind in (int, float) and all(row.level != "none" for row in rows)
     if not numbers or last - first < 2 or not all(alike[first : last + 1]):
@@ -109,41 +109,3 @@ def _test(comparisons: Sequence[Comparison]) -> list[str]:
             f"(differences vary by {spread:.2f} points from seed to seed)."
         )
     return said
-
-
-def words(interval: Interval, sign: str = "+") -> str:
-    """Return an interval as text."""
-    return ends(interval, sign) if interval.low is None else f"95 % interval {ends(interval, sign)}"
-
-
-ACCURACY = ("n", "accuracy %", "95 % interval", "SD", "best %")
-"""headings of `accuracy_cells`"""
-
-
-def accuracy_cells(row: LevelSummary) -> tuple[str, ...]:
-    """Return what every table of levels says of their accuracy; a single seed has no SD."""
-    deviation = "" if row.deviation is None else f"{row.deviation:.2f}"
-    return (str(row.accuracy.n), f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), deviation, f"{row.best:.2f}")
-
-
-def ends(interval: Interval, sign: str = "+") -> str:
-    """Return an interval's ends as text."""
-    if interval.low is None or interval.high is None:
-        return "no interval"
-    return f"{interval.low:{sign}.2f} to {interval.high:{sign}.2f}"
-
-
-def p_text(p_value: float) -> str:
-    """Return a p-value with the digits that matter."""
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}"
-
-
-def p_equals(p_value: float) -> str:
-    """Return a p-value for a sentence, such as `p = 0.03` or `p < 0.001`."""
-    text = p_text(p_value)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a list in a sentence."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

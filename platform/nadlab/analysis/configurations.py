@@ -1,4 +1,4 @@
-"""What a tuning study says about each configuration, in numbers."""
+"""The records of a tuning study, summarised by configuration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from nadlab.study.records import Record, StudyRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
+class ConfigurationSummary:
     """One configuration; accuracies in percent, each mean over the seeds that it was chosen by."""
 
     name: str
@@ -37,6 +37,12 @@ def search_seeds(study: StudyRecord) -> tuple[int, ...]:
     return tuple(map(int, str(study.settings["seeds"]).split(",")))
 
 
+def search_records(study: StudyRecord, records: Sequence[Record]) -> list[Record]:
+    """Return the records of the seeds that configurations were chosen by."""
+    seeds = search_seeds(study)
+    return [record for record in records if record.trial.seed in seeds]
+
+
 def named(study: StudyRecord, records: Sequence[Record]) -> StudyRecord:
     """Return the study with every configuration named by its rank: those that did not run at every seed come last."""
     found = _finished(study, records)
@@ -46,7 +52,9 @@ def named(study: StudyRecord, records: Sequence[Record]) -> StudyRecord:
     return replace(study, names={level: str(rank) for rank, level in enumerate([*whole, *others], 1)})
 
 
-def configurations(study: StudyRecord, records: Sequence[Record], rng: np.random.Generator) -> list[Configuration]:
+def configurations(
+    study: StudyRecord, records: Sequence[Record], rng: np.random.Generator
+) -> list[ConfigurationSummary]:
     """Return a summary of every configuration that ran at every seed, best first; `rng` draws the bootstrap samples."""
     found, seeds = _finished(study, records), search_seeds(study)
     reference = _accuracies(found.get(study.default_level, {}))
@@ -59,7 +67,7 @@ def configurations(study: StudyRecord, records: Sequence[Record], rng: np.random
         fresh = {seed: value for seed, value in values.items() if seed not in seeds}
         is_default = level == study.default_level
         rows.append(
-            Configuration(
+            ConfigurationSummary(
                 level,
                 {factor: group[seeds[0]].trial.settings[factor] for factor in study.default},
                 mean_interval(np.array(list(chosen.values())), rng),
@@ -73,8 +81,8 @@ def configurations(study: StudyRecord, records: Sequence[Record], rng: np.random
     return sorted(rows, key=lambda row: -row.accuracy.mean)
 
 
-def what_mattered(study: StudyRecord, rows: Sequence[Configuration]) -> Importance | str:
-    """Return what mattered for the accuracy, or the sentence that says why nothing is known of it."""
+def importances(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> Importance | str:
+    """Return the importance of each setting for the accuracy, or a sentence that says why there is none."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     search = optuna.create_study(study_name=study.study, direction="maximize")
     space = {factor: json_to_distribution(study.settings[f"space/{factor}"]) for factor in study.default}

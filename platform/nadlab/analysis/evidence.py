@@ -1,4 +1,4 @@
-"""All that a report is made of: a study's records, what was computed from them, and where their runs lie in MLflow."""
+"""What a report is made from: a study's records, their statistics, and their runs in MLflow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ LINES = 10
 
 @dataclass(frozen=True)
 class Evidence:
-    """A study's records and what they are read by."""
+    """A study's records and their statistics."""
 
     study: StudyRecord
     records: Sequence[Record]
     rows: Sequence[LevelSummary]
     conclusions: Sequence[str]
     runs: Runs | None = None
-    """None where no MLflow store was asked"""
+    """None without an MLflow store"""
 
     @cached_property
     def groups(self) -> dict[str, list[Record]]:
@@ -44,6 +44,14 @@ class Evidence:
             return []
         return [name for name in self.study.default if self.trials[name].astype(str).nunique() > 1]
 
+    def provenance(self, key: str) -> list[str]:
+        """Return the values that the records have for one key of their provenance."""
+        return sorted({record.provenance.get(key, "unknown") for record in self.records})
+
+    def regrets(self, level: str) -> Values:
+        """Return the regret of each finished trial of a level, (seeds,)."""
+        return np.array([record.metrics["regret"] for record in self.groups[level]], float)
+
     @cached_property
     def curves(self) -> dict[str, Values]:
         """Level -> reported accuracy of the best cell so far, (seeds, queries)."""
@@ -53,7 +61,7 @@ class Evidence:
     def drawn(self) -> list[str]:
         """Levels that plots show as lines: the default and the best by mean accuracy, in the order of the levels.
 
-        Where the number of queries is a factor, only the largest of each method: its first queries tell of the others.
+        Where the number of queries is a factor, only the largest of each method: its first queries stand for the others.
         """
         rows = list(self.rows)
         if "queries" in self.study.default and len(self.study.default) > 1:

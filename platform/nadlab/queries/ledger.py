@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nadlab.benchmarks.oracle import Oracle, Split, accuracy
 from nadlab.errors import UserError
 from nadlab.spaces import Cells
+from nadlab.spaces.cells import concatenate
 
 
 class BudgetSpent(RuntimeError):  # noqa: N818 - it ends a search, it is no failure
@@ -60,11 +61,26 @@ class QueryLedger:
         self.oracle = oracle
         self.budget = budget
         self._queries: dict[int, Query] = {}
+        self._cells: list[Cells] = []
 
     @property
     def queries(self) -> tuple[Query, ...]:
         """Every counted query in order."""
         return tuple(self._queries.values())
+
+    @property
+    def cells(self) -> Cells:
+        """The queried cells in order, as they were given; at least one query."""
+        return concatenate(self._cells)
+
+    @property
+    def accuracies(self) -> NDArray[np.float64]:
+        """The search accuracy of every query in order, percent, shape (queries,)."""
+        return np.array([self.answer(query) for query in self.queries])
+
+    def best_cells(self, count: int) -> Cells:
+        """Return the queried cells with the highest search accuracy, best first, the first of equals before the others."""
+        return self.cells[np.argsort(-self.accuracies, kind="stable")[:count]]
 
     @property
     def remaining(self) -> int:
@@ -95,6 +111,7 @@ class QueryLedger:
                 answer = self.oracle.evaluate(cell)[0]
                 text = self.oracle.space.format(cell)
                 self._queries[key] = Query(len(self._queries) + 1, key, text, answer.valid, answer.test)
+                self._cells.append(cell)
         return np.array([self.answer(self._queries[key]) for key in keys.tolist()])
 
     def answer(self, query: Query) -> float:
@@ -130,3 +147,4 @@ class QueryLedger:
         """Restore the queries of a checkpoint; the ledger must be empty."""
         assert not self._queries
         self._queries = {query.key: query for query in queries}
+        self._cells = [self.oracle.space.parse(query.cell) for query in queries]

@@ -28,7 +28,7 @@ from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import first_cells, one_of_each
 from nadlab.searchers.models.dngo import DNGO
 from nadlab.searchers.models.graph_vae import Pretraining, embed, pretrained
-from nadlab.searchers.models.graphs import torch_generator
+from nadlab.searchers.models.training import descend, seeded, torch_generator
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import Keys
 
@@ -95,9 +95,7 @@ class Arch2vecRL:
                 rewards.append(float(ledger.query(table.cells[place : place + 1])[0]) / 100)
             baseline = ledger.answer(ledger.best()) / 100 - self.baseline_gap
             loss = -(torch.stack(chances) * (torch.tensor(rewards) - baseline)).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            descend(optimizer, loss)
 
 
 class Policy(nn.Module):
@@ -105,8 +103,7 @@ class Policy(nn.Module):
 
     def __init__(self, latent: int, width: int, random: torch.Generator) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**31, (1,), generator=random)))
+        with seeded(random):
             self.cell = nn.LSTMCell(latent, width)
             self.out = nn.Linear(width, latent)
 

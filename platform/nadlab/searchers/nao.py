@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
-from nadlab.searchers.models.latent_ascent import Schedule, search, sequences_of
+from nadlab.searchers.models.graphs import sequences_of
+from nadlab.searchers.models.latent_ascent import Schedule, search
 from nadlab.spaces import Cells
 
 
@@ -34,7 +35,7 @@ class NAO:
 
         def learn(model: EncoderDecoder, cells: Cells, scores: NDArray[np.float64], random: torch.Generator) -> Cells:
             targets = torch.from_numpy(scores).float()
-            self.training.fit(model, sequences_of(cells, ledger), targets, self.epochs, random)
+            self.training.fit(model, sequences_of(cells, ledger.oracle.space), targets, self.epochs, random)
             return cells[np.argsort(-scores, kind="stable")]
 
         search(ledger, rng, self.schedule, learn)

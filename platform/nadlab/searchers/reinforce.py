@@ -26,6 +26,7 @@ from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import draw, first_cells
 from nadlab.searchers.models.choices import Choices, Ints, choices_of
 from nadlab.spaces import Cells
+from nadlab.spaces.cells import is_valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Reinforce:
         for count in self.samples:
             sequences = (rng.random((count, len(choices.sizes), 1)) >= thresholds).sum(axis=2)
             cells = choices.decode(sequences)
-            valid = np.array([reason is None for reason in ledger.oracle.space.invalid_reasons(cells)])
+            valid = is_valid(cells, ledger.oracle.space)
             cells, sequences = cells[valid], sequences[valid]
             new = np.flatnonzero(ledger.oracle.queryable(cells) & ~ledger.known(cells))
             if len(new):

@@ -53,9 +53,10 @@ def choose(keys: Keys, count: int, rng: np.random.Generator) -> Keys:
 
 def first_broken(rules: Sequence[tuple[NDArray[np.bool_], str]]) -> list[str | None]:
     """Return for each cell the sentence of the first rule that it breaks, or None; a rule: where it is broken, (N,)."""
-    broken, sentences = zip(*rules, strict=True)
-    found: list[str | None] = np.select(broken, [np.array(text, object) for text in sentences], None).tolist()
-    return found
+    found = np.full(len(rules[0][0]), None, object)
+    for broken, sentence in reversed(rules):
+        found[broken] = sentence
+    return list(found)
 
 
 class SearchSpace(Protocol):

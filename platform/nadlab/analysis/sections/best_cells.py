@@ -8,7 +8,7 @@ from nadlab.analysis.cells.drawing import draw_cell
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import figure_of, grid
 from nadlab.analysis.sections.content import Picture, Section, Table
-from nadlab.analysis.sections.provenance import links
+from nadlab.analysis.sections.tables import links
 from nadlab.benchmarks.oracle import accuracy
 from nadlab.errors import UserError
 from nadlab.queries.ledger import Query, best
@@ -39,7 +39,7 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         f"The cells with the best {study.searched_by} accuracy of their trials; of isomorphic cells, the first.",
         tuple(links(evidence, records) for _, records in shown),
     )
-    readable = [(place, cell) for place, (query, _) in enumerate(shown) if (cell := parsed(query.cell))]
+    readable = [(place, read) for place, (query, _) in enumerate(shown) if (read := parsed(query.cell))]
     if not readable:
         return Section("Best cells", (), (), (table,))
     columns = min(2, len(readable))

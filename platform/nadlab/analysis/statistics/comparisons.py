@@ -36,7 +36,7 @@ class Comparison:
     """standard deviation of the differences, percentage points; None for one pair"""
 
     @property
-    def is_established(self) -> bool:
+    def is_significant(self) -> bool:
         """The difference is significant at 5 % after the correction."""
         return self.p_value < SIGNIFICANCE
 

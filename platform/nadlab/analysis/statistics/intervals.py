@@ -27,6 +27,11 @@ class Interval:
     n: int
 
 
+def interval_columns(prefix: str, interval: Interval | None, *fields: str) -> dict[str, float | None]:
+    """Return fields of an interval as the columns `prefix` + field; None without an interval."""
+    return {f"{prefix}{name}": getattr(interval, name, None) for name in fields}
+
+
 def mean_interval(values: Values, rng: np.random.Generator) -> Interval:
     """Return the mean of values (n,) and its percentile bootstrap interval; n >= 1."""
     return stratified_interval([values], aggregate_mean, rng)

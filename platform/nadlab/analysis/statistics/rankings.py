@@ -26,7 +26,7 @@ class Ranking:
     blocks: int
 
     @property
-    def is_established(self) -> bool:
+    def is_significant(self) -> bool:
         """Some methods differ at 5 %: only then does Nemenyi's comparison count."""
         return self.p_value < SIGNIFICANCE
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.searchers.models.choices import choices_of
+from nadlab.searchers.models.training import descend, seeded
 from nadlab.spaces import SPACES
 from nadlab.spaces.classes import classes
 
@@ -100,9 +101,7 @@ def _pretrained(name: str, inputs: int, settings: Pretraining) -> CellDecoder:
         batch = choices_of(SPACES[name]).encode(cells[rng.integers(len(cells), size=settings.batch)])
         condition = torch.randn(settings.batch, inputs, generator=random)
         loss = -decoder.read(condition, torch.from_numpy(batch)).log_probability.mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, loss)
         schedule.step()
     return decoder
 
@@ -119,6 +118,5 @@ def pretrained_decoder(name: str, inputs: int, settings: Pretraining) -> CellDec
 
 def fresh_decoder(name: str, inputs: int, width: int, seed: int) -> CellDecoder:
     """Return an untrained decoder whose weights follow from the seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return CellDecoder(name, inputs, width)

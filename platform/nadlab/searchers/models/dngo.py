@@ -16,6 +16,8 @@ from sklearn.linear_model import BayesianRidge
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
+from nadlab.searchers.models.training import descend, seeded
+
 Floats = NDArray[np.float64]
 
 
@@ -35,8 +37,7 @@ class DNGO:
     ) -> None:
         self.centre, self.scale = features.mean(axis=0), features.std(axis=0) + 1e-6
         self.mean, self.spread = float(y.mean()), float(y.std()) + 1e-6
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**31, (1,), generator=random)))
+        with seeded(random):
             layers = [nn.Linear(size, width) for size in (features.shape[1], width, width)]
             self.basis = nn.Sequential(*(part for layer in layers for part in (layer, nn.Tanh())))
             head = nn.Linear(width, 1)
@@ -46,10 +47,7 @@ class DNGO:
         optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
         for _ in range(epochs):
             for rows in torch.randperm(len(y), generator=random).split(batch):
-                loss = ((head(self.basis(inputs[rows])).squeeze(1) - targets[rows]) ** 2).mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                descend(optimizer, ((head(self.basis(inputs[rows])).squeeze(1) - targets[rows]) ** 2).mean())
         self.regression = BayesianRidge()
         # small matrices: threads would cost more than they give, and make results depend on the cores
         with threadpool_limits(1), warnings.catch_warnings():

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.searchers.models.choices import Ints
+from nadlab.searchers.models.training import descend
 
 HALF = 0.5**0.5
 """keeps the variance of a residual sum"""
@@ -46,10 +47,7 @@ class Training:
             for rows in torch.randperm(len(targets_B), generator=random).split(self.batch):
                 predicted, log_likelihood = model(sequences_BL[rows])
                 loss = self.share * F.mse_loss(predicted, targets_B[rows]) - (1 - self.share) * log_likelihood
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(model.parameters(), self.largest_gradient)
-                optimizer.step()
+                descend(optimizer, loss, model, self.largest_gradient)
         model.eval()
 
 

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.searchers.models.graphs import cells_of, graphs_of
+from nadlab.searchers.models.training import descend, seeded
 from nadlab.semigan.gin import gin_input
 from nadlab.semigan.networks import GIN, Graphs
 from nadlab.spaces import SPACES, Cells, SearchSpace
@@ -127,8 +128,7 @@ def pretrained(name: str, settings: Pretraining) -> GraphVAE:
     """Return the autoencoder of a space; one process trains it once, as it depends on no search."""
     space = SPACES[name]
     random = torch.Generator().manual_seed(settings.seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+    with seeded(settings.seed):
         model = GraphVAE(len(space.operations), settings)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, foreach=True)
     graphs = graphs_of(split(space, settings)[0], space)
@@ -136,10 +136,7 @@ def pretrained(name: str, settings: Pretraining) -> GraphVAE:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=0.1)
     for rows in islice(_batches(graphs.number, settings, random), steps):
         loss = model.loss(Graphs(graphs.A[rows], graphs.X[rows]), random)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 5, foreach=True)
-        optimizer.step()
+        descend(optimizer, loss, model)
         schedule.step()
     return model.eval()
 
