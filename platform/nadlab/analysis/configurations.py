@@ -29,7 +29,7 @@ class ConfigurationSummary:
     """the same on seeds that no configuration was chosen by; None where they were not run"""
     is_default: bool
     on_front: bool
-    """no other has a higher accuracy with as few queries, or fewer queries with as high an accuracy"""
+    """of accuracy against queries (`on_front`)"""
 
 
 def search_seeds(study: StudyRecord) -> tuple[int, ...]:
@@ -60,6 +60,7 @@ def configurations(
     reference = _accuracies(found.get(study.default_level, {}))
     whole = {level: found[level] for level in _whole(found, seeds)}
     points = {level: (_mean(group, seeds), _queries(group)) for level, group in whole.items()}
+    best = dict(zip(points, on_front(list(points.values())), strict=True))
     rows = []
     for level, group in whole.items():
         values = _accuracies(group)
@@ -75,7 +76,7 @@ def configurations(
                 None if is_default else paired_difference(chosen, reference, rng),
                 None if is_default or not fresh else compare({level: fresh}, reference, rng).get(level),
                 is_default,
-                not any(_beats(other, points[level]) for other in points.values()),
+                best[level],
             )
         )
     return sorted(rows, key=lambda row: -row.accuracy.mean)
@@ -107,8 +108,12 @@ def _whole(found: dict[str, dict[int, Record]], seeds: Sequence[int]) -> list[st
     return [level for level, group in found.items() if set(seeds) <= group.keys()]
 
 
-def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return one[0] >= other[0] and one[1] <= other[1] and one != other
+def on_front(points: Sequence[tuple[float, float]]) -> list[bool]:
+    """Return whether no other (accuracy, queries) has as high an accuracy with as few queries."""
+    return [
+        not any(a >= accuracy and q <= queries and (a, q) != (accuracy, queries) for a, q in points)
+        for accuracy, queries in points
+    ]
 
 
 def _accuracies(group: dict[int, Record]) -> dict[int, float]:

@@ -8,10 +8,10 @@ import pandas as pd
 
 from nadlab.analysis.configurations import ConfigurationSummary, configurations, importances, named, search_records
 from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.figures.comparisons import importance_bars
 from nadlab.analysis.page import PAGE, Report, markdown_table
 from nadlab.analysis.sections import ORIGIN, SEARCH, sections
-from nadlab.analysis.sections.content import Section, Table
-from nadlab.analysis.sections.hyperparameters import hyperparameters
+from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.tables import links
 from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.statistics.intervals import interval_columns
@@ -20,7 +20,8 @@ from nadlab.analysis.text import interval_text, setting
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
-SHOWN = 10
+SHOWN, PAIRS = 10, 8
+"""configurations in the terminal, interactions on the page"""
 HEADINGS = ("queries", "n", "accuracy %", "difference to default", "on fresh seeds")
 
 
@@ -39,7 +40,7 @@ def report_on_tuning(
 
     def page(rng: np.random.Generator) -> list[Section]:
         search = replace(evidence, records=search_records(study, records))
-        settings = [hyperparameters(found)] if isinstance(found, Importance) else []
+        settings = [_hyperparameters(found)] if isinstance(found, Importance) else []
         first = Section("Configurations", (), (), (table,))
         return [first, *settings, *sections(search, rng, SEARCH), *sections(evidence, rng, ORIGIN)]
 
@@ -65,6 +66,29 @@ def _table(evidence: Evidence, rows: Sequence[ConfigurationSummary]) -> Table:
         tuple(links(evidence, evidence.groups[row.name]) for row in rows),
         frozenset(place for place, row in enumerate(rows) if row.is_default),
     )
+
+
+def _hyperparameters(found: Importance) -> Section:
+    """Return importances and interactions."""
+    names = sorted(found.fanova, key=lambda name: -found.fanova[name])
+    pairs = sorted(found.interactions, key=lambda pair: -found.interactions[pair])[:PAIRS]
+    tables = (
+        Table(
+            "importance",
+            ("hyperparameter", "fANOVA", "PED-ANOVA"),
+            tuple((name, f"{found.fanova[name]:.3f}", f"{found.ped_anova[name]:.3f}") for name in names),
+            f"Over {found.trials} configurations. fANOVA: share of the accuracy's variation over the whole space; PED-ANOVA: "
+            "share of what sets the best tenth of the configurations apart.",
+        ),
+        Table(
+            "interactions",
+            ("pair", "H squared"),
+            tuple((f"{one} and {other}", f"{found.interactions[one, other]:.3f}") for one, other in pairs),
+            "Friedman's H squared of a random forest: the share of a pair's joint effect that is no sum of the two.",
+        ),
+    )
+    picture = Picture("importance", importance_bars(found, names), "Importance of each hyperparameter.")
+    return Section("Hyperparameters", (), (picture,), tables)
 
 
 def _notes(study: StudyRecord, found: Importance | str) -> tuple[str, ...]:

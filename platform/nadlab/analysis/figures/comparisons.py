@@ -1,4 +1,4 @@
-"""Levels beside each other: differences, chances to win, mean ranks, profiles."""
+"""Comparisons of levels: differences, probability of improvement, mean ranks, profiles, importances."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from nadlab.analysis.figures.style import COLOURS, DEFAULT, GREY, OTHER, axes, colours, figure_of, grid, legend
 from nadlab.analysis.statistics.comparisons import Comparison
+from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.statistics.intervals import Values
 from nadlab.analysis.statistics.rankings import Ranking, performance_profile
 from nadlab.analysis.text import level_name
@@ -59,5 +60,17 @@ def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str) -> Figu
         above = performance_profile([-values for values in regrets[level]], -bounds - 1e-9)
         drawn.step(bounds, above, where="post", color=colour, label=level_name(level, default))
     drawn.set_ylim(-0.02, 1.02)
+    legend(drawn)
+    return figure_of(drawn)
+
+
+def importance_bars(found: Importance, names: Sequence[str]) -> Figure:
+    """Draw two bars a hyperparameter, fANOVA and PED-ANOVA, the most important on top."""
+    drawn = axes("importance", "", (7.0, 1.2 + 0.4 * len(names)))
+    places = np.arange(len(names))
+    drawn.barh(places - 0.2, [found.fanova[name] for name in names], 0.38, color=OTHER, label="fANOVA")
+    drawn.barh(places + 0.2, [found.ped_anova[name] for name in names], 0.38, color=DEFAULT, label="PED-ANOVA")
+    drawn.set_yticks(places, list(names))
+    drawn.invert_yaxis()
     legend(drawn)
     return figure_of(drawn)

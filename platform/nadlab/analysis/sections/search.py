@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from nadlab.analysis.configurations import on_front
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.levels import accuracy_by_number, parallel_coordinates, pareto
 from nadlab.analysis.figures.search import anytime_regret
@@ -66,11 +67,7 @@ def front(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     )
     if points.empty or points["queries"].nunique() < 2:
         return None
-    points["is_best"] = [
-        not ((points["queries"] <= each.queries) & (points["accuracy"] > each.accuracy)).any()
-        and not ((points["queries"] < each.queries) & (points["accuracy"] >= each.accuracy)).any()
-        for each in points.itertuples()
-    ]
+    points["is_best"] = on_front(list(zip(points["accuracy"], points["queries"], strict=True)))
     best = points[points["is_best"]].sort_values("queries")
     table = level_table(
         evidence,
