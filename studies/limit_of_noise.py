@@ -19,7 +19,7 @@ from rich.table import Table
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_predict
 
-from nadlab.analysis.statistics.noise import knower_regrets, pooled_deviation
+from nadlab.analysis.statistics.noise import oracle_regrets, pooled_deviation
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark, sources
 from nadlab.benchmarks.tabular import TableBenchmark
@@ -53,7 +53,10 @@ def error_of_prediction(oracle: Oracle, y: Floats) -> float:
 
 def show(name: str, rows: Sequence[tuple[str, float, Floats]], queries: int) -> None:
     table = Table(
-        "deviation of a training", "regret", "best cell found", title=f"{name}: who knows every mean, {queries} queries"
+        "deviation of a training",
+        "regret",
+        "best cell found",
+        title=f"{name}: an oracle that knows every mean, {queries} queries",
     )
     for source, deviation, regrets in rows:
         found = f"{(regrets == 0).mean():.0%}"
@@ -85,7 +88,7 @@ def command(name: str, queries: int, deviations: str, draws: int) -> None:
         known = ("(at most: error of a forest)", error_of_prediction(oracle, y))
     rng = np.random.default_rng(0)
     levels = [*(("", deviation) for deviation in asked), known]
-    show(name, [(word, value, knower_regrets(y, value, queries, draws, rng)) for word, value in levels], queries)
+    show(name, [(word, value, oracle_regrets(y, value, queries, draws, rng)) for word, value in levels], queries)
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ from tests.conftest import TOY
 BUDGET = 24
 QUICK = Settings(epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
 QUICK_ROUNDS = replace(SEQUENTIAL, epochs=2, round_epochs=1, width=16, unlabelled_per_epoch=512, candidates=20)
-VECTORS = graph_vae.Pretraining(cells=400, epochs=2, width=16)
-WRITER = cell_decoder.Pretraining(steps=60, batch=64, width=32)
+VECTORS = graph_vae.VAEPretraining(cells=400, epochs=2, width=16)
+WRITER = cell_decoder.DecoderPretraining(steps=60, batch=64, width=32)
 QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "random-search": lambda: random_search,
     "regularized-evolution": RegularizedEvolution,

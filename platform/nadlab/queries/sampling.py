@@ -1,11 +1,13 @@
 """Cells to query: random ones, and proposals that may be invalid, queried already or not in the benchmark."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import Cells, SearchSpace
-from nadlab.spaces.cells import is_valid
+from nadlab.spaces.cells import concatenate, is_valid
 
 
 def one_of_each(cells: Cells, space: SearchSpace) -> Cells:
@@ -47,6 +49,16 @@ def new_proposals(ledger: QueryLedger, proposed: Cells) -> Cells:
     """Return, in order, the proposals that are valid, in the benchmark and not queried, one of each class."""
     valid = proposed[is_valid(proposed, ledger.oracle.space)]
     return unqueried(ledger, valid[ledger.oracle.queryable(valid)])
+
+
+def generate_new(ledger: QueryLedger, generate: Callable[[], Cells], count: int, rounds: int) -> Cells:
+    """Return the new proposals of batches that `generate` makes: at most `rounds`, until there are `count`."""
+    found = ledger.oracle.pool()[:0]
+    for _ in range(rounds):
+        found = new_proposals(ledger, concatenate([found, generate()]))
+        if len(found) >= count:
+            break
+    return found
 
 
 def query_first(ledger: QueryLedger, proposed: Cells, count: int, rng: np.random.Generator) -> None:

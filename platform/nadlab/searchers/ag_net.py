@@ -11,8 +11,8 @@ Choices: the generator is `nadlab.searchers.models.cell_decoder` where AG-Net's 
 surrogate reads its state after the last choice, where AG-Net's reads all scores; accuracies are standardised. Cells
 that the benchmark lacks are left out and more are generated, up to `rounds` times `generated` (the code: 4,500 cells).
 
-Measured after the pretraining (results/pretraining.md): valid are all of 5,000 cells on NAS-Bench-201 and DARTS, whose
-choices are all free, and 98.8 % on NAS-Bench-101. The published 94.18 at 192 queries on NAS-Bench-101 is a test
+Measured after the pretraining (results/pretraining.md): valid are all of 5,000 cells on NAS-Bench-201 and DARTS, where
+every choice is valid, and 98.8 % on NAS-Bench-101. The published 94.18 at 192 queries on NAS-Bench-101 is a test
 accuracy, which a table without them cannot check.
 """
 
@@ -24,13 +24,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import first_cells, new_proposals, query_first
-from nadlab.searchers.models.cell_decoder import Pretraining, pretrained_decoder
+from nadlab.queries.sampling import first_cells, generate_new, query_first
+from nadlab.searchers.models.cell_decoder import DecoderPretraining, pretrained_decoder
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.graphs import sequences_of
 from nadlab.searchers.models.training import descend, seeded, torch_generator
 from nadlab.spaces import Cells, SearchSpace
-from nadlab.spaces.cells import concatenate
 
 
 def rank_weights(y: NDArray[np.float64], factor: float) -> Tensor:
@@ -43,7 +42,7 @@ def rank_weights(y: NDArray[np.float64], factor: float) -> Tensor:
 class AGNet:
     """`ag-net`."""
 
-    pretraining: Pretraining = field(default_factory=Pretraining)
+    pretraining: DecoderPretraining = field(default_factory=DecoderPretraining)
     latent: int = 32
     surrogate_layers: int = 4
     initial: int = 16
@@ -103,15 +102,13 @@ class GeneratorAndSurrogate:
     def propose(self, ledger: QueryLedger) -> Cells:
         """Return new cells, those with the highest predictions first."""
         settings, choices = self.settings, choices_of(self.space)
-        found = ledger.oracle.pool()[:0]
-        for _ in range(settings.rounds):
+
+        def generate() -> Cells:
             latents = settings.reach * (2 * torch.rand(settings.generated, settings.latent, generator=self.random) - 1)
             with torch.inference_mode():
-                made = choices.decode(self.decoder.draw(latents, self.random).sequences.numpy())
-            found = new_proposals(ledger, concatenate([found, made]))
-            if len(found) >= settings.candidates:
-                break
-        found = found[: settings.candidates]
+                return choices.decode(self.decoder.draw(latents, self.random).sequences.numpy())
+
+        found = generate_new(ledger, generate, settings.candidates, settings.rounds)[: settings.candidates]
         return found[np.argsort(-self.predict(found), kind="stable")]
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:

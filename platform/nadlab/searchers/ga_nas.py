@@ -23,21 +23,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import first_cells, new_proposals, query_first
-from nadlab.searchers.models.cell_decoder import Pretraining, Written, pretrained_decoder
+from nadlab.queries.sampling import first_cells, generate_new, query_first
+from nadlab.searchers.models.cell_decoder import DecoderPretraining, Written, pretrained_decoder
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.graphs import graphs_of
 from nadlab.searchers.models.training import descend, seeded, torch_generator
 from nadlab.semigan.networks import Encoder, read
 from nadlab.spaces import Cells, SearchSpace
-from nadlab.spaces.cells import concatenate, is_valid
+from nadlab.spaces.cells import is_valid
 
 
 @dataclass(frozen=True, kw_only=True)
 class GANAS:
     """`ga-nas`."""
 
-    pretraining: Pretraining = field(default_factory=Pretraining)
+    pretraining: DecoderPretraining = field(default_factory=DecoderPretraining)
     initial: int = 50
     batch: int = 10
     """cells queried a round"""
@@ -58,10 +58,10 @@ class GANAS:
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
         ledger.query(first_cells(ledger, self.initial, rng))
-        players = Adversaries(self, ledger.oracle.space, torch_generator(rng))
+        adversaries = Adversaries(self, ledger.oracle.space, torch_generator(rng))
         while ledger.remaining:
-            players.play(ledger.best_cells(self.truth))
-            query_first(ledger, players.propose(ledger), self.batch, rng)
+            adversaries.play(ledger.best_cells(self.truth))
+            query_first(ledger, adversaries.propose(ledger), self.batch, rng)
 
 
 class PairDiscriminator(nn.Module):
@@ -131,10 +131,10 @@ class Adversaries:
 
     def propose(self, ledger: QueryLedger) -> Cells:
         """Return new cells as the generator writes them."""
-        found = ledger.oracle.pool()[:0]
-        for _ in range(self.settings.rounds):
-            made = choices_of(self.space).decode(self._write(1000).sequences.numpy())
-            found = new_proposals(ledger, concatenate([found, made]))
-            if len(found) >= self.settings.batch:
-                break
-        return found
+        choices = choices_of(self.space)
+        return generate_new(
+            ledger,
+            lambda: choices.decode(self._write(1000).sequences.numpy()),
+            self.settings.batch,
+            self.settings.rounds,
+        )

@@ -1,4 +1,4 @@
-"""PRE-NAS (Peng et al., GECCO 2022): evolution in which a predictor chooses the offspring worth an evaluation.
+"""PRE-NAS (Peng et al., GECCO 2022): evolution whose predictor selects the offspring to evaluate.
 
 As published: a population of evaluated cells; representative selection of the parents; each parent has many offspring
 that differ from it by one mutation (so that a predictor compares like with like); a predictor, trained on the
@@ -7,7 +7,7 @@ has no meaning where a benchmark answers.
 
 Choices: no public code was found and the paper's settings could not be looked up here, so the numbers are ours, and so
 is the reading of representative selection: average-linkage clusters of the better half of the population, the best cell of each.
-The predictor is a random forest on one-hot choices. Offspring that the benchmark lacks are stepped over
+The predictor is a random forest on one-hot choices. Offspring that the benchmark lacks are skipped
 (`nadlab.queries.neighbourhood.Neighbourhood`). Published: 94.38 and 73.24 at 500 queries on NAS-Bench-201.
 """
 

@@ -1,4 +1,4 @@
-"""SemiNAS: NAO whose model also learns from unlabelled cells, labelled by itself (Tables 1-3).
+"""SemiNAS: NAO with pseudo-labelled cells (Tables 1-3).
 
 Luo et al., Semi-Supervised Neural Architecture Search, NeurIPS 2020, Algorithm 1. As published: the model is trained on
 the queried cells for 1,000 epochs, predicts unlabelled cells, and is trained on both, the queried ones repeated until

@@ -79,7 +79,7 @@ class CellDecoder(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pretraining:
+class DecoderPretraining:
     """How a decoder learns the cells of a space before a search."""
 
     seed: int = 0
@@ -91,7 +91,7 @@ class Pretraining:
 
 
 @lru_cache(maxsize=8)
-def _pretrained(name: str, inputs: int, settings: Pretraining) -> CellDecoder:
+def _pretrained(name: str, inputs: int, settings: DecoderPretraining) -> CellDecoder:
     cells = classes(name)[0]
     random, rng = torch.Generator().manual_seed(settings.seed), np.random.default_rng(settings.seed)
     decoder = fresh_decoder(name, inputs, settings.width, settings.seed)
@@ -106,7 +106,7 @@ def _pretrained(name: str, inputs: int, settings: Pretraining) -> CellDecoder:
     return decoder
 
 
-def pretrained_decoder(name: str, inputs: int, settings: Pretraining) -> CellDecoder:
+def pretrained_decoder(name: str, inputs: int, settings: DecoderPretraining) -> CellDecoder:
     """Return a decoder that knows a space's cells, one of each class, by maximum likelihood; a process learns it once.
 
     The caller gets a copy of its own. Conditions are standard normal and carry no information yet.

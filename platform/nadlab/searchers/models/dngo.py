@@ -2,8 +2,8 @@
 
 As arch2vec uses it (pybnn): three tanh layers, trained for 100 epochs of batches of 10 with Adam at 0.01 on
 standardised inputs, the two precisions of the linear regression set by maximum marginal likelihood, the posterior's
-mean and deviation as prediction. Choice: scikit-learn's `BayesianRidge` is that regression (its weak gamma priors
-on the precisions are 1e-6), and the targets are standardised too.
+mean and deviation as prediction. Choice: scikit-learn's `BayesianRidge` is that regression (with weak gamma priors of 1e-6
+on the precisions), and the targets are standardised too.
 """
 
 import warnings
@@ -49,7 +49,7 @@ class DNGO:
             for rows in torch.randperm(len(y), generator=random).split(batch):
                 descend(optimizer, ((head(self.basis(inputs[rows])).squeeze(1) - targets[rows]) ** 2).mean())
         self.regression = BayesianRidge()
-        # small matrices: threads would cost more than they give, and make results depend on the cores
+        # small matrices: threads cost more than they save, and make results depend on the cores
         with threadpool_limits(1), warnings.catch_warnings():
             # the precisions are usable before they have settled to the library's tolerance
             warnings.simplefilter("ignore", ConvergenceWarning)

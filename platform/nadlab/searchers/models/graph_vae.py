@@ -40,7 +40,7 @@ _CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pretraining:
+class VAEPretraining:
     """How the autoencoder is trained."""
 
     seed: int = 3
@@ -66,7 +66,7 @@ class Pretraining:
 class GraphVAE(nn.Module):
     """Encoder and decoder."""
 
-    def __init__(self, operations: int, settings: Pretraining) -> None:
+    def __init__(self, operations: int, settings: VAEPretraining) -> None:
         super().__init__()
         sizes = [operations, *[settings.width] * (settings.depth - 1)]
         self.layers = nn.ModuleList(GIN(size, settings.width, depth=1) for size in sizes)
@@ -110,7 +110,7 @@ class GraphVAE(nn.Module):
             return Graphs((edges > 0).float().triu(1), one_hot)
 
 
-def split(space: SearchSpace, settings: Pretraining) -> tuple[Cells, Cells]:
+def split(space: SearchSpace, settings: VAEPretraining) -> tuple[Cells, Cells]:
     """Return the cells for training and those held out."""
     count = min(space.size, settings.cells)
     cells = space.unlabelled(count, np.random.default_rng(settings.seed))
@@ -118,13 +118,13 @@ def split(space: SearchSpace, settings: Pretraining) -> tuple[Cells, Cells]:
     return cells[:kept], cells[kept:]
 
 
-def _batches(count: int, settings: Pretraining, random: torch.Generator) -> Iterator[Tensor]:
+def _batches(count: int, settings: VAEPretraining, random: torch.Generator) -> Iterator[Tensor]:
     for _ in range(settings.epochs):
         yield from torch.randperm(count, generator=random).split(settings.batch)
 
 
 @lru_cache(maxsize=4)
-def pretrained(name: str, settings: Pretraining) -> GraphVAE:
+def pretrained(name: str, settings: VAEPretraining) -> GraphVAE:
     """Return the autoencoder of a space; one process trains it once, as it depends on no search."""
     space = SPACES[name]
     random = torch.Generator().manual_seed(settings.seed)

@@ -1,12 +1,12 @@
-"""What NAO and SemiNAS share: rounds of learning from queried cells, improving the best in latent space, querying those.
+"""The search that NAO and SemiNAS share: rounds of training on queried cells and ascent of the best in latent space.
 
 The published code starts from 1,100 random cells, queries 300 new ones in each of 3 rounds and improves the 100 best;
-here the same shares of whatever the budget is. In a round the best cells are moved up the predictor's gradient by one
+here the same shares of the budget. In a round the best cells are moved up the predictor's gradient by one
 step and decoded; the step grows from 1 to 100 until there are enough new cells.
 
 Choices: a decoded cell that cannot be queried is replaced by one of its neighbourhood that can (`Neighbourhood`); when all
 steps together bring too few, mutants of the best cells fill the round. Accuracies enter as normal scores: the published
-code leaves out what it knows to be bad, at no cost, and standardizes by constants of NAS-Bench-101.
+code drops bad cells without counting their queries, and standardizes by constants of NAS-Bench-101.
 """
 
 import math
@@ -84,7 +84,7 @@ def improved(model: EncoderDecoder, seeds: Cells, count: int, neighbourhood: Nei
 
 
 def _take(cell: Cells, neighbourhood: Neighbourhood, found: dict[int, Cells]) -> None:
-    """Add a decoded cell, or what stands in for it, unless it is known."""
+    """Add a decoded cell, or its replacement from the neighbourhood, unless it was queried."""
     ledger = neighbourhood.ledger
     if not ledger.oracle.queryable(cell)[0]:
         cell = neighbourhood.child(cell)
