@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nadlab.benchmarks.table import datasets, read_nasbench101, read_nasbench201
+from nadlab.benchmarks.table import read_nasbench101, read_nasbench201, tables
 from nadlab.errors import UserError
 from nadlab.spaces import space
 
@@ -45,7 +45,7 @@ def test_nasbench101_sample_is_read_whole_and_its_cells_are_distinct() -> None:
 def test_every_dataset_of_the_header_is_a_benchmark_and_the_longest_training_counts(tmp_path: Path) -> None:
     header = "arch_str,flowers_valid_12,flowers_test_12,flowers_test_200,birds_test_9"
     path = written(tmp_path, f"{GOOD},1,2,3,4", header=header)
-    assert datasets(path) == ["flowers", "birds"]
+    assert list(tables(path)) == [f"{path.stem}/{name}" for name in ("flowers", "birds")]
     oracle = read_nasbench201(path, "flowers", "flowers", "test")
     assert oracle.evaluate(oracle.pool()[:1])[0].test == 3
     assert oracle.evaluate(oracle.pool()[:1])[0].valid is None

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ _COLUMN = re.compile(r"(?P<dataset>.+)_(?P<split>valid|test)_(?P<epochs>\d+)")
 
 
 def tables(path: Path) -> dict[str, Callable[[], TableBenchmark]]:
-    """Return name -> how to open it of every benchmark that a table holds; the header decides of which space they are.
+    """Return name -> opener of every benchmark of a table; the header tells the space.
 
     Columns `arch_str` and `<dataset>_<split>_<epochs>` make `<file>/<dataset>` of NAS-Bench-201's space; `adjacency`,
     `operations` and `valid_accuracy_108` make `<file>` of NAS-Bench-101's. A file of other columns holds none. Raises
@@ -38,11 +38,6 @@ def tables(path: Path) -> dict[str, Callable[[], TableBenchmark]]:
     return {}
 
 
-def datasets(path: Path) -> list[str]:
-    """Return the datasets that a table's header names, in its order."""
-    return _datasets(_header(path))
-
-
 def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | None) -> TableBenchmark:
     """Read one dataset of a table `arch_str,<dataset>_<split>_<epochs>,...`, accuracies in percent.
 
@@ -55,22 +50,20 @@ def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | 
     cells = _parse(path, table["arch_str"].tolist(), nasbench201)
     found = [match for column in table.columns if (match := _COLUMN.fullmatch(column)) and match["dataset"] == dataset]
     if not found:
-        raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(datasets(path))}")
+        raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(_datasets(table.columns))}")
     epochs = max(int(match["epochs"]) for match in found)
-    accuracies = {
-        split: _accuracies(path, table, column, 100.0)
-        for split in SPLITS
-        if (column := f"{dataset}_{split}_{epochs}") in table.columns
-    }
-    if len(np.unique(nasbench201.keys(cells))) == len(cells):
+    columns: dict[Split, str] = {split: f"{dataset}_{split}_{epochs}" for split in SPLITS}
+    accuracies = _accuracies(path, table, columns, 100.0)
+    classes, first = np.unique(nasbench201.keys(cells), return_index=True)
+    if len(classes) == len(cells):
         everything = nasbench201.enumerate()
-        rows_of = {key: row for row, key in enumerate(nasbench201.keys(cells).tolist())}
-        rows = np.array([rows_of.get(key, -1) for key in nasbench201.keys(everything).tolist()])
-        cells = everything[rows >= 0]
-        accuracies = {split: values[rows[rows >= 0]] for split, values in accuracies.items()}
-    return _benchmark(
-        path, name, nasbench201, cells, accuracies, search_split or ("valid" if "valid" in accuracies else "test")
-    )
+        keys = nasbench201.keys(everything)
+        place = np.minimum(np.searchsorted(classes, keys), len(classes) - 1)
+        held = classes[place] == keys
+        cells = everything[held]
+        accuracies = {split: values[first[place[held]]] for split, values in accuracies.items()}
+    searched: Split = "valid" if "valid" in accuracies else "test"
+    return _benchmark(path, name, nasbench201, cells, accuracies, search_split or searched)
 
 
 def read_nasbench101(path: Path, name: str) -> TableBenchmark:
@@ -83,12 +76,8 @@ def read_nasbench101(path: Path, name: str) -> TableBenchmark:
     table = _read(path, ["adjacency", "operations", "valid_accuracy_108"])
     texts = (table["adjacency"].astype(str) + ";" + table["operations"].astype(str)).tolist()
     cells = _parse(path, texts, nasbench101)
-    accuracies = {
-        split: 100.0 * _accuracies(path, table, column, 1.0)
-        for split in SPLITS
-        if (column := f"{split}_accuracy_108") in table.columns
-    }
-    return _benchmark(path, name, nasbench101, cells, accuracies, "valid")
+    columns: dict[Split, str] = {split: f"{split}_accuracy_108" for split in SPLITS}
+    return _benchmark(path, name, nasbench101, cells, _accuracies(path, table, columns, 1.0), "valid")
 
 
 def _benchmark(
@@ -113,7 +102,7 @@ def _benchmark(
     return TableBenchmark(name, cell_space, digest, protocol, identities, runs, lambda: held)
 
 
-def _datasets(columns: Sequence[str]) -> list[str]:
+def _datasets(columns: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(match["dataset"] for column in columns if (match := _COLUMN.fullmatch(column))))
 
 
@@ -148,12 +137,20 @@ def _parse(path: Path, texts: list[str], cell_space: SearchSpace) -> Cells:
     return concatenate(parsed)
 
 
-def _accuracies(path: Path, table: pd.DataFrame, column: str, top: float) -> NDArray[np.float64]:
-    values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
-    wrong = ~((values >= 0) & (values <= top))
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise UserError(
-            f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]}"
-        )
-    return values
+def _accuracies(
+    path: Path, table: pd.DataFrame, columns: dict[Split, str], top: float
+) -> dict[Split, NDArray[np.float64]]:
+    """Return the accuracies of the columns that the table has, in percent; `top` is the table's own 100 %."""
+    found: dict[Split, NDArray[np.float64]] = {}
+    for split, column in columns.items():
+        if column not in table.columns:
+            continue
+        values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
+        wrong = np.flatnonzero(~((values >= 0) & (values <= top)))
+        if len(wrong):
+            row = int(wrong[0])
+            raise UserError(
+                f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]}"
+            )
+        found[split] = values * (100.0 / top)
+    return found
