@@ -10,6 +10,7 @@ from optuna.distributions import json_to_distribution
 from nadlab.analysis.statistics.comparisons import Comparison, compare
 from nadlab.analysis.statistics.importance import Importance, importance
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
+from nadlab.analysis.summary import finished
 from nadlab.errors import UserError
 from nadlab.study.records import Record, StudyRecord
 
@@ -45,38 +46,34 @@ def search_records(study: StudyRecord, records: Sequence[Record]) -> list[Record
 
 def named(study: StudyRecord, records: Sequence[Record]) -> StudyRecord:
     """Return the study with every configuration named by its rank: those that did not run at every seed come last."""
-    found = _finished(study, records)
-    seeds = search_seeds(study)
-    whole = sorted(_whole(found, seeds), key=lambda level: -_mean(found[level], seeds))
-    others = sorted({study.level(record.trial) for record in records} - set(whole))
-    return replace(study, names={level: str(rank) for rank, level in enumerate([*whole, *others], 1)})
+    complete = _complete(study, records)
+    ranked = sorted(complete, key=lambda level: -_point(study, complete[level])[0])
+    others = sorted({study.level(record.trial) for record in records} - set(ranked))
+    return replace(study, names={level: str(rank) for rank, level in enumerate([*ranked, *others], 1)})
 
 
 def configurations(
     study: StudyRecord, records: Sequence[Record], rng: np.random.Generator
 ) -> list[ConfigurationSummary]:
     """Return a summary of every configuration that ran at every seed, best first; `rng` draws the bootstrap samples."""
-    found, seeds = _finished(study, records), search_seeds(study)
-    reference = _accuracies(found.get(study.default_level, {}))
-    whole = {level: found[level] for level in _whole(found, seeds)}
-    points = {level: (_mean(group, seeds), _queries(group)) for level, group in whole.items()}
-    best = dict(zip(points, on_front(list(points.values())), strict=True))
+    complete, seeds, default = _complete(study, records), search_seeds(study), study.default_level
+    reference = {each.trial.seed: each.accuracy for each in finished(records) if study.level(each.trial) == default}
+    points = [_point(study, group) for group in complete.values()]
     rows = []
-    for level, group in whole.items():
-        values = _accuracies(group)
-        chosen = {seed: values[seed] for seed in seeds}
-        fresh = {seed: value for seed, value in values.items() if seed not in seeds}
-        is_default = level == study.default_level
+    for (level, group), (_, queries), best in zip(complete.items(), points, on_front(points), strict=True):
+        chosen = {seed: group[seed].accuracy for seed in seeds}
+        fresh = {seed: record.accuracy for seed, record in group.items() if seed not in seeds}
+        is_default = level == default
         rows.append(
             ConfigurationSummary(
                 level,
                 {factor: group[seeds[0]].trial.settings[factor] for factor in study.default},
                 mean_interval(np.array(list(chosen.values())), rng),
-                points[level][1],
+                queries,
                 None if is_default else paired_difference(chosen, reference, rng),
                 None if is_default or not fresh else compare({level: fresh}, reference, rng).get(level),
                 is_default,
-                best[level],
+                best,
             )
         )
     return sorted(rows, key=lambda row: -row.accuracy.mean)
@@ -95,19 +92,6 @@ def importances(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> Imp
         return f"Importance of settings: {error}."
 
 
-def _finished(study: StudyRecord, records: Sequence[Record]) -> dict[str, dict[int, Record]]:
-    """Return level -> seed -> record."""
-    found: dict[str, dict[int, Record]] = {}
-    for record in records:
-        if record.status == "FINISHED":
-            found.setdefault(study.level(record.trial), {})[record.trial.seed] = record
-    return found
-
-
-def _whole(found: dict[str, dict[int, Record]], seeds: Sequence[int]) -> list[str]:
-    return [level for level, group in found.items() if set(seeds) <= group.keys()]
-
-
 def on_front(points: Sequence[tuple[float, float]]) -> list[bool]:
     """Return whether no other (accuracy, queries) has as high an accuracy with as few queries."""
     return [
@@ -116,13 +100,15 @@ def on_front(points: Sequence[tuple[float, float]]) -> list[bool]:
     ]
 
 
-def _accuracies(group: dict[int, Record]) -> dict[int, float]:
-    return {seed: record.accuracy for seed, record in group.items()}
+def _complete(study: StudyRecord, records: Sequence[Record]) -> dict[str, dict[int, Record]]:
+    """Return level -> seed -> finished record, of the levels that ran at every seed of the search."""
+    found: dict[str, dict[int, Record]] = {}
+    for record in finished(records):
+        found.setdefault(study.level(record.trial), {})[record.trial.seed] = record
+    return {level: group for level, group in found.items() if set(search_seeds(study)) <= group.keys()}
 
 
-def _mean(group: dict[int, Record], seeds: Sequence[int]) -> float:
-    return float(np.mean([group[seed].accuracy for seed in seeds]))
-
-
-def _queries(group: dict[int, Record]) -> float:
-    return float(np.mean([len(record.ledger) for record in group.values()]))
+def _point(study: StudyRecord, group: dict[int, Record]) -> tuple[float, float]:
+    """Return the mean accuracy over the search's seeds and the mean number of queries of a configuration."""
+    accuracy = np.mean([group[seed].accuracy for seed in search_seeds(study)])
+    return float(accuracy), float(np.mean([len(record.ledger) for record in group.values()]))

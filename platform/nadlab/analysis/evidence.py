@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nadlab.analysis.statistics.intervals import Values
-from nadlab.analysis.summary import LevelSummary, by_level, trial_table
+from nadlab.analysis.summary import LevelSummary, by_level
 from nadlab.study.records import Record, StudyRecord, incumbents
 from nadlab.tracking.runs import Runs
 
@@ -34,8 +34,18 @@ class Evidence:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """A row a finished trial."""
-        return trial_table(self.study, self.records)
+        """A row for each finished trial: the factors, `level`, `seed` and `accuracy`, levels in ascending order."""
+        return pd.DataFrame(
+            [
+                {**self.factors(record), "level": level, "seed": record.trial.seed, "accuracy": record.accuracy}
+                for level, group in self.groups.items()
+                for record in group
+            ]
+        )
+
+    def factors(self, record: Record) -> dict[str, object]:
+        """Return factor -> level of a trial."""
+        return {factor: record.trial.settings[factor] for factor in self.study.default}
 
     @cached_property
     def varied(self) -> list[str]:

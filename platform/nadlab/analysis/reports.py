@@ -71,8 +71,14 @@ def _cleared(folder: Path) -> Path:
 
 
 def _trial_row(evidence: Evidence, record: Record) -> dict[str, object]:
-    """Return a row for a trial, whatever became of it: its run, its levels, its numbers."""
+    """Return the row of a trial of any status: its run, levels and metrics."""
     trial = record.trial
-    factors = {factor: trial.settings[factor] for factor in evidence.study.default}
     run = {"run": evidence.runs.children.get(trial.id)} if evidence.runs else {}
-    return {"trial": trial.id, **run, **factors, "seed": trial.seed, "status": record.status, **record.metrics}
+    return {
+        "trial": trial.id,
+        **run,
+        **evidence.factors(record),
+        "seed": trial.seed,
+        "status": record.status,
+        **record.metrics,
+    }
