@@ -1,4 +1,4 @@
-"""The benchmarks in a folder of containers, whichever kind each is."""
+"""The benchmarks in a folder of containers, archives and surrogates."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from nadlab.errors import UserError
 
 
 def cached(folder: Path, preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]]]:
-    """Return name -> (file, how to open it) of every benchmark in a folder under a protocol preset.
+    """Return name -> (file, opener) of every benchmark in a folder under a protocol preset.
 
     A file `nasbench201.safetensors` gives `nasbench201/<dataset>`; with one data set its stem alone is the name.
     Raises UserError that names a damaged file.
@@ -31,7 +31,7 @@ def cached(folder: Path, preset: str = "paper") -> dict[str, tuple[Path, Callabl
 
 
 def verify(path: Path) -> str:
-    """Check every byte of a container and what must hold of its kind, and return its digest.
+    """Verify the digest and the content of a container, and return the digest.
 
     Raises UserError that says what is wrong.
     """

@@ -1,7 +1,7 @@
 """Benchmarks by name: the embedded ones, every table in `$NADLAB_DATA` or `../shared/data`, archives in the cache folder.
 
-An archive wins over a table of its name, since it holds all that the table does and every run. A name
-`module:function` is a benchmark of one's own: the function gets the name and returns an `Oracle` that is so called.
+An archive replaces a table of the same name, since it also holds every run. A name `module:function` is a plugin: the
+function gets the name and returns an `Oracle` with that name.
 """
 
 import os
@@ -35,9 +35,9 @@ def data_folder() -> Path | None:
 
 
 def sources(preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]]]:
-    """Return name -> (file, how to open it) of every benchmark that this machine has under a protocol preset.
+    """Return name -> (file, opener) of every benchmark on this machine under a protocol preset.
 
-    Tables in the data folder hold means alone and answer by the preset `paper` only. Raises UserError for an unknown
+    Tables in the data folder hold means alone, so they exist under the preset `paper` only. Raises UserError for an unknown
     preset.
     """
     if preset not in PRESETS:
@@ -57,7 +57,7 @@ def benchmark(name: str, preset: str = "paper") -> Oracle:
     known = sources(preset)
     if name not in known:
         raise UserError(
-            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA, come by `nadlab benchmarks fetch`, or are your own module:function"
+            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, or are your own module:function"
         )
     return known[name][1]()
 

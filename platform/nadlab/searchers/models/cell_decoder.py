@@ -6,6 +6,7 @@ Murray 2011), so that any joint distribution can be learned and a cell costs one
 Shapes: B cells, L places (`nadlab.searchers.models.choices`), C the largest number of choices of a place, H width.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -107,13 +108,11 @@ def _pretrained(name: str, inputs: int, settings: DecoderPretraining) -> CellDec
 
 
 def pretrained_decoder(name: str, inputs: int, settings: DecoderPretraining) -> CellDecoder:
-    """Return a decoder that knows a space's cells, one of each class, by maximum likelihood; a process learns it once.
+    """Return a copy of a decoder fitted to a space's cells, one of each class, by maximum likelihood, once a process.
 
-    The caller gets a copy of its own. Conditions are standard normal and carry no information yet.
+    Conditions are standard normal and carry no information yet.
     """
-    copy = CellDecoder(name, inputs, settings.width)
-    copy.load_state_dict(_pretrained(name, inputs, settings).state_dict())
-    return copy
+    return deepcopy(_pretrained(name, inputs, settings))
 
 
 def fresh_decoder(name: str, inputs: int, width: int, seed: int) -> CellDecoder:
