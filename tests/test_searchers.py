@@ -111,9 +111,11 @@ def test_other_seed_gives_another_ledger(name: str) -> None:
     assert ledger_of(name, 1).queries != ledger_of(name, 2).queries
 
 
-def test_pool_that_is_smaller_than_the_budget_is_refused_in_a_sentence(name: str) -> None:
+def test_pool_that_is_smaller_than_the_budget_is_refused_before_anything_is_spent(name: str) -> None:
+    ledger = QueryLedger(benchmark(TOY), 301)
     with pytest.raises(UserError, match=r"ask for fewer"):
-        ledger_of(name, 0, budget=301)
+        QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(0))
+    assert not ledger.queries
 
 
 def test_smallest_budget_is_spent_or_refused_in_a_sentence(name: str) -> None:

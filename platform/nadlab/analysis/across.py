@@ -120,7 +120,7 @@ def _conclusions(ranking: Ranking | None, benchmarks: int) -> list[str]:
 
 def _links(evidence: Evidence, level: str) -> tuple[RunLink, ...]:
     found = links(evidence, evidence.groups[level])
-    return tuple(RunLink(each.run, each.url, f"{evidence.study.benchmark}, {each.words}") for each in found)
+    return tuple(RunLink(each.run, each.url, f"{evidence.study.benchmark}, {each.label}") for each in found)
 
 
 def _accuracy(evidence: Evidence, level: str) -> str:

@@ -78,13 +78,13 @@ def _hyperparameters(found: Importance) -> Section:
             ("hyperparameter", "fANOVA", "PED-ANOVA"),
             tuple((name, f"{found.fanova[name]:.3f}", f"{found.ped_anova[name]:.3f}") for name in names),
             f"Over {found.trials} configurations. fANOVA: share of the accuracy's variation over the whole space; PED-ANOVA: "
-            "share of what sets the best tenth of the configurations apart.",
+            "share of the difference between the best tenth of the configurations and the others.",
         ),
         Table(
             "interactions",
             ("pair", "H squared"),
             tuple((f"{one} and {other}", f"{found.interactions[one, other]:.3f}") for one, other in pairs),
-            "Friedman's H squared of a random forest: the share of a pair's joint effect that is no sum of the two.",
+            "Friedman's H squared of a random forest: the share of a pair's joint effect that is not additive.",
         ),
     )
     picture = Picture("importance", importance_bars(found, names), "Importance of each hyperparameter.")

@@ -1,4 +1,4 @@
-"""What happens during a trial: regret by query, losses by epoch, what was generated."""
+"""The course of a trial: regret by query, losses by epoch, shares of generated cells."""
 
 from collections.abc import Mapping
 
