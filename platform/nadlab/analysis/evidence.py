@@ -76,16 +76,12 @@ class Evidence:
         rows = list(self.rows)
         if "queries" in self.study.default and len(self.study.default) > 1:
             longest = {
-                _others(self.study, group[0]): level
+                tuple(str(value) for factor, value in self.factors(group[0]).items() if factor != "queries"): level
                 for level, group in sorted(self.groups.items(), key=lambda item: item[1][0].trial.settings["queries"])
             }
             rows = [row for row in rows if row.level in longest.values()]
         best = sorted(rows, key=lambda row: (not row.is_default, -row.accuracy.mean))[:LINES]
         return [row.level for row in rows if row in best]
-
-
-def _others(study: StudyRecord, record: Record) -> tuple[str, ...]:
-    return tuple(str(record.trial.settings[factor]) for factor in study.default if factor != "queries")
 
 
 def _stack(curves: Sequence[Sequence[float]]) -> Values:

@@ -62,7 +62,8 @@ class BayesianOptimisation:
             process = _fitted(kernel, path_encoding(cells, space).astype(float), scores, fit=fit)
             kernel = process.kernel_
             candidates = self._candidates(ledger.best_cells(self.parents), neighbourhood)
-            mean, deviation = _predicted(process, path_encoding(candidates, space).astype(float))
+            with threadpool_limits(1):
+                mean, deviation = process.predict(path_encoding(candidates, space).astype(float), return_std=True)
             improvement = expected_improvement(mean, deviation, float(scores.max()))
             ledger.query(candidates[[int(np.argmax(improvement))]])
 
@@ -80,9 +81,3 @@ def _fitted(kernel: object, features: Floats, scores: Floats, *, fit: bool) -> G
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(features, scores)
     return process
-
-
-def _predicted(process: GaussianProcessRegressor, features: Floats) -> tuple[Floats, Floats]:
-    with threadpool_limits(1):
-        mean, deviation = process.predict(features, return_std=True)
-    return mean, deviation

@@ -27,10 +27,13 @@ def training(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
 
 def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     """Return the shares of valid, unique and novel cells of AG under rank 0, and PP's rank correlation."""
-    if not any(name in record.metrics for group in evidence.groups.values() for record in group for name in MEASURED):
+    frames = {
+        level: pd.DataFrame([{name: each.metrics.get(name) for name in MEASURED} for each in group], dtype=float)
+        for level, group in evidence.groups.items()
+    }
+    columns = [name for name in MEASURED if frames and all(frame[name].notna().any() for frame in frames.values())]
+    if not columns:
         return None
-    frames = {level: pd.DataFrame([_measured(each) for each in group]) for level, group in evidence.groups.items()}
-    columns = [name for name in MEASURED if all(name in frame for frame in frames.values())]
     means = pd.DataFrame({level: frame[columns].mean() for level, frame in frames.items()}).T
     table = level_table(
         evidence,
@@ -54,10 +57,6 @@ def _mean_history(records: list[Record]) -> pd.DataFrame:
     return pd.concat(tables).groupby(level=0).mean()
 
 
-def _measured(record: Record) -> dict[str, float]:
-    return {name: float(value) for name in MEASURED if (value := record.metrics.get(name)) is not None}
-
-
 def _spread(values: pd.Series) -> str:
     places = 0 if values.abs().max() >= 100 else 3  # counts and shares
-    return mean_and_deviation(values.tolist(), places)
+    return mean_and_deviation(values.dropna().tolist(), places)

@@ -19,10 +19,9 @@ Shapes: B cells, V vertices, K operations, L latent.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -30,7 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nadlab.searchers.models.graphs import cells_of, graphs_of
+from nadlab.searchers.models.graphs import graphs_of
 from nadlab.searchers.models.training import descend, seeded
 from nadlab.semigan.gin import gin_input
 from nadlab.semigan.networks import GIN, Graphs
@@ -118,11 +117,6 @@ def split(space: SearchSpace, settings: VAEPretraining) -> tuple[Cells, Cells]:
     return cells[:kept], cells[kept:]
 
 
-def _batches(count: int, settings: VAEPretraining, random: torch.Generator) -> Iterator[Tensor]:
-    for _ in range(settings.epochs):
-        yield from torch.randperm(count, generator=random).split(settings.batch)
-
-
 @lru_cache(maxsize=4)
 def pretrained(name: str, settings: VAEPretraining) -> GraphVAE:
     """Return the autoencoder of a space; one process trains it once, as it depends on no search."""
@@ -134,7 +128,8 @@ def pretrained(name: str, settings: VAEPretraining) -> GraphVAE:
     graphs = graphs_of(split(space, settings)[0], space)
     steps = min(settings.epochs * math.ceil(graphs.number / settings.batch), settings.most_steps)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=0.1)
-    for rows in islice(_batches(graphs.number, settings, random), steps):
+    epochs = (torch.randperm(graphs.number, generator=random) for _ in range(settings.epochs))
+    for rows in islice(chain.from_iterable(order.split(settings.batch) for order in epochs), steps):
         loss = model.loss(Graphs(graphs.A[rows], graphs.X[rows]), random)
         descend(optimizer, loss, model)
         schedule.step()
@@ -153,6 +148,6 @@ def embed(model: GraphVAE, cells: Cells, space: SearchSpace) -> NDArray[np.float
 
 def reconstructed(model: GraphVAE, cells: Cells, space: SearchSpace) -> NDArray[np.bool_]:
     """Say which cells the decoder gives back with every edge and operation, (N,)."""
-    made = cells_of(model.reconstruct(graphs_of(cells, space)))
-    same_graph = (made.adjacency == cells.adjacency).all(axis=(1, 2))
-    return np.asarray(same_graph & (made.operations == cells.operations).all(axis=1))
+    given = graphs_of(cells, space)
+    made = model.reconstruct(given)
+    return np.asarray(((made.A == given.A).all(dim=(1, 2)) & (made.X == given.X).all(dim=(1, 2))).numpy())

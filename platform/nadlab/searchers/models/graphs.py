@@ -1,4 +1,4 @@
-"""Cells as tensors for the networks of the search methods, and back."""
+"""Cells as tensors for the networks of the search methods."""
 
 import numpy as np
 import torch
@@ -14,11 +14,6 @@ def graphs_of(cells: Cells, space: SearchSpace) -> Graphs:
     operations = torch.from_numpy(np.ascontiguousarray(cells.operations)).long()
     adjacency = torch.from_numpy(np.ascontiguousarray(cells.adjacency)).float()
     return Graphs(adjacency, F.one_hot(operations, len(space.operations)).float())
-
-
-def cells_of(graphs: Graphs) -> Cells:
-    """Return discrete graphs as cells, valid or not."""
-    return Cells(graphs.A.byte().numpy(), graphs.X.argmax(dim=2).byte().numpy())
 
 
 def sequences_of(cells: Cells, space: SearchSpace) -> torch.Tensor:
