@@ -17,7 +17,7 @@ def world(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return means, means + rng.normal(0, DEVIATION, 3000)
 
 
-def test_estimated_regret_of_the_knower_is_that_of_one_who_knows_the_true_means() -> None:
+def test_estimated_regret_of_the_oracle_is_that_of_the_true_means() -> None:
     true, estimated = [], []
     for seed in range(8):
         means, answers = world(seed)
@@ -28,7 +28,7 @@ def test_estimated_regret_of_the_knower_is_that_of_one_who_knows_the_true_means(
     assert np.mean(true) > 0.1
 
 
-def test_knower_of_a_table_without_noise_finds_the_best() -> None:
+def test_oracle_of_a_table_without_noise_finds_the_best() -> None:
     answers = world(0)[0]
     assert not oracle_regrets(answers, 0.001, 5, 20, np.random.default_rng(0)).any()
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from nadlab.benchmarks.archive import open_archive, write_archive
-from nadlab.benchmarks.cached import cached, verify
 from nadlab.benchmarks.official.model_metrics import ModelMetrics
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.official.tfrecord import masked_crc, read_records
+from nadlab.benchmarks.registry import cached, verify
 from nadlab.benchmarks.tabular import TableBenchmark, open_benchmark
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
