@@ -19,11 +19,10 @@ from rich.table import Table
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_predict
 
-from nadlab.analysis.statistics.noise import knower_regrets, pooled_deviation
-from nadlab.benchmarks.archived import ArchivedBenchmark
+from nadlab.analysis.statistics.noise import oracle_regrets, pooled_deviation
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark, sources
-from nadlab.benchmarks.table import TableBenchmark
+from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.queries.ledger import distinct_cells
@@ -34,11 +33,9 @@ from nadlab.terminal import console
 Floats = NDArray[np.float64]
 
 
-def measured_deviation(oracle: ArchivedBenchmark) -> float:
+def measured_deviation(oracle: TableBenchmark) -> float:
     """Return the deviation of single trainings of the best tenth by the mean of their runs, in points."""
-    runs = oracle.runs(np.arange(oracle.queryable_count), oracle.search_split)
-    if (~np.isnan(runs)).sum(axis=1).max() < 2:
-        raise UserError(f"{oracle.name} has one run a cell: name --deviations")
+    runs = oracle.runs[oracle.search_split].astype(np.float64)
     return pooled_deviation(runs[np.argsort(-np.nanmean(runs, axis=1))[: len(runs) // 10]])
 
 
@@ -56,7 +53,10 @@ def error_of_prediction(oracle: Oracle, y: Floats) -> float:
 
 def show(name: str, rows: Sequence[tuple[str, float, Floats]], queries: int) -> None:
     table = Table(
-        "deviation of a training", "regret", "best cell found", title=f"{name}: who knows every mean, {queries} queries"
+        "deviation of a training",
+        "regret",
+        "best cell found",
+        title=f"{name}: an oracle that knows every mean, {queries} queries",
     )
     for source, deviation, regrets in rows:
         found = f"{(regrets == 0).mean():.0%}"
@@ -77,18 +77,18 @@ def command(name: str, queries: int, deviations: str, draws: int) -> None:
     # one training a cell is the point: an archive of several answers by one of them
     single = "naslib" if name in sources("naslib") else "paper"
     oracle = benchmark(name, single)
-    if not isinstance(oracle, TableBenchmark | ArchivedBenchmark):
+    if not isinstance(oracle, TableBenchmark):
         raise UserError(f"{name} is a surrogate without noise: name a table by --benchmark")
     if queries > distinct_cells(oracle):
         raise UserError(f"{name} has {distinct_cells(oracle)} distinct cells: ask for fewer --queries")
     y = search_accuracies(oracle, oracle.pool())
-    if isinstance(oracle, ArchivedBenchmark):
+    if (~np.isnan(oracle.runs[oracle.search_split])).sum(axis=1).max() > 1:
         known = ("(measured, best tenth)", measured_deviation(oracle))
     else:
         known = ("(at most: error of a forest)", error_of_prediction(oracle, y))
     rng = np.random.default_rng(0)
     levels = [*(("", deviation) for deviation in asked), known]
-    show(name, [(word, value, knower_regrets(y, value, queries, draws, rng)) for word, value in levels], queries)
+    show(name, [(word, value, oracle_regrets(y, value, queries, draws, rng)) for word, value in levels], queries)
 
 
 if __name__ == "__main__":

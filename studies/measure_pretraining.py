@@ -19,7 +19,7 @@ GENERATED = 5000
 
 
 def reconstruction(space: SearchSpace) -> str:
-    settings = graph_vae.Pretraining()
+    settings = graph_vae.VAEPretraining()
     started = time.process_time()
     model = graph_vae.pretrained(space.name, settings)
     seconds = time.process_time() - started
@@ -35,7 +35,7 @@ def reconstruction(space: SearchSpace) -> str:
 def generation(space: SearchSpace) -> str:
     classes(space.name)  # listing the space is no part of the pretraining's time
     started = time.process_time()
-    decoder = cell_decoder.pretrained_decoder(space.name, 32, cell_decoder.Pretraining())
+    decoder = cell_decoder.pretrained_decoder(space.name, 32, cell_decoder.DecoderPretraining())
     seconds = time.process_time() - started
     random = torch.Generator().manual_seed(0)
     with torch.inference_mode():

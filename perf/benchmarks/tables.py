@@ -20,10 +20,10 @@ import click
 import numpy as np
 
 from nadlab.benchmarks.archive import write_archive
-from nadlab.benchmarks.archived import open_benchmark
 from nadlab.benchmarks.official.model_metrics import ModelMetrics
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.official.tfrecord import read_records
+from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.spaces import space
 from nadlab.spaces.nasbench101 import CELL_COUNT
@@ -37,7 +37,7 @@ def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
 before_imports = time.perf_counter()
 from pathlib import Path
-from nadlab.benchmarks.archived import open_benchmark
+from nadlab.benchmarks.tabular import open_benchmark
 import_seconds = time.perf_counter() - before_imports
 memory = resident()
 start, cpu = time.perf_counter(), time.process_time()
@@ -85,7 +85,7 @@ def command(cells: int, repetitions: int, as_json: bool) -> None:
             for _ in range(repetitions)
         ]
         oracle = open_benchmark(archive, "cifar10", "nasbench101")
-        keys = np.random.default_rng(0).choice(oracle.opened.content.arrays["keys"], LOOK_UPS)
+        keys = np.random.default_rng(0).choice(oracle.identities, LOOK_UPS)
         looked_up = [cpu_seconds(lambda: oracle.accuracies(oracle.rows(keys), "valid")) for _ in range(repetitions)]
     figures |= {
         "s from opening the archive to the first answer": spread([each["open_to_first_answer_s"] for each in opened]),

@@ -25,13 +25,13 @@ from sklearn.model_selection import KFold
 from tqdm import tqdm
 
 from nadlab.benchmarks.archive import Archive, write_archive
-from nadlab.benchmarks.archived import DECODE
 from nadlab.benchmarks.container import SUFFIX, write_container
 from nadlab.benchmarks.official.xgboost_models import read_xgboost
 from nadlab.benchmarks.registry import EMBEDDED
 from nadlab.benchmarks.surrogates.features import VECTORS
 from nadlab.benchmarks.surrogates.surrogate import Surrogate
 from nadlab.benchmarks.surrogates.trees import Model, Trees, ensemble
+from nadlab.benchmarks.tabular import DECODE
 from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.spaces import space

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nadlab.analysis.statistics.noise import knower_regrets, pooled_deviation, posterior
+from nadlab.analysis.statistics.noise import oracle_regrets, pooled_deviation, posterior
 from studies import limit_of_noise
 
 DEVIATION = 0.3
@@ -17,26 +17,26 @@ def world(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return means, means + rng.normal(0, DEVIATION, 3000)
 
 
-def test_estimated_regret_of_the_knower_is_that_of_one_who_knows_the_true_means() -> None:
+def test_estimated_regret_of_the_oracle_is_that_of_the_true_means() -> None:
     true, estimated = [], []
     for seed in range(8):
         means, answers = world(seed)
         asked = np.argsort(-means)[:50]
         true.append(answers.max() - answers[asked].max())
-        estimated.append(knower_regrets(answers, DEVIATION, 50, 40, np.random.default_rng(seed)).mean())
+        estimated.append(oracle_regrets(answers, DEVIATION, 50, 40, np.random.default_rng(seed)).mean())
     assert np.mean(estimated) == pytest.approx(np.mean(true), abs=0.1)
     assert np.mean(true) > 0.1
 
 
-def test_knower_of_a_table_without_noise_finds_the_best() -> None:
+def test_oracle_of_a_table_without_noise_finds_the_best() -> None:
     answers = world(0)[0]
-    assert not knower_regrets(answers, 0.001, 5, 20, np.random.default_rng(0)).any()
+    assert not oracle_regrets(answers, 0.001, 5, 20, np.random.default_rng(0)).any()
 
 
 def test_more_noise_or_fewer_queries_leave_more_regret() -> None:
     answers = world(1)[1]
     regret = {
-        (deviation, queries): knower_regrets(answers, deviation, queries, 60, np.random.default_rng(0)).mean()
+        (deviation, queries): oracle_regrets(answers, deviation, queries, 60, np.random.default_rng(0)).mean()
         for deviation, queries in ((0.2, 50), (0.4, 50), (0.4, 10))
     }
     assert regret[0.2, 50] < regret[0.4, 50] < regret[0.4, 10]

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from scipy.sparse.csgraph import shortest_path
 
 from nadlab.analysis.cells.drawing import draw_cell
-from nadlab.analysis.cells.signature_figures import best_rows, largest
-from nadlab.analysis.cells.signatures import overlap, shortest_path_lengths, signature
+from nadlab.analysis.cells.signature_figures import best_rows
+from nadlab.analysis.cells.signatures import largest, overlap, shortest_path_lengths, signature
 from nadlab.cli.command_line import run_command
 from nadlab.spaces import SPACES, space
 from nadlab.spaces.cells import concatenate

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from nadlab.benchmarks import catalog
-from nadlab.benchmarks.cached import cached
 from nadlab.benchmarks.catalog import CATALOG, OfficialFile
 from nadlab.benchmarks.convert import convert
+from nadlab.benchmarks.registry import cached
 from nadlab.cli.benchmarks import COMMANDS
 from nadlab.cli.command_line import run_command
 from nadlab.spaces import space

@@ -12,7 +12,6 @@ import pytest
 from numpy.typing import NDArray
 
 from nadlab.benchmarks.archive import write_archive
-from nadlab.benchmarks.archived import open_benchmark
 from nadlab.benchmarks.container import write_container
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.official.nats import read_nats
@@ -20,6 +19,7 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.benchmarks.surrogates.surrogate import Surrogate, SurrogateBenchmark, open_surrogate
 from nadlab.benchmarks.surrogates.trees import Model, Tree, ensemble
+from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.errors import UserError
 from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.spaces import Cells, space
@@ -131,7 +131,7 @@ def test_what_the_benchmark_lacks_cannot_be_queried(oracle: Oracle) -> None:
 
 def test_two_processes_read_one_file_at_once(tmp_path: Path) -> None:
     path = archived_101(tmp_path)
-    code = "import sys; from pathlib import Path; from nadlab.benchmarks.archived import open_benchmark; "
+    code = "import sys; from pathlib import Path; from nadlab.benchmarks.tabular import open_benchmark; "
     code += "print(open_benchmark(Path(sys.argv[1]), 'cifar10', 'x').optimum)"
     command = [sys.executable, "-c", code, str(path)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]

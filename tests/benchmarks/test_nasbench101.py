@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nadlab.benchmarks.archive import open_archive, verify_archive, write_archive
-from nadlab.benchmarks.archived import ArchivedBenchmark, open_benchmark
-from nadlab.benchmarks.cached import cached
+from nadlab.benchmarks.archive import open_archive, write_archive
 from nadlab.benchmarks.official.model_metrics import ModelMetrics
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.official.tfrecord import masked_crc, read_records
+from nadlab.benchmarks.registry import cached, verify
+from nadlab.benchmarks.tabular import TableBenchmark, open_benchmark
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import Cells, space
@@ -32,7 +32,7 @@ def archive(cells: Cells, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "nasbench101.safetensors"
 
 
-def opened(archive: Path, preset: str = "paper") -> ArchivedBenchmark:
+def opened(archive: Path, preset: str = "paper") -> TableBenchmark:
     return open_benchmark(archive, "cifar10", "nasbench101", preset)
 
 
@@ -48,7 +48,8 @@ def test_metrics_have_the_wire_form_of_the_published_message() -> None:
 
 
 def test_all_runs_budgets_splits_and_both_epochs_are_kept(archive: Path, cells: Cells) -> None:
-    content = verify_archive(archive).content
+    content, digest = open_archive(archive)
+    assert verify(archive) == digest
     assert (np.sort(SPACE.keys(cells)) == content.arrays["keys"]).all()
     for budget in (4, 12, 36, 108):
         for split in ("train", "valid", "test"):
@@ -58,7 +59,7 @@ def test_all_runs_budgets_splits_and_both_epochs_are_kept(archive: Path, cells: 
 
 
 def test_every_accuracy_stands_at_its_cell(archive: Path, cells: Cells) -> None:
-    arrays = open_archive(archive).content.arrays
+    arrays = open_archive(archive)[0].arrays
     written = np.random.default_rng(0).random((200, 4, 3, 3, 3))
     rows = np.searchsorted(arrays["keys"], SPACE.keys(cells))
     assert arrays["cifar10/parameters"][rows].tolist() == [1 + i / 1e6 for i in range(200)]
@@ -70,7 +71,7 @@ def test_every_accuracy_stands_at_its_cell(archive: Path, cells: Cells) -> None:
 def test_paper_answers_with_the_mean_of_the_runs_and_naslib_with_one_of_them(archive: Path, cells: Cells) -> None:
     mean, one = opened(archive), opened(archive, "naslib")
     rows = mean.rows(SPACE.keys(cells))
-    runs = mean.opened.content.arrays["cifar10/108/valid/accuracy"][rows, :, -1].astype(np.float64)
+    runs = mean.runs["valid"][rows].astype(np.float64)
     assert np.allclose(mean.accuracies(rows, "valid"), runs.mean(axis=1))
     answers = one.accuracies(rows, "valid")
     chosen = np.argmin(abs(runs - answers[:, None]), axis=1)
@@ -102,8 +103,8 @@ def test_an_archive_folder_lists_its_benchmarks(archive: Path) -> None:
 
 
 def test_rewriting_gives_the_same_digest(archive: Path, tmp_path: Path) -> None:
-    first = open_archive(archive)
-    assert write_archive(first.content, tmp_path / "again.safetensors") == first.digest
+    content, digest = open_archive(archive)
+    assert write_archive(content, tmp_path / "again.safetensors") == digest
 
 
 def test_changed_bytes_are_found_by_verify(archive: Path, tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_changed_bytes_are_found_by_verify(archive: Path, tmp_path: Path) -> Non
     changed = tmp_path / "changed.safetensors"
     changed.write_bytes(data)
     with pytest.raises(UserError, match="wrong digest"):
-        verify_archive(changed)
+        verify(changed)
 
 
 def test_unknown_dataset_and_protocol_are_refused(archive: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from nadlab.benchmarks.archive import write_archive
-from nadlab.benchmarks.archived import open_benchmark
 from nadlab.benchmarks.official.nasbench201 import read_nasbench201
+from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.errors import UserError
 from tests.benchmarks.official_files import CELLS201, TEXTS201, nasbench201_content
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import xgboost
 
-from nadlab.benchmarks.cached import cached, verify
 from nadlab.benchmarks.convert import convert
 from nadlab.benchmarks.official.lightgbm_models import read_lightgbm
 from nadlab.benchmarks.official.nasbench301 import BOOSTERS, read_nasbench301
 from nadlab.benchmarks.official.unpickle import read_pickle
 from nadlab.benchmarks.official.xgboost_models import read_xgboost
+from nadlab.benchmarks.registry import cached, verify
 from nadlab.benchmarks.surrogates.configspace import FEATURES, vectors
 from nadlab.benchmarks.surrogates.surrogate import SurrogateBenchmark
 from nadlab.benchmarks.surrogates.trees import ensemble

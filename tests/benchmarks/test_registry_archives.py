@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from nadlab.benchmarks.archive import write_archive
-from nadlab.benchmarks.archived import ArchivedBenchmark
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.registry import benchmark, sources
+from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.errors import UserError
 from nadlab.spaces import space
 from perf.benchmarks.nasbench101_file import nasbench101_records, write_records
@@ -29,7 +29,7 @@ def test_an_archive_is_opened_by_its_name_under_each_protocol(cache: Path) -> No
         path, open_it = sources(preset)["test101"]
         oracle = open_it()
         assert path.parent == cache
-        assert isinstance(oracle, ArchivedBenchmark)
+        assert isinstance(oracle, TableBenchmark)
         assert (oracle.protocol.name, oracle.protocol.runs) == (preset, runs)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nadlab.benchmarks.table import datasets, read_nasbench101, read_nasbench201
+from nadlab.benchmarks.table import read_nasbench101, read_nasbench201, tables
 from nadlab.errors import UserError
 from nadlab.spaces import space
 
@@ -30,25 +30,25 @@ def written(folder: Path, *rows: str, header: str = "arch_str,x_valid_12,x_test_
 @pytest.mark.parametrize(("dataset", "optimum"), [("cifar10", 94.3733), ("cifar100", 73.5133)])
 def test_nasbench201_has_the_published_optimum(dataset: str, optimum: float) -> None:
     oracle = read_nasbench201(shared("nasbench201.csv"), dataset, dataset, "test")
-    assert len(oracle.cells) == 15_625
+    assert len(oracle.pool()) == 15_625
     assert oracle.optimum == pytest.approx(optimum, abs=1e-4)
 
 
 def test_nasbench101_sample_is_read_whole_and_its_cells_are_distinct() -> None:
     oracle = read_nasbench101(shared("nasbench101_sample.csv"), "nasbench101")
-    assert len(oracle.cells) == 12_000
+    assert len(oracle.pool()) == 12_000
     assert oracle.optimum == pytest.approx(94.9119, abs=1e-4)
     assert oracle.report_split == "valid"
-    assert np.isin(oracle.space.keys(oracle.cells), space("nasbench101").all_keys()).all()
+    assert np.isin(oracle.space.keys(oracle.pool()), space("nasbench101").all_keys()).all()
 
 
 def test_every_dataset_of_the_header_is_a_benchmark_and_the_longest_training_counts(tmp_path: Path) -> None:
     header = "arch_str,flowers_valid_12,flowers_test_12,flowers_test_200,birds_test_9"
     path = written(tmp_path, f"{GOOD},1,2,3,4", header=header)
-    assert datasets(path) == ["flowers", "birds"]
+    assert list(tables(path)) == [f"{path.stem}/{name}" for name in ("flowers", "birds")]
     oracle = read_nasbench201(path, "flowers", "flowers", "test")
-    assert oracle.evaluate(oracle.cells[:1])[0].test == 3
-    assert oracle.evaluate(oracle.cells[:1])[0].valid is None
+    assert oracle.evaluate(oracle.pool()[:1])[0].test == 3
+    assert oracle.evaluate(oracle.pool()[:1])[0].valid is None
 
 
 @pytest.mark.parametrize(

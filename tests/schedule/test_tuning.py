@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from nadlab.analysis.configurations import configurations, named
 from nadlab.analysis.tuned import report_on_tuning
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.report import report_studies
@@ -229,16 +230,18 @@ def test_report_names_the_best_its_interval_what_mattered_and_the_front(tmp_path
     tuning = small(configurations=20, fresh=6, objectives=("accuracy", "queries"))
     driver = Driver(tuning, tmp_path, workers=2)
     records = driver.run()
-    report = report_on_tuning(driver.folder.study, records, np.random.default_rng(0))
+    study = driver.folder.study
+    report = report_on_tuning(study, records, np.random.default_rng(0))
+    rows = configurations(named(study, records), records, np.random.default_rng(0))
     search = open_study(tmp_path, TUNING.name, tuning.objectives)
-    best = report.rows[0]
+    best = rows[0]
     assert best.accuracy.mean == max(values[0] for _, values, _ in search_of(tmp_path, tuning.objectives))
     assert best.fresh
     assert best.fresh.difference.n == 6
     text = report.markdown()
     assert "On seeds that it was not chosen by it differs by" in text
     assert "(fANOVA)" in text
-    front = {(row.accuracy.mean, row.queries) for row in report.rows if row.on_front}
+    front = {(row.accuracy.mean, row.queries) for row in rows if row.on_front}
     assert front == {tuple(each.values) for each in search.best_trials}
 
 

@@ -25,7 +25,7 @@ def drawn(decoder: CellDecoder, space: SearchSpace, count: int) -> Cells:
 def test_autoencoder_learns_edges_before_operations_of_held_out_cells() -> None:
     # the whole pretraining, 30 s, gives back every held-out cell: results/pretraining.md
     space = SPACES["nasbench201"]
-    settings = graph_vae.Pretraining(cells=6000, epochs=6, width=32, learning_rate=5e-3, dropout=0.1)
+    settings = graph_vae.VAEPretraining(cells=6000, epochs=6, width=32, learning_rate=5e-3, dropout=0.1)
     held_out = graphs_of(graph_vae.split(space, settings)[1], space)
     made = graph_vae.pretrained(space.name, settings).reconstruct(held_out)
     assert (made.A == held_out.A).float().mean() > 0.99
@@ -45,7 +45,7 @@ def test_decoder_gives_a_drawn_cell_the_probability_that_it_was_drawn_with(name:
 @pytest.mark.parametrize(("name", "least"), [("nasbench201", 1.0), ("nasbench101", 0.6)])
 def test_generator_writes_valid_cells_after_a_short_pretraining(name: str, least: float) -> None:
     space = SPACES[name]
-    decoder = pretrained_decoder(name, 4, cell_decoder.Pretraining(steps=150, width=64, learning_rate=1e-2))
+    decoder = pretrained_decoder(name, 4, cell_decoder.DecoderPretraining(steps=150, width=64, learning_rate=1e-2))
     valid = [reason is None for reason in space.invalid_reasons(drawn(decoder, space, 1000))]
     assert np.mean(valid) >= least
 

@@ -1,95 +1,34 @@
 """What regularized evolution, local search, REINFORCE, BO, BANANAS, NAO and SemiNAS are made of."""
 
-from dataclasses import dataclass
-from typing import cast
-
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Evaluation, Oracle
-from nadlab.errors import UserError
-from nadlab.methods.registry import Searcher
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.path_encoding import path_encoding
 from nadlab.queries.sampling import some_unqueried
-from nadlab.searchers.bananas import BANANAS, mutants
-from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
-from nadlab.searchers.local_search import LocalSearch
+from nadlab.searchers.bananas import mutants
 from nadlab.searchers.models.choices import CHOICES, choices_of, one_hot
 from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
 from nadlab.searchers.models.ensemble import Perceptrons
-from nadlab.searchers.nao import NAO
-from nadlab.searchers.regularized_evolution import RegularizedEvolution
-from nadlab.searchers.reinforce import Reinforce
-from nadlab.searchers.seminas import SemiNAS
-from nadlab.spaces import SPACES, Cells, SearchSpace
+from nadlab.spaces import SPACES
+from tests.oracles import counting
+from tests.test_searchers import QUICK_SEARCHERS
 
-QUICK: dict[str, Searcher] = {
-    "regularized-evolution": RegularizedEvolution(),
-    "local-search": LocalSearch(),
-    "reinforce": Reinforce(),
-    "bayesian-optimisation": BayesianOptimisation(candidates=50),
-    "bananas": BANANAS(candidates=10, perceptrons=Perceptrons(epochs=2)),
-    "nao": NAO(epochs=2),
-    "seminas": SemiNAS(pretraining_epochs=2, unlabelled=50, epochs=1),
-}
+METHODS = ("bananas", "bayesian-optimisation", "local-search", "nao", "regularized-evolution", "reinforce", "seminas")
 SPACE_NAMES = sorted(SPACES)
 
 
-@dataclass(frozen=True)
-class Counting:
-    """A benchmark that holds a whole space, or the given cells of it: accuracy is the number of third operations."""
-
-    space: SearchSpace
-    held: Cells
-    whole: bool = True
-    name: str = "counting"
-    search_split: str = "valid"
-    report_split: str = "valid"
-    preset: str = "paper"
-    digest: str = ""
-    optimum: float = 100.0
-
-    def pool(self) -> Cells:
-        return self.held
-
-    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
-        held = np.isin(self.space.keys(cells), self.space.keys(self.held))
-        return np.ones(len(cells), bool) if self.whole else held
-
-    def evaluate(self, cells: Cells) -> list[Evaluation]:
-        return [Evaluation(float(count), None) for count in (cells.operations == 3).sum(axis=1)]
-
-
 def ledger_of(name: str, budget: int, pool: int = 200, *, whole: bool = True) -> QueryLedger:
-    space = SPACES[name]
-    held = space.unlabelled(pool, np.random.default_rng(0))
-    return QueryLedger(cast(Oracle, Counting(space, held, whole)), budget)
+    return QueryLedger(counting(name, pool, whole=whole), budget)
 
 
-@pytest.mark.parametrize("method", sorted(QUICK))
-def test_method_spends_its_budget_on_distinct_cells_of_a_space_without_a_list(method: str) -> None:
-    ledger = ledger_of("darts", 24)
-    QUICK[method](ledger, np.random.default_rng(0))
-    assert len({query.key for query in ledger.queries}) == 24
-
-
-@pytest.mark.parametrize("method", sorted(QUICK))
-def test_pool_that_cannot_fill_the_budget_is_refused_before_anything_is_spent(method: str) -> None:
-    ledger = ledger_of("nasbench201", 24, pool=12, whole=False)
-    with pytest.raises(UserError, match="ask for fewer"):
-        QUICK[method](ledger, np.random.default_rng(0))
-    assert not ledger.queries
-
-
-@pytest.mark.parametrize("method", sorted(QUICK))
+@pytest.mark.parametrize("method", METHODS)
 def test_method_can_spend_a_pool_to_the_last_cell(method: str) -> None:
     held = len(np.unique(SPACES["nasbench201"].keys(ledger_of("nasbench201", 1, 30).oracle.pool())))
     ledger = ledger_of("nasbench201", held, 30, whole=False)
-    QUICK[method](ledger, np.random.default_rng(0))
+    QUICK_SEARCHERS[method]()(ledger, np.random.default_rng(0))
     assert ledger.remaining == 0
 
 

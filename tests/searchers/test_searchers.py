@@ -4,15 +4,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Evaluation, Split
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS, Searcher
@@ -33,14 +31,14 @@ from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import PAPER, SEQUENTIAL, Settings
-from nadlab.spaces import SPACES, Cells, SearchSpace
 from tests.conftest import TOY
+from tests.oracles import counting
 
 BUDGET = 24
 QUICK = Settings(epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
 QUICK_ROUNDS = replace(SEQUENTIAL, epochs=2, round_epochs=1, width=16, unlabelled_per_epoch=512, candidates=20)
-VECTORS = graph_vae.Pretraining(cells=400, epochs=2, width=16)
-WRITER = cell_decoder.Pretraining(steps=60, batch=64, width=32)
+VECTORS = graph_vae.VAEPretraining(cells=400, epochs=2, width=16)
+WRITER = cell_decoder.DecoderPretraining(steps=60, batch=64, width=32)
 QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "random-search": lambda: random_search,
     "regularized-evolution": RegularizedEvolution,
@@ -71,32 +69,8 @@ def name(request: pytest.FixtureRequest, data: Path) -> str:  # noqa: ARG001 - i
     return str(request.param)
 
 
-@dataclass(frozen=True)
-class Separable:
-    """A benchmark of the DARTS space: accuracy grows with the separable convolutions. Every cell can be queried."""
-
-    name: str = "darts/separable"
-    space: SearchSpace = SPACES["darts"]
-    search_split: Split = "valid"
-    report_split: Split = "valid"
-    preset: str = "paper"
-    digest: str = "0" * 64
-    optimum: float = 98.0
-    queryable_count: int = SPACES["darts"].size
-
-    def pool(self) -> Cells:
-        return self.space.unlabelled(300, np.random.default_rng(0))
-
-    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
-        return np.ones(len(cells), bool)
-
-    def evaluate(self, cells: Cells) -> list[Evaluation]:
-        separable = np.isin(cells.operations, (5, 6)).sum(axis=1)
-        return [Evaluation(50 + 6 * float(count), None) for count in separable]
-
-
 def ledger_of(name: str, seed: int, budget: int = BUDGET, table: str = TOY) -> QueryLedger:
-    ledger = QueryLedger(Separable() if table == "darts" else benchmark(table), budget)
+    ledger = QueryLedger(counting("darts", 300) if table == "darts" else benchmark(table), budget)
     QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(seed))
     return ledger
 
@@ -137,9 +111,11 @@ def test_other_seed_gives_another_ledger(name: str, elsewhere: dict[str, list[di
     assert elsewhere[name] != [asdict(query) for query in ledger_of(name, 1).queries]
 
 
-def test_pool_that_is_smaller_than_the_budget_is_refused_in_a_sentence(name: str) -> None:
+def test_pool_that_is_smaller_than_the_budget_is_refused_before_anything_is_spent(name: str) -> None:
+    ledger = QueryLedger(benchmark(TOY), 301)
     with pytest.raises(UserError, match=r"ask for fewer"):
-        ledger_of(name, 0, budget=301)
+        QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(0))
+    assert not ledger.queries
 
 
 def test_smallest_budget_is_spent_or_refused_in_a_sentence(name: str) -> None:

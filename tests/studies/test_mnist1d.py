@@ -6,10 +6,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from nadlab.benchmarks.archived import ArchivedBenchmark
 from nadlab.benchmarks.container import open_container
 from nadlab.benchmarks.registry import EMBEDDED, benchmark
 from nadlab.benchmarks.surrogates.surrogate import SurrogateBenchmark
+from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.spaces import space
 from studies.mnist1d import Dataset, Recipe, train_cell
 from studies.mnist1d.build import RECIPES
@@ -35,7 +35,7 @@ def test_embedded_benchmark_is_small_and_names_the_command_and_the_recipe_that_m
 
 def test_embedded_table_answers_for_every_string_alike_for_isomorphic_ones() -> None:
     oracle = benchmark("mnist1d-201")
-    assert isinstance(oracle, ArchivedBenchmark)
+    assert isinstance(oracle, TableBenchmark)
     cells = oracle.pool()
     assert len(cells) == oracle.space.size == 15_625
     keys = oracle.space.keys(cells)
@@ -45,8 +45,8 @@ def test_embedded_table_answers_for_every_string_alike_for_isomorphic_ones() -> 
 
 def test_best_cells_do_not_saturate_and_stand_out_from_the_noise_of_a_training() -> None:
     oracle = benchmark("mnist1d-201")
-    assert isinstance(oracle, ArchivedBenchmark)
-    runs = oracle.opened.content.arrays["mnist1d/10/valid/accuracy"][:, :, 0].astype(np.float64)
+    assert isinstance(oracle, TableBenchmark)
+    runs = oracle.runs["valid"].astype(np.float64)
     noise = np.sqrt(np.median(runs.var(axis=1, ddof=1)) / runs.shape[1])
     means = runs.mean(axis=1)
     assert runs.shape[1] >= 2

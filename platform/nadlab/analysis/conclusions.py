@@ -1,4 +1,4 @@
-"""What may and what may not be concluded from a study, in sentences."""
+"""The conclusions of a study, in sentences."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from nadlab.analysis.statistics.comparisons import (
     seeds_needed,
     visible_difference,
 )
-from nadlab.analysis.statistics.intervals import Interval
 from nadlab.analysis.summary import LevelSummary
+from nadlab.analysis.text import interval_text, listed, p_equals
 from nadlab.study.records import StudyRecord
 
 LISTED = 8
@@ -19,7 +19,7 @@ LISTED = 8
 
 
 def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
-    """Return a sentence each."""
+    """Return the sentences in order."""
     default, factor = study.default_level, study.factor
     if not any(row.is_default for row in rows):
         return [f"The default level {factor} = {default} has no finished trial: nothing can be compared with it."]
@@ -28,16 +28,16 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
         return []
     said = [
         f"{factor} = {row.level} is {'better' if found.difference.mean > 0 else 'worse'} than the default {default} by "
-        f"{abs(found.difference.mean):.2f} points ({words(found.difference)}, {found.difference.n} paired seeds, "
+        f"{abs(found.difference.mean):.2f} points ({interval_text(found.difference)}, {found.difference.n} paired seeds, "
         f"{p_equals(found.p_value)})."
         for row, found in compared
-        if found.is_established
+        if found.is_significant
     ]
-    return [*_highest(study, rows), *said, *_alike(study, rows), *_test([found for _, found in compared])]
+    return [*_highest(study, rows), *said, *_not_significant(study, rows), *_test([found for _, found in compared])]
 
 
 def _highest(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
-    """Say which levels have the highest mean, whether or not the difference is real."""
+    """Name the levels with the highest mean, significant or not."""
     highest = max(round(row.accuracy.mean, 2) for row in rows)
     best = [_level(row.level) for row in rows if round(row.accuracy.mean, 2) == highest]
     if len(best) > LISTED:
@@ -49,39 +49,37 @@ def _level(name: str) -> str:
     return f"({name})" if ", " in name else name
 
 
-def _alike(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
-    """Say which levels can't be told apart from the default, and what that leaves open."""
-    alike = [(row, row.comparison) for row in rows if row.comparison and not row.comparison.is_established]
+def _not_significant(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
+    """Name the levels without a significant difference to the default, and the largest difference still possible."""
+    compared = [(row.level, row.comparison) for row in rows if row.comparison]
+    alike = [(level, found.difference) for level, found in compared if not found.is_significant]
     if not alike:
         return []
-    factor, default = study.factor, study.default_level
-    seeds = min(found.difference.n for _, found in alike)
-    with_seeds = f"with {seeds} seed{'s' * (seeds != 1)}"
+    factor, seeds = study.factor, min(difference.n for _, difference in alike)
     if span := _span(study, rows):
-        said = [
-            f"{factor} between {span[0]} and {span[1]} can't be told apart from the default {default} {with_seeds}."
-        ]
+        subject = f"{factor} between {span[0]} and {span[1]}"
     elif len(alike) <= LISTED:
-        names = listed([_level(row.level) for row, _ in alike])
-        said = [f"{factor} = {names} can't be told apart from the default {default} {with_seeds}."]
+        subject = f"{factor} = {listed([_level(level) for level, _ in alike])}"
     else:
-        compared = sum(row.comparison is not None for row in rows)
-        said = [
-            f"Of {compared} other levels, {len(alike)} can't be told apart from the default {default} {with_seeds}."
-        ]
-    ends_found = [abs(end) for _, found in alike for end in (found.difference.low, found.difference.high) if end]
-    if ends_found:
+        subject = f"Of {len(compared)} other levels, {len(alike)}"
+    verb = "does" if span or len(alike) == 1 else "do"
+    said = [
+        f"{subject} {verb} not differ significantly from the default {study.default_level} with {seeds} "
+        f"seed{'s' * (seeds != 1)}."
+    ]
+    ends = [abs(end) for _, difference in alike for end in (difference.low, difference.high) if end]
+    if ends:
         said.append(
             "That does not show that they are equal: by the 95 % intervals they may differ by up to "
-            f"{max(ends_found):.2f} points."
+            f"{max(ends):.2f} points."
         )
     return said
 
 
 def _span(study: StudyRecord, rows: Sequence[LevelSummary]) -> tuple[str, str] | None:
-    """Return the ends of the levels that are alike, where they are numbers and a run around the default of three or more."""
+    """Return the ends of the levels without a significant difference, where they are three or more numbers in a row."""
     kind, *others = (type(value) for value in study.default.values())
-    alike = [bool(row.is_default or (row.comparison and not row.comparison.is_established)) for row in rows]
+    alike = [bool(row.is_default or (row.comparison and not row.comparison.is_significant)) for row in rows]
     first, last = alike.index(True), len(alike) - 1 - alike[::-1].index(True)
     numbers = not others and kind in (int, float) and all(row.level != "none" for row in rows)
     if not numbers or last - first < 2 or not all(alike[first : last + 1]):
@@ -96,54 +94,16 @@ def _test(comparisons: Sequence[Comparison]) -> list[str]:
     least = fewest_seeds(count)
     if seeds < least:
         said.append(
-            f"Under {least} seeds this test can't establish any difference{corrected}, and bootstrap intervals are too "
+            f"With fewer than {least} seeds no difference can be significant{corrected}, and bootstrap intervals are too "
             "narrow: read them as a hint and run more with --seeds."
         )
     spread = pooled_spread(comparisons)
     if spread:
         needed = seeds_needed(spread, count)
         visible = visible_difference(spread, count, seeds)
-        now = f", and {seeds} seeds show one of {visible:.2f}" if visible else ""
+        now = f", and {seeds} seeds detect one of {visible:.2f}" if visible else ""
         said.append(
-            f"To see a difference of {SMALL_DIFFERENCE} points with 80 % power, about {needed} seeds are needed{now} "
+            f"To detect a difference of {SMALL_DIFFERENCE} points with 80 % power, about {needed} seeds are needed{now} "
             f"(differences vary by {spread:.2f} points from seed to seed)."
         )
     return said
-
-
-def words(interval: Interval, sign: str = "+") -> str:
-    """Return an interval as text."""
-    return ends(interval, sign) if interval.low is None else f"95 % interval {ends(interval, sign)}"
-
-
-ACCURACY = ("n", "accuracy %", "95 % interval", "SD", "best %")
-"""headings of `accuracy_cells`"""
-
-
-def accuracy_cells(row: LevelSummary) -> tuple[str, ...]:
-    """Return what every table of levels says of their accuracy; a single seed has no SD."""
-    deviation = "" if row.deviation is None else f"{row.deviation:.2f}"
-    return (str(row.accuracy.n), f"{row.accuracy.mean:.2f}", ends(row.accuracy, ""), deviation, f"{row.best:.2f}")
-
-
-def ends(interval: Interval, sign: str = "+") -> str:
-    """Return an interval's ends as text."""
-    if interval.low is None or interval.high is None:
-        return "no interval"
-    return f"{interval.low:{sign}.2f} to {interval.high:{sign}.2f}"
-
-
-def p_text(p_value: float) -> str:
-    """Return a p-value with the digits that matter."""
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}"
-
-
-def p_equals(p_value: float) -> str:
-    """Return a p-value for a sentence, such as `p = 0.03` or `p < 0.001`."""
-    text = p_text(p_value)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a list in a sentence."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,4 +1,4 @@
-"""What a tuning study says about each configuration, in numbers."""
+"""The records of a tuning study, summarised by configuration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,12 +10,13 @@ from optuna.distributions import json_to_distribution
 from nadlab.analysis.statistics.comparisons import Comparison, compare
 from nadlab.analysis.statistics.importance import Importance, importance
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
+from nadlab.analysis.summary import finished
 from nadlab.errors import UserError
 from nadlab.study.records import Record, StudyRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
+class ConfigurationSummary:
     """One configuration; accuracies in percent, each mean over the seeds that it was chosen by."""
 
     name: str
@@ -29,7 +30,7 @@ class Configuration:
     """the same on seeds that no configuration was chosen by; None where they were not run"""
     is_default: bool
     on_front: bool
-    """no other has a higher accuracy with as few queries, or fewer queries with as high an accuracy"""
+    """of accuracy against queries (`on_front`)"""
 
 
 def search_seeds(study: StudyRecord) -> tuple[int, ...]:
@@ -37,44 +38,49 @@ def search_seeds(study: StudyRecord) -> tuple[int, ...]:
     return tuple(map(int, str(study.settings["seeds"]).split(",")))
 
 
+def search_records(study: StudyRecord, records: Sequence[Record]) -> list[Record]:
+    """Return the records of the seeds that configurations were chosen by."""
+    seeds = search_seeds(study)
+    return [record for record in records if record.trial.seed in seeds]
+
+
 def named(study: StudyRecord, records: Sequence[Record]) -> StudyRecord:
     """Return the study with every configuration named by its rank: those that did not run at every seed come last."""
-    found = _finished(study, records)
-    seeds = search_seeds(study)
-    whole = sorted(_whole(found, seeds), key=lambda level: -_mean(found[level], seeds))
-    others = sorted({study.level(record.trial) for record in records} - set(whole))
-    return replace(study, names={level: str(rank) for rank, level in enumerate([*whole, *others], 1)})
+    complete = _complete(study, records)
+    ranked = sorted(complete, key=lambda level: -_point(study, complete[level])[0])
+    others = sorted({study.level(record.trial) for record in records} - set(ranked))
+    return replace(study, names={level: str(rank) for rank, level in enumerate([*ranked, *others], 1)})
 
 
-def configurations(study: StudyRecord, records: Sequence[Record], rng: np.random.Generator) -> list[Configuration]:
+def configurations(
+    study: StudyRecord, records: Sequence[Record], rng: np.random.Generator
+) -> list[ConfigurationSummary]:
     """Return a summary of every configuration that ran at every seed, best first; `rng` draws the bootstrap samples."""
-    found, seeds = _finished(study, records), search_seeds(study)
-    reference = _accuracies(found.get(study.default_level, {}))
-    whole = {level: found[level] for level in _whole(found, seeds)}
-    points = {level: (_mean(group, seeds), _queries(group)) for level, group in whole.items()}
+    complete, seeds, default = _complete(study, records), search_seeds(study), study.default_level
+    reference = {each.trial.seed: each.accuracy for each in finished(records) if study.level(each.trial) == default}
+    points = [_point(study, group) for group in complete.values()]
     rows = []
-    for level, group in whole.items():
-        values = _accuracies(group)
-        chosen = {seed: values[seed] for seed in seeds}
-        fresh = {seed: value for seed, value in values.items() if seed not in seeds}
-        is_default = level == study.default_level
+    for (level, group), (_, queries), best in zip(complete.items(), points, on_front(points), strict=True):
+        chosen = {seed: group[seed].accuracy for seed in seeds}
+        fresh = {seed: record.accuracy for seed, record in group.items() if seed not in seeds}
+        is_default = level == default
         rows.append(
-            Configuration(
+            ConfigurationSummary(
                 level,
                 {factor: group[seeds[0]].trial.settings[factor] for factor in study.default},
                 mean_interval(np.array(list(chosen.values())), rng),
-                points[level][1],
+                queries,
                 None if is_default else paired_difference(chosen, reference, rng),
                 None if is_default or not fresh else compare({level: fresh}, reference, rng).get(level),
                 is_default,
-                not any(_beats(other, points[level]) for other in points.values()),
+                best,
             )
         )
     return sorted(rows, key=lambda row: -row.accuracy.mean)
 
 
-def what_mattered(study: StudyRecord, rows: Sequence[Configuration]) -> Importance | str:
-    """Return what mattered for the accuracy, or the sentence that says why nothing is known of it."""
+def importances(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> Importance | str:
+    """Return the importance of each setting for the accuracy, or a sentence that says why there is none."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     search = optuna.create_study(study_name=study.study, direction="maximize")
     space = {factor: json_to_distribution(study.settings[f"space/{factor}"]) for factor in study.default}
@@ -86,30 +92,23 @@ def what_mattered(study: StudyRecord, rows: Sequence[Configuration]) -> Importan
         return f"Importance of settings: {error}."
 
 
-def _finished(study: StudyRecord, records: Sequence[Record]) -> dict[str, dict[int, Record]]:
-    """Return level -> seed -> record."""
+def on_front(points: Sequence[tuple[float, float]]) -> list[bool]:
+    """Return whether no other (accuracy, queries) has as high an accuracy with as few queries."""
+    return [
+        not any(a >= accuracy and q <= queries and (a, q) != (accuracy, queries) for a, q in points)
+        for accuracy, queries in points
+    ]
+
+
+def _complete(study: StudyRecord, records: Sequence[Record]) -> dict[str, dict[int, Record]]:
+    """Return level -> seed -> finished record, of the levels that ran at every seed of the search."""
     found: dict[str, dict[int, Record]] = {}
-    for record in records:
-        if record.status == "FINISHED":
-            found.setdefault(study.level(record.trial), {})[record.trial.seed] = record
-    return found
+    for record in finished(records):
+        found.setdefault(study.level(record.trial), {})[record.trial.seed] = record
+    return {level: group for level, group in found.items() if set(search_seeds(study)) <= group.keys()}
 
 
-def _whole(found: dict[str, dict[int, Record]], seeds: Sequence[int]) -> list[str]:
-    return [level for level, group in found.items() if set(seeds) <= group.keys()]
-
-
-def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return one[0] >= other[0] and one[1] <= other[1] and one != other
-
-
-def _accuracies(group: dict[int, Record]) -> dict[int, float]:
-    return {seed: record.accuracy for seed, record in group.items()}
-
-
-def _mean(group: dict[int, Record], seeds: Sequence[int]) -> float:
-    return float(np.mean([group[seed].accuracy for seed in seeds]))
-
-
-def _queries(group: dict[int, Record]) -> float:
-    return float(np.mean([len(record.ledger) for record in group.values()]))
+def _point(study: StudyRecord, group: dict[int, Record]) -> tuple[float, float]:
+    """Return the mean accuracy over the search's seeds and the mean number of queries of a configuration."""
+    accuracy = np.mean([group[seed].accuracy for seed in search_seeds(study)])
+    return float(accuracy), float(np.mean([len(record.ledger) for record in group.values()]))

@@ -1,4 +1,4 @@
-"""All that a report is made of: a study's records, what was computed from them, and where their runs lie in MLflow."""
+"""What a report is made from: a study's records, their statistics, and their runs in MLflow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nadlab.analysis.statistics.intervals import Values
-from nadlab.analysis.summary import LevelSummary, by_level, trial_table
+from nadlab.analysis.summary import LevelSummary, by_level
 from nadlab.study.records import Record, StudyRecord, incumbents
 from nadlab.tracking.runs import Runs
 
@@ -18,14 +18,14 @@ LINES = 10
 
 @dataclass(frozen=True)
 class Evidence:
-    """A study's records and what they are read by."""
+    """A study's records and their statistics."""
 
     study: StudyRecord
     records: Sequence[Record]
     rows: Sequence[LevelSummary]
     conclusions: Sequence[str]
     runs: Runs | None = None
-    """None where no MLflow store was asked"""
+    """None without an MLflow store"""
 
     @cached_property
     def groups(self) -> dict[str, list[Record]]:
@@ -34,8 +34,18 @@ class Evidence:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """A row a finished trial."""
-        return trial_table(self.study, self.records)
+        """A row for each finished trial: the factors, `level`, `seed` and `accuracy`, levels in ascending order."""
+        return pd.DataFrame(
+            [
+                {**self.factors(record), "level": level, "seed": record.trial.seed, "accuracy": record.accuracy}
+                for level, group in self.groups.items()
+                for record in group
+            ]
+        )
+
+    def factors(self, record: Record) -> dict[str, object]:
+        """Return factor -> level of a trial."""
+        return {factor: record.trial.settings[factor] for factor in self.study.default}
 
     @cached_property
     def varied(self) -> list[str]:
@@ -43,6 +53,14 @@ class Evidence:
         if self.trials.empty:
             return []
         return [name for name in self.study.default if self.trials[name].astype(str).nunique() > 1]
+
+    def provenance(self, key: str) -> list[str]:
+        """Return the values that the records have for one key of their provenance."""
+        return sorted({record.provenance.get(key, "unknown") for record in self.records})
+
+    def regrets(self, level: str) -> Values:
+        """Return the regret of each finished trial of a level, (seeds,)."""
+        return np.array([record.metrics["regret"] for record in self.groups[level]], float)
 
     @cached_property
     def curves(self) -> dict[str, Values]:
@@ -53,21 +71,17 @@ class Evidence:
     def drawn(self) -> list[str]:
         """Levels that plots show as lines: the default and the best by mean accuracy, in the order of the levels.
 
-        Where the number of queries is a factor, only the largest of each method: its first queries tell of the others.
+        Where the number of queries is a factor, only the largest of each method: its first queries stand for the others.
         """
         rows = list(self.rows)
         if "queries" in self.study.default and len(self.study.default) > 1:
             longest = {
-                _others(self.study, group[0]): level
+                tuple(str(value) for factor, value in self.factors(group[0]).items() if factor != "queries"): level
                 for level, group in sorted(self.groups.items(), key=lambda item: item[1][0].trial.settings["queries"])
             }
             rows = [row for row in rows if row.level in longest.values()]
         best = sorted(rows, key=lambda row: (not row.is_default, -row.accuracy.mean))[:LINES]
         return [row.level for row in rows if row in best]
-
-
-def _others(study: StudyRecord, record: Record) -> tuple[str, ...]:
-    return tuple(str(record.trial.settings[factor]) for factor in study.default if factor != "queries")
 
 
 def _stack(curves: Sequence[Sequence[float]]) -> Values:

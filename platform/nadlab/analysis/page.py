@@ -1,12 +1,16 @@
-"""The report as one HTML page that needs nothing beside it, and its tables in LaTeX."""
+"""The forms of a report: a table for the terminal, Markdown, one self-contained HTML page, tables in LaTeX."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import jinja2
+import numpy as np
+import pandas as pd
+import rich.table
 
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
+from nadlab.analysis.text import accuracy_note
 from nadlab.tracking.runs import Runs
 
 PAGE = "report.html"
@@ -23,8 +27,52 @@ LATEX = str.maketrans({
 
 
 @dataclass(frozen=True)
+class Report:
+    """The report of one study."""
+
+    evidence: Evidence
+    title: str
+    """of the terminal's table"""
+    brief: Table
+    """shown in the terminal"""
+    table: Table
+    """shown in Markdown"""
+    notes: Sequence[str]
+    """lines of Markdown below the table"""
+    data: tuple[str, pd.DataFrame]
+    """name of the CSV file, and its rows"""
+    sections: Callable[[np.random.Generator], list[Section]]
+    """makes the page's sections; the generator draws the bootstrap samples"""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """metrics of the parent run beyond the counts of trials"""
+
+    def terminal(self) -> rich.table.Table:
+        """Return the table for the terminal."""
+        drawn = rich.table.Table(title=self.title)
+        for place, name in enumerate(self.brief.heading):
+            drawn.add_column(name, justify="right" if place else "left", overflow="fold")
+        for row in self.brief.rows:
+            drawn.add_row(*row)
+        return drawn
+
+    def markdown(self) -> str:
+        """Return the report as Markdown; the conclusions come first, since MLflow folds a long description."""
+        study = self.evidence.study
+        said = [f"- {sentence}" for sentence in self.evidence.conclusions]
+        head = [f"# {study.study} on {study.benchmark}", "", study.question, "", f"Expected: {study.expectation}", ""]
+        return "\n".join([*head, *said, "", *markdown_table(self.table.heading, self.table.rows), "", *self.notes, ""])
+
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers of the parent run."""
+        status = [record.status for record in self.evidence.records]
+        stopped = {"trials_stopped": status.count("KILLED")} if self.evidence.study.is_tuning else {}
+        counts = {"trials_finished": status.count("FINISHED"), **stopped, "trials_failed": status.count("FAILED")}
+        return {**counts, **self.numbers}
+
+
+@dataclass(frozen=True)
 class Page:
-    """What stands above the sections."""
+    """The head of a page."""
 
     kicker: str
     title: str
@@ -37,17 +85,12 @@ class Page:
 def page_of(evidence: Evidence) -> Page:
     """Return the head of one study's page."""
     study = evidence.study
-    note = (
-        f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} accuracy among those "
-        f"queried; regret is counted to the table's best, {study.optimum:.2f} %. Intervals are 95 % percentile bootstraps over "
-        "seeds."
-    )
     return Page(
         f"{study.study} · {study.benchmark}",
         study.question,
         study.expectation,
         evidence.conclusions,
-        note,
+        f"{accuracy_note(study)} Intervals are 95 % percentile bootstraps over seeds.",
         [evidence.runs] if evidence.runs else [],
     )
 
@@ -57,20 +100,14 @@ def html(page: Page, found: Sequence[Section], drawings: Mapping[str, str]) -> s
     return TEMPLATES.get_template("report.html").render(page=page, sections=found, drawings=drawings)
 
 
+def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table in Markdown."""
+    return [f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
 def latex(table: Table) -> str:
     """Return a table for a paper, to be set with the package booktabs."""
     columns = "l" + "r" * (len(table.heading) - 1)
     lines = [" & ".join(cell.translate(LATEX) for cell in row) + r" \\" for row in (table.heading, *table.rows)]
-    return "\n".join(
-        [
-            f"% {table.caption}",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            lines[0],
-            r"\midrule",
-            *lines[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
+    head = [f"% {table.caption}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", lines[0], r"\midrule"]
+    return "\n".join([*head, *lines[1:], r"\bottomrule", r"\end{tabular}", ""])

@@ -1,157 +1,93 @@
-"""The report of a study, made from its records alone: every level against the default."""
+"""The report of a study, from its records alone: every level against the default."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from rich.table import Table
 
-from nadlab.analysis.conclusions import ACCURACY, accuracy_cells, conclusions, ends, p_text
+from nadlab.analysis.conclusions import conclusions
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.page import PAGE
+from nadlab.analysis.page import PAGE, Report
 from nadlab.analysis.sections import sections
-from nadlab.analysis.sections.content import Section
+from nadlab.analysis.sections.content import Table
+from nadlab.analysis.statistics.intervals import interval_columns
 from nadlab.analysis.summary import LevelSummary, summarize
+from nadlab.analysis.text import (
+    ACCURACY,
+    accuracy_cells,
+    accuracy_note,
+    comparison_cells,
+    level_name,
+    number,
+    published_cells,
+)
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
-HEADINGS = (
-    *ACCURACY,
-    "IQM %",
-    "regret",
-    "difference to default",
-    "95 % interval ",
-    "p",
-    "A",
-    "95 % interval  ",
-)
+COMPARED = ("difference to default", "95 % interval ", "p", "A", "95 % interval  ")
 WIDE = ("SD", "best %", "IQM %", "regret", "A", "95 % interval  ")
 """columns that a terminal has no room for"""
 
 
-@dataclass(frozen=True)
-class Report:
-    """A study's records and what they say."""
-
-    evidence: Evidence
-
-    def table(self) -> Table:
-        """Return what the terminal shows."""
-        study = self.evidence.study
-        table = Table(title=f"{study.study} on {study.benchmark}: {study.reported_by} accuracy of the best cell")
-        heading = self._heading()
-        shown = [number for number, name in enumerate(heading) if name not in WIDE]
-        for number in shown:
-            table.add_column(heading[number], justify="right" if number else "left", overflow="fold")
-        for row in self.evidence.rows:
-            cells = self._cells(row)
-            table.add_row(*(cells[number] for number in shown))
-        return table
-
-    def markdown(self) -> str:
-        """Return the report as Markdown; the plots are named as files beside it."""
-        study, heading = self.evidence.study, self._heading()
-        lines = [
-            f"# {study.study} on {study.benchmark}",
-            "",
-            study.question,
-            "",
-            f"Expected: {study.expectation}",
-            "",
-            # first, as MLflow folds a long description
-            *(f"- {sentence}" for sentence in self.evidence.conclusions),
-            "",
-            f"| {' | '.join(heading)} |",
-            f"|{'---|' * len(heading)}",
-            *(f"| {' | '.join(self._cells(row))} |" for row in self.evidence.rows),
-            "",
-            f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} "
-            f"accuracy among those queried; regret is counted to the table's best, {study.optimum:.2f} %. "
-            "Intervals are percentile bootstraps over seeds; differences are paired by seed. SD is the standard deviation over seeds, IQM the interquartile mean; "
-            "p is Wilcoxon's, corrected by Holm; A is the chance that a run beats one of the default."
-            + (" The last column is what the paper reports, its best result." if study.published else ""),
-            "",
-            f"Plots, tests and every trial: {PAGE}.",
-            "",
-            *self._provenance(),
-        ]
-        return "\n".join(lines) + "\n"
-
-    def metrics(self) -> dict[str, float]:
-        """Return what the parent run shows as numbers."""
-        finished = [record for record in self.evidence.records if record.status == "FINISHED"]
-        return {"trials_finished": len(finished), "trials_failed": len(self.evidence.records) - len(finished)}
-
-    def data(self) -> tuple[str, pd.DataFrame]:
-        """Return a row a level, and the name of their file."""
-        return "levels.csv", pd.DataFrame([_flat(row) for row in self.evidence.rows])
-
-    def sections(self, rng: np.random.Generator) -> list[Section]:
-        """Return the page's sections; `rng` draws the bootstrap samples."""
-        return sections(self.evidence, rng)
-
-    def _heading(self) -> tuple[str, ...]:
-        return (self.evidence.study.factor, *HEADINGS, *(("paper %",) if self.evidence.study.published else ()))
-
-    def _cells(self, row: LevelSummary) -> list[str]:
-        if not self.evidence.study.published:
-            return _cells(row)
-        paper = self.evidence.study.published.get(row.level)
-        return [*_cells(row), "" if paper is None else f"{paper:.2f}"]
-
-    def _provenance(self) -> list[str]:
-        revisions = sorted({record.provenance["git_revision"] for record in self.evidence.records})
-        said = [f"Benchmark digest {self.evidence.study.digest[:16]}; code {', '.join(revisions)}."]
-        return [*said, "Trials come from several revisions of the code."] if len(revisions) > 1 else said
-
-
 def report_on(
-    study: StudyRecord,
-    records: Sequence[Record],
-    rng: np.random.Generator,
-    runs: Runs | None = None,
+    study: StudyRecord, records: Sequence[Record], rng: np.random.Generator, runs: Runs | None = None
 ) -> Report:
-    """Sum up the records of a study; `rng` draws the bootstrap samples."""
+    """Summarise the records of a study; `rng` draws the bootstrap samples."""
     rows = summarize(study, records, rng)
-    return Report(Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs))
-
-
-def _cells(row: LevelSummary) -> list[str]:
-    name = f"{row.level} (default)" if row.is_default else row.level
-    numbers = [*accuracy_cells(row), f"{row.iqm.mean:.2f}", f"{row.regret:.2f}"]
-    found = row.comparison
-    compared = (
-        [
-            f"{found.difference.mean:+.2f}",
-            ends(found.difference),
-            p_text(found.p_value),
-            f"{found.superiority.mean:.2f}",
-            ends(found.superiority, ""),
-        ]
-        if found
-        else [""] * 5
+    evidence = Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs)
+    heading = (study.factor, *ACCURACY, "IQM %", "regret", *COMPARED, *(("paper %",) if study.published else ()))
+    table = Table("levels", heading, tuple(_cells(study, row) for row in rows))
+    shown = [column for column, name in enumerate(heading) if name not in WIDE]
+    brief, *rest = (tuple(row[column] for column in shown) for row in (heading, *table.rows))
+    return Report(
+        evidence,
+        f"{study.study} on {study.benchmark}: {study.reported_by} accuracy of the best cell",
+        Table("levels", brief, tuple(rest)),
+        table,
+        (_note(study), "", f"Plots, tests and every trial: {PAGE}.", "", _provenance(study, records)),
+        ("levels.csv", pd.DataFrame([_columns(row) for row in rows])),
+        partial(sections, evidence),
     )
-    return [name, *numbers, *compared]
 
 
-def _flat(row: LevelSummary) -> dict[str, object]:
+def _cells(study: StudyRecord, row: LevelSummary) -> tuple[str, ...]:
+    numbers = (*accuracy_cells(row), number(row.iqm.mean), number(row.regret))
+    return (
+        level_name(row.level, study.default_level),
+        *numbers,
+        *comparison_cells(row.comparison),
+        *published_cells(study, row.level),
+    )
+
+
+def _note(study: StudyRecord) -> str:
+    return (
+        f"{accuracy_note(study)} Intervals are percentile bootstraps over seeds; differences are paired by seed. SD is the "
+        "standard deviation over seeds, IQM the interquartile mean; p is Wilcoxon's, corrected by Holm; A is the chance that "
+        "a run beats one of the default."
+        + (" The last column is the paper's result, its best." if study.published else "")
+    )
+
+
+def _provenance(study: StudyRecord, records: Sequence[Record]) -> str:
+    revisions = sorted({record.provenance["git_revision"] for record in records})
+    text = f"Benchmark digest {study.digest[:16]}; code {', '.join(revisions)}."
+    return f"{text}\nTrials come from several revisions of the code." if len(revisions) > 1 else text
+
+
+def _columns(row: LevelSummary) -> dict[str, object]:
     found = row.comparison
-    difference = asdict(found.difference) if found else {}
     return {
         "level": row.level,
         "is_default": row.is_default,
-        "n": row.accuracy.n,
-        "mean": row.accuracy.mean,
-        "low": row.accuracy.low,
-        "high": row.accuracy.high,
+        **interval_columns("", row.accuracy, "n", "mean", "low", "high"),
         "deviation": row.deviation,
         "best": row.best,
         "regret": row.regret,
         "iqm": row.iqm.mean,
-        "iqm_low": row.iqm.low,
-        "iqm_high": row.iqm.high,
-        **{f"difference_{key}": difference.get(key) for key in ("mean", "low", "high", "n")},
+        **interval_columns("iqm_", row.iqm, "low", "high"),
+        **interval_columns("difference_", found.difference if found else None, "mean", "low", "high", "n"),
         "p_holm": found.p_value if found else None,
-        **{f"superiority_{key}": getattr(found.superiority, key) if found else None for key in ("mean", "low", "high")},
+        **interval_columns("superiority_", found.superiority if found else None, "mean", "low", "high"),
     }

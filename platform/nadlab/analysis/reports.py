@@ -1,4 +1,4 @@
-"""The report of a study, whichever kind of study it is: the study and `nadlab report` write the same one."""
+"""The files of a report, for a study of either kind: a study's run and `nadlab report` write the same ones."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,40 +9,38 @@ from rich.console import Console
 
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import save
-from nadlab.analysis.page import PAGE, Page, html, latex, page_of
-from nadlab.analysis.report import Report, report_on
+from nadlab.analysis.page import PAGE, Page, Report, html, latex, page_of
+from nadlab.analysis.report import report_on
 from nadlab.analysis.sections.content import Section
-from nadlab.analysis.tuned import TunedReport, report_on_tuning
+from nadlab.analysis.tuned import report_on_tuning
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
 FIGURES, TABLES = "figures", "tables"
 
-AnyReport = Report | TunedReport
-
 
 def write_report(
     study: StudyRecord, records: Sequence[Record], runs: Runs | None, folder: Path
-) -> tuple[AnyReport, list[Path]]:
+) -> tuple[Report, list[Path]]:
     """Write a study's report into a folder; return it and its files, the page first."""
     rng = np.random.default_rng(0)
     report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
     return report, write(report, folder, rng)
 
 
-def show(report: AnyReport, console: Console) -> None:
+def show(report: Report, console: Console) -> None:
     """Print the table and the conclusions."""
-    console.print(report.table())
+    console.print(report.terminal())
     for sentence in report.evidence.conclusions:
         console.print(sentence, highlight=False)
 
 
-def write(report: AnyReport, folder: Path, rng: np.random.Generator) -> list[Path]:
+def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
     """Write the page, report.md, levels.csv or configurations.csv, trials.csv, figures/ and tables/; return their paths.
 
     Plots and LaTeX tables of an earlier report are removed.
     """
-    name, data = report.data()
+    name, data = report.data
     paths = [folder / each for each in ("report.md", name, "trials.csv")]
     paths[0].write_text(report.markdown())
     data.to_csv(paths[1], index=False)
@@ -73,8 +71,14 @@ def _cleared(folder: Path) -> Path:
 
 
 def _trial_row(evidence: Evidence, record: Record) -> dict[str, object]:
-    """Return a row for a trial, whatever became of it: its run, its levels, its numbers."""
+    """Return the row of a trial of any status: its run, levels and metrics."""
     trial = record.trial
-    factors = {factor: trial.settings[factor] for factor in evidence.study.default}
     run = {"run": evidence.runs.children.get(trial.id)} if evidence.runs else {}
-    return {"trial": trial.id, **run, **factors, "seed": trial.seed, "status": record.status, **record.metrics}
+    return {
+        "trial": trial.id,
+        **run,
+        **evidence.factors(record),
+        "seed": trial.seed,
+        "status": record.status,
+        **record.metrics,
+    }

@@ -1,10 +1,9 @@
-"""What the records of a study say about each level, in numbers."""
+"""The records of a study, summarised by level."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from nadlab.analysis.statistics.comparisons import Comparison, compare
 from nadlab.analysis.statistics.intervals import Interval, iqm_interval, mean_interval
@@ -21,7 +20,7 @@ class LevelSummary:
     deviation: float | None
     """its standard deviation over seeds; None for a single one"""
     best: float
-    """its highest value, which papers like to report"""
+    """its highest value"""
     iqm: Interval
     """its interquartile mean"""
     regret: float
@@ -30,11 +29,15 @@ class LevelSummary:
     is_default: bool
 
 
+def finished(records: Sequence[Record]) -> list[Record]:
+    """Return the records of finished trials."""
+    return [record for record in records if record.status == "FINISHED"]
+
+
 def by_level(study: StudyRecord, records: Sequence[Record]) -> dict[str, list[Record]]:
     """Return the finished records of each level, levels in ascending order."""
-    finished = [record for record in records if record.status == "FINISHED"]
     groups: dict[str, list[Record]] = {}
-    for record in sorted(finished, key=lambda record: (_order(study, record), record.trial.seed)):
+    for record in sorted(finished(records), key=lambda record: (_order(study, record), record.trial.seed)):
         groups.setdefault(study.level(record.trial), []).append(record)
     return groups
 
@@ -43,7 +46,7 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
     """Return one summary a level."""
     groups = by_level(study, records)
     default = study.default_level
-    accuracies = {level: _accuracies(group) for level, group in groups.items()}
+    accuracies = {level: {each.trial.seed: each.accuracy for each in group} for level, group in groups.items()}
     others = {level: values for level, values in accuracies.items() if level != default}
     comparisons = compare(others, accuracies.get(default, {}), rng)
     return [
@@ -59,27 +62,6 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
         )
         for level, values in ((level, np.array(list(found.values()))) for level, found in accuracies.items())
     ]
-
-
-def trial_table(study: StudyRecord, records: Sequence[Record]) -> pd.DataFrame:
-    """Return a row a finished trial: the factors, `level`, `seed`, `accuracy` and `regret`, levels in ascending order."""
-    return pd.DataFrame(
-        [
-            {
-                **{factor: record.trial.settings[factor] for factor in study.default},
-                "level": level,
-                "seed": record.trial.seed,
-                "accuracy": record.accuracy,
-                "regret": record.metrics["regret"],
-            }
-            for level, group in by_level(study, records).items()
-            for record in group
-        ]
-    )
-
-
-def _accuracies(records: Sequence[Record]) -> dict[int, float]:
-    return {record.trial.seed: record.accuracy for record in records}
 
 
 def _order(study: StudyRecord, record: Record) -> tuple[tuple[bool, float, str], ...]:

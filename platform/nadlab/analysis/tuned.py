@@ -1,171 +1,152 @@
-"""The report of a tuning study, made from its records alone: the best against the default, what mattered."""
+"""The report of a tuning study, from its records alone: the best against the default, importance of the settings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from rich.table import Table
 
-from nadlab.analysis.conclusions import words
-from nadlab.analysis.configurations import Configuration, configurations, named, search_seeds, what_mattered
+from nadlab.analysis.configurations import ConfigurationSummary, configurations, importances, named, search_records
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.page import PAGE
+from nadlab.analysis.figures.comparisons import importance_bars
+from nadlab.analysis.page import PAGE, Report, markdown_table
 from nadlab.analysis.sections import ORIGIN, SEARCH, sections
-from nadlab.analysis.sections.content import Section
-from nadlab.analysis.sections.content import Table as PageTable
-from nadlab.analysis.sections.hyperparameters import hyperparameters
-from nadlab.analysis.sections.provenance import links
+from nadlab.analysis.sections.content import Picture, Section, Table
+from nadlab.analysis.sections.tables import links
 from nadlab.analysis.statistics.importance import Importance
+from nadlab.analysis.statistics.intervals import interval_columns
 from nadlab.analysis.summary import summarize
+from nadlab.analysis.text import interval_text, setting
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
-SHOWN = 10
+SHOWN, PAIRS = 10, 8
+"""configurations in the terminal, interactions on the page"""
 HEADINGS = ("queries", "n", "accuracy %", "difference to default", "on fresh seeds")
-
-
-@dataclass(frozen=True)
-class TunedReport:
-    """What a tuning study found, best configuration first."""
-
-    evidence: Evidence
-    """every trial, and a row a configuration at the seeds that it was chosen by; its study names them by their rank"""
-    rows: tuple[Configuration, ...]
-    importance: Importance | str
-    """the sentence that says why there is none"""
-
-    def table(self) -> Table:
-        """Return what the terminal shows."""
-        study = self.evidence.study
-        table = Table(title=f"{study.study} on {study.benchmark}: the best of {len(self.rows)} configurations")
-        table.add_column(", ".join(study.default))
-        for heading in HEADINGS:
-            table.add_column(heading, justify="right")
-        for row in self.rows[:SHOWN]:
-            table.add_row(", ".join(map(_text, row.settings.values())), *_cells(row))
-        return table
-
-    def markdown(self) -> str:
-        """Return the report as Markdown."""
-        study = self.evidence.study
-        heading = ["configuration", *study.default, *HEADINGS]
-        lines = [f"# {study.study} on {study.benchmark}", "", study.question, ""]
-        lines += [f"Expected: {study.expectation}", "", *(f"- {each}" for each in self.evidence.conclusions), ""]
-        lines += [f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}"]
-        lines += [
-            f"| {' | '.join([row.name, *map(_text, row.settings.values()), *_cells(row)])} |" for row in self.rows
-        ]
-        if isinstance(self.importance, Importance):
-            lines += ["", "| setting | fANOVA | PED-ANOVA |", "|---|---|---|"]
-            ped = self.importance.ped_anova
-            lines += [f"| {name} | {share:.0%} | {ped[name]:.0%} |" for name, share in self.importance.fanova.items()]
-        lines += ["", f"Plots and every trial: {PAGE}; `optuna-dashboard sqlite:///optuna.db` in this folder shows the search. Accuracy is the "
-                  f"{study.reported_by} accuracy of the best cell, the mean over the seeds of the search; * marks the front of "
-                  "accuracy against queries. Intervals are percentile bootstraps over seeds."]  # fmt: skip
-        return "\n".join(lines) + "\n"
-
-    def metrics(self) -> dict[str, float]:
-        """Return what the parent run shows as numbers."""
-        counts = {
-            word: sum(record.status == word for record in self.evidence.records)
-            for word in ("FINISHED", "KILLED", "FAILED")
-        }
-        found = {
-            "trials_finished": counts["FINISHED"],
-            "trials_stopped": counts["KILLED"],
-            "trials_failed": counts["FAILED"],
-        }
-        return found | ({"best_accuracy": self.rows[0].accuracy.mean} if self.rows else {})
-
-    def data(self) -> tuple[str, pd.DataFrame]:
-        """Return a row a configuration, and the name of their file."""
-        return "configurations.csv", pd.DataFrame([_flat(row) for row in self.rows])
-
-    def sections(self, rng: np.random.Generator) -> list[Section]:
-        """Return the page's sections: what is compared is read from the seeds that all configurations ran at."""
-        search = replace(self.evidence, records=_chosen(self.evidence.study, self.evidence.records))
-        found = [hyperparameters(self.importance)] if isinstance(self.importance, Importance) else []
-        return [_table(self), *found, *sections(search, rng, SEARCH), *sections(self.evidence, rng, ORIGIN)]
 
 
 def report_on_tuning(
     study: StudyRecord, records: Sequence[Record], rng: np.random.Generator, runs: Runs | None = None
-) -> TunedReport:
-    """Sum up a tuning study; `rng` draws the bootstrap samples."""
+) -> Report:
+    """Summarise a tuning study; its configurations are named by their rank; `rng` draws the bootstrap samples."""
     study = named(study, records)
     rows = configurations(study, records, rng)
+    found = importances(study, rows)
     stopped = len({study.level(record.trial) for record in records if record.status == "KILLED"})
-    importance = what_mattered(study, rows)
-    said = _conclusions(rows, stopped, importance)
-    compared = summarize(study, _chosen(study, records), rng)
-    return TunedReport(Evidence(study, tuple(records), tuple(compared), tuple(said), runs), tuple(rows), importance)
+    compared = summarize(study, search_records(study, records), rng)
+    evidence = Evidence(study, tuple(records), tuple(compared), tuple(_conclusions(rows, stopped, found)), runs)
+    table = _table(evidence, rows)
+    brief = [(", ".join(row[1 : -len(HEADINGS)]), *row[-len(HEADINGS) :]) for row in table.rows[:SHOWN]]
 
+    def page(rng: np.random.Generator) -> list[Section]:
+        search = replace(evidence, records=search_records(study, records))
+        settings = [_hyperparameters(found)] if isinstance(found, Importance) else []
+        first = Section("Configurations", (), (), (table,))
+        return [first, *settings, *sections(search, rng, SEARCH), *sections(evidence, rng, ORIGIN)]
 
-def _chosen(study: StudyRecord, records: Sequence[Record]) -> list[Record]:
-    seeds = search_seeds(study)
-    return [record for record in records if record.trial.seed in seeds]
-
-
-def _table(report: TunedReport) -> Section:
-    study = report.evidence.study
-    table = PageTable(
-        "configurations",
-        ("configuration", *study.default, *HEADINGS),
-        tuple((row.name, *map(_text, row.settings.values()), *_cells(row)) for row in report.rows),
-        f"Named by their rank. Accuracies are means over seeds {study.settings['seeds']}, by which configurations were chosen; "
-        "* marks the front of accuracy against queries; in brackets the number of paired seeds.",
-        tuple(links(report.evidence, report.evidence.groups[row.name]) for row in report.rows),
-        frozenset(place for place, row in enumerate(report.rows) if row.is_default),
+    return Report(
+        evidence,
+        f"{study.study} on {study.benchmark}: the best of {len(rows)} configurations",
+        Table("configurations", (", ".join(study.default), *HEADINGS), tuple(brief)),
+        table,
+        _notes(study, found),
+        ("configurations.csv", pd.DataFrame([_columns(row) for row in rows])),
+        page,
+        {"best_accuracy": rows[0].accuracy.mean} if rows else {},
     )
-    return Section("Configurations", (), (), (table,))
 
 
-def _conclusions(rows: Sequence[Configuration], stopped: int, importance: Importance | str) -> list[str]:
+def _table(evidence: Evidence, rows: Sequence[ConfigurationSummary]) -> Table:
+    return Table(
+        "configurations",
+        ("configuration", *evidence.study.default, *HEADINGS),
+        tuple((row.name, *map(setting, row.settings.values()), *_cells(row)) for row in rows),
+        f"Named by their rank. Accuracies are means over seeds {evidence.study.settings['seeds']}, by which configurations "
+        "were chosen; * marks the front of accuracy against queries; in brackets the number of paired seeds.",
+        tuple(links(evidence, evidence.groups[row.name]) for row in rows),
+        frozenset(place for place, row in enumerate(rows) if row.is_default),
+    )
+
+
+def _hyperparameters(found: Importance) -> Section:
+    """Return importances and interactions."""
+    names = sorted(found.fanova, key=lambda name: -found.fanova[name])
+    pairs = sorted(found.interactions, key=lambda pair: -found.interactions[pair])[:PAIRS]
+    tables = (
+        Table(
+            "importance",
+            ("hyperparameter", "fANOVA", "PED-ANOVA"),
+            tuple((name, f"{found.fanova[name]:.3f}", f"{found.ped_anova[name]:.3f}") for name in names),
+            f"Over {found.trials} configurations. fANOVA: share of the accuracy's variation over the whole space; PED-ANOVA: "
+            "share of the difference between the best tenth of the configurations and the others.",
+        ),
+        Table(
+            "interactions",
+            ("pair", "H squared"),
+            tuple((f"{one} and {other}", f"{found.interactions[one, other]:.3f}") for one, other in pairs),
+            "Friedman's H squared of a random forest: the share of a pair's joint effect that is not additive.",
+        ),
+    )
+    picture = Picture("importance", importance_bars(found, names), "Importance of each hyperparameter.")
+    return Section("Hyperparameters", (), (picture,), tables)
+
+
+def _notes(study: StudyRecord, found: Importance | str) -> tuple[str, ...]:
+    shares: list[str] = []
+    if isinstance(found, Importance):
+        rows = [(name, f"{share:.0%}", f"{found.ped_anova[name]:.0%}") for name, share in found.fanova.items()]
+        shares = [*markdown_table(("setting", "fANOVA", "PED-ANOVA"), rows), ""]
+    return (
+        *shares,
+        f"Plots and every trial: {PAGE}; `optuna-dashboard sqlite:///optuna.db` in this folder shows the search. Accuracy is "
+        f"the {study.reported_by} accuracy of the best cell, the mean over the seeds of the search; * marks the front of "
+        "accuracy against queries. Intervals are percentile bootstraps over seeds.",
+    )
+
+
+def _conclusions(rows: Sequence[ConfigurationSummary], stopped: int, importance: Importance | str) -> list[str]:
     if not rows:
         return ["No configuration has finished: there is nothing to compare."]
-    best, said = rows[0], []
-    values = ", ".join(f"{name} = {_text(value)}" for name, value in best.settings.items())
-    said.append(f"The best configuration is {'the default, ' * best.is_default}{values}: {best.accuracy.mean:.2f} %.")
+    best = rows[0]
+    values = ", ".join(f"{name} = {setting(value)}" for name, value in best.settings.items())
+    said = [f"The best configuration is {'the default, ' * best.is_default}{values}: {best.accuracy.mean:.2f} %."]
     if best.difference:
         said.append(
             f"On the seeds that it was chosen by it differs from the default by {best.difference.mean:+.2f} points "
-            f"({words(best.difference)}, {best.difference.n} paired seeds): too good, since the best of many is lucky."
+            f"({interval_text(best.difference)}, {best.difference.n} paired seeds): optimistically biased by selection "
+            "(winner's curse)."
         )
     if best.fresh:
         difference = best.fresh.difference
-        sure = "" if best.fresh.is_established else ", which does not tell them apart"
+        doubt = "" if best.fresh.is_significant else ", which is not significant"
         said.append(
-            f"On seeds that it was not chosen by it differs by {difference.mean:+.2f} points ({words(difference)}, "
-            f"{difference.n} paired seeds){sure}."
+            f"On seeds that it was not chosen by it differs by {difference.mean:+.2f} points "
+            f"({interval_text(difference)}, {difference.n} paired seeds){doubt}."
         )
     if stopped:
         said.append(f"{stopped} configurations were stopped early by PP's tau on their first seed.")
     if isinstance(importance, str):
-        said.append(importance)
-    else:
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in importance.fanova.items())
-        said.append(f"Share of each setting in the variation of the accuracy (fANOVA): {shares}.")
-    return said
+        return [*said, importance]
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in importance.fanova.items())
+    return [*said, f"Share of each setting in the variation of the accuracy (fANOVA): {shares}."]
 
 
-def _text(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _cells(row: Configuration) -> list[str]:
+def _cells(row: ConfigurationSummary) -> list[str]:
     marks = "*" * row.on_front + " (default)" * row.is_default
     differences = [
         f"{each.mean:+.2f} ({each.n})" if each else "" for each in (row.difference, row.fresh and row.fresh.difference)
     ]
-    numbers = [f"{row.queries:.0f}", str(row.accuracy.n), f"{row.accuracy.mean:.2f}{marks}"]
-    return [*numbers, *differences]
+    return [f"{row.queries:.0f}", str(row.accuracy.n), f"{row.accuracy.mean:.2f}{marks}", *differences]
 
 
-def _flat(row: Configuration) -> dict[str, object]:
-    flat = {"configuration": row.name, **row.settings, "queries": row.queries, "n": row.accuracy.n, "mean": row.accuracy.mean,
-            "low": row.accuracy.low, "high": row.accuracy.high, "is_default": row.is_default, "on_front": row.on_front}  # fmt: skip
-    for name, interval in (("difference", row.difference), ("fresh", row.fresh and row.fresh.difference)):
-        for key in ("mean", "low", "high", "n"):
-            flat[f"{name}_{key}"] = getattr(interval, key) if interval else None
-    return flat
+def _columns(row: ConfigurationSummary) -> dict[str, object]:
+    return {
+        "configuration": row.name,
+        **row.settings,
+        "queries": row.queries,
+        **interval_columns("", row.accuracy, "n", "mean", "low", "high"),
+        "is_default": row.is_default,
+        "on_front": row.on_front,
+        **interval_columns("difference_", row.difference, "mean", "low", "high", "n"),
+        **interval_columns("fresh_", row.fresh.difference if row.fresh else None, "mean", "low", "high", "n"),
+    }

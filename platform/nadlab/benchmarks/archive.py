@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nadlab.benchmarks.container import SUFFIX, Arrays, Container, open_container, write_container
+from nadlab.benchmarks.container import Arrays, Container, open_container, write_container
 from nadlab.errors import UserError
 from nadlab.spaces import SPACES
 
@@ -47,22 +47,13 @@ class Archive:
         )
 
 
-@dataclass(frozen=True)
-class OpenArchive:
-    """An archive file, its arrays mapped into memory; `digest` is as stored, `verify_archive` recomputes it."""
-
-    path: Path
-    digest: str
-    content: Archive
-
-
 def write_archive(archive: Archive, path: Path) -> str:
     """Write the file in one step and return its digest; raises as `write_container` does."""
     return write_container(archive.container(), path)
 
 
-def open_archive(path: Path) -> OpenArchive:
-    """Map the file into memory and check the shapes of what answers.
+def open_archive(path: Path) -> tuple[Archive, str]:
+    """Map the file into memory and check the shapes of the accuracies; return it with the digest stored in it.
 
     Raises UserError when it is no archive, truncated, or of another version of this format.
     """
@@ -77,24 +68,16 @@ def open_archive(path: Path) -> OpenArchive:
         _check_shapes(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is a damaged benchmark archive ({error}): convert the official file again") from error
-    return OpenArchive(path, digest, content)
+    return content, digest
 
 
-def verify_archive(path: Path) -> OpenArchive:
-    """Open the file and check all of it: the digest, the order of the keys, the range of every accuracy.
-
-    Raises UserError that says what is wrong.
-    """
-    opened = open_archive(path)
-    if opened.content.container().digest() != opened.digest:
-        raise UserError(f"{path} differs from what was written (wrong digest): convert the official file again")
-    arrays = opened.content.arrays
+def check_values(path: Path, arrays: Arrays) -> None:
+    """Check the order of the keys and the range of every accuracy; raise UserError that says what is wrong."""
     if (np.diff(arrays["keys"]) <= 0).any():
         raise UserError(f"{path} has architectures out of order or twice: convert the official file again")
     for name, array in arrays.items():
         if name.endswith("/accuracy") and not ((array >= 0) & (array <= 100) | np.isnan(array)).all():
             raise UserError(f"{path}: {name} has values outside 0 to 100 percent: convert the official file again")
-    return opened
 
 
 def _check_shapes(content: Archive) -> None:
@@ -109,6 +92,3 @@ def _check_shapes(content: Archive) -> None:
                     raise ValueError(f"{prefix} has no accuracies of three axes")
                 if accuracy.shape[::2] != (len(keys), len(epochs)) or 0 in accuracy.shape:
                     raise ValueError(f"{prefix} does not fit the keys")
-
-
-__all__ = ["KIND", "SUFFIX", "Archive", "OpenArchive", "open_archive", "verify_archive", "write_archive"]

@@ -1,4 +1,4 @@
-"""Where the official files are, and their checksums as the benchmarks' own repositories state them.
+"""Locations and checksums of the official files, as the benchmarks' own repositories state them.
 
 Sources: README of google-research/nasbench; README of D-X-Y/AutoDL-Projects and D-X-Y/NATS-Bench (Google Drive
 alone, which cannot be fetched by a plain request); `model_downloader.py` of automl/nasbench301, which states no

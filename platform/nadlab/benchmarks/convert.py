@@ -1,4 +1,4 @@
-"""From an official file, of whichever benchmark, to an archive in the cache folder."""
+"""Conversion of an official file to an archive in the cache folder."""
 
 import hashlib
 import re
@@ -32,7 +32,7 @@ def convert(source: Path, name: str | None = None, origin: str = "local file") -
 
 
 def reader(source: Path) -> tuple[str, Callable[[Path], Archive | Surrogate]]:
-    """Return the benchmark's name and the reader for a file or folder, judged by its name and what it starts with.
+    """Return the benchmark's name and the reader for a file or folder, by its name and content.
 
     Raises UserError that lists the formats when it is none of them.
     """

@@ -1,4 +1,4 @@
-"""One file from the web: resumed where it broke off, checked, and under its name only when it is whole."""
+"""Download of one file: resumed after a failure, verified, and renamed only when it is complete."""
 
 import hashlib
 import time
@@ -20,8 +20,8 @@ _TIMEOUT = 30.0
 def download(url: str, path: Path, sha256: str | None = None, pause: float = 2.0) -> Path:
     """Download a file unless it is there, and return its path; two processes at once download it once.
 
-    What a broken connection left is kept beside it (`.NAME.part`) and the next call goes on from there when a
-    checksum can vouch for the whole. `pause`: seconds before the first retry, twice as many before each next.
+    The part of a broken download is kept beside it (`.NAME.part`); the next call resumes it if a checksum can verify
+    the whole. `pause`: seconds before the first retry, doubled before each next one.
 
     Raises UserError when the server refuses, the connection stays broken, the checksum is wrong (the file is then
     removed) or the disk is full (its part is then removed).

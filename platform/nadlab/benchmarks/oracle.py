@@ -1,4 +1,4 @@
-"""What a benchmark is: cells that can be queried, and the answer to a query."""
+"""A benchmark: cells that can be queried, and the accuracies that a query returns."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -9,6 +9,16 @@ from numpy.typing import NDArray
 from nadlab.spaces import Cells, SearchSpace
 
 Split = Literal["valid", "test"]
+SPLITS: tuple[Split, Split] = ("valid", "test")
+
+
+class Evaluated(Protocol):
+    """Anything with an accuracy in percent for each split, None where the benchmark has none."""
+
+    @property
+    def valid(self) -> float | None: ...
+    @property
+    def test(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,13 @@ class Evaluation:
     test: float | None
 
 
+def accuracy(evaluated: Evaluated, split: Split) -> float:
+    """Return the accuracy on a split that the benchmark has, in percent."""
+    value = evaluated.valid if split == "valid" else evaluated.test
+    assert value is not None
+    return value
+
+
 def evaluations(valid: NDArray[np.float64], test: NDArray[np.float64]) -> list[Evaluation]:
     """Return accuracies of both splits, (N,), as evaluations; NaN becomes None."""
     pairs = zip(valid.tolist(), test.tolist(), strict=True)
@@ -26,7 +43,7 @@ def evaluations(valid: NDArray[np.float64], test: NDArray[np.float64]) -> list[E
 
 
 class Oracle(Protocol):
-    """A benchmark. Methods never see it: they see the `QueryLedger` in front of it."""
+    """A benchmark. Methods reach it through a `QueryLedger` only."""
 
     @property
     def name(self) -> str: ...
@@ -34,17 +51,17 @@ class Oracle(Protocol):
     def space(self) -> SearchSpace: ...
     @property
     def search_split(self) -> Split:
-        """The accuracy that a query answers with; the paper searches NAS-Bench-201 by test accuracy."""
+        """The split whose accuracy a query returns; the paper searches NAS-Bench-201 by test accuracy."""
         ...
 
     @property
     def report_split(self) -> Split:
-        """The accuracy that a result is judged by: test where there is one."""
+        """The split by which a result is judged: test where there is one."""
         ...
 
     @property
     def preset(self) -> str:
-        """Name of the protocol that it answers by (`nadlab.benchmarks.presets`); a result records it."""
+        """Name of the protocol (`nadlab.benchmarks.presets`); a result records it."""
         ...
 
     @property
@@ -67,9 +84,9 @@ class Oracle(Protocol):
         ...
 
     def queryable(self, cells: Cells) -> NDArray[np.bool_]:
-        """Say which valid cells can be queried, shape (N,)."""
+        """Return whether each valid cell can be queried, shape (N,)."""
         ...
 
     def evaluate(self, cells: Cells) -> list[Evaluation]:
-        """Answer for queryable cells, in their order."""
+        """Return the evaluations of queryable cells, in their order."""
         ...

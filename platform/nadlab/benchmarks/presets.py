@@ -1,4 +1,4 @@
-"""Protocols: the switches that decide whether two results on one benchmark compare, under names.
+"""Protocols by name: the settings that two results on one benchmark must share to be comparable.
 
 | preset | benchmark | a query answers with | judged by | runs | surrogate |
 | --- | --- | --- | --- | --- | --- |
@@ -37,7 +37,7 @@ Runs = Literal["mean", "one"]
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a benchmark answers."""
+    """How a benchmark returns accuracies."""
 
     name: str
     search_split: Split

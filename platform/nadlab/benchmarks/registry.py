@@ -1,18 +1,21 @@
 """Benchmarks by name: the embedded ones, every table in `$NADLAB_DATA` or `../shared/data`, archives in the cache folder.
 
-An archive wins over a table of its name, since it holds all that the table does and every run. A name
-`module:function` is a benchmark of one's own: the function gets the name and returns an `Oracle` that is so called.
+An archive replaces a table of the same name, since it also holds every run. A name `module:function` is a plugin: the
+function gets the name and returns an `Oracle` with that name.
 """
 
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-from nadlab.benchmarks.cached import cached
+from nadlab.benchmarks.archive import check_values, open_archive
+from nadlab.benchmarks.container import SUFFIX, open_container
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.presets import PRESETS
+from nadlab.benchmarks.surrogates import surrogate
 from nadlab.benchmarks.table import tables
+from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.cache import cache_folder
 from nadlab.errors import UserError
 from nadlab.plugins import is_plugin, load_object
@@ -35,9 +38,9 @@ def data_folder() -> Path | None:
 
 
 def sources(preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]]]:
-    """Return name -> (file, how to open it) of every benchmark that this machine has under a protocol preset.
+    """Return name -> (file, opener) of every benchmark on this machine under a protocol preset.
 
-    Tables in the data folder hold means alone and answer by the preset `paper` only. Raises UserError for an unknown
+    Tables in the data folder hold means alone, so they exist under the preset `paper` only. Raises UserError for an unknown
     preset.
     """
     if preset not in PRESETS:
@@ -49,6 +52,41 @@ def sources(preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]
     return found | cached(cache_folder(), preset)
 
 
+def cached(folder: Path, preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]]]:
+    """Return name -> (file, opener) of every benchmark in a folder under a protocol preset.
+
+    A file `nasbench201.safetensors` gives `nasbench201/<dataset>`; with one data set its stem alone is the name.
+    Raises UserError that names a damaged file.
+    """
+    found: dict[str, tuple[Path, Callable[[], Oracle]]] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        if open_container(path)[0].kind == surrogate.KIND:
+            found[path.stem] = (path, partial(surrogate.open_surrogate, path, path.stem, preset))
+            continue
+        datasets = list(open_archive(path)[0].answers)
+        for dataset in datasets:
+            name = path.stem if len(datasets) == 1 else f"{path.stem}/{dataset}"
+            found[name] = (path, partial(open_benchmark, path, dataset, name, preset))
+    return found
+
+
+def verify(path: Path) -> str:
+    """Verify the digest and the content of a container, and return the digest.
+
+    Raises UserError that says what is wrong.
+    """
+    container, digest = open_container(path)
+    if container.kind == surrogate.KIND:
+        surrogate.open_surrogate(path, path.stem)
+    else:
+        open_archive(path)
+    if container.digest() != digest:
+        raise UserError(f"{path} differs from what was written (wrong digest): convert the official file again")
+    if container.kind != surrogate.KIND:
+        check_values(path, container.arrays)
+    return digest
+
+
 @cache
 def benchmark(name: str, preset: str = "paper") -> Oracle:
     """Open a benchmark under a protocol preset (`nadlab.benchmarks.presets`); raise UserError that lists the names."""
@@ -57,7 +95,7 @@ def benchmark(name: str, preset: str = "paper") -> Oracle:
     known = sources(preset)
     if name not in known:
         raise UserError(
-            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA, come by `nadlab benchmarks fetch`, or are your own module:function"
+            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, or are your own module:function"
         )
     return known[name][1]()
 

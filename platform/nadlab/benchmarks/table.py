@@ -1,9 +1,8 @@
-"""Benchmarks from tables: one row a trained architecture, accuracies by dataset, split and epochs."""
+"""Benchmarks from CSV tables: one row for each architecture, accuracies by dataset, split and epochs."""
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -11,54 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Evaluation, Split, evaluations
+from nadlab.benchmarks.oracle import SPLITS, Split
+from nadlab.benchmarks.presets import Protocol
+from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
-from nadlab.spaces.cells import Keys, concatenate
+from nadlab.spaces.cells import concatenate
 
 _COLUMN = re.compile(r"(?P<dataset>.+)_(?P<split>valid|test)_(?P<epochs>\d+)")
 
 
-@dataclass(frozen=True)
-class TableBenchmark:
-    """An `Oracle` over arrays; NaN where a split is absent.
-
-    identities: sorted int64 (N,), what a cell is looked up by; rows of the other arrays are in that order.
-    """
-
-    name: str
-    space: SearchSpace
-    search_split: Split
-    report_split: Split
-    digest: str
-    cells: Cells
-    identities: Keys
-    valid: NDArray[np.float64]
-    test: NDArray[np.float64]
-    preset: str = "paper"
-    """tables hold means alone, so they answer by no other protocol"""
-
-    @property
-    def optimum(self) -> float:
-        return float(np.max(self.valid if self.report_split == "valid" else self.test))
-
-    @property
-    def queryable_count(self) -> int:
-        return len(self.cells)
-
-    def pool(self) -> Cells:
-        return self.cells
-
-    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
-        return np.isin(self.space.identities(cells), self.identities)
-
-    def evaluate(self, cells: Cells) -> list[Evaluation]:
-        rows = np.searchsorted(self.identities, self.space.identities(cells))
-        return evaluations(self.valid[rows], self.test[rows])
-
-
-def tables(path: Path) -> dict[str, Callable[[], "TableBenchmark"]]:
-    """Return name -> how to open it of every benchmark that a table holds; the header decides of which space they are.
+def tables(path: Path) -> dict[str, Callable[[], TableBenchmark]]:
+    """Return name -> opener of every benchmark of a table; the header tells the space.
 
     Columns `arch_str` and `<dataset>_<split>_<epochs>` make `<file>/<dataset>` of NAS-Bench-201's space; `adjacency`,
     `operations` and `valid_accuracy_108` make `<file>` of NAS-Bench-101's. A file of other columns holds none. Raises
@@ -75,11 +38,6 @@ def tables(path: Path) -> dict[str, Callable[[], "TableBenchmark"]]:
     return {}
 
 
-def datasets(path: Path) -> list[str]:
-    """Return the datasets that a table's header names, in its order."""
-    return _datasets(_header(path))
-
-
 def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | None) -> TableBenchmark:
     """Read one dataset of a table `arch_str,<dataset>_<split>_<epochs>,...`, accuracies in percent.
 
@@ -92,16 +50,20 @@ def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | 
     cells = _parse(path, table["arch_str"].tolist(), nasbench201)
     found = [match for column in table.columns if (match := _COLUMN.fullmatch(column)) and match["dataset"] == dataset]
     if not found:
-        raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(datasets(path))}")
+        raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(_datasets(table.columns))}")
     epochs = max(int(match["epochs"]) for match in found)
-    valid, test = (_accuracies(path, table, f"{dataset}_{split}_{epochs}", 100.0) for split in ("valid", "test"))
-    if len(np.unique(nasbench201.keys(cells))) == len(cells):
+    columns: dict[Split, str] = {split: f"{dataset}_{split}_{epochs}" for split in SPLITS}
+    accuracies = _accuracies(path, table, columns, 100.0)
+    classes, first = np.unique(nasbench201.keys(cells), return_index=True)
+    if len(classes) == len(cells):
         everything = nasbench201.enumerate()
-        rows_of = {key: row for row, key in enumerate(nasbench201.keys(cells).tolist())}
-        rows = np.array([rows_of.get(key, -1) for key in nasbench201.keys(everything).tolist()])
-        cells, valid, test = everything[rows >= 0], valid[rows[rows >= 0]], test[rows[rows >= 0]]
-    split: Split = search_split or ("test" if np.isnan(valid).all() else "valid")
-    return _benchmark(path, name, nasbench201, cells, valid, test, split)
+        keys = nasbench201.keys(everything)
+        place = np.minimum(np.searchsorted(classes, keys), len(classes) - 1)
+        held = classes[place] == keys
+        cells = everything[held]
+        accuracies = {split: values[first[place[held]]] for split, values in accuracies.items()}
+    searched: Split = "valid" if "valid" in accuracies else "test"
+    return _benchmark(path, name, nasbench201, cells, accuracies, search_split or searched)
 
 
 def read_nasbench101(path: Path, name: str) -> TableBenchmark:
@@ -114,8 +76,8 @@ def read_nasbench101(path: Path, name: str) -> TableBenchmark:
     table = _read(path, ["adjacency", "operations", "valid_accuracy_108"])
     texts = (table["adjacency"].astype(str) + ";" + table["operations"].astype(str)).tolist()
     cells = _parse(path, texts, nasbench101)
-    valid, test = (100.0 * _accuracies(path, table, f"{split}_accuracy_108", 1.0) for split in ("valid", "test"))
-    return _benchmark(path, name, nasbench101, cells, valid, test, "valid")
+    columns: dict[Split, str] = {split: f"{split}_accuracy_108" for split in SPLITS}
+    return _benchmark(path, name, nasbench101, cells, _accuracies(path, table, columns, 1.0), "valid")
 
 
 def _benchmark(
@@ -123,24 +85,24 @@ def _benchmark(
     name: str,
     cell_space: SearchSpace,
     cells: Cells,
-    valid: NDArray[np.float64],
-    test: NDArray[np.float64],
+    accuracies: dict[Split, NDArray[np.float64]],
     search_split: Split,
 ) -> TableBenchmark:
     identities, order = np.unique(cell_space.identities(cells), return_index=True)
     if len(identities) < len(cells):
         first = int(np.setdiff1d(np.arange(len(cells)), order)[0])
         raise UserError(f"{path}, row {first + 1}: the cell stands in the table twice; remove one of the rows")
-    if np.isnan(valid if search_split == "valid" else test).any():
+    if search_split not in accuracies:
         raise UserError(f"{path} has no {search_split} accuracy for {name}")
-    report_split: Split = "valid" if np.isnan(test).any() else "test"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return TableBenchmark(
-        name, cell_space, search_split, report_split, digest, cells[order], identities, valid[order], test[order]
-    )
+    runs = {split: values[order, None] for split, values in accuracies.items()}
+    held = cells[order]
+    # a table holds means alone, so it has no other protocol than the paper's
+    protocol = Protocol("paper", search_split, "test", "mean")
+    return TableBenchmark(name, cell_space, digest, protocol, identities, runs, lambda: held)
 
 
-def _datasets(columns: Sequence[str]) -> list[str]:
+def _datasets(columns: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(match["dataset"] for column in columns if (match := _COLUMN.fullmatch(column))))
 
 
@@ -175,14 +137,20 @@ def _parse(path: Path, texts: list[str], cell_space: SearchSpace) -> Cells:
     return concatenate(parsed)
 
 
-def _accuracies(path: Path, table: pd.DataFrame, column: str, top: float) -> NDArray[np.float64]:
-    if column not in table.columns:
-        return np.full(len(table), np.nan)
-    values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
-    wrong = ~((values >= 0) & (values <= top))
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise UserError(
-            f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]}"
-        )
-    return values
+def _accuracies(
+    path: Path, table: pd.DataFrame, columns: dict[Split, str], top: float
+) -> dict[Split, NDArray[np.float64]]:
+    """Return the accuracies of the columns that the table has, in percent; `top` is the table's own 100 %."""
+    found: dict[Split, NDArray[np.float64]] = {}
+    for split, column in columns.items():
+        if column not in table.columns:
+            continue
+        values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
+        wrong = np.flatnonzero(~((values >= 0) & (values <= top)))
+        if len(wrong):
+            row = int(wrong[0])
+            raise UserError(
+                f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]}"
+            )
+        found[split] = values * (100.0 / top)
+    return found

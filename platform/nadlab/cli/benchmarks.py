@@ -47,7 +47,7 @@ def convert_command(source: Path, name: str | None) -> None:
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
     """Check every byte of archives in the cache folder; without names, of all."""
-    from nadlab.benchmarks.cached import verify as verify_file
+    from nadlab.benchmarks.registry import verify as verify_file
 
     for path in _chosen(names):
         click.echo(f"{path.stem}: intact, digest {verify_file(path)}")

@@ -13,12 +13,13 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from ray.tune import Trainable
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, accuracy
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.tune import request
 from nadlab.errors import UserError
 from nadlab.provenance.code import mismatches
 from nadlab.provenance.hardware import hardware
+from nadlab.queries.ledger import Query, best
 from nadlab.semigan.checkpoint import redesigned
 from nadlab.study.records import Trial
 from nadlab.tracking.content import LEDGER, TRIAL_CONTENT
@@ -153,8 +154,7 @@ def _retrained(trainable: type[Trainable], trial: Trial) -> list[dict[str, Any]]
 
 
 def _best(ledger: list[dict[str, Any]], oracle: Oracle) -> float:
-    best = max(ledger, key=lambda query: query[oracle.search_split])
-    return float(best[oracle.report_split])
+    return accuracy(best([Query(**query) for query in ledger], oracle.search_split), oracle.report_split)
 
 
 def _download(run: Run, path: str, uri: str, folder: str | None = None) -> str:

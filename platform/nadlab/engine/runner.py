@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from nadlab.analysis.reports import AnyReport, show, write_report
+from nadlab.analysis.page import Report
+from nadlab.analysis.reports import show, write_report
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster.connection import check_address, connected
@@ -135,7 +136,7 @@ def _where(tracker: Tracker, uri: str | None, out: Path) -> str:
 
 
 def _conclude(
-    tracker: Tracker, folder: StudyFolder, failed: list[Record], undelivered: int, report: AnyReport, files: list[Path]
+    tracker: Tracker, folder: StudyFolder, failed: list[Record], undelivered: int, report: Report, files: list[Path]
 ) -> int:
     for record in failed:
         last = (record.error or "").strip().splitlines()[-1]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nadlab.analysis.conclusions import words
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
+from nadlab.analysis.text import interval_text, mean_and_deviation
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.methods.registry import run_search
@@ -77,7 +77,7 @@ def compared(rows: Sequence[Search], optimum: float) -> list[dict[str, Any]]:
         {
             "method": method,
             "seeds": len(regrets),
-            "accuracy": _spread([optimum - regret for regret in regrets.values()]),
+            "accuracy": mean_and_deviation([optimum - regret for regret in regrets.values()], 3),
             "regret": _text(mean_interval(np.array(list(regrets.values())), rng)),
             f"behind {first}": "" if method == first else _text(paired_difference(regrets, by_method[first], rng)),
         }
@@ -85,9 +85,5 @@ def compared(rows: Sequence[Search], optimum: float) -> list[dict[str, Any]]:
     ]
 
 
-def _spread(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
-
-
 def _text(interval: Interval | None) -> str:
-    return "" if interval is None else f"{interval.mean:.3f} ({words(interval, sign='')})"
+    return "" if interval is None else f"{interval.mean:.3f} ({interval_text(interval, sign='')})"

@@ -45,7 +45,7 @@ SEARCHERS: dict[str, Searcher] = {
 }
 
 COMPARED = tuple(name for name in SEARCHERS if name != "semigan-nad-paper")
-"""What studies of all methods run: the paper's own setting trains on the whole space, on NAS-Bench-101 for an hour."""
+"""The methods of studies of all methods: the paper's setting trains on the whole space, on NAS-Bench-101 for an hour."""
 
 
 def searcher(method: str) -> Searcher:
@@ -67,6 +67,6 @@ def searcher(method: str) -> Searcher:
 
 
 def run_search(method: str, ledger: QueryLedger, rng: np.random.Generator) -> None:
-    """Search until the method ends, or asks for more than is left of the budget; UserError as `searcher`."""
+    """Search until the method ends, or queries more than is left of the budget; raise UserError as `searcher`."""
     with suppress(BudgetSpent):
         searcher(method)(ledger, rng)

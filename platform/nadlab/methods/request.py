@@ -1,4 +1,4 @@
-"""What a study of search methods varies: which method, how many queries."""
+"""The settings of a study of search methods: method and number of queries."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from nadlab.methods.registry import searcher
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """One search but for its seed and benchmark: a method by name, with its published settings."""
+    """A search without seed and benchmark: a method by name, with its published settings."""
 
     method: str = "semigan-nad"
     queries: int = 160
@@ -19,6 +19,6 @@ class SearchRequest:
         return self.queries
 
     def __post_init__(self) -> None:
-        searcher(self.method)  # an unknown one is told here
+        searcher(self.method)  # raises for an unknown one
         if self.queries < 1:
             raise UserError(f"queries must be at least 1, not {self.queries}")

@@ -1,1 +1,1 @@
-"""What made a result: code and hardware."""
+"""Provenance of a result: code and hardware."""

@@ -1,4 +1,4 @@
-"""What made a result: revision and changes of the code, packages. What is long is a file named by its digest."""
+"""Provenance of a result: revision and changes of the code, packages. Long values are files named by their digests."""
 
 import hashlib
 import platform
@@ -13,7 +13,7 @@ import nadlab
 
 PACKAGES = ("nadlab", "torch", "torch-geometric", "ray", "mlflow", "numpy", "scipy", "scikit-learn")
 DECISIVE = ("code", "python", "torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
-"""what must agree for a trial to end with the same numbers"""
+"""must agree for a trial to give the same numbers"""
 LONGEST_DIFF = 2**20
 """characters"""
 
@@ -28,7 +28,7 @@ class Provenance:
 
 
 def provenance(package: str) -> Provenance:
-    """Return what makes a result of a trainable in a package.
+    """Return the provenance of a result of a trainable in a package.
 
     `git_revision` is `unknown` outside a checkout, `git_diff` names the changes since (`none` without), `packages` the
     list of what is installed, `code` is a digest of the sources.
@@ -46,13 +46,13 @@ def provenance(package: str) -> Provenance:
 
 
 def decisive(package: str) -> dict[str, str]:
-    """Return what must agree for a trainable of a package to end with the same numbers, as it is here."""
+    """Return the values of `DECISIVE` on this machine, for a trainable of a package."""
     own = {"code": code_digest(package), "python": platform.python_version()}
     return {name: own.get(name) or version(name) for name in DECISIVE}
 
 
 def mismatches(recorded: Mapping[str, str], package: str) -> list[str]:
-    """Say in words what of `DECISIVE` is another here than where a result was recorded."""
+    """Return a sentence for each of `DECISIVE` that differs from where a result was recorded."""
     here = decisive(package)
     return [
         f"{name} was {recorded.get(name, 'not recorded')}, here it is {here[name]}"

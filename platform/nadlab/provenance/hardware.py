@@ -1,4 +1,4 @@
-"""What a machine is: the part of a result's origin that its own process can tell."""
+"""The machine that made a result."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ FIELDS = ("host", "cpu", "cpus", "cpu_bfloat16", "cpp_compiler", "memory_gib", "
 
 
 def hardware() -> dict[str, str]:
-    """Return this machine's name, processor model, cores, whether these multiply in bfloat16, the compiler of the kernel for CPUs, memory in GiB, and GPU models (`none` without)."""
+    """Return the values of `FIELDS`: cpu_bfloat16 as yes or no, GPU models or `none`."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     processor = _fact("model name") or platform.processor() or platform.machine()
     rounding = "yes" if cpu_has_bfloat16() else "no"
@@ -26,18 +26,18 @@ def cpu_has_bfloat16() -> bool:
 
 
 def _fact(name: str) -> str:
-    """Return what Linux says of the first processor; empty on other systems."""
+    """Return a fact of the first processor from Linux; empty on other systems."""
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text().splitlines() if facts.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 def _gpus() -> str:
-    """Ask the driver's own tool: CUDA would take memory on every device that it names."""
+    """Return the GPU models by the driver's own tool: CUDA would take memory on every device."""
     tool = shutil.which("nvidia-smi")
     if not tool:
         return "none"
-    asked = subprocess.run(
+    done = subprocess.run(
         [tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=False
     )
-    return ", ".join(asked.stdout.strip().splitlines()) if asked.returncode == 0 and asked.stdout.strip() else "none"
+    return ", ".join(done.stdout.strip().splitlines()) if done.returncode == 0 and done.stdout.strip() else "none"

@@ -1,1 +1,1 @@
-"""What may be queried, and what it costs."""
+"""Queries: the counted ledger, random cells, neighbourhoods, path encodings."""

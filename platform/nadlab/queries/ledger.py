@@ -1,18 +1,20 @@
-"""The one door to a benchmark: every evaluation is counted, budgeted and recorded."""
+"""The only access of a method to a benchmark: every evaluation is counted, budgeted and recorded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, Split, accuracy
 from nadlab.errors import UserError
 from nadlab.spaces import Cells
+from nadlab.spaces.cells import concatenate
 
 
 class BudgetSpent(RuntimeError):  # noqa: N818 - it ends a search, it is no failure
-    """A query was asked for that the budget no longer covers; nothing was evaluated."""
+    """The budget does not cover the queries; nothing was evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,13 @@ class Query:
     test: float | None
 
 
+def best(queries: Iterable[Query], split: Split) -> Query:
+    """Return the query with the highest accuracy on a split, the first of equals; at least one query."""
+    return max(queries, key=lambda query: accuracy(query, split))
+
+
 class Outcome(TypedDict):
-    """Where a search stands; accuracies in percent and regret in percentage points, None where there is no split."""
+    """Result of a search so far; accuracies in percent (None where there is no split), regret in percentage points."""
 
     queries: int
     best_valid: float | None
@@ -45,7 +52,7 @@ def distinct_cells(oracle: Oracle) -> int:
 class QueryLedger:
     """Counts distinct architectures up to isomorphism.
 
-    Asking again for an architecture, or for an isomorphic cell, costs nothing and gives the recorded answer.
+    A repeated query, also of an isomorphic cell, is free and returns the recorded accuracy.
     """
 
     def __init__(self, oracle: Oracle, budget: int) -> None:
@@ -54,6 +61,7 @@ class QueryLedger:
         self.oracle = oracle
         self.budget = budget
         self._queries: dict[int, Query] = {}
+        self._cells: list[Cells] = []
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -61,12 +69,26 @@ class QueryLedger:
         return tuple(self._queries.values())
 
     @property
+    def cells(self) -> Cells:
+        """The queried cells in order, as they were given; at least one query."""
+        return concatenate(self._cells)
+
+    @property
+    def accuracies(self) -> NDArray[np.float64]:
+        """The search accuracy of every query in order, percent, shape (queries,)."""
+        return np.array([self.answer(query) for query in self.queries])
+
+    def best_cells(self, count: int) -> Cells:
+        """Return the queried cells with the highest search accuracy, best first, the first of equals before the others."""
+        return self.cells[np.argsort(-self.accuracies, kind="stable")[:count]]
+
+    @property
     def remaining(self) -> int:
         """Queries left in the budget."""
         return self.budget - len(self._queries)
 
     def known(self, cells: Cells) -> NDArray[np.bool_]:
-        """Say which valid cells are already paid for, shape (N,)."""
+        """Return whether each valid cell was queried, shape (N,)."""
         return np.isin(self.oracle.space.keys(cells), np.fromiter(self._queries, np.int64, len(self._queries)))
 
     def query(self, cells: Cells) -> NDArray[np.float64]:
@@ -89,42 +111,40 @@ class QueryLedger:
                 answer = self.oracle.evaluate(cell)[0]
                 text = self.oracle.space.format(cell)
                 self._queries[key] = Query(len(self._queries) + 1, key, text, answer.valid, answer.test)
+                self._cells.append(cell)
         return np.array([self.answer(self._queries[key]) for key in keys.tolist()])
 
     def answer(self, query: Query) -> float:
         """Return a query's search accuracy."""
-        value = query.valid if self.oracle.search_split == "valid" else query.test
-        assert value is not None
-        return value
+        return accuracy(query, self.oracle.search_split)
 
     def reported(self, query: Query) -> float:
-        """Return the accuracy that the query is judged by."""
-        value = query.valid if self.oracle.report_split == "valid" else query.test
-        assert value is not None
-        return value
+        """Return a query's reported accuracy."""
+        return accuracy(query, self.oracle.report_split)
 
     def best(self) -> Query:
-        """Return the query with the highest search accuracy, the first of equals."""
+        """Return the incumbent: the query with the highest search accuracy, the first of equals."""
         if not self._queries:
             raise UserError("nothing was queried yet")
-        return max(self.queries, key=self.answer)
+        return best(self.queries, self.oracle.search_split)
 
     def regret(self) -> float:
-        """Return the optimum less the best query's reported accuracy, in percentage points."""
+        """Return the optimum less the incumbent's reported accuracy, in percentage points."""
         return self.oracle.optimum - self.reported(self.best())
 
     def outcome(self) -> Outcome:
-        """Return what a search has reached, as its record keeps it; raise UserError when nothing was queried yet."""
-        best = self.best()
+        """Return the search's result so far, for its record; raise UserError when nothing was queried yet."""
+        incumbent = self.best()
         return {
             "queries": len(self.queries),
-            "best_valid": best.valid,
-            "best_test": best.test,
-            "best_reported": self.reported(best),
+            "best_valid": incumbent.valid,
+            "best_test": incumbent.test,
+            "best_reported": self.reported(incumbent),
             "regret": self.regret(),
         }
 
     def load(self, queries: tuple[Query, ...]) -> None:
-        """Take back the queries of a checkpoint; the ledger must be empty."""
+        """Restore the queries of a checkpoint; the ledger must be empty."""
         assert not self._queries
         self._queries = {query.key: query for query in queries}
+        self._cells = [self.oracle.space.parse(query.cell) for query in queries]

@@ -1,4 +1,4 @@
-"""Cells that a search may still query: at random, and near a parent where a benchmark holds a part of its space."""
+"""Neighbours of a cell that can be queried, also where a benchmark holds a part of its space."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -13,16 +13,15 @@ from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 
 WALK = 100
-"""steps after which the search for a child far from its parent gives up"""
+"""steps of the random walk to a child"""
 
 
 class Neighbourhood:
-    """The neighbourhood of cells as far as it can be queried.
+    """The queryable neighbourhood of cells.
 
     A benchmark may lack most neighbours of a cell: two of three cells of NAS-Bench-101 have none among 12,000 of the
-    423,624. For each neighbour that it lacks, the nearest cell of the pool that is no neighbour stands in; near is what
-    has few paths that the other has not (`path_encoding`). So a neighbourhood has as many cells as in the whole space,
-    and where the benchmark holds the whole space, it is made of true neighbours alone.
+    423,624. Each missing neighbour is replaced by the nearest other cell of the pool, by the Hamming distance of path
+    encodings. A neighbourhood then has as many cells as in the whole space; without gaps it holds true neighbours alone.
     """
 
     def __init__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
@@ -31,18 +30,17 @@ class Neighbourhood:
         self._found: dict[int, Cells] = {}
 
     def around(self, cell: Cells) -> Iterator[Cells]:
-        """Yield what is not queried yet in the neighbourhood of a cell, in random order."""
+        """Yield the unqueried cells of a neighbourhood in random order."""
         near = self.of(cell)
         for row in self.rng.permutation(len(near)).tolist():
-            # asked one by one: who takes a cell may query it before the next, which may be isomorphic
+            # one by one: the caller may query a cell before the next, which may be isomorphic
             if not self.ledger.known(near[row : row + 1])[0]:
                 yield near[row : row + 1]
 
     def child(self, parent: Cells) -> Cells:
-        """Return a cell to query from the neighbourhood of a parent.
+        """Return an unqueried cell from the neighbourhood of a parent; raise UserError when none is left.
 
-        When all there is paid for, the search walks on from neighbour to neighbour, and after `WALK` steps any random
-        cell will do. Raises UserError when nothing is left.
+        Without one, a random walk goes on from neighbour to neighbour; after `WALK` steps any random cell is returned.
         """
         for _ in range(WALK):
             for cell in self.around(parent):
@@ -51,7 +49,7 @@ class Neighbourhood:
         return draw(self.ledger, 1, self.rng)
 
     def step(self, cell: Cells) -> Cells:
-        """Return a random cell of a cell's neighbourhood, known or not, or of the space when it has none."""
+        """Return a random cell of a cell's neighbourhood, queried or not, or of the space when it has none."""
         near = self.of(cell)
         if not len(near):  # NAS-Bench-101's cell of a single edge
             return self.ledger.oracle.space.sample(1, self.rng)
@@ -59,7 +57,7 @@ class Neighbourhood:
         return near[chosen : chosen + 1]
 
     def of(self, cell: Cells) -> Cells:
-        """Return a cell's neighbours, each that cannot be queried replaced by a near cell that can."""
+        """Return a cell's neighbours, those that cannot be queried replaced by near cells that can."""
         identity = int(self.ledger.oracle.space.identities(cell)[0])
         if identity not in self._found:
             near = self.ledger.oracle.space.neighbours(cell)
@@ -79,6 +77,6 @@ class Neighbourhood:
 
     @cached_property
     def _pool_paths(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Path encodings of the pool, (F, N), since a few paths of all cells are read; their number of each cell, (N,)."""
+        """Path encodings of the pool, (F, N), for reading a few paths of all cells; number of paths of each cell, (N,)."""
         encoded = path_encoding(self.ledger.oracle.pool(), self.ledger.oracle.space)
         return np.ascontiguousarray(encoded.T), encoded.sum(axis=1, dtype=np.int64)

@@ -1,1 +1,1 @@
-"""SemiGAN-NAD and its rivals, by name in `registry.py`."""
+"""The rivals of SemiGAN-NAD, one file each; `nadlab.methods.registry` names them."""

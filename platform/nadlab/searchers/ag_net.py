@@ -11,8 +11,8 @@ Choices: the generator is `nadlab.searchers.models.cell_decoder` where AG-Net's 
 surrogate reads its state after the last choice, where AG-Net's reads all scores; accuracies are standardised. Cells
 that the benchmark lacks are left out and more are generated, up to `rounds` times `generated` (the code: 4,500 cells).
 
-Measured after the pretraining (results/pretraining.md): valid are all of 5,000 cells on NAS-Bench-201 and DARTS, whose
-choices are all free, and 98.8 % on NAS-Bench-101. The published 94.18 at 192 queries on NAS-Bench-101 is a test
+Measured after the pretraining (results/pretraining.md): valid are all of 5,000 cells on NAS-Bench-201 and DARTS, where
+every choice is valid, and 98.8 % on NAS-Bench-101. The published 94.18 at 192 queries on NAS-Bench-101 is a test
 accuracy, which a table without them cannot check.
 """
 
@@ -24,28 +24,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.proposals import query_first, unseen
-from nadlab.queries.sampling import first_cells
-from nadlab.searchers.models.cell_decoder import Pretraining, pretrained_decoder
+from nadlab.queries.sampling import first_cells, generate_new, query_first
+from nadlab.searchers.models.cell_decoder import DecoderPretraining, pretrained_decoder
 from nadlab.searchers.models.choices import choices_of
-from nadlab.searchers.models.graphs import torch_generator
+from nadlab.searchers.models.graphs import sequences_of
+from nadlab.searchers.models.training import descend, seeded, torch_generator
 from nadlab.spaces import Cells, SearchSpace
-from nadlab.spaces.cells import concatenate
-
-
-class Surrogate(nn.Module):
-    """The decoder's last state to a standardised accuracy."""
-
-    def __init__(self, width: int, layers: int, random: torch.Generator) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**31, (1,), generator=random)))
-            hidden = [part for _ in range(layers) for part in (nn.Linear(width, width), nn.ReLU())]
-            self.layers = nn.Sequential(*hidden, nn.Linear(width, 1))
-
-    def forward(self, state_BH: Tensor) -> Tensor:
-        predicted: Tensor = self.layers(state_BH).squeeze(1)
-        return predicted
 
 
 def rank_weights(y: NDArray[np.float64], factor: float) -> Tensor:
@@ -58,7 +42,7 @@ def rank_weights(y: NDArray[np.float64], factor: float) -> Tensor:
 class AGNet:
     """`ag-net`."""
 
-    pretraining: Pretraining = field(default_factory=Pretraining)
+    pretraining: DecoderPretraining = field(default_factory=DecoderPretraining)
     latent: int = 32
     surrogate_layers: int = 4
     initial: int = 16
@@ -79,13 +63,11 @@ class AGNet:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
-        cells = first_cells(ledger, self.initial, rng)
-        y = ledger.query(cells)
+        ledger.query(first_cells(ledger, self.initial, rng))
         model = GeneratorAndSurrogate(self, ledger.oracle.space, torch_generator(rng))
         while ledger.remaining:
-            model.retrain(cells, y)
-            chosen, answers = query_first(ledger, model.propose(ledger), self.batch, rng)
-            cells, y = concatenate([cells, chosen]), np.concatenate([y, answers])
+            model.retrain(ledger.cells, ledger.accuracies)
+            query_first(ledger, model.propose(ledger), self.batch, rng)
 
 
 class GeneratorAndSurrogate:
@@ -94,14 +76,18 @@ class GeneratorAndSurrogate:
     def __init__(self, settings: AGNet, space: SearchSpace, random: torch.Generator) -> None:
         self.settings, self.space, self.random = settings, space, random
         self.decoder = pretrained_decoder(space.name, settings.latent, settings.pretraining)
-        self.surrogate = Surrogate(settings.pretraining.width, settings.surrogate_layers, random)
+        width = settings.pretraining.width
+        with seeded(random):
+            hidden = [part for _ in range(settings.surrogate_layers) for part in (nn.Linear(width, width), nn.ReLU())]
+            # the decoder's last state to a standardised accuracy
+            self.surrogate = nn.Sequential(*hidden, nn.Linear(width, 1), nn.Flatten(0))
         parameters = [*self.decoder.parameters(), *self.surrogate.parameters()]
         self.optimizer = torch.optim.Adam(parameters, settings.learning_rate, betas=(0.5, 0.999), foreach=True)
 
     def retrain(self, cells: Cells, y: NDArray[np.float64]) -> None:
         """Train both on all labelled cells, weighted by rank."""
         settings = self.settings
-        sequences = torch.from_numpy(choices_of(self.space).encode(self.space.canonical(cells)))
+        sequences = sequences_of(cells, self.space)
         targets = torch.from_numpy((y - y.mean()) / (y.std() + 1e-6)).float()
         weights = rank_weights(y, settings.weight_factor)
         for _ in range(settings.epochs):
@@ -111,31 +97,23 @@ class GeneratorAndSurrogate:
                 written = self.decoder.read(latents, sequences[rows])
                 error = (self.surrogate(written.state) - targets[rows]) ** 2
                 loss = (1 - settings.alpha) * -written.log_probability + settings.alpha * error
-                self.optimizer.zero_grad()
-                (loss * weights[rows]).mean().backward()
-                self.optimizer.step()
+                descend(self.optimizer, (loss * weights[rows]).mean())
 
     def propose(self, ledger: QueryLedger) -> Cells:
-        """Return new cells, the surrogate's favourites first."""
+        """Return new cells, those with the highest predictions first."""
         settings, choices = self.settings, choices_of(self.space)
-        found = ledger.oracle.pool()[:0]
-        for _ in range(settings.rounds):
+
+        def generate() -> Cells:
             latents = settings.reach * (2 * torch.rand(settings.generated, settings.latent, generator=self.random) - 1)
             with torch.inference_mode():
-                made = choices.decode(self.decoder.draw(latents, self.random).sequences.numpy())
-            found = unseen(ledger, concatenate([found, made]))
-            if len(found) >= settings.candidates:
-                break
-        return self.best_first(found[: settings.candidates])
+                return choices.decode(self.decoder.draw(latents, self.random).sequences.numpy())
 
-    def best_first(self, cells: Cells) -> Cells:
-        """Return cells in the order of the surrogate's predictions."""
-        order = np.argsort(-self.predict(cells), kind="stable")
-        return cells[order]
+        found = generate_new(ledger, generate, settings.candidates, settings.rounds)[: settings.candidates]
+        return found[np.argsort(-self.predict(found), kind="stable")]
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:
         """Return the surrogate's standardised accuracies, (N,), under the mean latent."""
-        sequences = torch.from_numpy(choices_of(self.space).encode(self.space.canonical(cells)))
+        sequences = sequences_of(cells, self.space)
         with torch.inference_mode():
             state = self.decoder.read(torch.zeros(len(cells), self.settings.latent), sequences).state
             return np.asarray(self.surrogate(state).double().numpy())

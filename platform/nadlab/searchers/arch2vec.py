@@ -1,8 +1,7 @@
-"""arch2vec-RL and arch2vec-BO (Yan et al., NeurIPS 2020): search among vectors that were learned without accuracies.
+"""arch2vec-RL and arch2vec-BO (Yan et al., NeurIPS 2020): search among vectors learned without accuracies.
 
 The vectors are those of `nadlab.searchers.models.graph_vae`. Both searches move among the vectors of the cells that the
-benchmark holds, as published, so a benchmark with a part of its space needs nothing else; for a surrogate that
-answers for every cell of DARTS they are the 600,000 of its pool, as published.
+benchmark holds, as published; for a surrogate of the whole DARTS space they are the 600,000 of its pool, as published.
 
 As published, RL: a policy of one LSTM cell of width 128 reads the vector of the last queried cell and gives the mean
 of a normal distribution with unit covariance; the nearest unseen cell to a draw is queried; REINFORCE with Adam at
@@ -27,8 +26,8 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import first_cells, one_of_each
 from nadlab.searchers.models.dngo import DNGO
-from nadlab.searchers.models.graph_vae import Pretraining, embed, pretrained
-from nadlab.searchers.models.graphs import torch_generator
+from nadlab.searchers.models.graph_vae import VAEPretraining, embed, pretrained
+from nadlab.searchers.models.training import descend, seeded, torch_generator
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import Keys
 
@@ -47,10 +46,10 @@ class Vectors:
         return order[np.searchsorted(self.keys, oracle.space.keys(cells), sorter=order)]
 
 
-_computed: dict[tuple[str, str, Pretraining], Vectors] = {}
+_computed: dict[tuple[str, str, VAEPretraining], Vectors] = {}
 
 
-def vectors(oracle: Oracle, settings: Pretraining) -> Vectors:
+def vectors(oracle: Oracle, settings: VAEPretraining) -> Vectors:
     """Return a benchmark's vectors: they depend on no search, so a process computes them once."""
     table = (oracle.name, oracle.digest, settings)
     if table not in _computed:
@@ -65,7 +64,7 @@ def vectors(oracle: Oracle, settings: Pretraining) -> Vectors:
 class Arch2vecRL:
     """`arch2vec-rl`."""
 
-    pretraining: Pretraining = field(default_factory=Pretraining)
+    pretraining: VAEPretraining = field(default_factory=VAEPretraining)
     width: int = 128
     learning_rate: float = 0.01
     episode: int = 16
@@ -95,9 +94,7 @@ class Arch2vecRL:
                 rewards.append(float(ledger.query(table.cells[place : place + 1])[0]) / 100)
             baseline = ledger.answer(ledger.best()) / 100 - self.baseline_gap
             loss = -(torch.stack(chances) * (torch.tensor(rewards) - baseline)).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            descend(optimizer, loss)
 
 
 class Policy(nn.Module):
@@ -105,8 +102,7 @@ class Policy(nn.Module):
 
     def __init__(self, latent: int, width: int, random: torch.Generator) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**31, (1,), generator=random)))
+        with seeded(random):
             self.cell = nn.LSTMCell(latent, width)
             self.out = nn.Linear(width, latent)
 
@@ -125,7 +121,7 @@ def nearest(features: NDArray[np.float32], vector: NDArray[np.float32], allowed:
 class Arch2vecBO:
     """`arch2vec-bo`."""
 
-    pretraining: Pretraining = field(default_factory=Pretraining)
+    pretraining: VAEPretraining = field(default_factory=VAEPretraining)
     initial: int = 16
     batch: int = 5
     """cells queried between two fits of DNGO"""

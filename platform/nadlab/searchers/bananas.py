@@ -23,8 +23,9 @@ import torch
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.path_encoding import path_encoding
-from nadlab.queries.sampling import first_cells
+from nadlab.queries.sampling import first_cells, unqueried
 from nadlab.searchers.models.ensemble import Perceptrons
+from nadlab.searchers.models.training import torch_generator
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 
@@ -48,24 +49,21 @@ class BANANAS:
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
         space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
-        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        longest = LONGEST[space.name]
-        cells = first_cells(ledger, self.starts, rng)
-        accuracies = ledger.query(cells)
+        generator, longest = torch_generator(rng), LONGEST[space.name]
+        ledger.query(first_cells(ledger, self.starts, rng))
         while ledger.remaining:
-            best = cells[np.argsort(-accuracies, kind="stable")[: self.parents]]
-            candidates = mutants(best, self.candidates, neighbourhood)
-            features, asked = (torch.from_numpy(path_encoding(c, space, longest)).float() for c in (cells, candidates))
+            cells, accuracies = ledger.cells, ledger.accuracies
+            candidates = mutants(ledger.best_cells(self.parents), self.candidates, neighbourhood)
+            features, new = (torch.from_numpy(path_encoding(c, space, longest)).float() for c in (cells, candidates))
             targets = torch.from_numpy((accuracies - accuracies.mean()) / (accuracies.std() + 1e-9)).float()
-            predicted = self.perceptrons.fit(features, targets, generator).predict(asked).numpy()
+            predicted = self.perceptrons.fit(features, targets, generator).predict(new).numpy()
             drawn = rng.normal(predicted.mean(axis=0), predicted.std(axis=0))
             chosen = candidates[np.argsort(-drawn)[: min(self.batch, ledger.remaining)]]
-            accuracies = np.concatenate([accuracies, ledger.query(chosen)])
-            cells = concatenate([cells, chosen])
+            ledger.query(chosen)
 
 
 def mutants(parents: Cells, count: int, neighbourhood: Neighbourhood) -> Cells:
-    """Return up to `count` distinct unknown cells one or two changes away from the parents, at least one.
+    """Return up to `count` distinct unqueried cells one or two changes away from the parents, at least one.
 
     The best parent comes first: the next ones are mutated only when its children are too few.
     """
@@ -77,11 +75,9 @@ def mutants(parents: Cells, count: int, neighbourhood: Neighbourhood) -> Cells:
         found.append(
             concatenate([neighbourhood.step(cell) if twice else cell for cell, twice in zip(drawn, again, strict=True)])
         )
-        cells = concatenate(found)
-        _, first = np.unique(ledger.oracle.space.keys(cells), return_index=True)
-        distinct = cells[np.sort(first)]
         # a step from the cell of a single edge may leave the benchmark
-        fresh = distinct[ledger.oracle.queryable(distinct) & ~ledger.known(distinct)]
+        fresh = unqueried(ledger, concatenate(found))
+        fresh = fresh[ledger.oracle.queryable(fresh)]
         if len(fresh) >= count:
             break
     return fresh[:count] if len(fresh) else neighbourhood.child(parents[:1])

@@ -54,21 +54,18 @@ class BayesianOptimisation:
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
         space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
-        cells = first_cells(ledger, self.starts, rng)
-        accuracies = ledger.query(cells)
+        ledger.query(first_cells(ledger, self.starts, rng))
         kernel = KERNEL
         while ledger.remaining:
-            scores = normal_scores(accuracies)
+            cells, scores = ledger.cells, normal_scores(ledger.accuracies)
             fit = (len(cells) - self.starts) % self.refit == 0
             process = _fitted(kernel, path_encoding(cells, space).astype(float), scores, fit=fit)
             kernel = process.kernel_
-            best = cells[np.argsort(-accuracies, kind="stable")[: self.parents]]
-            asked = self._candidates(best, neighbourhood)
-            mean, deviation = _predicted(process, path_encoding(asked, space).astype(float))
+            candidates = self._candidates(ledger.best_cells(self.parents), neighbourhood)
+            with threadpool_limits(1):
+                mean, deviation = process.predict(path_encoding(candidates, space).astype(float), return_std=True)
             improvement = expected_improvement(mean, deviation, float(scores.max()))
-            chosen = asked[[int(np.argmax(improvement))]]
-            accuracies = np.append(accuracies, ledger.query(chosen))
-            cells = concatenate([cells, chosen])
+            ledger.query(candidates[[int(np.argmax(improvement))]])
 
     def _candidates(self, parents: Cells, neighbourhood: Neighbourhood) -> Cells:
         ledger = neighbourhood.ledger
@@ -84,9 +81,3 @@ def _fitted(kernel: object, features: Floats, scores: Floats, *, fit: bool) -> G
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(features, scores)
     return process
-
-
-def _predicted(process: GaussianProcessRegressor, features: Floats) -> tuple[Floats, Floats]:
-    with threadpool_limits(1):
-        mean, deviation = process.predict(features, return_std=True)
-    return mean, deviation

@@ -23,21 +23,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.proposals import query_first, unseen
-from nadlab.queries.sampling import first_cells
-from nadlab.searchers.models.cell_decoder import Pretraining, Written, pretrained_decoder
+from nadlab.queries.sampling import first_cells, generate_new, query_first
+from nadlab.searchers.models.cell_decoder import DecoderPretraining, Written, pretrained_decoder
 from nadlab.searchers.models.choices import choices_of
-from nadlab.searchers.models.graphs import graphs_of, torch_generator
+from nadlab.searchers.models.graphs import graphs_of
+from nadlab.searchers.models.training import descend, seeded, torch_generator
 from nadlab.semigan.networks import Encoder, read
 from nadlab.spaces import Cells, SearchSpace
-from nadlab.spaces.cells import concatenate
+from nadlab.spaces.cells import is_valid
 
 
 @dataclass(frozen=True, kw_only=True)
 class GANAS:
     """`ga-nas`."""
 
-    pretraining: Pretraining = field(default_factory=Pretraining)
+    pretraining: DecoderPretraining = field(default_factory=DecoderPretraining)
     initial: int = 50
     batch: int = 10
     """cells queried a round"""
@@ -57,13 +57,11 @@ class GANAS:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
-        cells = first_cells(ledger, self.initial, rng)
-        y = ledger.query(cells)
-        players = Adversaries(self, ledger.oracle.space, torch_generator(rng))
+        ledger.query(first_cells(ledger, self.initial, rng))
+        adversaries = Adversaries(self, ledger.oracle.space, torch_generator(rng))
         while ledger.remaining:
-            players.play(cells[np.argsort(-y, kind="stable")[: self.truth]])
-            chosen, answers = query_first(ledger, players.propose(ledger), self.batch, rng)
-            cells, y = concatenate([cells, chosen]), np.concatenate([y, answers])
+            adversaries.play(ledger.best_cells(self.truth))
+            query_first(ledger, adversaries.propose(ledger), self.batch, rng)
 
 
 class PairDiscriminator(nn.Module):
@@ -85,8 +83,7 @@ class Adversaries:
     def __init__(self, settings: GANAS, space: SearchSpace, random: torch.Generator) -> None:
         self.settings, self.space, self.random = settings, space, random
         self.generator = pretrained_decoder(space.name, 0, settings.pretraining)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**31, (1,), generator=random)))
+        with seeded(random):
             self.discriminator = PairDiscriminator(space, settings.width)
         self.optimizers = [
             torch.optim.Adam(network.parameters(), settings.learning_rate, foreach=True)
@@ -99,7 +96,7 @@ class Adversaries:
         for _ in range(self.settings.steps):
             written = self._write(self.settings.generated)
             cells = choices_of(self.space).decode(written.sequences.numpy())
-            valid = np.array([reason is None for reason in self.space.invalid_reasons(cells)])
+            valid = is_valid(cells, self.space)
             if not valid.any():
                 continue
             made = read(graphs_of(self.space.canonical(cells[valid]), self.space))
@@ -119,7 +116,7 @@ class Adversaries:
         )
         real, fake = self.discriminator(one, other), self.discriminator(partners, made_BF)
         loss = F.softplus(-real).mean() + F.softplus(fake).mean()
-        self._update(1, loss)
+        descend(self.optimizers[1], loss)
         return torch.sigmoid(fake.detach())
 
     def _reinforce(self, written: Written, rewards: Tensor) -> None:
@@ -130,19 +127,14 @@ class Adversaries:
             now = self.generator.read(condition, written.sequences).log_probability
             ratio = (now - written.log_probability).exp()
             clipped = ratio.clamp(1 - self.settings.clip, 1 + self.settings.clip)
-            self._update(0, -torch.minimum(ratio * advantage, clipped * advantage).mean())
-
-    def _update(self, player: int, loss: Tensor) -> None:
-        self.optimizers[player].zero_grad()
-        loss.backward()
-        self.optimizers[player].step()
+            descend(self.optimizers[0], -torch.minimum(ratio * advantage, clipped * advantage).mean())
 
     def propose(self, ledger: QueryLedger) -> Cells:
         """Return new cells as the generator writes them."""
-        found = ledger.oracle.pool()[:0]
-        for _ in range(self.settings.rounds):
-            made = choices_of(self.space).decode(self._write(1000).sequences.numpy())
-            found = unseen(ledger, concatenate([found, made]))
-            if len(found) >= self.settings.batch:
-                break
-        return found
+        choices = choices_of(self.space)
+        return generate_new(
+            ledger,
+            lambda: choices.decode(self._write(1000).sequences.numpy()),
+            self.settings.batch,
+            self.settings.rounds,
+        )

@@ -1,4 +1,4 @@
-"""NAO: encode cells as points, climb the predicted accuracy, decode (gradient descent of Tables 1-3).
+"""NAO: encode cells as points, ascend the predicted accuracy, decode (gradient descent of Tables 1-3).
 
 Luo et al., Neural Architecture Optimization, NeurIPS 2018, Algorithm 1. As published: the encoder, predictor and decoder
 are trained together for 1,000 epochs of batches of 100 on the queried cells alone (`encoder_decoder`), and the best
@@ -6,7 +6,7 @@ cells are improved by gradient steps (`latent_ascent`); the model goes on from r
 those of the authors' later code for NAS-Bench-101.
 
 Published on NAS-Bench-101 only: 93.74 test accuracy after 1,000 queries, which a sample of 12,000 cells without test
-accuracies cannot confirm. That it learns is checked in tests/searchers/test_rivals_on_tables.py.
+accuracies cannot confirm. Its learning is checked in tests/searchers/test_rivals_on_tables.py.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
-from nadlab.searchers.models.latent_ascent import Schedule, search, sequences_of
+from nadlab.searchers.models.graphs import sequences_of
+from nadlab.searchers.models.latent_ascent import Schedule, search
 from nadlab.spaces import Cells
 
 
@@ -34,7 +35,7 @@ class NAO:
 
         def learn(model: EncoderDecoder, cells: Cells, scores: NDArray[np.float64], random: torch.Generator) -> Cells:
             targets = torch.from_numpy(scores).float()
-            self.training.fit(model, sequences_of(cells, ledger), targets, self.epochs, random)
+            self.training.fit(model, sequences_of(cells, ledger.oracle.space), targets, self.epochs, random)
             return cells[np.argsort(-scores, kind="stable")]
 
         search(ledger, rng, self.schedule, learn)

@@ -1,4 +1,4 @@
-"""PRE-NAS (Peng et al., GECCO 2022): evolution in which a predictor chooses the offspring worth an evaluation.
+"""PRE-NAS (Peng et al., GECCO 2022): evolution whose predictor selects the offspring to evaluate.
 
 As published: a population of evaluated cells; representative selection of the parents; each parent has many offspring
 that differ from it by one mutation (so that a predictor compares like with like); a predictor, trained on the
@@ -7,7 +7,7 @@ has no meaning where a benchmark answers.
 
 Choices: no public code was found and the paper's settings could not be looked up here, so the numbers are ours, and so
 is the reading of representative selection: average-linkage clusters of the better half of the population, the best cell of each.
-The predictor is a random forest on one-hot choices. Offspring that the benchmark lacks are stepped over
+The predictor is a random forest on one-hot choices. Offspring that the benchmark lacks are skipped
 (`nadlab.queries.neighbourhood.Neighbourhood`). Published: 94.38 and 73.24 at 500 queries on NAS-Bench-201.
 """
 
@@ -21,8 +21,7 @@ from sklearn.ensemble import RandomForestRegressor
 
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
-from nadlab.queries.proposals import query_first
-from nadlab.queries.sampling import first_cells
+from nadlab.queries.sampling import first_cells, query_first
 from nadlab.searchers.models.choices import choices_of, one_hot
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate
@@ -45,20 +44,18 @@ class PRENAS:
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
         space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
-        cells = first_cells(ledger, self.initial, rng)
-        y = ledger.query(cells)
+        ledger.query(first_cells(ledger, self.initial, rng))
         while ledger.remaining:
+            cells, y = ledger.cells, ledger.accuracies
             features = encoded(cells, space)
             forest = RandomForestRegressor(self.trees, random_state=int(rng.integers(2**31))).fit(features, y)
             parents = representatives(features, y, self.parents)
             families = [islice(neighbourhood.around(cells[[parent]]), self.offspring) for parent in parents]
             children = [child for family in families for child in family]
-            best_first = concatenate(children) if children else cells[:0]
+            offspring = concatenate([cells[:0], *children])
             if children:
-                order = np.argsort(-forest.predict(encoded(best_first, space)), kind="stable")
-                best_first = best_first[order]
-            chosen, answers = query_first(ledger, best_first, self.batch, rng)
-            cells, y = concatenate([cells, chosen]), np.concatenate([y, answers])
+                offspring = offspring[np.argsort(-forest.predict(encoded(offspring, space)), kind="stable")]
+            query_first(ledger, offspring, self.batch, rng)
 
 
 def encoded(cells: Cells, space: SearchSpace) -> Floats:

@@ -1,12 +1,12 @@
-"""Regularized (aging) evolution: mutate the winner of a tournament, let the oldest die (RE of Tables 1-3).
+"""Regularized (aging) evolution: mutate the winner of a tournament, remove the oldest (RE of Tables 1-3).
 
 Real et al., Regularized Evolution for Image Classifier Architecture Search, AAAI 2019, Algorithm 1. As published: the
-tournament is drawn with replacement, a child is one mutation away, nothing but age decides who dies. Population and
+tournament is drawn with replacement, a child is one mutation away, only age decides which cell is removed. Population and
 tournament are those of the NAS-Bench-201 baselines (Dong and Yang 2020; 10 and 3 in their NATS-Bench scripts); the
-NAS-Bench-101 baselines have 100 and 10 (Ying et al. 2019), which would leave 110 queries no generations.
+NAS-Bench-101 baselines have 100 and 10 (Ying et al. 2019), which would leave no generations within 110 queries.
 
-Choices: a child is always new (`Neighbourhood.child`), since an isomorphic cell costs nothing here and would only let the
-population age.
+Choices: a child is always new (`Neighbourhood.child`), since an isomorphic cell is free here and would only age the
+population.
 
 On NAS-Bench-201, published: 94.27 (CIFAR-10) and 73.41 (CIFAR-100) after 400 queries; checked in
 tests/searchers/test_rivals_on_tables.py. NAS-Bench-101's curve cannot be checked on a sample of 12,000 cells.
@@ -40,5 +40,5 @@ class RegularizedEvolution:
             contestants = rng.integers(len(population), size=self.tournament).tolist()
             parent, _ = max((population[i] for i in contestants), key=lambda member: member[1])
             child = neighbourhood.child(parent)
-            # the oldest falls out of a full deque
+            # a full deque drops its oldest member
             population.append((child, float(ledger.query(child)[0])))

@@ -1,13 +1,13 @@
-"""REINFORCE: a policy of independent choices, moved towards what beats a moving average (RL of Tables 1-2).
+"""REINFORCE: a policy of independent choices, moved towards cells that beat a moving average (RL of Tables 1-2).
 
 The reinforcement-learning baseline of the benchmarks' own papers (Ying et al. 2019, Section 4.1; Dong and Yang 2020):
 Williams, Simple Statistical Gradient-Following Algorithms, 1992, with a softmax for every choice of a cell and an
 exponential moving average of the rewards as baseline. As published for NAS-Bench-201: one cell a step, Adam with a
 learning rate of 0.01, momentum 0.9, accuracy in percent as reward, logits that start near zero. As published for
-NAS-Bench-101: samples that cannot be queried are drawn again and teach nothing.
+NAS-Bench-101: samples that cannot be queried are drawn again without an update.
 
-Choices: known cells are drawn again too, since they cost nothing here. After 2,048 samples the policy hardly offers
-anything new: then the nearest cell to its last valid sample is queried (`Neighbourhood.child`) and taught as if sampled.
+Choices: known cells are drawn again too, since they are free here. After 2,048 samples without a new cell, the nearest
+cell to the last valid sample is queried (`Neighbourhood.child`) and learned from as if it was sampled.
 
 Published on NAS-Bench-201 after 400 queries: 94.13 and 72.92, no better than random search; on NAS-Bench-101 far behind
 evolution. The first is checked in tests/searchers/test_rivals_on_tables.py.
@@ -26,6 +26,7 @@ from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import draw, first_cells
 from nadlab.searchers.models.choices import Choices, Ints, choices_of
 from nadlab.spaces import Cells
+from nadlab.spaces.cells import is_valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +63,16 @@ class Reinforce:
     def _sample(
         self, probabilities: NDArray[np.float64], choices: Choices, neighbourhood: Neighbourhood
     ) -> tuple[Ints, Cells]:
-        """Return what the policy samples first that can be queried and is unknown."""
+        """Return the policy's first sample that can be queried and is unqueried."""
         ledger, rng = neighbourhood.ledger, neighbourhood.rng
         last: Cells | None = None
         thresholds = np.cumsum(probabilities, axis=1)
-        # the last choice takes what rounding leaves
+        # the last choice takes the rounding error
         thresholds[np.arange(thresholds.shape[1]) >= choices.sizes[:, None] - 1] = np.inf
         for count in self.samples:
             sequences = (rng.random((count, len(choices.sizes), 1)) >= thresholds).sum(axis=2)
             cells = choices.decode(sequences)
-            valid = np.array([reason is None for reason in ledger.oracle.space.invalid_reasons(cells)])
+            valid = is_valid(cells, ledger.oracle.space)
             cells, sequences = cells[valid], sequences[valid]
             new = np.flatnonzero(ledger.oracle.queryable(cells) & ~ledger.known(cells))
             if len(new):

@@ -1,4 +1,4 @@
-"""SemiNAS: NAO whose model also learns from unlabelled cells, labelled by itself (Tables 1-3).
+"""SemiNAS: NAO with pseudo-labelled cells (Tables 1-3).
 
 Luo et al., Semi-Supervised Neural Architecture Search, NeurIPS 2020, Algorithm 1. As published: the model is trained on
 the queried cells for 1,000 epochs, predicts unlabelled cells, and is trained on both, the queried ones repeated until
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
-from nadlab.searchers.models.latent_ascent import Schedule, search, sequences_of
+from nadlab.searchers.models.graphs import sequences_of
+from nadlab.searchers.models.latent_ascent import Schedule, search
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 
@@ -41,11 +42,11 @@ class SemiNAS:
         space = ledger.oracle.space
 
         def learn(model: EncoderDecoder, cells: Cells, scores: NDArray[np.float64], random: torch.Generator) -> Cells:
-            labelled, targets = sequences_of(cells, ledger), torch.from_numpy(scores).float()
+            labelled, targets = sequences_of(cells, space), torch.from_numpy(scores).float()
             self.training.fit(model, labelled, targets, self.pretraining_epochs, random)
             others = space.canonical(space.sample(self.unlabelled, rng))
             others = others[~ledger.known(others)]
-            unlabelled = sequences_of(others, ledger)
+            unlabelled = sequences_of(others, space)
             with torch.no_grad():
                 predicted = model.predict(model.encode(unlabelled))
             repeats = max(1, round(len(others) / len(cells)))

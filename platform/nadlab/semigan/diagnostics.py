@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, accuracy
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.spaces import Cells
@@ -11,8 +11,7 @@ from nadlab.spaces import Cells
 
 def search_accuracies(oracle: Oracle, cells: Cells) -> NDArray[np.float64]:
     """Return the search accuracy of queryable cells in percent, (N,)."""
-    answers = [answer.valid if oracle.search_split == "valid" else answer.test for answer in oracle.evaluate(cells)]
-    return np.array(answers, np.float64)
+    return np.array([accuracy(each, oracle.search_split) for each in oracle.evaluate(cells)], np.float64)
 
 
 def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0) -> float:

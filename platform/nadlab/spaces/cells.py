@@ -4,7 +4,7 @@ Shapes: N cells, V vertices, K operation labels. A cell is the paper's adjacency
 triangular) and operation matrix X (V x K, one-hot, here as label indices); one cell is a batch of one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,8 +51,16 @@ def choose(keys: Keys, count: int, rng: np.random.Generator) -> Keys:
     return rng.choice(keys, count, replace=False)
 
 
+def first_broken(rules: Sequence[tuple[NDArray[np.bool_], str]]) -> list[str | None]:
+    """Return for each cell the sentence of the first rule that it breaks, or None; a rule: where it is broken, (N,)."""
+    found = np.full(len(rules[0][0]), None, object)
+    for broken, sentence in reversed(rules):
+        found[broken] = sentence
+    return list(found)
+
+
 class SearchSpace(Protocol):
-    """What a method may ask of a space without spending a query."""
+    """A search space: what needs no query."""
 
     @property
     def name(self) -> str: ...
@@ -88,7 +96,7 @@ class SearchSpace(Protocol):
         ...
 
     def invalid_reasons(self, cells: Cells) -> list[str | None]:
-        """Return for each cell None, or the sentence that says which rule of the space it breaks."""
+        """Return for each cell None, or a sentence that names the first rule that it breaks."""
         ...
 
     def keys(self, cells: Cells) -> Keys:
@@ -111,10 +119,11 @@ class SearchSpace(Protocol):
         """Draw cells uniformly from the enumeration, with replacement."""
         ...
 
-    def mutate(self, cells: Cells, rng: np.random.Generator) -> Cells:
-        """Return a valid cell one random change away from each given one; raise UserError where there is none."""
-        ...
-
     def neighbours(self, cell: Cells) -> Cells:
         """Return every distinct valid cell one change away from one cell, itself left out."""
         ...
+
+
+def is_valid(cells: Cells, space: SearchSpace) -> NDArray[np.bool_]:
+    """Return whether each cell keeps every rule of the space, (N,)."""
+    return np.array([reason is None for reason in space.invalid_reasons(cells)], bool)

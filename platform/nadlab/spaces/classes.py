@@ -1,4 +1,4 @@
-"""One cell of every isomorphism class of a space, or of a sample of it: what methods learn from without labels."""
+"""The unlabelled set: one cell of every isomorphism class of a space, or of a sample of it."""
 
 import numpy as np
 

@@ -12,7 +12,7 @@ identity tells them apart, as the surrogate does. The notation is the genotype o
 import numpy as np
 
 from nadlab.errors import UserError
-from nadlab.spaces.cells import Cells, Keys
+from nadlab.spaces.cells import Cells, Keys, first_broken
 from nadlab.spaces.darts_cells import (
     CELL_COUNT,
     CHANGES,
@@ -46,7 +46,7 @@ class DARTS:
         raise UserError(f"the space 'darts' has {CELL_COUNT:,} cells, too many to list: draw some by `unlabelled`")
 
     def all_keys(self) -> Keys:
-        raise UserError(f"the space 'darts' has {CELL_COUNT:,} cells, too many to list: draw some by `unlabelled`")
+        return self.keys(self.enumerate())
 
     def unlabelled(self, count: int, rng: np.random.Generator) -> Cells:
         codes = rng.integers(0, CELL_COUNT, size=count + count // 50 + 16)
@@ -61,7 +61,7 @@ class DARTS:
     def invalid_reasons(self, cells: Cells) -> list[str | None]:
         inner, sources = cells.operations[:, 2:10], sources_of(cells)
         graphs = adjacency_of(np.maximum(sources, 0))
-        rules = (
+        rules = [
             (
                 np.any(cells.operations[:, :2] != (0, 1), axis=1) | (cells.operations[:, 10] != len(OPERATIONS) - 1),
                 "the first two vertices must be the inputs and the last the output",
@@ -75,8 +75,8 @@ class DARTS:
                 "an operation must read one input or one earlier node, and feed the output",
             ),
             (np.any(sources[:, :, 0] == sources[:, :, 1], axis=1), "both operations of a node read the same source"),
-        )
-        return [next((reason for broken, reason in rules if broken[i]), None) for i in range(len(cells))]
+        ]
+        return first_broken(rules)
 
     def keys(self, cells: Cells) -> Keys:
         # in chunks that fit the processor's cache
@@ -104,9 +104,6 @@ class DARTS:
 
     def sample(self, count: int, rng: np.random.Generator) -> Cells:
         return cells_of(*decode(rng.integers(0, CELL_COUNT, size=count)))
-
-    def mutate(self, cells: Cells, rng: np.random.Generator) -> Cells:
-        return changed(cells, rng.integers(0, CHANGES, size=len(cells)))
 
     def neighbours(self, cell: Cells) -> Cells:
         return changed(cell[np.zeros(CHANGES, np.int64)], np.arange(CHANGES))

@@ -1,4 +1,4 @@
-"""DARTS cells as arrays: what each operation reads, the 11-vertex graph, codes, single changes.
+"""DARTS cells as arrays: sources and operations, the 11-vertex graph, codes, single changes.
 
 Shapes: N cells, 4 nodes, 2 operations a node.
 """
@@ -25,11 +25,10 @@ CELL_COUNT = (1 * 3 * 6 * 10) * len(INNER_OPERATIONS) ** (2 * NODES)
 
 Ints = NDArray[np.int64]
 
-_PAIRS = list(combinations(range(NODES + 1), 2))
+_PAIRS = np.array(sorted(combinations(range(NODES + 1), 2), key=lambda pair: pair[::-1]))
+"""pairs of sources, those of an earlier node first"""
 _PAIR_PLACE = np.zeros((NODES + 1, NODES + 1), np.int64)
-"""ExecutionConfig of a pair of sources, in an order in which the pairs of an earlier node come first."""
-for _place, (_low, _high) in enumerate(sorted(_PAIRS, key=lambda pair: pair[::-1])):
-    _PAIR_PLACE[_low, _high] = _place
+_PAIR_PLACE[tuple(_PAIRS.T)] = np.arange(len(_PAIRS))
 _PERMUTATIONS = np.array(list(permutations(range(NODES))))
 _RADIX = np.array([node * (node + 1) // 2 * 49 for node in range(1, NODES + 1)])
 _SOURCE_CHANGES = np.array(
@@ -40,7 +39,7 @@ CHANGES = _OPERATION_CHANGES + len(_SOURCE_CHANGES)
 
 
 def sources_of(cells: Cells) -> Ints:
-    """Return what each operation reads, shape (N, 4, 2): 0 and 1 the inputs, 2 to 5 the nodes, -1 neither."""
+    """Return the source of each operation, shape (N, 4, 2): 0 and 1 the inputs, 2 to 5 the nodes, -1 neither."""
     found = np.full((len(cells), 2 * NODES), -1, np.int64)
     for source, vertex in enumerate((0, 1, 2, 4, 6)):
         found[cells.adjacency[:, vertex, 2:10] > 0] = source
@@ -66,8 +65,8 @@ def cells_of(sources: Ints, operations: Ints) -> Cells:
 def pair_places(sources: int) -> Ints:
     """Return the place of each pair (low, high) among all pairs of that many sources, by low and then high: NAS-Bench-301's order."""
     places = np.full((sources, sources), -1, np.int64)
-    for place, (low, high) in enumerate(combinations(range(sources), 2)):
-        places[low, high] = place
+    low, high = np.triu_indices(sources, 1)
+    places[low, high] = np.arange(len(low))
     return places
 
 
@@ -111,11 +110,10 @@ def least_codes(sources: Ints, operations: Ints) -> Keys:
 
 def decode(codes: Keys) -> tuple[Ints, Ints]:
     """Return sources and operations, each (N, 4, 2), of codes."""
-    pairs = np.array(sorted(_PAIRS, key=lambda pair: pair[::-1]))
     sources, operations = (np.zeros((len(codes), NODES, 2), np.int64) for _ in range(2))
     for node in reversed(range(NODES)):
         codes, digits = np.divmod(codes, _RADIX[node])
-        sources[:, node] = pairs[digits // 49]
+        sources[:, node] = _PAIRS[digits // 49]
         operations[:, node] = np.stack(np.divmod(digits % 49, 7), axis=1)
     return sources, operations
 

@@ -1,4 +1,4 @@
-"""What takes seconds to list of a space: made once a process, or once a study, whose workers are handed it."""
+"""Listings of a space that take seconds: made once for a process, or once for a study and passed to its workers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ _made: dict[str, dict[str, Any]] = {}
 
 
 def once(space: str, kind: str, make: Callable[[], Listing]) -> Listing:
-    """Return the listing of a space that was made in this process or handed to it; else make it."""
+    """Return the listing of a space that was made in this process or passed to it; else make it."""
     known = _made.setdefault(space, {})
     if kind not in known:
         known[kind] = make()
@@ -18,10 +18,10 @@ def once(space: str, kind: str, make: Callable[[], Listing]) -> Listing:
 
 
 def take(space: str) -> dict[str, Any]:
-    """Return kind -> listing of a space and forget them: a process that hands them on needs no copy of its own."""
+    """Return kind -> listing of a space and forget them: a process that passes them on needs no copy."""
     return _made.pop(space, {})
 
 
 def hand(space: str, listings: Mapping[str, Any]) -> None:
-    """Take another process's listings of a space for this one's."""
+    """Use another process's listings of a space."""
     _made.setdefault(space, {}).update(listings)

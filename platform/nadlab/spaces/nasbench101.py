@@ -10,13 +10,12 @@ by '|', for example `011/001/000;input|conv3x3-bn-relu|output`.
 
 from functools import cache
 from itertools import permutations, product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.errors import UserError
-from nadlab.spaces.cells import Cells, Keys, choose, concatenate
+from nadlab.spaces.cells import Cells, Keys, choose, concatenate, first_broken, is_valid
 from nadlab.spaces.listings import once
 
 VERTICES = 7
@@ -67,14 +66,14 @@ class NASBench101:
         inner = pruned.operations[:, 1:-1]
         live = pruned.adjacency[:, :, 1:-1].any(axis=1)
         wrong_inside = (live & ~np.isin(inner, (1, 2, 3))).any(axis=1)
-        rules: tuple[tuple[Any, str], ...] = (
+        rules = [
             (wrong_ends, "the first vertex must be 'input' and the last 'output'"),
             (lower, "the adjacency matrix must be upper triangular"),
             (edges == 0, "no path leads from the input to the output"),
             (edges > MAX_EDGES, f"more than {MAX_EDGES} edges lie on paths from input to output"),
             (wrong_inside, f"an inner vertex on a path must be one of {', '.join(INNER_OPERATIONS)}"),
-        )
-        return [next((reason for broken, reason in rules if broken[i]), None) for i in range(len(cells))]
+        ]
+        return first_broken(rules)
 
     def keys(self, cells: Cells) -> Keys:
         pruned = prune(cells)
@@ -117,16 +116,6 @@ class NASBench101:
         keys = all_keys()
         return cells_of_keys(keys[rng.integers(0, len(keys), size=count)])
 
-    def mutate(self, cells: Cells, rng: np.random.Generator) -> Cells:
-        drawn: list[Cells] = []
-        for cell in cells:
-            near = self.neighbours(cell)
-            if not len(near):
-                raise UserError(f"{self.format(cell)} can't be mutated: no valid cell is one change away from it")
-            chosen = int(rng.integers(0, len(near)))
-            drawn.append(near[chosen : chosen + 1])
-        return concatenate(drawn)
-
     def neighbours(self, cell: Cells) -> Cells:
         adjacency = [np.array(cell.adjacency[0]) for _ in _ROWS]
         for matrix, row, column in zip(adjacency, _ROWS, _COLUMNS, strict=True):
@@ -148,7 +137,7 @@ class NASBench101:
             if label != base[vertex]
         ]
         near = concatenate([*flipped, *relabelled])
-        near = prune(near[np.array([reason is None for reason in self.invalid_reasons(near)])])
+        near = prune(near[is_valid(near, self)])
         keys, first = np.unique(self.keys(near), return_index=True)
         return near[first[keys != self.keys(cell)[0]]]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.errors import UserError
-from nadlab.spaces.cells import Cells, Keys, choose
+from nadlab.spaces.cells import Cells, Keys, choose, first_broken
 
 EDGE_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -46,7 +46,7 @@ class NASBench201:
     size = CELL_COUNT
 
     def enumerate(self) -> Cells:
-        return cells_of(np.stack(np.unravel_index(np.arange(CELL_COUNT), (5,) * 6), axis=1))
+        return cells_of(_all_choices())
 
     def all_keys(self) -> Keys:
         return _class_of_index()
@@ -62,16 +62,13 @@ class NASBench201:
         wrong_ends = (cells.operations[:, 0] != 0) | (cells.operations[:, 7] != last)
         wrong_inside = ((cells.operations[:, 1:7] == 0) | (cells.operations[:, 1:7] >= last)).any(axis=1)
         wrong_graph = (cells.adjacency != ADJACENCY).any(axis=(1, 2))
-        return [
-            "the first vertex must be 'input' and the last 'output'"
-            if ends
-            else "'input' or 'output' stands on an inner vertex"
-            if inside
-            else "the graph is not the fixed 8-vertex graph of NAS-Bench-201"
-            if graph
-            else None
-            for ends, inside, graph in zip(wrong_ends, wrong_inside, wrong_graph, strict=True)
-        ]
+        return first_broken(
+            [
+                (wrong_ends, "the first vertex must be 'input' and the last 'output'"),
+                (wrong_inside, "'input' or 'output' stands on an inner vertex"),
+                (wrong_graph, "the graph is not the fixed 8-vertex graph of NAS-Bench-201"),
+            ]
+        )
 
     def keys(self, cells: Cells) -> Keys:
         return _class_of_index()[index_of(cells)]
@@ -109,13 +106,6 @@ class NASBench201:
 
     def sample(self, count: int, rng: np.random.Generator) -> Cells:
         return cells_of(rng.integers(0, 5, size=(count, 6)))
-
-    def mutate(self, cells: Cells, rng: np.random.Generator) -> Cells:
-        edge_operations = cells.operations[:, 1:7].astype(np.int64) - 1
-        rows = np.arange(len(cells))
-        edges = rng.integers(0, 6, size=len(cells))
-        edge_operations[rows, edges] = (edge_operations[rows, edges] + rng.integers(1, 5, size=len(cells))) % 5
-        return cells_of(edge_operations)
 
     def neighbours(self, cell: Cells) -> Cells:
         changed = np.repeat(cell.operations[:, 1:7].astype(np.int64) - 1, 24, axis=0)
@@ -162,5 +152,9 @@ def computation(edge_operations: tuple[int, ...]) -> str:
 @cache
 def _class_of_index() -> Keys:
     first: dict[str, int] = {}
-    choices = np.stack(np.unravel_index(np.arange(CELL_COUNT), (5,) * 6), axis=1).tolist()
-    return np.array([first.setdefault(computation(tuple(choice)), i) for i, choice in enumerate(choices)], np.int64)
+    found = [first.setdefault(computation(tuple(choice)), i) for i, choice in enumerate(_all_choices().tolist())]
+    return np.array(found, np.int64)
+
+
+def _all_choices() -> NDArray[np.int64]:
+    return np.stack(np.unravel_index(np.arange(CELL_COUNT), (len(EDGE_OPERATIONS),) * len(EDGES)), axis=1)

@@ -9,12 +9,15 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
+from nadlab.benchmarks.oracle import Split, accuracy
+from nadlab.queries.ledger import Query, best
+
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 """MLflow's words; a trial that a pruner stopped early is KILLED"""
-Split = Literal["valid", "test"]
 SPLITS = {"valid": "validation", "test": "test"}
 UNCHANGED = "nothing"
 """default level of a study that changes one factor at a time"""
@@ -63,6 +66,11 @@ class Record:
     """git revision, versions, host"""
     error: str | None = None
     """traceback of a failed trial"""
+
+    @cached_property
+    def queries(self) -> tuple[Query, ...]:
+        """The ledger's queries in order."""
+        return tuple(Query(**query) for query in self.ledger)
 
     @property
     def accuracy(self) -> float:
@@ -149,13 +157,8 @@ def level_text(values: dict[str, Any]) -> str:
 
 def incumbents(record: Record, study: StudyRecord) -> list[float]:
     """Return after each query the reported accuracy of the cell that is best by search accuracy, in percent."""
-    curve: list[float] = []
-    best = None
-    for query in record.ledger:
-        if best is None or query[study.search_split] > best[study.search_split]:
-            best = query
-        curve.append(float(best[study.report_split]))
-    return curve
+    found = accumulate(record.queries, lambda *pair: best(pair, study.search_split))
+    return [accuracy(query, study.report_split) for query in found]
 
 
 def write_json(path: Path, value: object) -> None:

@@ -1,1 +1,1 @@
-"""What cells look like and what they are made of."""
+"""Drawings and signatures of cells."""

@@ -1,4 +1,4 @@
-"""What AG generates under rank 0 (Section 4.3.2, Table 4): validity, and how good the cells are that the table knows."""
+"""Quality of AG's cells under rank 0 (Section 4.3.2, Table 4): validity, and accuracy of those in the benchmark."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.queries.sampling import one_of_each
-from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.diagnostics import search_accuracies
-from nadlab.semigan.nacg import generate_cells
 from nadlab.spaces import Cells
 
 
@@ -30,15 +28,8 @@ class GeneratedQuality:
     """share of the benchmark's own cells above each threshold"""
 
 
-def generated_quality(
-    model: BiArch2Perf, oracle: Oracle, thresholds: tuple[float, ...], count: int = 5_000
-) -> GeneratedQuality:
-    """Generate `count` cells under rank 0 and look up those that can be queried, outside any ledger."""
-    return quality(generate_cells(model, oracle.space, count), count, oracle, thresholds)
-
-
 def quality(cells: Cells, count: int, oracle: Oracle, thresholds: tuple[float, ...]) -> GeneratedQuality:
-    """Judge the valid ones of `count` generated cells, duplicates kept."""
+    """Measure the valid ones of `count` generated cells, duplicates kept, outside any ledger."""
     held = cells[oracle.queryable(cells)]
     return GeneratedQuality(
         share_valid=len(cells) / count,

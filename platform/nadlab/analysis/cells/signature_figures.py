@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nadlab.analysis.cells.drawing import draw_cell, short
-from nadlab.analysis.cells.signatures import Signature
+from nadlab.analysis.cells.signatures import Signature, largest
 from nadlab.spaces import Cells, SearchSpace
 
 Groups = Mapping[str, Signature]
@@ -77,13 +77,6 @@ def drawn_cells(rows: Mapping[str, Sequence[tuple[Cells, str]]], space: SearchSp
             draw_cell(axes, cell, space)
             axes.set_title(f"{name}, {place}: {caption}", fontsize=9)
     return figure
-
-
-def largest(shares: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
-    """Return where the `count` largest entries are, (as `shares`)."""
-    marks = np.zeros(shares.size, bool)
-    marks[np.argsort(-shares, axis=None, kind="stable")[:count]] = True
-    return marks.reshape(shares.shape)
 
 
 def best_rows(shares: NDArray[np.float64]) -> NDArray[np.bool_]:

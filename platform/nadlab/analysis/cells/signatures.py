@@ -50,7 +50,13 @@ def shortest_path_lengths(cells: Cells) -> NDArray[np.int64]:
     return lengths
 
 
+def largest(shares: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Return where the `count` largest entries are, (as `shares`)."""
+    marks = np.zeros(shares.size, bool)
+    marks[np.argsort(-shares, axis=None, kind="stable")[:count]] = True
+    return marks.reshape(shares.shape)
+
+
 def overlap(one: NDArray[np.float64], other: NDArray[np.float64], count: int) -> int:
     """Return how many of the `count` largest entries two arrays of one shape have in common (Figure 2's marks)."""
-    first, second = (set(np.argsort(-shares, axis=None, kind="stable")[:count].tolist()) for shares in (one, other))
-    return len(first & second)
+    return int((largest(one, count) & largest(other, count)).sum())

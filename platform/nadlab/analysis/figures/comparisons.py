@@ -1,30 +1,30 @@
-"""Levels beside each other: differences, chances to win, mean ranks, profiles."""
+"""Comparisons of levels: differences, probability of improvement, mean ranks, profiles, importances."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import COLOURS, DEFAULT, GREY, OTHER, axes, colours, figure_of, grid, legend
+from nadlab.analysis.statistics.comparisons import Comparison
+from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.statistics.intervals import Values
 from nadlab.analysis.statistics.rankings import Ranking, performance_profile
-from nadlab.analysis.summary import LevelSummary
+from nadlab.analysis.text import level_name
 
 
-def differences(rows: Sequence[LevelSummary], default: str) -> Figure:
-    """Draw every level's difference to the default with its interval, and the chance that a run of it beats one of the default."""
-    compared = [(row.level, row.comparison) for row in rows if row.comparison]
+def differences(compared: Mapping[str, Comparison], default: str) -> Figure:
+    """Draw every level's difference to the default, and the chance that a run of it beats one of the default."""
     left, right = grid(1, 2, (8.4, 1.4 + 0.3 * len(compared)))
-    for place, (_, found) in enumerate(compared):
-        colour = DEFAULT if found.is_established else OTHER
+    for place, found in enumerate(compared.values()):
+        colour = DEFAULT if found.is_significant else OTHER
         for side, interval in ((left, found.difference), (right, found.superiority)):
             if interval.low is not None and interval.high is not None:
                 side.plot([interval.low, interval.high], [place, place], color=colour)
             side.plot(interval.mean, place, "o", color=colour)
     left.axvline(0, color=GREY, linewidth=1)
     right.axvline(0.5, color=GREY, linewidth=1)
-    left.set_yticks(range(len(compared)), [level for level, _ in compared])
+    left.set_yticks(range(len(compared)), list(compared))
     right.set_yticks(range(len(compared)), [""] * len(compared))
     left.invert_yaxis()
     right.invert_yaxis()
@@ -35,7 +35,7 @@ def differences(rows: Sequence[LevelSummary], default: str) -> Figure:
 
 
 def critical_differences(ranking: Ranking) -> Figure:
-    """Draw mean ranks on a line; bars join methods that Nemenyi's comparison can't tell apart (Demsar 2006)."""
+    """Draw mean ranks on a line; bars join methods that do not differ significantly by Nemenyi's test (Demsar 2006)."""
     from scikit_posthocs import critical_difference_diagram  # late: seconds
 
     drawn = axes("", "", (8.4, 1.2 + 0.17 * len(ranking.ranks)))
@@ -51,14 +51,6 @@ def critical_differences(ranking: Ranking) -> Figure:
     return figure_of(drawn)
 
 
-def profiles(evidence: Evidence) -> Figure:
-    """Draw for every level the share of runs whose regret lies below a bound, over the bounds."""
-    regrets = {
-        level: np.array([each.metrics["regret"] for each in evidence.groups[level]], float) for level in evidence.drawn
-    }
-    return profile_lines({level: [values] for level, values in regrets.items()}, evidence.study.default_level)
-
-
 def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str) -> Figure:
     """Draw performance profiles; each level has one array of regrets a benchmark."""
     highest = max(float(values.max()) for strata in regrets.values() for values in strata)
@@ -66,7 +58,19 @@ def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str) -> Figu
     drawn = axes("regret, percentage points", "share of runs with less")
     for level, colour in colours(list(regrets), ordered=False).items():
         above = performance_profile([-values for values in regrets[level]], -bounds - 1e-9)
-        drawn.step(bounds, above, where="post", color=colour, label=f"{level} (default)" if level == default else level)
+        drawn.step(bounds, above, where="post", color=colour, label=level_name(level, default))
     drawn.set_ylim(-0.02, 1.02)
+    legend(drawn)
+    return figure_of(drawn)
+
+
+def importance_bars(found: Importance, names: Sequence[str]) -> Figure:
+    """Draw two bars a hyperparameter, fANOVA and PED-ANOVA, the most important on top."""
+    drawn = axes("importance", "", (7.0, 1.2 + 0.4 * len(names)))
+    places = np.arange(len(names))
+    drawn.barh(places - 0.2, [found.fanova[name] for name in names], 0.38, color=OTHER, label="fANOVA")
+    drawn.barh(places + 0.2, [found.ped_anova[name] for name in names], 0.38, color=DEFAULT, label="PED-ANOVA")
+    drawn.set_yticks(places, list(names))
+    drawn.invert_yaxis()
     legend(drawn)
     return figure_of(drawn)

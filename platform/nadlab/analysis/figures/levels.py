@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import (
-    COLOURS,
     DEFAULT,
     GREY,
     OTHER,
@@ -18,9 +17,11 @@ from nadlab.analysis.figures.style import (
     figure_of,
     grid,
     legend,
+    log_ticks,
+    mark,
     name_levels,
 )
-from nadlab.analysis.statistics.intervals import Interval, mean_interval
+from nadlab.analysis.statistics.intervals import mean_interval
 
 
 def accuracy_by_level(evidence: Evidence) -> Figure:
@@ -31,10 +32,7 @@ def accuracy_by_level(evidence: Evidence) -> Figure:
     for _, seed in trials.groupby("seed"):
         drawn.plot(seed["level"].map(places), seed["accuracy"], color="0.8", linewidth=0.8, marker=".", zorder=1)
     for row in rows:
-        colour = DEFAULT if row.is_default else OTHER
-        drawn.errorbar(
-            places[row.level], row.accuracy.mean, yerr=_spread(row.accuracy), fmt="o", capsize=4, color=colour
-        )
+        mark(drawn, places[row.level], row.accuracy, DEFAULT if row.is_default else OTHER)
     name_levels(drawn, [row.level for row in rows], evidence.study.default_level)
     return figure_of(drawn)
 
@@ -46,8 +44,7 @@ def accuracy_by_factor(evidence: Evidence, factors: Sequence[str], rng: np.rando
         groups = evidence.trials.groupby(evidence.trials[factor].astype(str), sort=False)["accuracy"]
         found = {str(level): mean_interval(values.to_numpy(), rng) for level, values in groups}
         for place, (level, interval) in enumerate(found.items()):
-            colour = DEFAULT if level == str(evidence.study.default[factor]) else OTHER
-            panel.errorbar(place, interval.mean, yerr=_spread(interval), fmt="o", capsize=4, color=colour)
+            mark(panel, place, interval, DEFAULT if level == str(evidence.study.default[factor]) else OTHER)
         panel.plot(range(len(found)), [each.mean for each in found.values()], color="0.8", zorder=1)
         panel.set(xlabel=factor, ylabel=_accuracy(evidence) if panel is panels[0] else "")
         name_levels(panel, list(found), "")
@@ -60,11 +57,10 @@ def interaction(evidence: Evidence, first: str, second: str) -> Figure:
     means = table.pivot_table("accuracy", first, second, "mean", sort=False)
     spread = table.pivot_table("accuracy", first, second, "sem", sort=False)
     drawn = axes(first, _accuracy(evidence), (7.0, 4.6))
-    for (level, line), colour in zip(means.items(), COLOURS * (len(means.columns) // len(COLOURS) + 1), strict=False):
+    for level, colour in colours([str(level) for level in means], ordered=False).items():
         error = spread[level].reindex(means.index) if level in spread else None
-        drawn.errorbar(
-            range(len(means)), line, yerr=error, marker="o", capsize=3, color=colour, label=f"{second} = {level}"
-        )
+        label = f"{second} = {level}"
+        drawn.errorbar(range(len(means)), means[level], error, marker="o", capsize=3, color=colour, label=label)
     name_levels(drawn, list(means.index), "")
     legend(drawn)
     return figure_of(drawn)
@@ -77,7 +73,8 @@ def accuracy_by_number(evidence: Evidence, number: str, rng: np.random.Generator
     groups = trials.groupby(others, sort=False) if others else [("", trials)]
     lines = {", ".join(map(str, key)) if isinstance(key, tuple) else str(key): table for key, table in groups}
     drawn = axes(number, _accuracy(evidence))
-    for (level, table), colour in zip(lines.items(), _repeated(len(lines)), strict=True):
+    for level, colour in colours(list(lines), ordered=False).items():
+        table = lines[level]
         numbers = sorted({float(value) for value in table[number]})
         points = {at: mean_interval(table.loc[table[number] == at, "accuracy"].to_numpy(), rng) for at in numbers}
         drawn.plot(list(points), [each.mean for each in points.values()], marker="o", ms=4, color=colour, label=level)
@@ -85,16 +82,13 @@ def accuracy_by_number(evidence: Evidence, number: str, rng: np.random.Generator
         if all(low is not None for low, _ in ends):
             drawn.fill_between(list(points), *np.array(ends, float).T, alpha=0.12, color=colour, linewidth=0)
     drawn.axhline(evidence.study.optimum, color=GREY, linestyle=":", linewidth=1, label="best of the table")
-    drawn.set_xscale("log")
-    ticks = sorted({float(value) for value in trials[number]})
-    drawn.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    drawn.minorticks_off()
+    log_ticks(drawn, trials[number])
     legend(drawn, 1 + (len(lines) > 6))
     return figure_of(drawn)
 
 
 def pareto(points: pd.DataFrame, evidence: Evidence) -> Figure:
-    """Draw levels by their number of queries and mean accuracy; those that no other beats at both are joined.
+    """Draw levels by their number of queries and mean accuracy; the Pareto front is joined.
 
     points: a row a level with `level`, `queries`, `accuracy` and `is_best`.
     """
@@ -102,15 +96,11 @@ def pareto(points: pd.DataFrame, evidence: Evidence) -> Figure:
     front = points[points["is_best"]].sort_values("queries")
     drawn.step(front["queries"], front["accuracy"], where="post", color=DEFAULT, zorder=1)
     for _, row in points.iterrows():
-        drawn.plot(row["queries"], row["accuracy"], "o", color=DEFAULT if row["is_best"] else GREY, ms=5)
-    for _, row in front.iterrows():
-        drawn.annotate(
-            str(row["level"]), (row["queries"], row["accuracy"]), (4, 5), textcoords="offset points", fontsize=8
-        )
-    drawn.set_xscale("log")
-    ticks = sorted(set(points["queries"]))
-    drawn.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    drawn.minorticks_off()
+        place = row["queries"], row["accuracy"]
+        drawn.plot(*place, "o", color=DEFAULT if row["is_best"] else GREY, ms=5)
+        if row["is_best"]:
+            drawn.annotate(str(row["level"]), place, (4, 5), textcoords="offset points", fontsize=8)
+    log_ticks(drawn, points["queries"])
     return figure_of(drawn)
 
 
@@ -144,13 +134,3 @@ def parallel_coordinates(table: pd.DataFrame, target: str) -> Figure:
 
 def _accuracy(evidence: Evidence) -> str:
     return f"{evidence.study.reported_by} accuracy of the best cell, %"
-
-
-def _spread(interval: Interval) -> list[list[float]] | None:
-    if interval.low is None or interval.high is None:
-        return None
-    return [[max(0.0, interval.mean - interval.low)], [max(0.0, interval.high - interval.mean)]]
-
-
-def _repeated(count: int) -> list[str]:
-    return [COLOURS[place % len(COLOURS)] for place in range(count)]

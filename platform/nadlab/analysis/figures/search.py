@@ -1,4 +1,4 @@
-"""What happens during a trial: regret by query, losses by epoch, what was generated."""
+"""The course of a trial: regret by query, losses by epoch, shares of generated cells."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import GREY, axes, colours, figure_of, grid, legend, name_levels
 from nadlab.analysis.statistics.intervals import band
+from nadlab.analysis.text import level_name
 
 LOSSES = {"discriminator": "D: equation 6, negated", "generator": "AG: equation 10", "predictor": "PP: equation 8"}
 SMALL_REGRET = 0.05
@@ -22,7 +23,13 @@ def anytime_regret(evidence: Evidence, rng: np.random.Generator) -> Figure:
     for level, colour in level_colours(evidence).items():
         regrets = evidence.study.optimum - evidence.curves[level]
         queries = np.arange(1, regrets.shape[1] + 1)
-        drawn.step(queries, regrets.mean(axis=0), where="post", color=colour, label=_name(evidence, level))
+        drawn.step(
+            queries,
+            regrets.mean(axis=0),
+            where="post",
+            color=colour,
+            label=level_name(level, evidence.study.default_level),
+        )
         if len(regrets) > 1:
             drawn.fill_between(queries, *band(regrets, rng), step="post", alpha=0.13, color=colour, linewidth=0)
     drawn.set_yscale("symlog", linthresh=SMALL_REGRET)
@@ -41,7 +48,12 @@ def losses(evidence: Evidence, histories: Mapping[str, pd.DataFrame]) -> Figure:
     for panel, (name, title) in zip(panels, LOSSES.items(), strict=True):
         for level, colour in level_colours(evidence).items():
             if level in histories:
-                panel.plot(histories[level].index, histories[level][name], color=colour, label=_name(evidence, level))
+                panel.plot(
+                    histories[level].index,
+                    histories[level][name],
+                    color=colour,
+                    label=level_name(level, evidence.study.default_level),
+                )
         panel.set_title(title, fontsize=10, loc="left")
         panel.set_xlabel("epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -66,7 +78,3 @@ def level_colours(evidence: Evidence) -> dict[str, str]:
     values = list(evidence.study.default.values())
     ordered = len(values) == 1 and type(values[0]) in (int, float)
     return colours(evidence.drawn, ordered)
-
-
-def _name(evidence: Evidence, level: str) -> str:
-    return f"{level} (default)" if level == evidence.study.default_level else level

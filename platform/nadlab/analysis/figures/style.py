@@ -1,13 +1,15 @@
-"""How every plot looks, and how it becomes SVG and PNG."""
+"""Style of every plot, and its files as SVG and PNG."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from nadlab.analysis.statistics.intervals import Interval
 
 SIZE = (7.0, 4.2)
 DEFAULT = "#c8553d"
@@ -50,7 +52,7 @@ def figure_of(drawn: Axes) -> Figure:
 
 
 def colours(levels: Sequence[str], ordered: bool) -> dict[str, str]:
-    """Return a colour a level; levels with an order get shades that show it."""
+    """Return a colour for each level; ordered levels get shades in order."""
     if not ordered or len(levels) < 3:
         return {level: COLOURS[place % len(COLOURS)] for place, level in enumerate(levels)}
     shades = matplotlib.colormaps["viridis"].resampled(256)
@@ -59,8 +61,24 @@ def colours(levels: Sequence[str], ordered: bool) -> dict[str, str]:
     }
 
 
+def mark(drawn: Axes, place: float, interval: Interval, colour: str) -> None:
+    """Draw a mean with its interval as an upright bar."""
+    ends = None
+    if interval.low is not None and interval.high is not None:
+        ends = [[max(0.0, interval.mean - interval.low)], [max(0.0, interval.high - interval.mean)]]
+    drawn.errorbar(place, interval.mean, yerr=ends, fmt="o", capsize=4, color=colour)
+
+
+def log_ticks(drawn: Axes, numbers: Iterable[float]) -> None:
+    """Make the x axis logarithmic, with a tick at each number."""
+    ticks = sorted({float(value) for value in numbers})
+    drawn.set_xscale("log")
+    drawn.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    drawn.minorticks_off()
+
+
 def name_levels(drawn: Axes, levels: Sequence[str], default: str) -> None:
-    """Write the levels on the x axis, upright where they would overlap."""
+    """Label the x axis with the levels, upright where they would overlap."""
     texts = [f"{level}\n(default)" if level == default and len(levels) <= 7 else level for level in levels]
     crowded = len(levels) > 7 or max(map(len, levels)) * len(levels) > 80
     drawn.set_xticks(range(len(levels)), texts, rotation=90 if crowded else 0, fontsize="small" if crowded else None)

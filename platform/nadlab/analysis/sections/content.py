@@ -1,4 +1,4 @@
-"""What a section of the report is made of."""
+"""The parts of a section of the report."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True, slots=True)
 class RunLink:
-    """One trial's run in MLflow, to be copied or opened."""
+    """One trial's run in MLflow."""
 
     run: str
     url: str
-    words: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Table:
     runs: tuple[tuple[RunLink, ...], ...] = ()
     """for each row the runs that its numbers come from; empty where there is no store"""
     marked: frozenset[int] = frozenset()
-    """rows that are set off, such as the default's"""
+    """rows that are highlighted, such as the default's"""
     folded: bool = False
-    """shown closed: long and seldom read"""
+    """shown closed"""
 
 
 @dataclass(frozen=True)

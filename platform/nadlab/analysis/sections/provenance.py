@@ -1,46 +1,31 @@
-"""Where numbers come from: runs, code, versions, machines, settings."""
+"""Origin of the results: runs, code, versions, machines, settings."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.sections.content import RunLink, Section, Table
-from nadlab.study.records import Record
+from nadlab.analysis.sections.content import Section, Table
+from nadlab.analysis.sections.tables import links
+from nadlab.analysis.text import number
 
 FEW_TRIALS = 30
 """that are shown at once"""
 
 
-def links(evidence: Evidence, records: Sequence[Record]) -> tuple[RunLink, ...]:
-    """Return the MLflow runs of records; empty where there is no store."""
-    if not evidence.runs:
-        return ()
-    found = [(record, evidence.runs.children.get(record.trial.id)) for record in records]
-    return tuple(
-        RunLink(
-            run,
-            evidence.runs.link(run),
-            f"{evidence.study.factor} {evidence.study.level(each.trial)}, seed {each.trial.seed}",
-        )
-        for each, run in found
-        if run
-    )
-
-
 def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
-    """Return what made the results."""
+    """Return benchmark, code, versions and settings of the results."""
     if not evidence.records:
         return None
     study = evidence.study
-    made = sorted({key for record in evidence.records for key in record.provenance})
-    values = {key: sorted({record.provenance.get(key, "unknown") for record in evidence.records}) for key in made}
+    values = {
+        key: evidence.provenance(key) for key in sorted({key for each in evidence.records for key in each.provenance})
+    }
     said = []
     if len(values.get("git_revision", [])) > 1:
         said.append("Trials come from several revisions of the code.")
     if any(value.endswith("+dirty") or value == "unknown" for value in values.get("git_revision", [])):
-        said.append("Some of the code was not committed: these results can't be made again from a revision alone.")
+        said.append("Some of the code was not committed: these results can't be reproduced from a revision alone.")
     first = min(record.started for record in evidence.records)
     last = max(record.ended for record in evidence.records)
     rows = [
@@ -80,8 +65,8 @@ def all_trials(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
                 evidence.study.level(record.trial),
                 str(record.trial.seed),
                 record.status.lower(),
-                _number(record.metrics.get("best_reported")),
-                _number(record.metrics.get("regret")),
+                number(record.metrics.get("best_reported")),
+                number(record.metrics.get("regret")),
                 str(len(record.ledger)),
                 f"{record.ended - record.started:.1f}",
                 record.trial.id,
@@ -93,10 +78,6 @@ def all_trials(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         folded=len(ordered) > FEW_TRIALS,
     )
     return Section("All trials", (), (), (table,))
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
 
 
 def _time(seconds: float) -> str:

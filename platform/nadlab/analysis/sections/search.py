@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from nadlab.analysis.configurations import on_front
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.levels import accuracy_by_number, parallel_coordinates, pareto
 from nadlab.analysis.figures.search import anytime_regret
-from nadlab.analysis.sections.content import Picture, Section, Table
-from nadlab.analysis.sections.provenance import links
+from nadlab.analysis.sections.content import Picture, Section
+from nadlab.analysis.sections.tables import level_table
 
 MARKS = (0.1, 0.25, 0.5, 1.0)
 """parts of the budget at which the table reads the curves"""
@@ -22,13 +23,13 @@ def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
         return None
     longest = max(evidence.curves[level].shape[1] for level in evidence.drawn)
     marks = sorted({max(1, round(part * longest)) for part in MARKS})
-    table = Table(
+    table = level_table(
+        evidence,
         "anytime",
-        (evidence.study.factor, *(f"after {mark}" for mark in marks)),
-        tuple((level, *(_regret(evidence, level, mark) for mark in marks)) for level in evidence.drawn),
+        [f"after {mark}" for mark in marks],
+        {level: [_regret(evidence, level, mark) for mark in marks] for level in evidence.drawn},
         "Mean regret after so many queries, in percentage points.",
-        tuple(links(evidence, evidence.groups[level]) for level in evidence.drawn),
-        _default(evidence, evidence.drawn),
+        [evidence.study.default_level],
     )
     left_out = len(evidence.groups) - len(evidence.drawn)
     picture = Picture(
@@ -57,7 +58,7 @@ def by_number(evidence: Evidence, rng: np.random.Generator) -> Section | None:
 
 
 def front(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
-    """Return the levels that no other beats in both accuracy and queries, where levels differ in queries."""
+    """Return the Pareto front of accuracy and queries, where levels differ in queries."""
     points = pd.DataFrame(
         [
             {"level": row.level, "queries": len(evidence.groups[row.level][0].ledger), "accuracy": row.accuracy.mean}
@@ -66,18 +67,14 @@ def front(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     )
     if points.empty or points["queries"].nunique() < 2:
         return None
-    points["is_best"] = [
-        not ((points["queries"] <= each.queries) & (points["accuracy"] > each.accuracy)).any()
-        and not ((points["queries"] < each.queries) & (points["accuracy"] >= each.accuracy)).any()
-        for each in points.itertuples()
-    ]
+    points["is_best"] = on_front(list(zip(points["accuracy"], points["queries"], strict=True)))
     best = points[points["is_best"]].sort_values("queries")
-    table = Table(
+    table = level_table(
+        evidence,
         "pareto_front",
-        (evidence.study.factor, "queries", "accuracy %"),
-        tuple((str(each.level), str(each.queries), f"{each.accuracy:.2f}") for each in best.itertuples()),
+        ("queries", "accuracy %"),
+        {str(each.level): (str(each.queries), f"{each.accuracy:.2f}") for each in best.itertuples()},
         "Levels for which no other has at least their mean accuracy with fewer queries, or more with as many.",
-        tuple(links(evidence, evidence.groups[str(level)]) for level in best["level"]),
     )
     picture = Picture("pareto_front", pareto(points, evidence), "Mean accuracy against queries; the front is joined.")
     return Section("Pareto front of accuracy against queries", (), (picture,), (table,))
@@ -114,7 +111,3 @@ def _plain(values: list[object]) -> list[object]:
 def _regret(evidence: Evidence, level: str, mark: int) -> str:
     curves = evidence.curves[level]
     return f"{evidence.study.optimum - curves[:, mark - 1].mean():.2f}" if mark <= curves.shape[1] else ""
-
-
-def _default(evidence: Evidence, levels: list[str]) -> frozenset[int]:
-    return frozenset(place for place, level in enumerate(levels) if level == evidence.study.default_level)

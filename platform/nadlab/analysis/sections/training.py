@@ -1,12 +1,13 @@
-"""Training of D, AG and PP, and what AG generates."""
+"""Training of D, AG and PP, and the cells that AG generates."""
 
 import numpy as np
 import pandas as pd
 
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.search import LOSSES, losses, shares
-from nadlab.analysis.sections.content import Picture, Section, Table
-from nadlab.analysis.sections.provenance import links
+from nadlab.analysis.sections.content import Picture, Section
+from nadlab.analysis.sections.tables import level_table
+from nadlab.analysis.text import mean_and_deviation
 from nadlab.study.records import Record
 
 MEASURED = ("share_valid", "share_unique", "share_novel", "candidates", "pool_fallback", "predictor_tau")
@@ -18,45 +19,37 @@ def training(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     known = {level: history for level, history in histories.items() if set(LOSSES) <= set(history)}
     if not known:
         return None
-    last = tuple((level, *(f"{history[name].iloc[-1]:.3f}" for name in LOSSES)) for level, history in known.items())
-    table = Table(
-        "losses",
-        (evidence.study.factor, "D", "AG", "PP"),
-        last,
-        "Losses in the last epoch, means over seeds.",
-        tuple(links(evidence, evidence.groups[level]) for level in known),
-    )
+    last = {level: [f"{history[name].iloc[-1]:.3f}" for name in LOSSES] for level, history in known.items()}
+    table = level_table(evidence, "losses", ("D", "AG", "PP"), last, "Losses in the last epoch, means over seeds.")
     picture = Picture("losses", losses(evidence, known), "Losses by epoch, means over seeds.")
     return Section("Training of D, AG and PP", (), (picture,), (table,))
 
 
 def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
-    """Return what AG generated under rank 0 and how well PP ranks."""
-    if not any(name in record.metrics for group in evidence.groups.values() for record in group for name in MEASURED):
+    """Return the shares of valid, unique and novel cells of AG under rank 0, and PP's rank correlation."""
+    frames = {
+        level: pd.DataFrame([{name: each.metrics.get(name) for name in MEASURED} for each in group], dtype=float)
+        for level, group in evidence.groups.items()
+    }
+    columns = [name for name in MEASURED if frames and all(frame[name].notna().any() for frame in frames.values())]
+    if not columns:
         return None
-    frames = {level: pd.DataFrame([_measured(each) for each in group]) for level, group in evidence.groups.items()}
-    columns = [name for name in MEASURED if all(name in frame for frame in frames.values())]
     means = pd.DataFrame({level: frame[columns].mean() for level, frame in frames.items()}).T
-    table = Table(
+    table = level_table(
+        evidence,
         "generated_cells",
-        (evidence.study.factor, *(name.replace("_", " ") for name in columns)),
-        tuple((level, *(_spread(frame[name]) for name in columns)) for level, frame in frames.items()),
+        [name.replace("_", " ") for name in columns],
+        {level: [_spread(frame[name]) for name in columns] for level, frame in frames.items()},
         "Means and standard deviations over seeds. valid: of the generated; unique: classes up to isomorphism of the valid; "
         "novel: of the unique, those without a label; candidates: novel cells that the benchmark holds; pool_fallback: final "
         "queries for which AG had none left; predictor tau: Kendall's, of PP on cells never queried.",
-        tuple(links(evidence, group) for group in evidence.groups.values()),
     )
     drawn = [name for name in columns if name.startswith("share_")]
-    pictures = (
-        (
-            Picture(
-                "generated_cells", shares(means[drawn], evidence), "What AG generates under rank 0, means over seeds."
-            ),
-        )
-        if drawn
-        else ()
-    )
-    return Section("Generated cells", (), pictures, (table,))
+    if not drawn:
+        return Section("Generated cells", (), (), (table,))
+    caption = "Cells that AG generates under rank 0, means over seeds."
+    picture = Picture("generated_cells", shares(means[drawn], evidence), caption)
+    return Section("Generated cells", (), (picture,), (table,))
 
 
 def _mean_history(records: list[Record]) -> pd.DataFrame:
@@ -64,10 +57,6 @@ def _mean_history(records: list[Record]) -> pd.DataFrame:
     return pd.concat(tables).groupby(level=0).mean()
 
 
-def _measured(record: Record) -> dict[str, float]:
-    return {name: float(value) for name in MEASURED if (value := record.metrics.get(name)) is not None}
-
-
 def _spread(values: pd.Series) -> str:
     places = 0 if values.abs().max() >= 100 else 3  # counts and shares
-    return f"{values.mean():.{places}f}" + (f" ± {values.std():.{places}f}" if len(values) > 1 else "")
+    return mean_and_deviation(values.dropna().tolist(), places)

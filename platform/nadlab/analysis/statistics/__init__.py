@@ -1,1 +1,1 @@
-"""Numbers in, intervals and tests out."""
+"""Intervals and tests as pure functions of numbers."""

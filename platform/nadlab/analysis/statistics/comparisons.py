@@ -1,8 +1,8 @@
-"""Levels against one reference on the same seeds: test, correction, effect size, and what more seeds would show."""
+"""Levels against one reference on the same seeds: test, correction, effect size, power."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, floor, log2, sqrt
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class Comparison:
     """standard deviation of the differences, percentage points; None for one pair"""
 
     @property
-    def is_established(self) -> bool:
+    def is_significant(self) -> bool:
         """The difference is significant at 5 % after the correction."""
         return self.p_value < SIGNIFICANCE
 
@@ -100,21 +100,18 @@ def _better(values: Values, others: Values) -> Any:
 
 
 def fewest_seeds(comparisons: int) -> int:
-    """Return from how many pairs on the signed-rank test can reach 5 % in Holm's first step.
+    """Return the least number of pairs with which the signed-rank test can reach 5 % in Holm's first step.
 
     With n pairs its two-sided p-value is 2 / 2^n at the least.
     """
-    seeds = 1
-    while 2 / 2**seeds * comparisons >= SIGNIFICANCE:
-        seeds += 1
-    return seeds
+    return 1 + floor(log2(2 * comparisons / SIGNIFICANCE))
 
 
 def seeds_needed(spread: float, comparisons: int, difference: float = SMALL_DIFFERENCE) -> int:
-    """Return how many paired seeds show a difference (percentage points) with 80 % power at 5 % over all comparisons.
+    """Return the paired seeds that detect a difference (percentage points) with 80 % power at 5 % over all comparisons.
 
     spread: standard deviation of the paired differences. Computed for the t-test at Bonferroni's level, and enlarged by
-    the signed-rank test's least efficiency, so it errs on the safe side.
+    the signed-rank test's least efficiency, so it is conservative.
     """
     from statsmodels.stats.power import TTestPower  # late: a second
 
@@ -127,7 +124,7 @@ def seeds_needed(spread: float, comparisons: int, difference: float = SMALL_DIFF
 
 
 def visible_difference(spread: float, comparisons: int, seeds: int) -> float | None:
-    """Return the difference in percentage points that so many seeds show, as in `seeds_needed`; None under its least."""
+    """Return the difference in points that so many seeds detect, as in `seeds_needed`; None below its least."""
     from statsmodels.stats.power import TTestPower  # late: a second
 
     pairs = seeds * WILCOXON_EFFICIENCY

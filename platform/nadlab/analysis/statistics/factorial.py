@@ -1,4 +1,4 @@
-"""Factors that are crossed: how much of the accuracies' variation is each one's own, and how much their interaction."""
+"""Analysis of variance of crossed factors: main effects and interactions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Effect:
     factors: tuple[str, ...]
     """one for a main effect, two for an interaction"""
     share: float
-    """partial eta squared: of the variation that no other effect explains, the share that this one does"""
+    """partial eta squared: share of the variation that no other effect explains"""
     f_value: float
     p_value: float
 
@@ -24,9 +24,9 @@ def variance_shares(trials: pd.DataFrame, factors: Sequence[str]) -> list[Effect
     """Return main effects and two-way interactions of factors on the column `accuracy`, seeds as blocks (type II sums).
 
     trials: a row a trial with the factors, `seed` and `accuracy`. Empty where fewer than two factors have two levels, a
-    combination was not run, or no trials are left to tell effects from noise.
+    combination was not run, or no residual degrees of freedom are left.
     """
-    # as text: a level may be None, which pandas would drop; and under names that are no words of a formula
+    # as text, since pandas drops the level None; renamed, since a name may be no identifier of a formula
     columns = {factor: f"factor{place}" for place, factor in enumerate(factors)}
     named = trials[[*factors, "seed", "accuracy"]].astype(dict.fromkeys(factors, str)).rename(columns=columns)
     varied = [factor for factor in factors if named[columns[factor]].nunique() > 1]

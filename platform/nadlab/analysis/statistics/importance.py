@@ -1,4 +1,4 @@
-"""Which hyperparameters of an Optuna study matter: fANOVA, PED-ANOVA, and interactions by Friedman's H."""
+"""Importance of the hyperparameters of an Optuna study: fANOVA, PED-ANOVA, interactions by Friedman's H."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,28 +13,28 @@ from sklearn.inspection import partial_dependence
 from nadlab.errors import UserError
 
 FEWEST_TRIALS = 16
-"""fewer finished trials say more about the forest's chance than about the hyperparameters"""
+"""with fewer trials the importances are mostly noise of the forest"""
 GRID = 8
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Shares of each hyperparameter and pairs that act together; larger is more."""
+    """Importance of each hyperparameter, and interaction of each pair."""
 
     fanova: Mapping[str, float]
     """share of the objective's variation over the whole space (Hutter et al. 2014)"""
     ped_anova: Mapping[str, float]
-    """share of what tells the best tenth of the trials from the others (Watanabe et al. 2023)"""
+    """share of the difference between the best tenth of the trials and the others (Watanabe et al. 2023)"""
     interactions: Mapping[tuple[str, str], float]
-    """H squared: share of a pair's joint effect that is no sum of the two (Friedman and Popescu 2008)"""
+    """H squared: share of a pair's joint effect that is not additive (Friedman and Popescu 2008)"""
     trials: int
 
 
 def importance(study: optuna.Study, seed: int = 0) -> Importance:
-    """Return what the finished trials of a study with one objective say about its hyperparameters.
+    """Return the importance of the hyperparameters of a study with one objective, from its finished trials.
 
-    Only hyperparameters that every finished trial has count. Raises UserError when there are several objectives, too few
-    trials to say anything, or fewer than two such hyperparameters.
+    Only hyperparameters that every finished trial has count. Raises UserError for several objectives, too few trials, or
+    fewer than two such hyperparameters.
     """
     if len(study.directions) > 1:
         raise UserError(f"the Optuna study {study.study_name!r} has several objectives: importance needs one")
@@ -65,7 +65,7 @@ def _interactions(trials: list[optuna.trial.FrozenTrial], names: list[str], seed
 
 
 def friedman_h(model: RandomForestRegressor, table: pd.DataFrame, pair: tuple[str, str]) -> float:
-    """Return H squared of two columns of a fitted model: 0 where their effects add up, 1 where only both together act."""
+    """Return H squared of two columns of a fitted model: 0 where their effects add up, 1 where only their interaction acts."""
     joint = partial_dependence(model, table, pair, grid_resolution=GRID, kind="average")["average"][0]
     joint = joint - joint.mean()
     left, right = joint.mean(axis=1, keepdims=True), joint.mean(axis=0, keepdims=True)

@@ -13,7 +13,7 @@ Values = NDArray[np.float64]
 CONFIDENCE = 0.95
 RESAMPLES = 9_999
 BAND_RESAMPLES = 999
-"""of the bands in plots, whose ends nobody reads to the third digit"""
+"""for the bands in plots, where two digits suffice"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,15 @@ class Interval:
     """A statistic over `n` seeds with the 95 % bootstrap interval; low and high are None when n < 2."""
 
     mean: float
-    """the statistic: a mean, or an interquartile mean where that is said"""
+    """a mean, or another statistic where named"""
     low: float | None
     high: float | None
     n: int
+
+
+def interval_columns(prefix: str, interval: Interval | None, *fields: str) -> dict[str, float | None]:
+    """Return fields of an interval as the columns `prefix` + field; None without an interval."""
+    return {f"{prefix}{name}": getattr(interval, name, None) for name in fields}
 
 
 def mean_interval(values: Values, rng: np.random.Generator) -> Interval:

@@ -1,35 +1,35 @@
-"""What noise leaves to find: the regret of a searcher that knows every cell's true mean but is answered by single trainings.
+"""Regret that noise alone leaves: that of an oracle that knows every cell's true mean, evaluated by single trainings.
 
-A cell's answer is y = mu + e with e ~ N(0, deviation^2). The prior of mu is estimated from all answers by nonparametric
-maximum likelihood (Kiefer and Wolfowitz 1956) on a grid; each posterior draw of all mu is a world that could have
-given just this table. In each world the knower asks for the cells of the highest mu.
+An accuracy is y = mu + e with e ~ N(0, deviation^2). The prior of mu is estimated from all accuracies by nonparametric
+maximum likelihood (Kiefer and Wolfowitz 1956) on a grid; each posterior draw of all mu is a world that is consistent
+with the table. In each world the oracle queries the cells with the highest mu.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 REACH = 12
-"""deviations below the best answer past which no cell is worth a query to the knower"""
+"""deviations below the best accuracy past which the oracle queries no cell"""
 GRID_A_DEVIATION = 4
 EM_STEPS = 500
 
 Floats = NDArray[np.float64]
 
 
-def knower_regrets(y: Floats, deviation: float, queries: int, draws: int, rng: np.random.Generator) -> Floats:
-    """Return the knower's regret in each world, in the unit of y, (draws,): best answer less the best that it gets.
+def oracle_regrets(y: Floats, deviation: float, queries: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Return the oracle's regret in each world, in the unit of y, (draws,): best accuracy less the best that it queries.
 
-    y: one answer a cell, (N,). deviation: of a single training around its cell's mean.
+    y: one accuracy for each cell, (N,). deviation: of a single training around its cell's mean.
     """
-    answers = y[y > y.max() - REACH * deviation]
-    means, weights = posterior(answers, deviation)
+    accuracies = y[y > y.max() - REACH * deviation]
+    means, weights = posterior(accuracies, deviation)
     below = np.cumsum(weights, axis=1)
     regrets = np.empty(draws)
     for draw in range(draws):
-        place = (rng.random(len(answers))[:, None] > below).sum(axis=1)
+        place = (rng.random(len(accuracies))[:, None] > below).sum(axis=1)
         mu = means[np.minimum(place, len(means) - 1)]
-        asked = np.lexsort((rng.random(len(mu)), -mu))[:queries]
-        regrets[draw] = answers.max() - answers[asked].max()
+        queried = np.lexsort((rng.random(len(mu)), -mu))[:queries]
+        regrets[draw] = accuracies.max() - accuracies[queried].max()
     return regrets
 
 

@@ -1,4 +1,4 @@
-"""Several methods over several blocks, benchmarks or seeds: Friedman's test, Nemenyi's comparison, profiles."""
+"""Several methods over several blocks, benchmarks or seeds: Friedman's test, Nemenyi's test, profiles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,23 +18,23 @@ class Ranking:
 
     ranks: Mapping[str, float]
     p_value: float
-    """Friedman's test that all methods are alike; 1 where every block ties all of them"""
+    """of Friedman's test; 1 where every block ties all methods"""
     critical_difference: float
-    """Nemenyi: mean ranks further apart than this differ at 5 %"""
+    """Nemenyi: mean ranks that differ by more are significantly different at 5 %"""
     pairwise: pd.DataFrame
     """Nemenyi's p-value of every pair"""
     blocks: int
 
     @property
-    def is_established(self) -> bool:
-        """Some methods differ at 5 %: only then does Nemenyi's comparison count."""
+    def is_significant(self) -> bool:
+        """Some methods differ at 5 %: the condition for Nemenyi's test."""
         return self.p_value < SIGNIFICANCE
 
 
 def rank(scores: pd.DataFrame) -> Ranking | None:
     """Rank the columns (methods) of scores within every row (block), higher is better (Demsar 2006).
 
-    Rows with a missing score are left out. None for fewer than three methods or two blocks, where the tests say nothing.
+    Rows with a missing score are left out. None for fewer than three methods or two blocks, where the tests are undefined.
     """
     scores = scores.dropna()
     count, methods = scores.shape

@@ -21,23 +21,23 @@ KIND = "nadlab-surrogate-2"
 POOL = 600_000
 """Cells of the pool: the paper's unlabelled set (arch2vec's number), drawn once and for all."""
 _SEARCH = 2_000
-_CLIMBS = 5
+_STARTS = 5
 
 
 @dataclass(frozen=True)
 class Surrogate:
-    """What predicts validation accuracy in percent and, perhaps, the seconds of a training."""
+    """Trees that predict validation accuracy in percent and, optionally, the seconds of a training."""
 
     space: str
     features: str
-    """what its trees read of a cell, one of `nadlab.benchmarks.surrogates.features.VECTORS`"""
+    """one of `nadlab.benchmarks.surrogates.features.VECTORS`"""
     performance: Trees
     runtime: Trees | None
     provenance: Mapping[str, str]
 
-    def vectors(self, cells: Cells) -> NDArray[np.float64]:
-        """Return what the trees read of valid cells, (N, F)."""
-        return VECTORS[self.features](cells)
+    def predict(self, cells: Cells) -> NDArray[np.float64]:
+        """Return each member's prediction of the accuracy of valid cells, (N, M)."""
+        return self.performance.predict(VECTORS[self.features](cells))
 
     def container(self) -> Container:
         """Return it as a container, with the best known cell found by a fixed search."""
@@ -69,7 +69,7 @@ class SurrogateBenchmark:
     protocol: Protocol
     surrogate: Surrogate
     optimum: float
-    """the best prediction known, without noise: no one has listed the space, so a regret may be negative"""
+    """the best known prediction without noise; the space is too large to list, so a regret may be negative"""
 
     search_split: Split = "valid"
     report_split: Split = "valid"
@@ -97,8 +97,8 @@ class SurrogateBenchmark:
         return [Evaluation(accuracy, None) for accuracy in self.accuracies(cells).tolist()]
 
     def accuracies(self, cells: Cells) -> NDArray[np.float64]:
-        """Return predictions in percent, (N,): the ensemble's mean, with noise as wide as its spread if asked for."""
-        members = self.surrogate.performance.predict(self.surrogate.vectors(cells))
+        """Return predictions in percent, (N,): the ensemble's mean, under a protocol with noise plus its spread times a normal draw."""
+        members = self.surrogate.predict(cells)
         if not self.protocol.noise:
             return np.asarray(members.mean(axis=1))
         identities = self.space.identities(cells)
@@ -114,7 +114,8 @@ class SurrogateBenchmark:
         """Return the predicted seconds of a training, (N,); raise UserError when there is no runtime surrogate."""
         if self.surrogate.runtime is None:
             raise UserError(f"{self.name} has no runtime surrogate: convert a folder that holds lgb_runtime as well")
-        return np.asarray(self.surrogate.runtime.predict(self.surrogate.vectors(cells)).mean(axis=1))
+        features = VECTORS[self.surrogate.features](cells)
+        return np.asarray(self.surrogate.runtime.predict(features).mean(axis=1))
 
 
 def open_surrogate(path: Path, name: str, preset: str = "paper") -> SurrogateBenchmark:
@@ -146,27 +147,22 @@ def _trees(container: Container, part: str) -> Trees | None:
 
 
 def best_known(surrogate: Surrogate) -> tuple[Cells, float]:
-    """Return the best cell of the space, or of what a fixed search finds in a space too large to list.
+    """Return the best cell and its accuracy: of the space, or of a fixed search where the space is too large to list.
 
-    That search draws random cells and climbs from the best of them. The accuracy is returned beside the cell.
+    The search draws random cells and moves from the best of them to the best neighbour as long as that is better.
     """
     cell_space = space(surrogate.space)
-
-    def accuracies(cells: Cells) -> NDArray[np.float64]:
-        return np.asarray(surrogate.performance.predict(surrogate.vectors(cells)).mean(axis=1))
-
     drawn = cell_space.enumerate() if cell_space.size <= POOL else cell_space.sample(_SEARCH, np.random.default_rng(0))
-    values = accuracies(drawn)
-    found: list[tuple[float, int, Cells]] = []
-    for climb, start in enumerate(np.argsort(-values)[:_CLIMBS].tolist()):
+    values = surrogate.predict(drawn).mean(axis=1)
+    found: list[tuple[Cells, float]] = []
+    for start in np.argsort(-values)[:_STARTS].tolist():
         cell, value = drawn[start : start + 1], float(values[start])
         while True:
             near = cell_space.neighbours(cell)
-            nearby = accuracies(near)
+            nearby = surrogate.predict(near).mean(axis=1)
             best = int(np.argmax(nearby))
             if nearby[best] <= value:
                 break
             cell, value = near[best : best + 1], float(nearby[best])
-        found.append((value, -climb, cell))
-    value, _, cell = max(found, key=lambda one: one[:2])
-    return cell, value
+        found.append((cell, value))
+    return max(found, key=lambda one: one[1])

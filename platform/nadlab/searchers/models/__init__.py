@@ -1,1 +1,1 @@
-"""Models that the rivals train."""
+"""Models of the rivals."""

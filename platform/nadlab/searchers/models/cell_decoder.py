@@ -6,6 +6,7 @@ Murray 2011), so that any joint distribution can be learned and a cell costs one
 Shapes: B cells, L places (`nadlab.searchers.models.choices`), C the largest number of choices of a place, H width.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.searchers.models.choices import choices_of
+from nadlab.searchers.models.training import descend, seeded
 from nadlab.spaces import SPACES
 from nadlab.spaces.classes import classes
 
@@ -78,7 +80,7 @@ class CellDecoder(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pretraining:
+class DecoderPretraining:
     """How a decoder learns the cells of a space before a search."""
 
     seed: int = 0
@@ -90,7 +92,7 @@ class Pretraining:
 
 
 @lru_cache(maxsize=8)
-def _pretrained(name: str, inputs: int, settings: Pretraining) -> CellDecoder:
+def _pretrained(name: str, inputs: int, settings: DecoderPretraining) -> CellDecoder:
     cells = classes(name)[0]
     random, rng = torch.Generator().manual_seed(settings.seed), np.random.default_rng(settings.seed)
     decoder = fresh_decoder(name, inputs, settings.width, settings.seed)
@@ -100,25 +102,20 @@ def _pretrained(name: str, inputs: int, settings: Pretraining) -> CellDecoder:
         batch = choices_of(SPACES[name]).encode(cells[rng.integers(len(cells), size=settings.batch)])
         condition = torch.randn(settings.batch, inputs, generator=random)
         loss = -decoder.read(condition, torch.from_numpy(batch)).log_probability.mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, loss)
         schedule.step()
     return decoder
 
 
-def pretrained_decoder(name: str, inputs: int, settings: Pretraining) -> CellDecoder:
-    """Return a decoder that knows a space's cells, one of each class, by maximum likelihood; a process learns it once.
+def pretrained_decoder(name: str, inputs: int, settings: DecoderPretraining) -> CellDecoder:
+    """Return a copy of a decoder fitted to a space's cells, one of each class, by maximum likelihood, once a process.
 
-    The caller gets a copy of its own. Conditions are standard normal and carry no information yet.
+    Conditions are standard normal and carry no information yet.
     """
-    copy = CellDecoder(name, inputs, settings.width)
-    copy.load_state_dict(_pretrained(name, inputs, settings).state_dict())
-    return copy
+    return deepcopy(_pretrained(name, inputs, settings))
 
 
 def fresh_decoder(name: str, inputs: int, width: int, seed: int) -> CellDecoder:
     """Return an untrained decoder whose weights follow from the seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return CellDecoder(name, inputs, width)

@@ -2,8 +2,8 @@
 
 As arch2vec uses it (pybnn): three tanh layers, trained for 100 epochs of batches of 10 with Adam at 0.01 on
 standardised inputs, the two precisions of the linear regression set by maximum marginal likelihood, the posterior's
-mean and deviation as prediction. Choice: scikit-learn's `BayesianRidge` is that regression (its weak gamma priors
-on the precisions are 1e-6), and the targets are standardised too.
+mean and deviation as prediction. Choice: scikit-learn's `BayesianRidge` is that regression (with weak gamma priors of 1e-6
+on the precisions), and the targets are standardised too.
 """
 
 import warnings
@@ -15,6 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import BayesianRidge
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
+
+from nadlab.searchers.models.training import descend, seeded
 
 Floats = NDArray[np.float64]
 
@@ -35,8 +37,7 @@ class DNGO:
     ) -> None:
         self.centre, self.scale = features.mean(axis=0), features.std(axis=0) + 1e-6
         self.mean, self.spread = float(y.mean()), float(y.std()) + 1e-6
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**31, (1,), generator=random)))
+        with seeded(random):
             layers = [nn.Linear(size, width) for size in (features.shape[1], width, width)]
             self.basis = nn.Sequential(*(part for layer in layers for part in (layer, nn.Tanh())))
             head = nn.Linear(width, 1)
@@ -46,12 +47,9 @@ class DNGO:
         optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
         for _ in range(epochs):
             for rows in torch.randperm(len(y), generator=random).split(batch):
-                loss = ((head(self.basis(inputs[rows])).squeeze(1) - targets[rows]) ** 2).mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                descend(optimizer, ((head(self.basis(inputs[rows])).squeeze(1) - targets[rows]) ** 2).mean())
         self.regression = BayesianRidge()
-        # small matrices: threads would cost more than they give, and make results depend on the cores
+        # small matrices: threads cost more than they save, and make results depend on the cores
         with threadpool_limits(1), warnings.catch_warnings():
             # the precisions are usable before they have settled to the library's tolerance
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.searchers.models.choices import Ints
+from nadlab.searchers.models.training import descend
 
 HALF = 0.5**0.5
 """keeps the variance of a residual sum"""
@@ -46,10 +47,7 @@ class Training:
             for rows in torch.randperm(len(targets_B), generator=random).split(self.batch):
                 predicted, log_likelihood = model(sequences_BL[rows])
                 loss = self.share * F.mse_loss(predicted, targets_B[rows]) - (1 - self.share) * log_likelihood
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(model.parameters(), self.largest_gradient)
-                optimizer.step()
+                descend(optimizer, loss, model, self.largest_gradient)
         model.eval()
 
 
@@ -74,17 +72,17 @@ class EncoderDecoder(nn.Module):
         self.regressor = nn.Linear(width, 1)
         self.write = nn.Embedding(symbols, width)
         self.decoder = nn.LSTM(width, width, batch_first=True)
-        self.ask = nn.Linear(width, width, bias=False)
+        self.attend = nn.Linear(width, width, bias=False)
         self.combine = nn.Linear(2 * width, width, bias=False)
         self.symbol = nn.Linear(width, symbols)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, sequences_BL: Tensor) -> tuple[Tensor, Tensor]:
-        """Return predictions (B,) and the mean log-likelihood of a symbol, the decoder being told the earlier ones."""
+        """Return predictions (B,) and the mean log-likelihood of a symbol, given the earlier ones."""
         outputs_BLH = self.encode(sequences_BL)
         tokens = sequences_BL + self.get_buffer("offsets")
-        told = F.pad(tokens[:, :-1], (1, 0))
-        logits, _ = self._decode(told, self._start(outputs_BLH), outputs_BLH)
+        earlier = F.pad(tokens[:, :-1], (1, 0))
+        logits, _ = self._decode(earlier, self._start(outputs_BLH), outputs_BLH)
         logits = logits.masked_fill(~self.get_buffer("allowed"), -torch.inf)
         return self.predict(outputs_BLH), -F.cross_entropy(logits.flatten(0, 1), tokens.flatten())
 
@@ -122,17 +120,17 @@ class EncoderDecoder(nn.Module):
         return cell, cell
 
     def _decode(
-        self, told_BL: Tensor, state: tuple[Tensor, Tensor], outputs_BLH: Tensor
+        self, earlier_BL: Tensor, state: tuple[Tensor, Tensor], outputs_BLH: Tensor
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return the logits of what follows each symbol, (B, L, S), and the LSTM's state."""
-        embedded = self.dropout(self.write(told_BL))
+        """Return the logits of the symbol after each one, (B, L, S), and the LSTM's state."""
+        embedded = self.dropout(self.write(earlier_BL))
         hidden, state = self.decoder(embedded, state)
         hidden = HALF * (embedded + hidden)
-        weights_BLL = (self.ask(hidden) @ outputs_BLH.transpose(1, 2)).softmax(dim=2)
+        weights_BLL = (self.attend(hidden) @ outputs_BLH.transpose(1, 2)).softmax(dim=2)
         attended = torch.tanh(self.combine(torch.cat([weights_BLL @ outputs_BLH, hidden], dim=2)))
         return self.symbol(HALF * (hidden + attended)), state
 
 
 def _cell(outputs_BLH: Tensor) -> Tensor:
-    """Return the point that stands for each cell, (B, H)."""
+    """Return the point of each cell, (B, H)."""
     return F.normalize(outputs_BLH.mean(dim=1), dim=1)

@@ -9,6 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from nadlab.searchers.models.training import descend
+
 
 @dataclass(frozen=True, slots=True)
 class Perceptrons:
@@ -30,10 +32,7 @@ class Perceptrons:
         for _ in range(self.epochs):
             orders = torch.stack([torch.randperm(count, generator=generator) for _ in range(self.members)])
             for rows_EB in orders.split(self.batch, dim=1):
-                loss = (ensemble(features_NF[rows_EB]) - targets_N[rows_EB]).abs().mean(dim=1).sum()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                descend(optimizer, (ensemble(features_NF[rows_EB]) - targets_N[rows_EB]).abs().mean(dim=1).sum())
         return ensemble
 
 

@@ -19,10 +19,9 @@ Shapes: B cells, V vertices, K operations, L latent.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -30,7 +29,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nadlab.searchers.models.graphs import cells_of, graphs_of
+from nadlab.searchers.models.graphs import graphs_of
+from nadlab.searchers.models.training import descend, seeded
 from nadlab.semigan.gin import gin_input
 from nadlab.semigan.networks import GIN, Graphs
 from nadlab.spaces import SPACES, Cells, SearchSpace
@@ -39,7 +39,7 @@ _CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pretraining:
+class VAEPretraining:
     """How the autoencoder is trained."""
 
     seed: int = 3
@@ -65,7 +65,7 @@ class Pretraining:
 class GraphVAE(nn.Module):
     """Encoder and decoder."""
 
-    def __init__(self, operations: int, settings: Pretraining) -> None:
+    def __init__(self, operations: int, settings: VAEPretraining) -> None:
         super().__init__()
         sizes = [operations, *[settings.width] * (settings.depth - 1)]
         self.layers = nn.ModuleList(GIN(size, settings.width, depth=1) for size in sizes)
@@ -109,7 +109,7 @@ class GraphVAE(nn.Module):
             return Graphs((edges > 0).float().triu(1), one_hot)
 
 
-def split(space: SearchSpace, settings: Pretraining) -> tuple[Cells, Cells]:
+def split(space: SearchSpace, settings: VAEPretraining) -> tuple[Cells, Cells]:
     """Return the cells for training and those held out."""
     count = min(space.size, settings.cells)
     cells = space.unlabelled(count, np.random.default_rng(settings.seed))
@@ -117,29 +117,21 @@ def split(space: SearchSpace, settings: Pretraining) -> tuple[Cells, Cells]:
     return cells[:kept], cells[kept:]
 
 
-def _batches(count: int, settings: Pretraining, random: torch.Generator) -> Iterator[Tensor]:
-    for _ in range(settings.epochs):
-        yield from torch.randperm(count, generator=random).split(settings.batch)
-
-
 @lru_cache(maxsize=4)
-def pretrained(name: str, settings: Pretraining) -> GraphVAE:
+def pretrained(name: str, settings: VAEPretraining) -> GraphVAE:
     """Return the autoencoder of a space; one process trains it once, as it depends on no search."""
     space = SPACES[name]
     random = torch.Generator().manual_seed(settings.seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+    with seeded(settings.seed):
         model = GraphVAE(len(space.operations), settings)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, foreach=True)
     graphs = graphs_of(split(space, settings)[0], space)
     steps = min(settings.epochs * math.ceil(graphs.number / settings.batch), settings.most_steps)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=0.1)
-    for rows in islice(_batches(graphs.number, settings, random), steps):
+    epochs = (torch.randperm(graphs.number, generator=random) for _ in range(settings.epochs))
+    for rows in islice(chain.from_iterable(order.split(settings.batch) for order in epochs), steps):
         loss = model.loss(Graphs(graphs.A[rows], graphs.X[rows]), random)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 5, foreach=True)
-        optimizer.step()
+        descend(optimizer, loss, model)
         schedule.step()
     return model.eval()
 
@@ -156,6 +148,6 @@ def embed(model: GraphVAE, cells: Cells, space: SearchSpace) -> NDArray[np.float
 
 def reconstructed(model: GraphVAE, cells: Cells, space: SearchSpace) -> NDArray[np.bool_]:
     """Say which cells the decoder gives back with every edge and operation, (N,)."""
-    made = cells_of(model.reconstruct(graphs_of(cells, space)))
-    same_graph = (made.adjacency == cells.adjacency).all(axis=(1, 2))
-    return np.asarray(same_graph & (made.operations == cells.operations).all(axis=1))
+    given = graphs_of(cells, space)
+    made = model.reconstruct(given)
+    return np.asarray(((made.A == given.A).all(dim=(1, 2)) & (made.X == given.X).all(dim=(1, 2))).numpy())

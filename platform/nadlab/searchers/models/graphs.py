@@ -1,9 +1,10 @@
-"""Cells as the networks of the search methods read them, and back."""
+"""Cells as tensors for the networks of the search methods."""
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from nadlab.searchers.models.choices import choices_of
 from nadlab.semigan.networks import Graphs
 from nadlab.spaces import Cells, SearchSpace
 
@@ -15,11 +16,6 @@ def graphs_of(cells: Cells, space: SearchSpace) -> Graphs:
     return Graphs(adjacency, F.one_hot(operations, len(space.operations)).float())
 
 
-def cells_of(graphs: Graphs) -> Cells:
-    """Return discrete graphs as cells, valid or not."""
-    return Cells(graphs.A.byte().numpy(), graphs.X.argmax(dim=2).byte().numpy())
-
-
-def torch_generator(rng: np.random.Generator) -> torch.Generator:
-    """Return a torch generator whose stream follows from `rng`."""
-    return torch.Generator().manual_seed(int(rng.integers(2**31)))
+def sequences_of(cells: Cells, space: SearchSpace) -> torch.Tensor:
+    """Return the choices that make each cell, isomorphic cells alike, (N, L)."""
+    return torch.from_numpy(choices_of(space).encode(space.canonical(cells)))

@@ -1,12 +1,12 @@
-"""What NAO and SemiNAS share: rounds of learning from queried cells, improving the best in latent space, querying those.
+"""The search that NAO and SemiNAS share: rounds of training on queried cells and ascent of the best in latent space.
 
 The published code starts from 1,100 random cells, queries 300 new ones in each of 3 rounds and improves the 100 best;
-here the same shares of whatever the budget is. In a round the best cells are moved up the predictor's gradient by one
+here the same shares of the budget. In a round the best cells are moved up the predictor's gradient by one
 step and decoded; the step grows from 1 to 100 until there are enough new cells.
 
 Choices: a decoded cell that cannot be queried is replaced by one of its neighbourhood that can (`Neighbourhood`); when all
 steps together bring too few, mutants of the best cells fill the round. Accuracies enter as normal scores: the published
-code leaves out what it knows to be bad, at no cost, and standardizes by constants of NAS-Bench-101.
+code drops bad cells without counting their queries, and standardizes by constants of NAS-Bench-101.
 """
 
 import math
@@ -16,16 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import first_cells
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.encoder_decoder import EncoderDecoder
+from nadlab.searchers.models.training import seeded
 from nadlab.semigan.ranks import normal_scores
 from nadlab.spaces import Cells
-from nadlab.spaces.cells import concatenate
+from nadlab.spaces.cells import concatenate, is_valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +48,30 @@ def search(ledger: QueryLedger, rng: np.random.Generator, schedule: Schedule, le
     """Spend the whole budget."""
     seed = int(rng.integers(2**31))
     random = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
+    with seeded(seed):
         # modules and dropout draw from the global generator alone
-        torch.manual_seed(seed)
         model = EncoderDecoder(choices_of(ledger.oracle.space).sizes)
         neighbourhood = Neighbourhood(ledger, rng)
-        cells = first_cells(ledger, max(1, round(schedule.first * ledger.budget)), rng)
-        accuracies = ledger.query(cells)
+        ledger.query(first_cells(ledger, max(1, round(schedule.first * ledger.budget)), rng))
         for left in range(schedule.rounds, 0, -1):
             count = -(-ledger.remaining // left)
             if not count:
                 return
-            seeds = learn(model, ledger.oracle.space.canonical(cells), normal_scores(accuracies), random)
-            new = improved(
-                model, seeds[: math.ceil(schedule.best * len(seeds))], count, neighbourhood, schedule.largest_step
-            )
-            cells, accuracies = concatenate([cells, new]), np.append(accuracies, ledger.query(new))
+            seeds = learn(model, ledger.oracle.space.canonical(ledger.cells), normal_scores(ledger.accuracies), random)
+            seeds = seeds[: math.ceil(schedule.best * len(seeds))]
+            ledger.query(improved(model, seeds, count, neighbourhood, schedule.largest_step))
 
 
 def improved(model: EncoderDecoder, seeds: Cells, count: int, neighbourhood: Neighbourhood, largest_step: int) -> Cells:
     """Return `count` distinct cells to query, from the seeds moved up the prediction."""
     space = neighbourhood.ledger.oracle.space
     choices = choices_of(space)
-    sequences = sequences_of(seeds, neighbourhood.ledger)
+    sequences = torch.from_numpy(choices.encode(seeds))
     found: dict[int, Cells] = {}
     tried: set[int] = set()
     for step in range(1, largest_step + 1):
         decoded = choices.decode(model.improve(sequences, float(step)).numpy())
-        decoded = decoded[np.array([reason is None for reason in space.invalid_reasons(decoded)])]
+        decoded = decoded[is_valid(decoded, space)]
         for cell, key in zip(decoded, space.keys(decoded).tolist(), strict=True):
             if key not in tried:
                 tried.add(key)
@@ -87,13 +83,8 @@ def improved(model: EncoderDecoder, seeds: Cells, count: int, neighbourhood: Nei
     return concatenate(list(found.values()))
 
 
-def sequences_of(cells: Cells, ledger: QueryLedger) -> Tensor:
-    """Return what the model reads, (N, L)."""
-    return torch.from_numpy(choices_of(ledger.oracle.space).encode(cells))
-
-
 def _take(cell: Cells, neighbourhood: Neighbourhood, found: dict[int, Cells]) -> None:
-    """Add a decoded cell, or what stands in for it, unless it is known."""
+    """Add a decoded cell, or its replacement from the neighbourhood, unless it was queried."""
     ledger = neighbourhood.ledger
     if not ledger.oracle.queryable(cell)[0]:
         cell = neighbourhood.child(cell)

@@ -1,0 +1,92 @@
+"""Numbers as text: the formats that the tables and sentences of every report share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nadlab.analysis.statistics.comparisons import Comparison
+from nadlab.analysis.statistics.intervals import Interval
+from nadlab.analysis.summary import LevelSummary
+from nadlab.study.records import StudyRecord
+
+ACCURACY = ("n", "accuracy %", "95 % interval", "SD", "best %")
+"""headings of `accuracy_cells`"""
+
+
+def accuracy_cells(row: LevelSummary) -> tuple[str, ...]:
+    """Return the accuracy of a level for a table; a single seed has no SD."""
+    return (str(row.accuracy.n), *estimate(row.accuracy), number(row.deviation), number(row.best))
+
+
+def comparison_cells(found: Comparison | None) -> tuple[str, ...]:
+    """Return difference, interval, p, A and its interval for a table; empty without a comparison."""
+    if found is None:
+        return ("",) * 5
+    return (*estimate(found.difference, "+"), p_text(found.p_value), *estimate(found.superiority))
+
+
+def published_cells(study: StudyRecord, level: str) -> tuple[str, ...]:
+    """Return the cell of the column for a paper's results, which a study without them has not."""
+    return (number(study.published.get(level)),) if study.published else ()
+
+
+def level_name(level: str, default: str) -> str:
+    """Return a level as it is shown."""
+    return f"{level} (default)" if level == default else level
+
+
+def accuracy_note(study: StudyRecord) -> str:
+    """Say what accuracy and regret are in a study."""
+    return (
+        f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} accuracy among those "
+        f"queried; regret is counted from the table's best, {study.optimum:.2f} %."
+    )
+
+
+def number(value: float | None) -> str:
+    """Return a number with two digits; empty for None."""
+    return "" if value is None else f"{value:.2f}"
+
+
+def setting(value: object) -> str:
+    """Return a setting, floats with three digits."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def mean_and_deviation(values: Sequence[float], places: int = 2) -> str:
+    """Return mean and standard deviation; a single value has no deviation."""
+    mean = f"{np.mean(values):.{places}f}"
+    return f"{mean} ± {np.std(values, ddof=1):.{places}f}" if len(values) > 1 else mean
+
+
+def ends(interval: Interval, sign: str = "+") -> str:
+    """Return the ends of an interval."""
+    if interval.low is None or interval.high is None:
+        return "no interval"
+    return f"{interval.low:{sign}.2f} to {interval.high:{sign}.2f}"
+
+
+def estimate(interval: Interval, sign: str = "") -> tuple[str, str]:
+    """Return a statistic and the ends of its interval."""
+    return f"{interval.mean:{sign}.2f}", ends(interval, sign)
+
+
+def interval_text(interval: Interval, sign: str = "+") -> str:
+    """Return an interval for a sentence."""
+    return ends(interval, sign) if interval.low is None else f"95 % interval {ends(interval, sign)}"
+
+
+def p_text(p_value: float) -> str:
+    """Return a p-value with its significant digits."""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}"
+
+
+def p_equals(p_value: float) -> str:
+    """Return a p-value for a sentence, such as `p = 0.03` or `p < 0.001`."""
+    text = p_text(p_value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in a sentence."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,117 @@
+"""The `Oracle` over a table of trainings, looked up by a cell's identity; an archive's arrays stay on disk until read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.archive import open_archive
+from nadlab.benchmarks.oracle import SPLITS, Evaluation, Split, evaluations
+from nadlab.benchmarks.presets import Protocol, draw, protocol
+from nadlab.errors import UserError
+from nadlab.spaces import Cells, SearchSpace, space
+from nadlab.spaces.cells import Keys
+from nadlab.spaces.darts_cells import cells_of, decode
+from nadlab.spaces.nasbench101 import cells_of_keys
+
+
+@dataclass(frozen=True)
+class TableBenchmark:
+    """An `Oracle`; `protocol` says how the runs of an architecture are combined.
+
+    identities: ascending int64 (N,), the rows of the table.
+    runs: split -> accuracy in percent of every run, (N, R); NaN where there is none.
+    listed: makes the cells of the rows.
+    """
+
+    name: str
+    space: SearchSpace
+    digest: str
+    protocol: Protocol
+    identities: Keys
+    runs: Mapping[Split, NDArray[Any]]
+    listed: Callable[[], Cells]
+
+    @property
+    def search_split(self) -> Split:
+        return self.protocol.search_split
+
+    @property
+    def report_split(self) -> Split:
+        return self.protocol.report_split if self.protocol.report_split in self.runs else "valid"
+
+    @property
+    def preset(self) -> str:
+        return self.protocol.name
+
+    @cached_property
+    def optimum(self) -> float:
+        return float(np.nanmax(self.accuracies(np.arange(len(self.identities)), self.report_split)))
+
+    @property
+    def queryable_count(self) -> int:
+        return len(self.identities)
+
+    def pool(self) -> Cells:
+        return self.listed()
+
+    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
+        return self.rows(self.space.identities(cells)) >= 0
+
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        rows = self.rows(self.space.identities(cells))
+        return evaluations(*(self.accuracies(rows, split) for split in SPLITS))
+
+    def rows(self, identities: Keys) -> NDArray[np.int64]:
+        """Return the row of each identity, -1 where the benchmark lacks it, shape (N,)."""
+        found = np.minimum(np.searchsorted(self.identities, identities), len(self.identities) - 1)
+        return np.where(self.identities[found] == identities, found, -1)
+
+    def accuracies(self, rows: NDArray[np.int64], split: Split) -> NDArray[np.float64]:
+        """Return the accuracy in percent of rows under the protocol, shape (N,); NaN where there is none."""
+        if split not in self.runs:
+            return np.full(len(rows), np.nan)
+        runs = self.runs[split][rows].astype(np.float64)
+        known = ~np.isnan(runs)
+        count = known.sum(axis=1)
+        if self.protocol.runs == "one":
+            chosen = draw(self.identities[rows], self.protocol.seed) % np.maximum(count, 1).astype(np.uint64)
+            known &= np.cumsum(known, axis=1) - 1 == chosen[:, None].astype(np.int64)
+            count = np.minimum(count, 1)
+        return np.where(count > 0, np.where(known, runs, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
+
+
+DECODE: dict[str, Callable[[Keys], Cells]] = {
+    "nasbench101": cells_of_keys,
+    "nasbench201": lambda keys: space("nasbench201").enumerate()[keys],
+    "darts": lambda keys: cells_of(*decode(keys)),
+}
+"""Name of the search space -> the cells of identities."""
+
+
+def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -> TableBenchmark:
+    """Open one data set of an archive under a protocol, for its longest trainings.
+
+    Raises UserError when the file is no archive, lacks the data set, or lacks what the protocol searches by.
+    """
+    content, digest = open_archive(path)
+    budgets = content.answers.get(dataset, {})
+    if not budgets:
+        raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(content.answers)}")
+    epochs = max(budgets, key=int)
+    chosen = protocol(preset, content.space, dataset)
+    prefixes = budgets[epochs]
+    if chosen.search_split not in prefixes:
+        raise UserError(
+            f"{path} has no {chosen.search_split} accuracy of {dataset} after {epochs} epochs, by which the protocol {preset!r} searches"
+        )
+    keys = content.arrays["keys"]
+    runs: dict[Split, NDArray[Any]] = {
+        split: content.arrays[f"{prefixes[split]}/accuracy"][:, :, -1] for split in SPLITS if split in prefixes
+    }
+    listed = DECODE[content.space]
+    return TableBenchmark(name, space(content.space), digest, chosen, keys, runs, lambda: listed(np.asarray(keys)))

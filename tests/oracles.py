@@ -1,0 +1,44 @@
+"""A benchmark of any space whose accuracy is a count, for tests of searches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.oracle import Evaluation, Split
+from nadlab.spaces import SPACES, Cells, SearchSpace
+
+
+@dataclass(frozen=True)
+class Counting:
+    """A benchmark of a whole space, or of the given cells of it: accuracy grows with the number of third operations."""
+
+    space: SearchSpace
+    held: Cells
+    whole: bool = True
+    name: str = "counting"
+    search_split: Split = "valid"
+    report_split: Split = "valid"
+    preset: str = "paper"
+    digest: str = "0" * 64
+    optimum: float = 100.0
+
+    @property
+    def queryable_count(self) -> int:
+        return self.space.size if self.whole else len(self.held)
+
+    def pool(self) -> Cells:
+        return self.held
+
+    def queryable(self, cells: Cells) -> NDArray[np.bool_]:
+        held = np.isin(self.space.keys(cells), self.space.keys(self.held))
+        return np.ones(len(cells), bool) if self.whole else held
+
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        return [Evaluation(50 + float(count), None) for count in (cells.operations == 3).sum(axis=1)]
+
+
+def counting(name: str, pool: int = 200, *, whole: bool = True) -> Counting:
+    """Return the benchmark of a space whose pool has so many cells."""
+    space = SPACES[name]
+    return Counting(space, space.unlabelled(pool, np.random.default_rng(0)), whole)
