@@ -1,7 +1,7 @@
 """The report of a study, made from its records alone: every level against the default."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.page import PAGE
 from nadlab.analysis.sections import sections
 from nadlab.analysis.sections.content import Section
-from nadlab.analysis.summary import LevelSummary, summarize
+from nadlab.analysis.summary import LevelSummary, level_table, summarize
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
@@ -85,7 +85,7 @@ class Report:
 
     def data(self) -> tuple[str, pd.DataFrame]:
         """Return a row a level, and the name of their file."""
-        return "levels.csv", pd.DataFrame([_flat(row) for row in self.evidence.rows])
+        return "levels.csv", level_table(self.evidence.rows)
 
     def sections(self, rng: np.random.Generator) -> list[Section]:
         """Return the page's sections; `rng` draws the bootstrap samples."""
@@ -133,25 +133,3 @@ def _cells(row: LevelSummary) -> list[str]:
         else [""] * 5
     )
     return [name, *numbers, *compared]
-
-
-def _flat(row: LevelSummary) -> dict[str, object]:
-    found = row.comparison
-    difference = asdict(found.difference) if found else {}
-    return {
-        "level": row.level,
-        "is_default": row.is_default,
-        "n": row.accuracy.n,
-        "mean": row.accuracy.mean,
-        "low": row.accuracy.low,
-        "high": row.accuracy.high,
-        "deviation": row.deviation,
-        "best": row.best,
-        "regret": row.regret,
-        "iqm": row.iqm.mean,
-        "iqm_low": row.iqm.low,
-        "iqm_high": row.iqm.high,
-        **{f"difference_{key}": difference.get(key) for key in ("mean", "low", "high", "n")},
-        "p_holm": found.p_value if found else None,
-        **{f"superiority_{key}": getattr(found.superiority, key) if found else None for key in ("mean", "low", "high")},
-    }

@@ -12,6 +12,7 @@ from nadlab.analysis.figures.style import save
 from nadlab.analysis.page import PAGE, Page, html, latex, page_of
 from nadlab.analysis.report import Report, report_on
 from nadlab.analysis.sections.content import Section
+from nadlab.analysis.summary import trial_row
 from nadlab.analysis.tuned import TunedReport, report_on_tuning
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
@@ -73,8 +74,6 @@ def _cleared(folder: Path) -> Path:
 
 
 def _trial_row(evidence: Evidence, record: Record) -> dict[str, object]:
-    """Return a row for a trial, whatever became of it: its run, its levels, its numbers."""
-    trial = record.trial
-    factors = {factor: trial.settings[factor] for factor in evidence.study.default}
-    run = {"run": evidence.runs.children.get(trial.id)} if evidence.runs else {}
-    return {"trial": trial.id, **run, **factors, "seed": trial.seed, "status": record.status, **record.metrics}
+    """Return a row for a trial: its run, if a store was asked, and what tables say of it."""
+    run = {"run": evidence.runs.children.get(record.trial.id)} if evidence.runs else {}
+    return {"trial": record.trial.id, **run, **trial_row(evidence.study, record)}

@@ -78,6 +78,43 @@ def trial_table(study: StudyRecord, records: Sequence[Record]) -> pd.DataFrame:
     )
 
 
+def trial_row(study: StudyRecord, record: Record) -> dict[str, object]:
+    """Return what tables say of a trial, whatever became of it: its level of every factor, its status and metrics."""
+    trial = record.trial
+    factors = {factor: trial.settings[factor] for factor in study.default}
+    row = {"trial": trial.id, "level": study.level(trial), **factors, "seed": trial.seed}
+    return {**row, "status": record.status, **record.metrics}
+
+
+def level_table(rows: Sequence[LevelSummary]) -> pd.DataFrame:
+    """Return a row a level: `levels.csv` and the public `levels`."""
+    return pd.DataFrame([_level_row(row) for row in rows])
+
+
+def _level_row(row: LevelSummary) -> dict[str, object]:
+    found = row.comparison
+    return {
+        "level": row.level,
+        "is_default": row.is_default,
+        "n": row.accuracy.n,
+        "mean": row.accuracy.mean,
+        "sd": row.deviation,
+        "low": row.accuracy.low,
+        "high": row.accuracy.high,
+        "best": row.best,
+        "regret": row.regret,
+        "iqm": row.iqm.mean,
+        "iqm_low": row.iqm.low,
+        "iqm_high": row.iqm.high,
+        **{
+            f"difference_{key}": getattr(found.difference, key) if found else None
+            for key in ("mean", "low", "high", "n")
+        },
+        "p_holm": found.p_value if found else None,
+        **{f"superiority_{key}": getattr(found.superiority, key) if found else None for key in ("mean", "low", "high")},
+    }
+
+
 def _accuracies(records: Sequence[Record]) -> dict[int, float]:
     return {record.trial.seed: record.accuracy for record in records}
 
