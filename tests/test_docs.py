@@ -37,6 +37,7 @@ def environment() -> dict[str, str]:
     }
 
 
+@pytest.mark.services
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_every_block_of_a_document_runs(document: Path, place: Path) -> None:
