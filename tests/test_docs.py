@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+import nadlab
 from tests.conftest import own_cache
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +54,12 @@ def test_every_block_of_a_document_runs(document: Path, place: Path) -> None:
             assert done.returncode == 0, f"{document.name}:\n{block.content}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "DESIGN.md", *DOCUMENTS], ids=lambda path: path.stem)
+def test_every_public_name_is_documented() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert set(nadlab.__all__) <= set(rows)
+
+
+@pytest.mark.parametrize("document", [*sorted(ROOT.glob("*.md")), *DOCUMENTS], ids=lambda path: path.stem)
 def test_links_to_files_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
     assert [target for target in targets if not (document.parent / target).exists()] == []

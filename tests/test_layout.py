@@ -1,5 +1,6 @@
 """The source root `platform/` must never shadow the standard library's module of that name."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,3 +21,13 @@ def test_standard_library_platform_wins_at_the_root() -> None:
         check=True,
     )
     assert done.stdout.strip()
+
+
+def test_package_itself_does_not_import_its_public_api() -> None:
+    # the lazy names of `nadlab` are invisible to import-linter: a layer could import one that lies above it
+    found = [
+        str(path)
+        for path in (ROOT / "platform").rglob("*.py")
+        if re.search(r"^\s*from nadlab import", path.read_text(), re.MULTILINE)
+    ]
+    assert found == [str(ROOT / "platform" / "nadlab" / "__init__.py")]  # its docstring
