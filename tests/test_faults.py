@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from perf.comparison import Verdict, left_by, verdict
 from perf.fault_campaign import StudyUnderFire
@@ -13,6 +14,8 @@ from perf.faults import judged
 from perf.processes import started
 from perf.victim_processes import kill_driver, kill_one, nodes, workers
 from tests.conftest import TOY
+
+pytestmark = pytest.mark.services
 
 KILLS = 2
 
