@@ -18,6 +18,7 @@ from tests.conftest import own_cache
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+WRAPPED = ("CHANGELOG.md", "CONTRIBUTING.md", "DESIGN.md")
 RUN = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 
 
@@ -63,3 +64,10 @@ def test_every_public_name_is_documented() -> None:
 def test_links_to_files_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
     assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("document", [*map(ROOT.joinpath, WRAPPED), *DOCUMENTS], ids=lambda path: path.stem)
+def test_prose_is_wrapped(document: Path) -> None:
+    prose = [block.content for block in MarkdownIt().parse(document.read_text()) if block.type == "inline"]
+    lines = [line for content in prose for line in content.splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > 120] == []
