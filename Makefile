@@ -1,10 +1,12 @@
-# Two commands do everything on a fresh machine: `make study` and `make test`. `make docs` renders the docstrings,
-# `make screenshots` makes the README's pictures of MLflow's UI anew.
+# Two commands do everything on a fresh machine: `make study` and `make test`. `make check` is what to run before a commit.
+# `make docs` renders the docstrings, `make screenshots` makes the README's pictures of MLflow's UI anew.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test system screenshots docs
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+.PHONY: install study check test style types quick system screenshots docs
 
 install: $(VENV)/.installed
 
@@ -18,12 +20,23 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 study: install
 	$(BIN)/python studies/ablate_alpha.py
 
-test: install system
+# mypy beside the tests: its half minute is one core's
+check: install
+	$(MAKE) --jobs 2 style types quick
+
+test: install system style types
+	$(PYTEST)
+
+style: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+types: install
+	$(BIN)/mypy
+
+quick: install
+	$(PYTEST) --quiet -m 'not services'
 
 # The kernel for CPUs wants a C++ compiler, MLflow's UI is tested in Chromium, its server also with PostgreSQL; who is not root and
 # lacks one is told, and its tests are skipped

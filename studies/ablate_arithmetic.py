@@ -7,9 +7,8 @@ python studies/ablate_arithmetic.py --smoke
 
 from dataclasses import replace
 
-from nadlab.cli.study import main
+from nadlab import Study, main
 from nadlab.semigan.settings import Settings
-from nadlab.study.study import Study
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 STUDY = Study(

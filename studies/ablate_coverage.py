@@ -3,8 +3,7 @@
 python studies/ablate_coverage.py --smoke
 """
 
-from nadlab.cli.study import main
-from nadlab.study.study import Study
+from nadlab import Study, main
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 STUDY = Study(

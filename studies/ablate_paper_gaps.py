@@ -5,9 +5,8 @@ python studies/ablate_paper_gaps.py --smoke
 
 from dataclasses import replace
 
-from nadlab.cli.study import main
+from nadlab import Study, main
 from nadlab.semigan.settings import PAPER
-from nadlab.study.study import Study
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 STUDY = Study(

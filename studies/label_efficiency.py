@@ -3,10 +3,9 @@
 python studies/label_efficiency.py --benchmark nasbench201/cifar10 --seeds 20
 """
 
-from nadlab.cli.study import main
+from nadlab import Study, main
 from nadlab.methods.registry import COMPARED
 from nadlab.methods.request import SearchRequest
-from nadlab.study.study import Study
 from trainables.searcher import SearcherTrainable
 
 STUDY = Study(

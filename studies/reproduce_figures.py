@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from nadlab import benchmark
 from nadlab.analysis.cells import signature_figures as figures
 from nadlab.analysis.cells.generated import quality
 from nadlab.analysis.cells.signatures import Signature, overlap, signature
 from nadlab.analysis.figures.style import save
 from nadlab.benchmarks.oracle import Oracle
-from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger

@@ -3,10 +3,9 @@
 python studies/reproduce_table1.py --seeds 20
 """
 
-from nadlab.cli.study import main
+from nadlab import Study, main
 from nadlab.methods.request import SearchRequest
 from nadlab.study.published import TABLE_1, beside, levels_of, rows_of
-from nadlab.study.study import Study
 from trainables.searcher import SearcherTrainable
 
 QUERIES = 110

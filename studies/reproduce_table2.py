@@ -4,10 +4,9 @@ python studies/reproduce_table2.py --benchmark nasbench201/cifar10 --seeds 20
 python studies/reproduce_table2.py --benchmark nasbench201/cifar100 --seeds 20
 """
 
-from nadlab.cli.study import main
+from nadlab import Study, main
 from nadlab.methods.request import SearchRequest
 from nadlab.study.published import TABLE_2, beside, levels_of, rows_of
-from nadlab.study.study import Study
 from trainables.searcher import SearcherTrainable
 
 QUERIES = 160

@@ -5,10 +5,9 @@ Needs the surrogate (`nadlab benchmarks fetch nasbench301-v1.0`).
 python studies/reproduce_table3.py --seeds 20
 """
 
-from nadlab.cli.study import main
+from nadlab import Study, main
 from nadlab.methods.request import SearchRequest
 from nadlab.study.published import TABLE_3, beside, levels_of, rows_of
-from nadlab.study.study import Study
 from trainables.searcher import SearcherTrainable
 
 QUERIES = 150

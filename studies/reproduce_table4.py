@@ -15,8 +15,8 @@ import click
 import numpy as np
 from rich.table import Table
 
+from nadlab import benchmark
 from nadlab.analysis.cells.generated import GeneratedQuality, quality
-from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.cli.options import parse_seeds
 from nadlab.processes import side_by_side

@@ -6,9 +6,8 @@ python studies/tune_default.py --benchmark mnist1d-101 --queries 110 --configura
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from nadlab.cli.tuning import main
+from nadlab import Tuning, main
 from nadlab.semigan.settings import Settings
-from nadlab.study.tuning import Tuning
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 TUNING = Tuning(

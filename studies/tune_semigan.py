@@ -6,8 +6,7 @@ python studies/tune_semigan.py --configurations 100 --objectives accuracy,querie
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from nadlab.cli.tuning import main
-from nadlab.study.tuning import Tuning
+from nadlab import Tuning, main
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 TUNING = Tuning(

@@ -35,6 +35,13 @@ def no_fsync(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that uses Ray; a file that starts a browser or a server marks itself."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "local_ray" in item.fixturenames:
+            item.add_marker("services")
+
+
 def own_cache(folder: Path) -> str:
     """Return a new cache folder, with what takes long to make linked from the machine's: its kernel and MLflow's tables."""
     cache = folder / "cache"

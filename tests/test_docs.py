@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+import nadlab
 from tests.conftest import own_cache
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+WRAPPED = ("CHANGELOG.md", "CONTRIBUTING.md", "DESIGN.md")
 RUN = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 
 
@@ -69,6 +71,7 @@ def sections(document: Path) -> list[Section]:
 SECTIONS = [section for document in DOCUMENTS for section in sections(document)]
 
 
+@pytest.mark.services
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: f"{section.document}-{section.number}")
 def test_every_block_of_a_section_runs(section: Section, place: Path) -> None:
@@ -81,7 +84,19 @@ def test_every_block_of_a_section_runs(section: Section, place: Path) -> None:
         assert done.returncode == 0, f"{section.document}:\n{content}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "DESIGN.md", *DOCUMENTS], ids=lambda path: path.stem)
+def test_every_public_name_is_documented() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert set(nadlab.__all__) <= set(rows)
+
+
+@pytest.mark.parametrize("document", [*sorted(ROOT.glob("*.md")), *DOCUMENTS], ids=lambda path: path.stem)
 def test_links_to_files_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
     assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("document", [*map(ROOT.joinpath, WRAPPED), *DOCUMENTS], ids=lambda path: path.stem)
+def test_prose_is_wrapped(document: Path) -> None:
+    prose = [block.content for block in MarkdownIt().parse(document.read_text()) if block.type == "inline"]
+    lines = [line for content in prose for line in content.splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > 120] == []

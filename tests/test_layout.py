@@ -1,5 +1,6 @@
 """The shape of the repository: small files, small folders, and no name that shadows the standard library's."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,3 +54,13 @@ def test_standard_library_platform_wins_at_the_root() -> None:
         check=True,
     )
     assert done.stdout.strip()
+
+
+def test_package_itself_does_not_import_its_public_api() -> None:
+    # the lazy names of `nadlab` are invisible to import-linter: a layer could import one that lies above it
+    found = [
+        str(path)
+        for path in (ROOT / "platform").rglob("*.py")
+        if re.search(r"^\s*from nadlab import", path.read_text(), re.MULTILINE)
+    ]
+    assert found == [str(ROOT / "platform" / "nadlab" / "__init__.py")]  # its docstring

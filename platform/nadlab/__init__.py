@@ -1,1 +1,42 @@
-"""nadlab: distributed hyperparameter and ablation studies of neural-architecture design (SemiGAN-NAD)."""
+"""Distributed hyperparameter and ablation studies of neural-architecture design, built around SemiGAN-NAD.
+
+The public API is what `__all__` lists (docs/api.md):
+
+    from nadlab import Study, Tuning, benchmark, load, main, search
+
+All else is private by convention, whatever its name: a later version may move, rename or remove it without notice.
+Importing `nadlab` is cheap: a name is imported from its module when it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nadlab.analysis.results import load
+    from nadlab.api import main, search
+    from nadlab.benchmarks.registry import benchmark
+    from nadlab.study.study import Study
+    from nadlab.study.tuning import Tuning
+else:
+    from importlib import import_module
+
+    _MODULES = {
+        "Study": "nadlab.study.study",
+        "Tuning": "nadlab.study.tuning",
+        "benchmark": "nadlab.benchmarks.registry",
+        "load": "nadlab.analysis.results",
+        "main": "nadlab.api",
+        "search": "nadlab.api",
+    }
+
+    def __getattr__(name):
+        """Import a public name from its module (PEP 562)."""
+        if name not in _MODULES:
+            raise AttributeError(f"module 'nadlab' has no attribute {name!r}; it offers {', '.join(__all__)}")
+        return getattr(import_module(_MODULES[name]), name)
+
+    def __dir__():
+        """Return the public names, for completion in a shell."""
+        return sorted(__all__)
+
+
+__all__ = ["Study", "Tuning", "benchmark", "load", "main", "search"]

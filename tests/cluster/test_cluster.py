@@ -15,6 +15,8 @@ from nadlab.cluster.resources import Resources, cluster_resources, resources_per
 from nadlab.errors import UserError
 from trainables.biarch2perf import BiArch2PerfTrainable
 
+pytestmark = pytest.mark.services
+
 ROOT = Path(__file__).parents[2]
 
 

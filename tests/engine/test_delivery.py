@@ -16,6 +16,8 @@ from nadlab.tracking.content import PARENT, TRIAL
 from nadlab.tracking.tracker import Tracker
 from perf.mlflow_server import Server
 
+pytestmark = pytest.mark.services
+
 
 @pytest.fixture
 def folder(smoke_study: Any) -> StudyFolder:

@@ -15,6 +15,8 @@ from nadlab.errors import UserError
 from tests.conftest import TOY
 from trainables.biarch2perf import BiArch2PerfTrainable
 
+pytestmark = pytest.mark.services
+
 ROOT = Path(__file__).parents[2]
 FOUR = Resources(cpus=16, gpus=4)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from perf.faults.comparison import Verdict, left_by, verdict
 from perf.faults.fault_campaign import StudyUnderFire
@@ -13,6 +14,8 @@ from perf.faults.faults import judged
 from perf.faults.victim_processes import kill_driver, kill_one, nodes, workers
 from perf.processes import started
 from tests.conftest import TOY
+
+pytestmark = pytest.mark.services
 
 KILLS = 2
 

@@ -14,7 +14,7 @@ from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
 from nadlab.searchers.models.ensemble import Perceptrons
 from nadlab.spaces import SPACES
 from tests.oracles import counting
-from tests.test_searchers import QUICK_SEARCHERS
+from tests.searchers.test_searchers import QUICK_SEARCHERS
 
 METHODS = ("bananas", "bayesian-optimisation", "local-search", "nao", "regularized-evolution", "reinforce", "seminas")
 SPACE_NAMES = sorted(SPACES)

@@ -22,7 +22,7 @@ from perf.mlflow_server import served
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 SECONDS = 90
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.services]
 EXPERIMENT = "1"  # the first one of a new store, as in the README's link
 
 

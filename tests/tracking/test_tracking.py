@@ -21,6 +21,8 @@ from nadlab.tracking.content import PARENT, TRIAL
 from nadlab.tracking.tracker import DRAFT, Tracker, check_store, made_store
 from tests.conftest import records_of
 
+pytestmark = pytest.mark.services
+
 
 @pytest.fixture
 def client(smoke_study: Any) -> MlflowClient:

@@ -21,6 +21,8 @@ from perf.mlflow_server import served
 from perf.processes import free_port
 from perf.scale.writers import finished, write_at_once
 
+pytestmark = pytest.mark.services
+
 WRITERS = 16
 PASSWORD = "not-in-any-command"  # noqa: S105 - of a database that lives as long as its test
 

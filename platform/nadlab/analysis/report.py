@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from nadlab.analysis.conclusions import conclusions
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.page import PAGE, Report
 from nadlab.analysis.sections import sections
 from nadlab.analysis.sections.content import Table
-from nadlab.analysis.statistics.intervals import interval_columns
-from nadlab.analysis.summary import LevelSummary, summarize
+from nadlab.analysis.summary import LevelSummary, level_table, summarize
 from nadlab.analysis.text import (
     ACCURACY,
     accuracy_cells,
@@ -46,7 +44,7 @@ def report_on(
         Table("levels", brief, tuple(rest)),
         table,
         (_note(study), "", f"Plots, tests and every trial: {PAGE}.", "", _provenance(study, records)),
-        ("levels.csv", pd.DataFrame([_columns(row) for row in rows])),
+        ("levels.csv", level_table(rows)),
         partial(sections, evidence),
     )
 
@@ -74,20 +72,3 @@ def _provenance(study: StudyRecord, records: Sequence[Record]) -> str:
     revisions = sorted({record.provenance["git_revision"] for record in records})
     text = f"Benchmark digest {study.digest[:16]}; code {', '.join(revisions)}."
     return f"{text}\nTrials come from several revisions of the code." if len(revisions) > 1 else text
-
-
-def _columns(row: LevelSummary) -> dict[str, object]:
-    found = row.comparison
-    return {
-        "level": row.level,
-        "is_default": row.is_default,
-        **interval_columns("", row.accuracy, "n", "mean", "low", "high"),
-        "deviation": row.deviation,
-        "best": row.best,
-        "regret": row.regret,
-        "iqm": row.iqm.mean,
-        **interval_columns("iqm_", row.iqm, "low", "high"),
-        **interval_columns("difference_", found.difference if found else None, "mean", "low", "high", "n"),
-        "p_holm": found.p_value if found else None,
-        **interval_columns("superiority_", found.superiority if found else None, "mean", "low", "high"),
-    }

@@ -12,6 +12,7 @@ from nadlab.analysis.figures.style import save
 from nadlab.analysis.page import PAGE, Page, Report, html, latex, page_of
 from nadlab.analysis.report import report_on
 from nadlab.analysis.sections.content import Section
+from nadlab.analysis.summary import trial_row
 from nadlab.analysis.tuned import report_on_tuning
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
@@ -71,14 +72,6 @@ def _cleared(folder: Path) -> Path:
 
 
 def _trial_row(evidence: Evidence, record: Record) -> dict[str, object]:
-    """Return the row of a trial of any status: its run, levels and metrics."""
-    trial = record.trial
-    run = {"run": evidence.runs.children.get(trial.id)} if evidence.runs else {}
-    return {
-        "trial": trial.id,
-        **run,
-        **evidence.factors(record),
-        "seed": trial.seed,
-        "status": record.status,
-        **record.metrics,
-    }
+    """Return a row for a trial: its run, if a store was asked, and what tables say of it."""
+    run = {"run": evidence.runs.children.get(record.trial.id)} if evidence.runs else {}
+    return {"trial": record.trial.id, **run, **trial_row(evidence.study, record)}

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from nadlab.analysis.statistics.comparisons import Comparison, compare
-from nadlab.analysis.statistics.intervals import Interval, iqm_interval, mean_interval
+from nadlab.analysis.statistics.intervals import Interval, interval_columns, iqm_interval, mean_interval
 from nadlab.study.records import Record, StudyRecord
 
 
@@ -62,6 +63,36 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
         )
         for level, values in ((level, np.array(list(found.values()))) for level, found in accuracies.items())
     ]
+
+
+def trial_row(study: StudyRecord, record: Record) -> dict[str, object]:
+    """Return what tables say of a trial, whatever became of it: its level of every factor, its status and metrics."""
+    trial = record.trial
+    factors = {factor: trial.settings[factor] for factor in study.default}
+    row = {"trial": trial.id, "level": study.level(trial), **factors, "seed": trial.seed}
+    return {**row, "status": record.status, **record.metrics}
+
+
+def level_table(rows: Sequence[LevelSummary]) -> pd.DataFrame:
+    """Return a row a level: `levels.csv` and the public `levels`."""
+    return pd.DataFrame([_level_row(row) for row in rows])
+
+
+def _level_row(row: LevelSummary) -> dict[str, object]:
+    found = row.comparison
+    return {
+        "level": row.level,
+        "is_default": row.is_default,
+        **interval_columns("", row.accuracy, "n", "mean", "low", "high"),
+        "sd": row.deviation,
+        "best": row.best,
+        "regret": row.regret,
+        "iqm": row.iqm.mean,
+        **interval_columns("iqm_", row.iqm, "low", "high"),
+        **interval_columns("difference_", found.difference if found else None, "mean", "low", "high", "n"),
+        "p_holm": found.p_value if found else None,
+        **interval_columns("superiority_", found.superiority if found else None, "mean", "low", "high"),
+    }
 
 
 def _order(study: StudyRecord, record: Record) -> tuple[tuple[bool, float, str], ...]:

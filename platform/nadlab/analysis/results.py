@@ -1,0 +1,100 @@
+"""A study's folder as pandas data frames: trials, queries, levels and history, read from its records alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nadlab.analysis.summary import level_table, summarize, trial_row
+from nadlab.errors import UserError
+from nadlab.study.folder import StudyFolder, read_owner
+from nadlab.study.records import Record, StudyRecord, incumbents
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a study found; accuracies in percent, regrets and differences in percentage points.
+
+    Every frame but `levels` names the trial by `trial`, its identity in the folder and in MLflow, its `level` and `seed`.
+    """
+
+    study: StudyRecord
+    """what was asked: `study` (its name), `question`, `benchmark`, `optimum`, the `settings` that were held and more"""
+    records: tuple[Record, ...] = field(repr=False)
+    """what the frames are made of"""
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """A row a trial that ended: its level of every factor, `status` and metrics, such as `best_reported` and `regret`."""
+        return pd.DataFrame([trial_row(self.study, record) for record in self.records])
+
+    @cached_property
+    def queries(self) -> pd.DataFrame:
+        """A row a query in order: `number` (from 1), `key`, `cell`, `valid`, `test` and `incumbent`.
+
+        The incumbent is the reported accuracy of the cell with the best search accuracy so far.
+        """
+        return self._rows(lambda record: [
+            {**query, "incumbent": incumbent}
+            for query, incumbent in zip(record.ledger, incumbents(record, self.study), strict=True)
+        ])  # fmt: skip
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """A row a level over its finished trials: the numbers of the study's report.
+
+        `n` seeds, `mean`, `sd` (standard deviation) and `low` to `high`, the 95 % bootstrap interval of the mean, missing for
+        one seed; `best`, `regret`, `iqm` (interquartile mean); the paired difference to the default level, its interval,
+        `p_holm` (Wilcoxon's, corrected by Holm) and the probability of improvement (`superiority_`). The levels of a tuning
+        study are its configurations, named by their rank, at the seeds that they were chosen by.
+        """
+        # the report's generator: the same intervals
+        return level_table(summarize(self.study, _compared(self.study, self.records), np.random.default_rng(0)))
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """A row an `epoch` (from 1) of every trial that trains networks: its losses, each a mean over the epoch's batches."""
+        return self._rows(lambda record: [{"epoch": epoch, **row} for epoch, row in enumerate(record.history, 1)])
+
+    def _rows(self, of: Callable[[Record], list[Row]]) -> pd.DataFrame:
+        rows = [
+            {"trial": record.trial.id, "level": self.study.level(record.trial), "seed": record.trial.seed, **row}
+            for record in self.records
+            for row in of(record)
+        ]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["trial", "level", "seed"])
+
+
+def load(folder: str | Path) -> Results:
+    """Read what a study found from the folder that it wrote, such as `runs/ablate_alpha/mnist1d-201`.
+
+    Nothing is written, and neither MLflow nor Ray is imported. Trials that are under way are left out.
+
+    Raises UserError, a ValueError of one sentence, when the folder holds no study or none of its trials has ended.
+    """
+    path = Path(folder)
+    study = read_owner(path) if (path / "study.json").is_file() else None
+    if study is None:
+        raise UserError(f"{path} holds no study: name the folder that one wrote, such as runs/ablate_alpha/mnist1d-201")
+    records = StudyFolder(path, study).records()
+    if not records:
+        raise UserError(f"{path} holds no trial that has ended: run the study first")
+    if study.is_tuning:
+        from nadlab.analysis.configurations import named  # late: it imports Optuna
+
+        study = named(study, records)
+    return Results(study, tuple(records))
+
+
+def _compared(study: StudyRecord, records: tuple[Record, ...]) -> list[Record]:
+    if not study.is_tuning:
+        return list(records)
+    from nadlab.analysis.configurations import search_seeds
+
+    return [record for record in records if record.trial.seed in search_seeds(study)]

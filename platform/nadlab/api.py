@@ -1,0 +1,54 @@
+"""The public functions that drive a whole search or study; what they need is imported when they are called."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nadlab.errors import UserError
+from nadlab.study.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nadlab.study.tuning import Tuning
+
+
+def main(study: "Study | Tuning") -> None:
+    """Run a study or a tuning study as a command: parse the command line, run what is missing, report, exit."""
+    if isinstance(study, Study):
+        from nadlab.cli.study import main as run_study
+
+        run_study(study)
+    else:
+        from nadlab.cli.tuning import main as run_tuning
+
+        run_tuning(study)
+
+
+def search(
+    method: str | Sequence[str],
+    benchmark: str = "mnist1d-201",
+    queries: int = 160,
+    seeds: Sequence[int] = range(10),
+    concurrent: int | None = 1,
+) -> "pd.DataFrame":
+    """Search a benchmark with one or more methods, once a seed; return a row a method and seed, in this order.
+
+    method: a name that `nadlab search --help` lists, `module:object` of your own, or several of them.
+    queries: distinct architectures up to isomorphism that each search may evaluate.
+    concurrent: searches at a time; one runs in this process, more (None: one a core) in processes of their own, so that
+        a script needs `if __name__ == "__main__":`. Each search uses one thread of torch.
+
+    Columns: `method`, `benchmark`, `seed`, `queries`; `best_valid` and `best_test`, percent, of the cell with the best
+    search accuracy (missing where the benchmark has none); `regret`, percentage points; `seconds`, wall-clock.
+
+    Raises UserError, a ValueError of one sentence, for an unknown method or benchmark and for a budget that the benchmark
+    or a method can't meet.
+    """
+    import pandas as pd
+
+    from nadlab.engine.search import searches
+
+    methods = [method] if isinstance(method, str) else list(method)
+    if not methods or not seeds:
+        raise UserError("a search needs at least one method and one seed")
+    return pd.DataFrame(list(searches(methods, benchmark, queries, seeds, concurrent)))
