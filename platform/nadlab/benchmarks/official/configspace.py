@@ -1,7 +1,7 @@
 """What the columns of NAS-Bench-301's surrogates read, from the official package's own files.
 
-The package cannot be imported beside today's numpy (docs/official_packages.md says why), so its files are read:
-`configspace.json`, and as literals the fixed training settings of `api.py` and the ranges that `surrogate_models/utils.py`
+No ConfigSpace of today opens them (docs/official_packages.md has the errors), so they are read without importing the
+package: `configspace.json`, and as literals the fixed training settings of `api.py` and the ranges that `surrogate_models/utils.py`
 widens. Order and values are those of ConfigSpace 0.4: unconditional hyperparameters by name, then conditional ones by
 name; a choice is its index, a number its place in its range.
 """
@@ -53,7 +53,9 @@ def columns() -> Columns:
         conditional = {condition["child"] for condition in space["conditions"]}
         names = tuple(sorted(hyperparameters, key=lambda name: (name in conditional, name)))
         feature = [-1 if name in settings else _feature(hyperparameters[name]) for name in names]
-        setting = [_VALUES[(h := hyperparameters[n])["type"]](h, settings[n]) if n in settings else np.nan for n in names]
+        setting = [
+            _VALUES[(h := hyperparameters[n])["type"]](h, settings[n]) if n in settings else np.nan for n in names
+        ]
     except (KeyError, TypeError, ValueError, StopIteration, SyntaxError) as error:
         raise UserError(
             f"the package nasbench301 is not the one of version 0.3 ({error!r}): run pip install 'nadlab[nasbench301]'"

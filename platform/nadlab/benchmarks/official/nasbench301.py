@@ -115,9 +115,7 @@ def _on_choices(tree: Tree, feature: NDArray[np.int32], setting: NDArray[np.floa
 
 def _trees(source: Path, members: list[tuple[Place, str]]) -> Trees:
     try:
-        precisions = {"xgb": np.float32, "lgb_time": np.float64}
-        models = (on_choices(_read(folder, kind), columns(), precisions[kind]) for folder, kind in members)
-        return ensemble(models, len(CHOICES))
+        return ensemble([_read(folder, kind) for folder, kind in members], len(CHOICES))
     except ValueError as error:
         if isinstance(error, UserError):
             raise
@@ -130,10 +128,11 @@ def _read(folder: Place, kind: str) -> Model:
     state = booster.state if isinstance(booster, BoosterState) else {}
     handle = state.get("handle", state.get("_handle"))  # the latter since LightGBM 4
     if kind == "xgb" and isinstance(handle, bytes | bytearray):
-        return read_xgboost(bytes(handle), str(path))
+        return on_choices(read_xgboost(bytes(handle), str(path)), columns(), np.float32)
     if kind == "lgb_time" and isinstance(handle, str):
         best = state.get("best_iteration", 0)
-        return read_lightgbm(handle, best if isinstance(best, int) else 0, str(path))
+        model = read_lightgbm(handle, best if isinstance(best, int) else 0, str(path))
+        return on_choices(model, columns(), np.float64)
     raise UserError(f"{path} holds no booster of the kind that its model_config.json states; download it again")
 
 
