@@ -18,7 +18,7 @@ from nadlab.spaces import space
 MALFORMED = (
     AssertionError,
     AttributeError,
-    KeyError,
+    LookupError,
     OverflowError,
     RecursionError,
     TypeError,
@@ -98,10 +98,13 @@ def _trial(result: Any) -> Trial:
         raise ValueError(f"{epochs!r} epochs")
     training = [result.get_train(epoch) for epoch in range(epochs)]
     accuracy = {"train": _numbers([step["accuracy"] for step in training], 100.0)}
+    evaluated: dict[str, dict[int, Any]] = {}
     for label, value in result.eval_acc1es.items():  # `get_eval` wants every epoch; most splits have the last alone
         split, _, epoch = label.partition("@")
-        curve = accuracy.setdefault(_name(split), np.full(epochs, np.nan, np.float32))
-        curve[_count(epoch)] = _numbers([value], 100.0)[0]
+        evaluated.setdefault(_name(split), {})[_count(epoch)] = value
+    for split, values in evaluated.items():
+        accuracy[split] = np.full(epochs, np.nan, np.float32)
+        accuracy[split][list(values)] = _numbers(list(values.values()), 100.0)
     untimed = result.train_times is None
     seconds = np.full(epochs, np.nan, np.float32) if untimed else _numbers([step["all_time"] for step in training])
     times = result.get_times()
