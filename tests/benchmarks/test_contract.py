@@ -50,8 +50,8 @@ def surrogate(folder: Path) -> Path:
         split = column(2.5, 0, 0, kind="f8")
         return Tree(column(feature, 0, 0), split, values, column(1, -1, -1), column(2, -1, -1))
 
-    members = [Model((tree(10, -1, 1), tree(33, 0, member)), 90.0) for member in range(4)]
-    content = Surrogate("darts", "nasbench301", ensemble(members, 56), None, {})
+    members = [Model((tree(0, -1, 1), tree(13, 0, member)), 90.0) for member in range(4)]
+    content = Surrogate("darts", "darts_choices", ensemble(members, 17), None, {})
     write_container(content.container(), folder / "darts.safetensors")
     return folder / "darts.safetensors"
 

@@ -129,6 +129,7 @@ def add_nats(scratch: Path) -> None:
         "empty": {},
         "budget no number": {"x": info["less"]},
         "another architecture": {"12": nasbench201_content(2)["arch2infos"][1]["less"]},
+        "a path": {"12": "000000.pth"},
         "no results": {"12": {"arch_str": info["less"]["arch_str"], "all_results": None}},
         "object array": {"12": np.array([Hostile()], dtype=object)},
     }
@@ -139,6 +140,9 @@ def add_nats(scratch: Path) -> None:
         "epoch beyond all": {"eval_acc1es": {"x-valid@99999999999": 1.0}},
         "split without epoch": {"eval_acc1es": {"x-valid": 1.0}},
         "no parameters": {"params": None},
+        "a million epochs": {"epochs": 1_000_000},
+        "epochs as text": {"epochs": "12"},
+        "a method as text": {"get_train": "x"},
     }
     for name, change in changes.items():
         trial = {("cifar10", 1): {**result, **change}}

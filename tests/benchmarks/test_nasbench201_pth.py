@@ -1,6 +1,7 @@
 """NAS-Bench-201's torch file: a small one in the official layout, in both of torch's containers."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,14 @@ def test_the_file_is_read_with_every_seed_and_epoch(tmp_path: Path, zipped: bool
         assert answer.valid == pytest.approx(valid)
 
 
+def test_without_the_official_package_one_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nas_201_api", None)
+    with pytest.raises(UserError, match=r"pip install 'nadlab\[nas-bench-201\]'"):
+        read_nasbench201(tmp_path / "NAS-Bench-201-v1_1-096897.pth")
+
+
 class Hostile:
     def __reduce__(self) -> tuple[Any, ...]:
         return os.mkdir, ("ran",)
@@ -59,6 +68,8 @@ def test_a_hostile_file_is_refused_by_the_name_it_asks_for(tmp_path: Path, monke
         ({**nasbench201_content(1), "arch2infos": {99: {}}}, "not among the 6"),
         ({**nasbench201_content(1), "arch2infos": {0: {"less": {}}}}, "lacks 'less' or 'full'"),
         ({**nasbench201_content(1), "arch2infos": {0: {"less": {}, "full": {}}}}, "no result of NAS-Bench-201"),
+        ({**nasbench201_content(1), "arch2infos": {0: {"less": "a.pth", "full": {}}}}, "no result of NAS-Bench-201"),
+        ({**nasbench201_content(1), "meta_archs": TEXTS201[:1] * 6}, "no result of NAS-Bench-201"),
         ({**nasbench201_content(1), "arch2infos": {}}, "holds no architecture"),
     ],
 )

@@ -1,9 +1,11 @@
-"""NAS-Bench-301's surrogates: small ones in the official layout, and boosters that XGBoost of 2020 pickled."""
+"""NAS-Bench-301's surrogates: small ones in the official layout, one of the official package's, boosters of 2020."""
 
+import importlib.util
 import json
 import os
 import pickle
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,24 +14,36 @@ import lightgbm
 import numpy as np
 import pytest
 import xgboost
+from numpy.typing import NDArray
 
 from nadlab.benchmarks.convert import convert
+from nadlab.benchmarks.official import configspace
+from nadlab.benchmarks.official.configspace import columns, official_file
 from nadlab.benchmarks.official.lightgbm_models import read_lightgbm
-from nadlab.benchmarks.official.nasbench301 import BOOSTERS, read_nasbench301
+from nadlab.benchmarks.official.nasbench301 import BOOSTERS, on_choices, read_nasbench301
 from nadlab.benchmarks.official.unpickle import read_pickle
 from nadlab.benchmarks.official.xgboost_models import read_xgboost
 from nadlab.benchmarks.registry import cached, verify
-from nadlab.benchmarks.surrogates.configspace import FEATURES, vectors
+from nadlab.benchmarks.surrogates.features import VECTORS, darts_choices
 from nadlab.benchmarks.surrogates.surrogate import SurrogateBenchmark
-from nadlab.benchmarks.surrogates.trees import ensemble
+from nadlab.benchmarks.surrogates.trees import Model, Tree, ensemble
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
-from nadlab.spaces import space
+from nadlab.spaces import Cells, space
+from nadlab.spaces.cells import concatenate
+from nadlab.spaces.darts_cells import INNER_OPERATIONS
 
 DARTS = space("darts")
 NORMAL = [("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 1), ("skip_connect", 0), ("skip_connect", 0), ("dil_conv_3x3", 2)]  # fmt: skip
 FILES = Path(__file__).parent / "files"
 MEMBERS = 3
+FEATURES = 56
+
+
+def vectors(cells: Cells) -> NDArray[np.float64]:
+    """Return what the official package's surrogates read of cells, (N, 56)."""
+    read = columns()
+    return np.where(read.feature < 0, read.setting, darts_choices(cells)[:, read.feature])
 
 
 def write_member(folder: Path, model: object, kind: str) -> None:
@@ -45,7 +59,10 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any],
     root = tmp_path_factory.mktemp("models") / "nb_models_1.0"
     rng = np.random.default_rng(0)
     features = vectors(DARTS.sample(2_000, rng))
+    settings_of = np.flatnonzero(columns().feature < 0)
+    features[:, settings_of] *= rng.choice([0.5, 1, 2], size=(2_000, len(settings_of)))
     accuracy = 90 + features[:, 10] / 2 + features[:, 33] * features[:, 11] / 9 + rng.normal(size=2_000) / 9
+    accuracy += features[:, settings_of[[0, 5, 10]]].sum(axis=1)
     accurate, slow = [], []
     for seed in range(MEMBERS):
         chosen = rng.integers(0, 2_000, 1_500)
@@ -79,14 +96,72 @@ def opened(archive: Path, preset: str = "paper") -> SurrogateBenchmark:
 def test_the_vector_of_the_published_example_is_configspace_s() -> None:
     # ConfigSpace 0.6.1 on configspace.json and the genotype of automl/nasbench301 example.py; normal cell for both
     text = f"Genotype(normal={NORMAL}, normal_concat=[2, 3, 4, 5], reduce={NORMAL}, reduce_concat=[2, 3, 4, 5])"
-    vector = vectors(DARTS.parse(text))[0].tolist()
-    assert vector[:10] == [0.5863451791322553, 0, 0, 0, 0.16666444442962952, 0.3099999239999697, 0, 0, 0, 0]
-    assert vector[10:21] == [3, 3, 3, 3, 0.003149999006299998, 0, 0, 1, 0, 0, 1]
-    assert vector[21:24] == [0.000749999001499998, 0, 0]
-    assert vector[24:32] == [
-        -3.6888794541139363, 0.8988764044943821, -8.111728083308073, 0.009949999019899998, 1e-12, 0, 0, 0.7051278400653053
+    expected = [
+        0.5863451791322553, 0, 0, 0, 0.16666444442962952, 0.3099999239999697, 0, 0, 0, 0,
+        3, 3, 3, 3, 0.003149999006299998, 0, 0, 1, 0, 0, 1, 0.000749999001499998, 0, 0,
+        -3.6888794541139363, 0.8988764044943821, -8.111728083308073, 0.009949999019899998, 1e-12, 0, 0, 0.7051278400653053,
+        *2 * [-1, 5, -1, -1, 3, 3, -1, 2, 3, -1, -1, 2],
     ]  # fmt: skip
-    assert vector[32:44] == vector[44:] == [-1, 5, -1, -1, 3, 3, -1, 2, 3, -1, -1, 2]
+    assert vectors(DARTS.parse(text))[0] == pytest.approx(expected, rel=1e-14)
+
+
+def test_choices_are_those_of_the_official_representation() -> None:
+    spec = importlib.util.spec_from_file_location("representations", official_file("representations.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    official = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(official)
+    assert list(INNER_OPERATIONS) == official.OPS
+    space_file = json.loads(official_file("configspace.json").read_text())
+    options = {one["name"]: one.get("choices") for one in space_file["hyperparameters"]}
+    cells = DARTS.sample(300, np.random.default_rng(6))
+    for cell, row in zip(cells, vectors(cells), strict=True):
+        genotype = eval(DARTS.format(cell), {"Genotype": official.Genotype})  # noqa: S307  our own text
+        chosen = official.convert_genotype_to_config(genotype)
+        found = {name: int(value) for name, value in zip(columns().names, row, strict=True) if name in chosen}
+        assert found == {name: options[name].index(value) for name, value in chosen.items()}
+        others = columns().feature >= 0
+        assert (row[others] >= 0).sum() == len(chosen)
+
+
+def test_a_converted_ensemble_predicts_what_the_official_load_ensemble_predicted() -> None:
+    # trained, opened and asked by the official package alone: tests/benchmarks/official_ensemble.py
+    path = FILES / "nasbench301-ensemble.zip"
+    official = json.loads(zipfile.Path(path, "predictions.json").read_text())
+    converted = read_nasbench301(path)
+    cells = concatenate([DARTS.parse(genotype) for genotype in official["genotypes"]])
+    assert len(cells) == 300
+    choices = VECTORS[converted.features](cells)
+    assert converted.runtime is not None
+    assert np.isinf(converted.performance.threshold).any()  # it split on training settings as well
+    assert converted.performance.predict(choices).mean(axis=1) == pytest.approx(official["xgb"], abs=1e-4)
+    assert converted.runtime.predict(choices).mean(axis=1) == pytest.approx(official["lgb_time"], rel=1e-12)
+    assert np.std(official["xgb"]) > 0.1
+
+
+def test_without_the_official_package_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(configspace, "find_spec", lambda _: None)
+    columns.cache_clear()
+    with pytest.raises(UserError, match=r"pip install 'nadlab\[nasbench301\]'"):
+        read_nasbench301(tmp_path)
+
+
+def test_what_is_converted_answers_without_the_packages(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = DARTS.sample(10, np.random.default_rng(7))
+    expected = opened(archive).accuracies(cells)
+    for name in ("nasbench301", "xgboost", "lightgbm", "nas_201_api"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(configspace, "find_spec", lambda _: None)
+    columns.cache_clear()
+    assert (opened(archive).accuracies(cells) == expected).all()
+
+
+def test_a_tree_that_reads_no_column_is_refused() -> None:
+    tree = Tree(*(np.array(column) for column in ([56, 0, 0], [1.0, 0, 0], [0.0, 1, 2], [1, -1, -1], [2, -1, -1])))
+    with pytest.raises(ValueError, match="does not exist"):
+        on_choices(Model((tree,), 0.0), columns(), np.float32)
 
 
 def test_predictions_are_the_libraries_own(official: tuple[Path, list[Any], list[Any]], archive: Path) -> None:
@@ -125,7 +200,7 @@ def test_a_runtime_booster_of_2020_predicts_what_it_predicted_then(capfd: pytest
 def test_the_zip_is_read_like_the_folder(official: tuple[Path, list[Any], list[Any]], tmp_path: Path) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "models"), "zip", official[0].parent))
     one, two = read_nasbench301(official[0]), read_nasbench301(packed)
-    cells = vectors(DARTS.sample(20, np.random.default_rng(2)))
+    cells = darts_choices(DARTS.sample(20, np.random.default_rng(2)))
     assert (one.performance.predict(cells) == two.performance.predict(cells)).all()
 
 
@@ -144,7 +219,7 @@ def test_noise_is_as_wide_as_the_ensemble_s_spread_and_always_the_same(archive: 
     cells = DARTS.sample(4_000, np.random.default_rng(4))
     answers = noisy.accuracies(cells)
     assert (answers == opened(archive, "naslib").accuracies(cells)).all()
-    spread = quiet.surrogate.performance.predict(vectors(cells)).std(axis=1)
+    spread = quiet.surrogate.performance.predict(darts_choices(cells)).std(axis=1)
     normal = (answers - quiet.accuracies(cells)) / spread
     assert normal.mean() == pytest.approx(0, abs=0.05)
     assert normal.std() == pytest.approx(1, abs=0.05)

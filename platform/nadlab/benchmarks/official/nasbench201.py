@@ -8,7 +8,7 @@ converted, tens of gigabytes for the official one; NATS-Bench's folder holds the
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +16,59 @@ import torch
 
 from nadlab.benchmarks.archive import Archive
 from nadlab.benchmarks.official.nats import answers
-from nadlab.benchmarks.official.trials import Architecture, read_architecture, tables
+from nadlab.benchmarks.official.results import (
+    MALFORMED,
+    Architecture,
+    check_states,
+    official_package,
+    read_architecture,
+    tables,
+)
 from nadlab.benchmarks.official.unpickle import PLAIN
 from nadlab.errors import UserError
 
-BUDGETS = {"12": "less", "200": "full"}
+BUDGETS = ("12", "200")
+"""Their names in the official API; the file says `less` and `full`."""
+PART = 256
+"""Architectures handed to the API at a time: it copies what it is given."""
 
 
 def read_nasbench201(path: Path) -> Archive:
-    """Read the file through torch's restricted loader, plain numbers of numpy allowed beside plain values.
+    """Read the file through torch's restricted loader and hand its plain values to the official `NASBench201API`.
 
-    Raises UserError when it is damaged, of another layout, or names anything else (a hostile file).
+    Raises UserError when the official package is missing, or the file is damaged, of another layout, or names
+    anything but plain numbers of numpy beside plain values (a hostile file).
     """
+    official_package()
     content = _load(path)
     texts, infos = content.get("meta_archs"), content.get("arch2infos")
-    if not isinstance(texts, list) or not isinstance(infos, Mapping):
+    if not isinstance(texts, list) or not isinstance(infos, dict):
         raise UserError(f"{path} has no meta_archs and arch2infos: it is not NAS-Bench-201's official file")
-    architectures = [_architecture(path, texts, index, info) for index, info in infos.items()]
+    for index, info in infos.items():
+        where = f"{path}, architecture {index!r}"
+        if not isinstance(index, int) or not 0 <= index < len(texts) or not isinstance(info, dict):
+            raise UserError(f"{where}: it is not among the {len(texts)} of meta_archs; download the file again")
+        if {"less", "full"} - set(info):
+            raise UserError(f"{where}: it lacks 'less' or 'full'; download the file again")
+        check_states({budget: info[budget] for budget in ("less", "full")}, where)
+    indexes = list(infos)
+    parts = ({i: infos[i] for i in indexes[start : start + PART]} for start in range(0, len(indexes), PART))
+    architectures = [architecture for part in parts for architecture in _part(path, texts, part)]
     arrays = tables(architectures, path)
     source = {"source": path.name, "architectures": str(len(architectures))}
     return Archive("nasbench201", answers(arrays), source, arrays)
 
 
-def _architecture(path: Path, texts: list[Any], index: Any, info: Any) -> Architecture:
-    where = f"{path}, architecture {index!r}"
-    if not isinstance(index, int) or not 0 <= index < len(texts) or not isinstance(info, Mapping):
-        raise UserError(f"{where}: it is not among the {len(texts)} of meta_archs; download the file again")
-    if set(BUDGETS.values()) - set(info):
-        raise UserError(f"{where}: it lacks 'less' or 'full'; download the file again")
-    return read_architecture({budget: info[name] for budget, name in BUDGETS.items()}, texts[index], where)
+def _part(path: Path, texts: list[Any], infos: dict[int, Any]) -> Iterator[Architecture]:
+    try:
+        content = {"meta_archs": texts, "arch2infos": infos, "evaluated_indexes": list(infos)}
+        api = official_package().NASBench201API(content, verbose=False)
+    except MALFORMED as error:
+        where = f"{path}, architectures {min(infos)} to {max(infos)}"
+        raise UserError(f"{where}: no result of NAS-Bench-201 ({error!r}); download it again") from error
+    for index in infos:
+        results = {budget: api.query_meta_info_by_index(index, budget) for budget in BUDGETS}
+        yield read_architecture(results, api.arch(index), f"{path}, architecture {index}")
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 `xgb_v1.0` and `lgb_runtime_v1.0` each hold one folder a member with `surrogate_model.model` (a pickled booster),
 `model_config.json` and `data_config.json` (`nasbench301/api.py` of automl/nasbench301). No booster is ever unpickled:
-stand-ins keep the state, whose bytes are decoded as data.
+stand-ins keep the state, whose bytes are decoded as data. Their trees are then made to read a cell's own choices, so
+what is converted needs neither the official package nor its training settings.
 """
 
 import json
@@ -10,15 +11,20 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.official.configspace import Columns, columns
 from nadlab.benchmarks.official.lightgbm_models import read_lightgbm
 from nadlab.benchmarks.official.unpickle import PLAIN, Allowed, read_pickle
 from nadlab.benchmarks.official.xgboost_models import read_xgboost
-from nadlab.benchmarks.surrogates.configspace import FEATURES
+from nadlab.benchmarks.surrogates.features import CHOICES
 from nadlab.benchmarks.surrogates.surrogate import Surrogate
-from nadlab.benchmarks.surrogates.trees import Model, Trees, ensemble
+from nadlab.benchmarks.surrogates.trees import Model, Tree, Trees, ensemble
 from nadlab.errors import UserError
 
 MODEL_FILE = "surrogate_model.model"
@@ -65,8 +71,9 @@ BOOSTERS: Allowed = {
 def read_nasbench301(source: Path) -> Surrogate:
     """Read the performance surrogate and, where it is there, the runtime surrogate.
 
-    Raises UserError that names what is missing, damaged or hostile.
+    Raises UserError that names what is missing, damaged or hostile, or the package that is missing.
     """
+    columns()
     try:
         root: Place = zipfile.Path(source) if source.is_file() else source
     except (zipfile.BadZipFile, OSError) as error:
@@ -80,14 +87,35 @@ def read_nasbench301(source: Path) -> Surrogate:
         raise UserError(f"{source} has no XGBoost surrogate: it needs xgb_v*/…/{MODEL_FILE} and model_config.json")
     runtime = _trees(source, by_kind["runtime"]) if by_kind["runtime"] else None
     counts = {f"{kind}_members": str(len(folders)) for kind, folders in by_kind.items()}
-    return Surrogate(
-        "darts", "nasbench301", _trees(source, by_kind["performance"]), runtime, {"source": source.name, **counts}
+    performance = _trees(source, by_kind["performance"])
+    return Surrogate("darts", "darts_choices", performance, runtime, {"source": source.name, **counts})
+
+
+def on_choices(model: Model, read: Columns, precision: type[np.floating[Any]]) -> Model:
+    """Return the same model on `nadlab.benchmarks.surrogates.features.darts_choices`; a split on a training setting is decided.
+
+    `precision`: the numbers that the library compares. Raises ValueError when a tree reads another column.
+    """
+    setting = read.setting.astype(precision).astype(np.float64)
+    return replace(model, trees=tuple(_on_choices(tree, read.feature, setting) for tree in model.trees))
+
+
+def _on_choices(tree: Tree, feature: NDArray[np.int32], setting: NDArray[np.float64]) -> Tree:
+    column = np.where(tree.left < 0, 0, tree.feature)
+    if ((column < 0) | (column >= len(feature))).any():
+        raise ValueError("a tree that reads a feature which does not exist")
+    decided = np.where(setting[column] < tree.threshold, np.inf, -np.inf)
+    fixed = feature[column] < 0
+    return replace(
+        tree,
+        feature=np.where(fixed, 0, feature[column]).astype(np.int32),
+        threshold=np.where(fixed, decided, tree.threshold),
     )
 
 
 def _trees(source: Path, members: list[tuple[Place, str]]) -> Trees:
     try:
-        return ensemble([_read(folder, kind) for folder, kind in members], FEATURES)
+        return ensemble([_read(folder, kind) for folder, kind in members], len(CHOICES))
     except ValueError as error:
         if isinstance(error, UserError):
             raise
@@ -100,10 +128,11 @@ def _read(folder: Place, kind: str) -> Model:
     state = booster.state if isinstance(booster, BoosterState) else {}
     handle = state.get("handle", state.get("_handle"))  # the latter since LightGBM 4
     if kind == "xgb" and isinstance(handle, bytes | bytearray):
-        return read_xgboost(bytes(handle), str(path))
+        return on_choices(read_xgboost(bytes(handle), str(path)), columns(), np.float32)
     if kind == "lgb_time" and isinstance(handle, str):
         best = state.get("best_iteration", 0)
-        return read_lightgbm(handle, best if isinstance(best, int) else 0, str(path))
+        model = read_lightgbm(handle, best if isinstance(best, int) else 0, str(path))
+        return on_choices(model, columns(), np.float64)
     raise UserError(f"{path} holds no booster of the kind that its model_config.json states; download it again")
 
 

@@ -1,7 +1,8 @@
 """NATS-Bench's topology benchmark: the folder `NATS-tss-v1_0-3ffb9-simple` of bz2-compressed pickles.
 
 `meta.pickle.pbz2` lists all 15,625 strings; `000284.pickle.pbz2` holds architecture 284: budget (`"12"`, `"200"`)
--> its results with every seed and epoch. Format: `nats_bench/api_topology.py` and `api_utils.py` of D-X-Y/NATS-Bench.
+-> its results with every seed and epoch, which the official `ArchResults` of NAS-Bench-201 reads. Format:
+`nats_bench/api_topology.py` and `api_utils.py` of D-X-Y/NATS-Bench.
 """
 
 import os
@@ -13,7 +14,14 @@ from typing import Any
 from tqdm import tqdm
 
 from nadlab.benchmarks.archive import Archive
-from nadlab.benchmarks.official.trials import Architecture, read_architecture, tables
+from nadlab.benchmarks.official.results import (
+    MALFORMED,
+    Architecture,
+    check_states,
+    official_package,
+    read_architecture,
+    tables,
+)
 from nadlab.benchmarks.official.unpickle import PLAIN, read_bz2, read_pickle
 from nadlab.errors import UserError
 
@@ -33,8 +41,9 @@ DATASETS = {
 def read_nats(folder: Path) -> Archive:
     """Read the folder; architectures whose file is absent are left out.
 
-    Raises UserError that names the file that is missing, damaged or hostile.
+    Raises UserError that names the file that is missing, damaged or hostile, or the package that is missing.
     """
+    official_package()
     texts = _meta(folder / "meta.pickle.pbz2")
     paths = sorted(path for path in folder.iterdir() if re.fullmatch(r"\d{6}\.pickle\.pbz2", path.name))
     for path in paths:
@@ -70,7 +79,13 @@ def _read(job: tuple[Path, str]) -> Architecture:
     state = read_pickle(read_bz2(path, ARCHITECTURE_LIMIT), PLAIN, path)
     if not isinstance(state, dict):
         raise UserError(f"{path} holds no results by budget; download it again")
-    return read_architecture(state, text, str(path))
+    check_states(state, str(path))
+    try:
+        create = official_package().ArchResults.create_from_state_dict
+        results = {budget: create(of_budget) for budget, of_budget in state.items()}
+    except MALFORMED as error:
+        raise UserError(f"{path} is no result of NAS-Bench-201 ({error!r}); download it again") from error
+    return read_architecture(results, text, str(path))
 
 
 def _meta(path: Path) -> list[str]:

@@ -5,13 +5,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.surrogates.configspace import vectors as nasbench301_vectors
 from nadlab.spaces import Cells, space
 from nadlab.spaces.darts_cells import INNER_OPERATIONS as DARTS_OPERATIONS
-from nadlab.spaces.darts_cells import NODES, operations_of, sources_of
+from nadlab.spaces.darts_cells import NODES, operations_of, pair_places, sources_of
 from nadlab.spaces.nasbench101 import INNER_OPERATIONS, VERTICES, prune
 
 _UPPER = np.triu_indices(VERTICES, 1)
+_FIRST_EDGE = (0, 2, 5, 9)
+"""Edge number of (node, source 0): node 2 has edges 0 and 1, node 3 edges 2 to 4, and so on."""
+CHOICES = tuple(f"edge_{edge}" for edge in range(14)) + tuple(f"inputs_node_{node}" for node in (3, 4, 5))
+"""What `darts_choices` returns, as NAS-Bench-301 names it."""
 
 
 def nasbench101_vectors(cells: Cells) -> NDArray[np.float64]:
@@ -80,8 +83,25 @@ def darts_vectors(cells: Cells) -> NDArray[np.float64]:
     return np.concatenate([*counts, per_node, readers, most, deepest, fewest, whole], axis=1).astype(np.float64)
 
 
+def darts_choices(cells: Cells) -> NDArray[np.float64]:
+    """Return the choices that NAS-Bench-301 describes valid DARTS cells by, (N, 17), in the order of CHOICES.
+
+    Of each edge its operation's index, -1 where it does not exist; of each later node the place of its pair of inputs.
+    """
+    sources, operations = sources_of(cells), operations_of(cells)
+    choices = np.full((len(cells), len(CHOICES)), -1.0)
+    rows = np.arange(len(cells))
+    for node, first_edge in enumerate(_FIRST_EDGE):
+        for slot in range(2):
+            choices[rows, first_edge + sources[:, node, slot]] = operations[:, node, slot]
+        if node:
+            low, high = sources[:, node].min(axis=1), sources[:, node].max(axis=1)
+            choices[:, CHOICES.index(f"inputs_node_{node + 2}")] = pair_places(node + 2)[low, high]
+    return choices
+
+
 VECTORS: dict[str, Callable[[Cells], NDArray[np.float64]]] = {
-    "nasbench301": nasbench301_vectors,
+    "darts_choices": darts_choices,
     "nasbench101": nasbench101_vectors,
     "darts": darts_vectors,
 }
