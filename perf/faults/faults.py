@@ -32,7 +32,10 @@ from perf.faults.victim_processes import VICTIMS, kill_driver
 from perf.measuring import machine
 from perf.processes import started
 
-STUDY = tuple("studies/ablate_alpha.py --smoke --alphas 0.1,0.5,0.9 --seeds 2 --epochs 40 --concurrent 2".split())
+STUDY = (
+    "studies/ablate_alpha.py", "--smoke", "--alphas", "0.1,0.5,0.9", "--seeds", "2", "--epochs", "40",
+    "--concurrent", "2",
+)  # fmt: skip
 KILLS = ["round", *(each.name for each in fields(Kill))]
 ROUNDS = ["round", "kills", "starts", "seconds", *(each.name for each in fields(Verdict))]
 
