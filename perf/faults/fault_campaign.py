@@ -82,7 +82,7 @@ class StudyUnderFire:
 
     def _start(self, ray_folder: str) -> psutil.Popen:
         self.starts += 1
-        place = ("--out", str(self.out), "--tracking-uri", self.server.address, "--concurrent", "2")
+        place = ("--out", str(self.out), "--tracking-uri", self.server.address)
         return started((*self.study, *place), self.work, {"RAY_TMPDIR": ray_folder})
 
     def _kill(self, driver: psutil.Popen) -> str:

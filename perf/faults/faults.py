@@ -32,7 +32,10 @@ from perf.faults.victim_processes import VICTIMS, kill_driver
 from perf.measuring import machine
 from perf.processes import started
 
-STUDY = ("studies/ablate_alpha.py", "--smoke", "--alphas", "0.1,0.5,0.9", "--seeds", "2", "--epochs", "40")
+STUDY = (
+    "studies/ablate_alpha.py", "--smoke", "--alphas", "0.1,0.5,0.9", "--seeds", "2", "--epochs", "40",
+    "--concurrent", "2",
+)  # fmt: skip
 KILLS = ["round", *(each.name for each in fields(Kill))]
 ROUNDS = ["round", "kills", "starts", "seconds", *(each.name for each in fields(Verdict))]
 
@@ -41,7 +44,7 @@ def uninterrupted(study: tuple[str, ...], work: Path) -> StudyLeft:
     """Run a study without a kill and return what it leaves; raise UserError when it fails twice."""
     for attempt in ("first", "second"):  # on a busy machine Ray gives up its own start
         out = work / attempt
-        driver = started((*study, "--out", str(out), "--concurrent", "2"), work, {"RAY_TMPDIR": str(work)})
+        driver = started((*study, "--out", str(out)), work, {"RAY_TMPDIR": str(work)})
         try:
             if not driver.wait():
                 return left_by(out, default_store(out)[0])
@@ -90,7 +93,7 @@ def summary(kills: list[dict[str, str]], rounds: list[dict[str, str]], seed: int
     return "\n".join(
         [
             f"machine: {machine()}",
-            f"study: python {' '.join(STUDY)} --concurrent 2; seed of the campaign: {seed}",
+            f"study: python {' '.join(STUDY)}; seed of the campaign: {seed}",
             f"kills: {victims.total()} in {len(rounds)} rounds: "
             + ", ".join(f"{victims[victim]} of the {victim}" for victim in VICTIMS),
             f"starts of the driver: {total['starts']}",

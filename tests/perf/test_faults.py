@@ -22,8 +22,9 @@ KILLS = 2
 
 def test_study_that_is_killed_ends_as_an_uninterrupted_one(smoke_study: Any, tmp_path: Path) -> None:
     whole = left_by(smoke_study.out, smoke_study.store)
-    study = ("studies/ablate_alpha.py", "--smoke", "--benchmark", TOY)
+    study = ("studies/ablate_alpha.py", "--smoke", "--benchmark", TOY, "--concurrent", "1")
     fire = StudyUnderFire(study, tmp_path, np.random.default_rng(0), pace=6.0)
+    fire.server.options = ("--workers", "1")
     try:
         assert len(list(fire.kills(at_most=KILLS))) == KILLS
         assert judged(fire, whole) == Verdict(trials=4, lost=0, doubled=0, differing=0)

@@ -6,7 +6,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from nadlab.tracking.tracker import DRAFT, check_store
 from perf.mlflow_server import Server as ServerProcess
 from perf.mlflow_server import served
 from perf.processes import free_port
-from perf.scale.writers import finished, write_at_once
+from tests.tracking.writers import finished, write_at_once
 
 pytestmark = pytest.mark.services
 
@@ -44,8 +43,7 @@ def test_server_goes_on_from_what_a_kill_left_of_its_database(server: ServerProc
 
 
 def test_sixteen_writers_at_once_lose_nothing(server: ServerProcess) -> None:
-    with ThreadPoolExecutor(WRITERS) as writers:
-        assert len(write_at_once(writers, server.address, "mnist1d-201", WRITERS, 2)) == 2 * WRITERS
+    write_at_once(server.address, "mnist1d-201", WRITERS, 2)
     assert finished(server.address) == 2 * WRITERS
 
 
@@ -83,8 +81,7 @@ def test_runs_are_kept_in_postgresql_whose_password_no_command_shows(
 ) -> None:
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", postgresql)
     with served(tmp_path) as server:
-        with ThreadPoolExecutor(WRITERS) as writers:
-            assert len(write_at_once(writers, server.address, "mnist1d-201", WRITERS, 1)) == WRITERS
+        write_at_once(server.address, "mnist1d-201", WRITERS, 1)
         assert finished(server.address) == WRITERS
         assert server.process
         processes = [server.process, *server.process.children(recursive=True)]
