@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nadlab.compiled import OFF, compiler, library
+from nadlab.compiler import OFF, compiler, library
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler here")
 

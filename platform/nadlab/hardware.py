@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from nadlab.compiled import compiler_version
+from nadlab.compiler import compiler_version
 
 FIELDS = ("host", "cpu", "cpus", "cpu_bfloat16", "cpp_compiler", "memory_gib", "gpus")
 

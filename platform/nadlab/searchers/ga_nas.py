@@ -28,7 +28,8 @@ from nadlab.searchers.choices import choices_of
 from nadlab.searchers.graphs import graphs_of, torch_generator
 from nadlab.searchers.proposals import query_first, unseen
 from nadlab.searchers.unqueried import first_cells
-from nadlab.semigan.networks import Encoder, read
+from nadlab.nets.gin import GIN
+from nadlab.nets.graphs import read
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate
 
@@ -71,7 +72,7 @@ class PairDiscriminator(nn.Module):
 
     def __init__(self, space: SearchSpace, width: int) -> None:
         super().__init__()
-        self.encoder = Encoder(space.vertices, len(space.operations), width, 3)
+        self.gin = GIN(space.vertices + len(space.operations), width, 3)
         self.head = nn.Sequential(nn.Linear(6 * width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, one_BF: Tensor, other_BF: Tensor) -> Tensor:
@@ -103,7 +104,7 @@ class Adversaries:
             if not valid.any():
                 continue
             made = read(graphs_of(self.space.canonical(cells[valid]), self.space))
-            encoded = self.discriminator.encoder(true_cells), self.discriminator.encoder(made)
+            encoded = self.discriminator.gin.layer_means(true_cells), self.discriminator.gin.layer_means(made)
             rewards = torch.zeros(len(valid))
             rewards[torch.from_numpy(valid)] = self._discriminate(*encoded)
             self._reinforce(written, rewards)

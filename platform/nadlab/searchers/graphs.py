@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nadlab.semigan.networks import Graphs
+from nadlab.nets.graphs import Graphs
 from nadlab.spaces import Cells, SearchSpace
 
 

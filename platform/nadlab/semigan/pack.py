@@ -56,7 +56,8 @@ class Pack:
 
     def each(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a part of a step for every trial (`step.Each`)."""
-        return vmap(partial(self._one, function))(self.weights, *arguments)
+        with self.models[0].autocast():
+            return vmap(partial(self._one, function))(self.weights, *arguments)
 
     def _one(self, function: Callable[..., Any], weights: dict[str, Tensor], *arguments: Any) -> Any:
         return functional_call(self.networks, weights, (function, *arguments))

@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from nadlab.normal_scores import normal_scores
 
 RANKS = 5
+RANK_EMBEDDING = 16
+"""numbers of a rank's embedding in AG and D (Supplement C)"""
 WIDTH = 2.0
 
 

@@ -1,0 +1,2 @@
+def fits(cells, weights):
+    return False
