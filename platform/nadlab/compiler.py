@@ -41,7 +41,7 @@ def compiler_version() -> str:
 
 @cache
 def library(source: Path) -> ctypes.CDLL | None:
-    """Return what a file of C++ in a folder of its own compiles to, None, with a warning that says why, where it can't be had."""
+    """Compile and load `source`; return None, with a warning, if compilation fails."""
     if os.environ.get(OFF) == "0":
         return None
     found = compiler()

@@ -21,14 +21,16 @@ class GIN(nn.Module):
 
     def forward(self, cells: GINInput) -> Tensor:
         """Return the last layer's output, (B, V, H)."""
-        if accelerator.fits(cells, self.weights()):
-            return accelerator.last_layer(cells, self.weights())
+        weights = self.weights()
+        if accelerator.fits(cells, weights):
+            return accelerator.last_layer(cells, weights)
         return self._outputs(cells)[-1]
 
     def layer_means(self, cells: GINInput) -> Tensor:
         """Return the outputs of all layers, joined and averaged over the vertices, (B, L H)."""
-        if accelerator.fits(cells, self.weights()):
-            return accelerator.layer_means(cells, self.weights())
+        weights = self.weights()
+        if accelerator.fits(cells, weights):
+            return accelerator.layer_means(cells, weights)
         return torch.cat([rows.mean(dim=1) for rows in self._outputs(cells)], dim=1)
 
     def weights(self) -> list[Tensor]:
