@@ -27,7 +27,7 @@ LANES = 16
 
 class _Stack(ctypes.Structure):
     _fields_ = [
-        (name, ctypes.c_int64) for name in ("cells", "vertices", "features", "width", "layers", "mean", "threads")
+        (name, ctypes.c_int64) for name in ("cells", "vertices", "features", "width", "layers", "mean", "share", "threads")
     ]
 
 
@@ -43,29 +43,35 @@ def fits(cells: GINInput, weights: Sequence[Tensor]) -> bool:
 
 def last_layer(cells: GINInput, weights: Sequence[Tensor]) -> Tensor:
     """Return what the last layer puts out, (B, V, H)."""
-    return gin(*cells, weights, False, torch.is_grad_enabled())[0]
+    return gin(*cells, weights, False, torch.is_grad_enabled(), False)[0]
 
 
 def layer_means(cells: GINInput, weights: Sequence[Tensor]) -> Tensor:
     """Return what all layers put out, joined and averaged over the vertices, (B, L H)."""
-    return gin(*cells, weights, True, torch.is_grad_enabled())[0]
+    keep = torch.is_grad_enabled()
+    return gin(*cells, weights, True, keep, keep and not _needs_gradient(*cells))[0]
+
+
+def _needs_gradient(aggregation: Tensor, features: Tensor) -> bool:
+    return aggregation.requires_grad or features.requires_grad
 
 
 @torch.library.custom_op("nadlab::gin", mutates_args=())
 def gin(
-    aggregation: Tensor, features: Tensor, weights: Sequence[Tensor], mean: bool, keep: bool
+    aggregation: Tensor, features: Tensor, weights: Sequence[Tensor], mean: bool, keep: bool, share: bool
 ) -> tuple[Tensor, Tensor]:
     """Return the result and, with `keep`, what each layer's two ReLUs put out, for the backward pass, (2 L, B, V, H).
 
-    weights: of each layer the weight and bias of its first and of its second linear layer.
+    weights: of each layer the weight and bias of its first and of its second linear layer. share: no gradients of the cells
+    will be asked for, which are probably discrete, so that few vertices differ in their first message (`cpp/shared.hpp`).
     """
-    result, saved = _empty(aggregation, features, weights, mean, keep)
+    result, saved = _empty(aggregation, features, weights, mean, keep, share)
     for one in _each_trial(features.dim() > 3, aggregation, features, result, saved, *weights):
         M, h, own_result, own_saved, first, *others = one
         h, first = _filled_up(h), _filled_up(first)
         cells = _pointers(M, h)
         results = _pointers(own_result, own_saved if keep else None)
-        _function("gin_forward")(_stack(h, first, len(weights), mean), *cells, _array(first, *others), *results)
+        _function("gin_forward")(_stack(h, first, len(weights), mean, share), *cells, _array(first, *others), *results)
     return result, saved
 
 
@@ -77,10 +83,16 @@ def gin_backward(
     weights: Sequence[Tensor],
     saved: Tensor,
     mean: bool,
+    share: bool,
     of_cells: bool,
     of_weights: bool,
 ) -> list[Tensor]:
-    """Return the gradients of aggregation and features, if `of_cells`, then those of the weights, if `of_weights`."""
+    """Return the gradients of aggregation and features, if `of_cells`, then those of the weights, if `of_weights`.
+
+    Raises ValueError when gradients of the cells are asked for that were shared.
+    """
+    if share and of_cells:
+        raise ValueError("gradients of cells need share = False")
     asked = _gradients(aggregation, features, weights, of_cells, of_weights)
     count, inputs = len(weights), features.shape[-1]
     for one in _each_trial(features.dim() > 3, gradient, aggregation, features, saved, *weights, *asked):
@@ -94,7 +106,7 @@ def gin_backward(
             by_first = torch.empty_like(first)
             by_weights = _array(by_first, *by[-count + 1 :])
         given = *_pointers(M, h), _array(first, *others), *_pointers(own_saved, own_gradient)
-        _function("gin_backward")(_stack(h, first, count, mean), *given, *_pointers(by_M, by_h), by_weights)
+        _function("gin_backward")(_stack(h, first, count, mean, share), *given, *_pointers(by_M, by_h), by_weights)
         if by_h is not None:
             by[1].copy_(by_h[..., :inputs])
         if by_weights is not None:
@@ -104,7 +116,7 @@ def gin_backward(
 
 @gin.register_fake
 def _empty(
-    aggregation: Tensor, features: Tensor, weights: Sequence[Tensor], mean: bool, keep: bool
+    aggregation: Tensor, features: Tensor, weights: Sequence[Tensor], mean: bool, keep: bool, share: bool
 ) -> tuple[Tensor, Tensor]:
     *trials, cells, vertices, _ = features.shape
     layers, width = len(weights) // 4, weights[0].shape[-2]
@@ -120,6 +132,7 @@ def _fake_backward(
     weights: Sequence[Tensor],
     saved: Tensor,
     mean: bool,
+    share: bool,
     of_cells: bool,
     of_weights: bool,
 ) -> list[Tensor]:
@@ -134,7 +147,7 @@ def _gradients(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    aggregation, features, weights, ctx.mean, _ = inputs
+    aggregation, features, weights, ctx.mean, _, ctx.share = inputs
     ctx.save_for_backward(aggregation, features, output[1], *weights)
     ctx.mark_non_differentiable(output[1])
     ctx.set_materialize_grads(False)
@@ -143,9 +156,9 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
 def _backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Any, ...]:
     aggregation, features, saved, *weights = ctx.saved_tensors
     of_cells, of_weights = any(ctx.needs_input_grad[:2]), any(ctx.needs_input_grad[2])
-    by = gin_backward(gradient, aggregation, features, weights, saved, ctx.mean, of_cells, of_weights)
+    by = gin_backward(gradient, aggregation, features, weights, saved, ctx.mean, ctx.share, of_cells, of_weights)
     by_cells = by[:2] if of_cells else (None, None)
-    return *by_cells, by[-len(weights) :] if of_weights else [None] * len(weights), None, None
+    return *by_cells, by[-len(weights) :] if of_weights else [None] * len(weights), None, None, None
 
 
 gin.register_autograd(_backward, setup_context=_setup_context)
@@ -153,7 +166,9 @@ gin.register_autograd(_backward, setup_context=_setup_context)
 
 @gin.register_vmap
 def _vmap_forward(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-    return gin(*_stacked(info.batch_size, in_dims, arguments)), (0, 0)
+    aggregation, features, *others, share = _stacked(info.batch_size, in_dims, arguments)
+    # under vmap tensors don't show that they need a gradient
+    return gin(aggregation, features, *others, share and not _needs_gradient(aggregation, features)), (0, 0)
 
 
 @gin_backward.register_vmap
@@ -185,9 +200,9 @@ def _filled_up(rows: Tensor) -> Tensor:
     return F.pad(rows, (0, -rows.shape[-1] % LANES))
 
 
-def _stack(features: Tensor, first: Tensor, weights: int, mean: bool) -> Any:
+def _stack(features: Tensor, first: Tensor, weights: int, mean: bool, share: bool) -> Any:
     cells, vertices, inputs = features.shape
-    sizes = cells, vertices, inputs, len(first), weights // 4, mean, torch.get_num_threads()
+    sizes = cells, vertices, inputs, len(first), weights // 4, mean, share, torch.get_num_threads()
     return ctypes.byref(_Stack(*sizes))
 
 

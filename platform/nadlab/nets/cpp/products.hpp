@@ -109,15 +109,19 @@ void multiply(const float* from, int64_t rows, int64_t inputs, const float* righ
     product({from, inputs, 1, right, columns, inputs}, rows, columns, done);
 }
 
-// add rows^T others, (width, columns), and the sum of rows, (width,)
-void add_products(const float* rows, const float* others, int64_t count, int64_t width, int64_t columns,
-                  Array& products, Array& sums) {
-    product({rows, 1, width, others, columns, count}, width, columns, [&](int64_t row, int64_t column, Vector sum) {
-        add(products.data() + row * columns + column, sum);
-    });
+void add_sums(const float* rows, int64_t count, int64_t width, Array& sums) {
     for (int64_t row = 0; row < count; ++row)
         for (int64_t column = 0; column < width; column += LANES)
             add(sums.data() + column, load(rows + row * width + column));
+}
+
+// add rows^T others, (width, columns), and the sum of rows, (width,), unless null
+void add_products(const float* rows, const float* others, int64_t count, int64_t width, int64_t columns,
+                  Array& products, Array* sums) {
+    product({rows, 1, width, others, columns, count}, width, columns, [&](int64_t row, int64_t column, Vector sum) {
+        add(products.data() + row * columns + column, sum);
+    });
+    if (sums) add_sums(rows, count, width, *sums);
 }
 
 Array transposed(const float* matrix, int64_t rows, int64_t columns) {
