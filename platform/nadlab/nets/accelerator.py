@@ -60,7 +60,7 @@ def _needs_gradient(aggregation: Tensor, features: Tensor) -> bool:
 def gin(
     aggregation: Tensor, features: Tensor, weights: Sequence[Tensor], mean: bool, keep: bool, share: bool
 ) -> tuple[Tensor, Tensor]:
-    """Return the result and, with `keep`, what each layer's two ReLUs put out, for the backward pass, (2 L, B, V, H).
+    """Return the result and, with `keep`, what each layer's two ReLUs put out, for the backward pass, (2 L B V H + 1,).
 
     weights: of each layer the weight and bias of its first and of its second linear layer. share: no gradients of the cells
     will be asked for, which are probably discrete, so that few vertices differ in their first message (`cpp/shared.hpp`).
@@ -121,7 +121,7 @@ def _empty(
     *trials, cells, vertices, _ = features.shape
     layers, width = len(weights) // 4, weights[0].shape[-2]
     result = features.new_empty((*trials, cells, *((layers * width,) if mean else (vertices, width))))
-    return result, features.new_empty((*trials, 2 * layers, cells, vertices, width) if keep else (*trials, 0))
+    return result, features.new_empty((*trials, 2 * layers * cells * vertices * width + 1 if keep else 0))
 
 
 @gin_backward.register_fake

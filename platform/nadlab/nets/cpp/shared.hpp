@@ -17,7 +17,7 @@ namespace {
 struct Shared {
     float *middles = nullptr, *messages = nullptr, *outputs = nullptr;  // (D, H), (D, F), (D, H)
     int32_t* which = nullptr;                                           // (R,): the message of each vertex
-    int32_t* count = nullptr;                                           // D; 0: too many to share
+    int32_t* count = nullptr;                                           // D, behind all layers; 0: too many to share
 
     static int64_t most(const Stack& stack) { return stack.cells * stack.vertices / 2; }
 
@@ -25,7 +25,7 @@ struct Shared {
         if (!stack.share || stack.layers < 2 || stack.features > stack.width || !most(stack)) return;
         middles = saved, messages = middles + most(stack) * stack.width;
         outputs = saved + stack.numbers(), which = reinterpret_cast<int32_t*>(outputs + most(stack) * stack.width);
-        count = which + stack.cells * stack.vertices;
+        count = reinterpret_cast<int32_t*>(saved + 2 * stack.layers * stack.numbers());
     }
 
     explicit operator bool() const { return count && *count; }
