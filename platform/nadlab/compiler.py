@@ -58,7 +58,7 @@ def library(source: Path) -> ctypes.CDLL | None:
     return None
 
 
-_CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes up to two thirds longer on a CPU"
+_CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes about half as long again on a CPU"
 
 
 def _built(found: str, source: Path) -> Path:

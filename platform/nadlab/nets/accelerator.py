@@ -27,7 +27,8 @@ LANES = 16
 
 class _Stack(ctypes.Structure):
     _fields_ = [
-        (name, ctypes.c_int64) for name in ("cells", "vertices", "features", "width", "layers", "mean", "share", "threads")
+        (name, ctypes.c_int64)
+        for name in ("cells", "vertices", "features", "width", "layers", "mean", "share", "threads")
     ]
 
 
@@ -43,13 +44,15 @@ def fits(cells: GINInput, weights: Sequence[Tensor]) -> bool:
 
 def last_layer(cells: GINInput, weights: Sequence[Tensor]) -> Tensor:
     """Return what the last layer puts out, (B, V, H)."""
-    return gin(*cells, weights, False, torch.is_grad_enabled(), False)[0]
+    rows: Tensor = gin(*cells, weights, False, torch.is_grad_enabled(), False)[0]
+    return rows
 
 
 def layer_means(cells: GINInput, weights: Sequence[Tensor]) -> Tensor:
     """Return what all layers put out, joined and averaged over the vertices, (B, L H)."""
     keep = torch.is_grad_enabled()
-    return gin(*cells, weights, True, keep, keep and not _needs_gradient(*cells))[0]
+    means: Tensor = gin(*cells, weights, True, keep, keep and not _needs_gradient(*cells))[0]
+    return means
 
 
 def _needs_gradient(aggregation: Tensor, features: Tensor) -> bool:
@@ -65,7 +68,7 @@ def gin(
     weights: of each layer the weight and bias of its first and of its second linear layer. share: no gradients of the cells
     will be asked for, which are probably discrete, so that few vertices differ in their first message (`cpp/shared.hpp`).
     """
-    result, saved = _empty(aggregation, features, weights, mean, keep, share)
+    result, saved = _results(aggregation, features, weights, mean, keep, share)
     for one in _each_trial(features.dim() > 3, aggregation, features, result, saved, *weights):
         M, h, own_result, own_saved, first, *others = one
         h, first = _filled_up(h), _filled_up(first)
@@ -115,28 +118,14 @@ def gin_backward(
 
 
 @gin.register_fake
-def _empty(
-    aggregation: Tensor, features: Tensor, weights: Sequence[Tensor], mean: bool, keep: bool, share: bool
+def _results(
+    _: Tensor, features: Tensor, weights: Sequence[Tensor], mean: bool, keep: bool, _share: bool
 ) -> tuple[Tensor, Tensor]:
-    *trials, cells, vertices, _ = features.shape
+    *trials, cells, vertices, _inputs = features.shape
     layers, width = len(weights) // 4, weights[0].shape[-2]
     result = features.new_empty((*trials, cells, *((layers * width,) if mean else (vertices, width))))
-    return result, features.new_empty((*trials, 2 * layers * cells * vertices * width + 1 if keep else 0))
-
-
-@gin_backward.register_fake
-def _fake_backward(
-    gradient: Tensor,
-    aggregation: Tensor,
-    features: Tensor,
-    weights: Sequence[Tensor],
-    saved: Tensor,
-    mean: bool,
-    share: bool,
-    of_cells: bool,
-    of_weights: bool,
-) -> list[Tensor]:
-    return _gradients(aggregation, features, weights, of_cells, of_weights)
+    saved = features.new_empty((*trials, 2 * layers * cells * vertices * width + 1 if keep else 0))
+    return result, saved
 
 
 def _gradients(
@@ -144,6 +133,12 @@ def _gradients(
 ) -> list[Tensor]:
     asked = [*((aggregation, features) if of_cells else ()), *(weights if of_weights else ())]
     return [tensor.new_empty(tensor.shape) for tensor in asked]
+
+
+@gin_backward.register_fake
+def _backward_results(_: Tensor, aggregation: Tensor, features: Tensor, *others: Any) -> list[Tensor]:
+    weights, _saved, _mean, _share, *asked = others
+    return _gradients(aggregation, features, weights, *asked)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:

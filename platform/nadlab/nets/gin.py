@@ -35,8 +35,7 @@ class GIN(nn.Module):
 
     def weights(self) -> list[Tensor]:
         """Return of each layer in turn the weight and bias of its first and of its second linear layer."""
-        linears = (linear for layer in self.layers for linear in (layer.nn[0], layer.nn[2]))
-        return [weight for linear in linears for weight in (linear.weight, linear.bias)]
+        return list(self.layers.parameters())
 
     def _outputs(self, cells: GINInput) -> list[Tensor]:
         outputs: list[Tensor] = []

@@ -23,13 +23,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.benchmarks.ledger import QueryLedger
+from nadlab.nets.gin import GIN
+from nadlab.nets.graphs import read
 from nadlab.searchers.cell_decoder import Pretraining, Written, pretrained_decoder
 from nadlab.searchers.choices import choices_of
 from nadlab.searchers.graphs import graphs_of, torch_generator
 from nadlab.searchers.proposals import query_first, unseen
 from nadlab.searchers.unqueried import first_cells
-from nadlab.nets.gin import GIN
-from nadlab.nets.graphs import read
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate
 

@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nadlab.searchers.graphs import cells_of, graphs_of
 from nadlab.nets.gin import GIN
 from nadlab.nets.graphs import Graphs, gin_input
+from nadlab.searchers.graphs import cells_of, graphs_of
 from nadlab.spaces import SPACES, Cells, SearchSpace
 
 _CHUNK = 4096

@@ -22,7 +22,16 @@ from nadlab.semigan.generator import LATENT, Generator, Latents
 from nadlab.semigan.predictor import Predictor
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
 from nadlab.semigan.settings import Settings
-from nadlab.semigan.step import Batch, CoverageBatch, GeneratorBatch, Labelled, Networks, Weights, n_pseudo_real, take_step
+from nadlab.semigan.step import (
+    Batch,
+    CoverageBatch,
+    GeneratorBatch,
+    Labelled,
+    Networks,
+    Weights,
+    n_pseudo_real,
+    take_step,
+)
 from nadlab.spaces import Cells
 
 

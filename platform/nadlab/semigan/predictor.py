@@ -3,7 +3,6 @@
 Shapes: B cells, H width, L layers.
 """
 
-import torch
 from torch import Tensor, nn
 
 from nadlab.nets.gin import GIN

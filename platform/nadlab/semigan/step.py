@@ -110,9 +110,7 @@ def soft_ranks(networks: Networks, batch: Batch) -> Tensor:
     return soft_rank(networks.PP(batch.unlabelled), batch.labelled.cuts, batch.weights.temperature)
 
 
-def features(
-    networks: Networks, batch: Batch, pseudo_ranks: Tensor, settings: Settings
-) -> tuple[Tensor, Tensor]:
+def features(networks: Networks, batch: Batch, pseudo_ranks: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
     """Return what AG's decisions start from for the cells to generate and, by one pass of its GIN, for those to cover."""
     generator, coverage = batch.generator, batch.coverage
     if not settings.coverage:
@@ -138,7 +136,8 @@ def discriminator_loss(
     logits = networks.D(cells, torch.cat([labelled.ranks, pseudo_ranks, generator.ranks]))
     count = n_pseudo_real(len(pseudo_ranks), settings)
     sizes = [len(labelled.ranks) + count, len(pseudo_ranks) - count, len(generator.ranks)]
-    return losses.discriminator_loss(*torch.split(logits, sizes), batch.weights.alpha)
+    real, of_predictor, of_generator = torch.split(logits, sizes)
+    return losses.discriminator_loss(real, of_predictor, of_generator, batch.weights.alpha)
 
 
 def generator_loss(networks: Networks, batch: Batch, generated: GINInput, settings: Settings) -> Tensor:
