@@ -15,6 +15,7 @@ void gin_forward(const Stack* stack, const float* aggregation, const float* feat
     }
     Shared shared(*stack, saved);
     Array next;
+    if (saved) saved[2 * stack->layers * stack->numbers()] = 0;  // nothing is shared
     if (shared.count) find_shared(*stack, aggregation, features, shared);
     if (shared) next = forward_shared(*stack, layers, shared);
     std::vector<Scratch> scratch(std::max<int64_t>(1, stack->threads), Scratch(*stack));
