@@ -17,7 +17,7 @@ def decisions(width: int = 8) -> NADE:
     return nade
 
 
-def drawn(count: int, nade: NADE, seed: int = 0) -> tuple[Tensor, Tensor]:
+def drawn(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return states and noise."""
     random = torch.Generator().manual_seed(seed)
     return torch.randn(count, 8, generator=random), gumbel((count, *ALLOWED.shape), random)
@@ -35,7 +35,7 @@ def one_by_one(nade: NADE, state: Tensor, chosen: Tensor) -> tuple[Tensor, Tenso
 
 def test_log_likelihood_in_one_pass_is_the_sum_over_decisions() -> None:
     nade = decisions()
-    state, noise = drawn(50, nade)
+    state, noise = drawn(50)
     chosen = nade.sample(state, noise).detach()
     totals, states = zip(*(one_by_one(nade, *cell) for cell in zip(state, chosen, strict=True)), strict=True)
     torch.testing.assert_close(nade.log_likelihood(state, chosen), torch.stack(totals))
@@ -44,7 +44,7 @@ def test_log_likelihood_in_one_pass_is_the_sum_over_decisions() -> None:
 
 def test_samples_are_one_hot_and_never_forbidden() -> None:
     nade = decisions()
-    chosen = nade.sample(*drawn(500, nade)).detach()
+    chosen = nade.sample(*drawn(500)).detach()
     assert torch.equal(chosen.sum(dim=2), torch.ones(500, len(ALLOWED)))
     assert set(chosen.unique().tolist()) == {0.0, 1.0}
     assert not chosen[:, ~ALLOWED].any()
@@ -52,7 +52,7 @@ def test_samples_are_one_hot_and_never_forbidden() -> None:
 
 def test_samples_come_as_often_as_their_likelihood_says() -> None:
     nade = decisions()
-    state, noise = drawn(20_000, nade)
+    state, noise = drawn(20_000)
     same = state[:1].expand(20_000, -1)
     with torch.no_grad():
         chosen = nade.sample(same, noise)
@@ -64,7 +64,7 @@ def test_samples_come_as_often_as_their_likelihood_says() -> None:
 
 def test_gradient_of_a_sample_is_that_of_the_softmax_with_the_noise() -> None:
     nade = decisions()
-    state, noise = drawn(1, nade)
+    state, noise = drawn(1)
     weighting = torch.randn(ALLOWED.shape[1])
     (ours,) = torch.autograd.grad((nade.sample(state.requires_grad_(), noise)[0, 0] * weighting).sum(), state)
     soft = F.softmax(state.relu() @ nade.choice[0] + nade.bias[0] + noise[0, 0], dim=1)
@@ -74,7 +74,7 @@ def test_gradient_of_a_sample_is_that_of_the_softmax_with_the_noise() -> None:
 
 def test_later_decisions_send_a_gradient_through_earlier_choices() -> None:
     nade = decisions()
-    state, noise = drawn(30, nade)
+    state, noise = drawn(30)
     (by_memory,) = torch.autograd.grad(nade.sample(state, noise)[:, -1, 0].sum(), nade.memory)
     assert by_memory[0].abs().max() > 0
     assert not by_memory[-1].any()
