@@ -1,5 +1,7 @@
 """AG, PP and D: against the supplement written out, discreteness, and the gradients that must get through."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -41,15 +43,17 @@ def one_hot_ranks(count: int) -> Tensor:
     return nn.functional.one_hot(torch.arange(count) % RANKS, RANKS).float()
 
 
-def linear(rows: Tensor, layer: nn.Linear) -> Tensor:
-    return rows @ layer.weight.T + layer.bias
+def linear(rows: Tensor, layer: Any) -> Tensor:
+    result: Tensor = rows @ layer.weight.T + layer.bias
+    return result
 
 
 def vertex_means(gin: GIN, graphs: Graphs) -> Tensor:
     """Return each layer's h <- MLP((A + A^T + I) h), averaged over the vertices and joined."""
     vertices = graphs.A.shape[1]
     rows, means = torch.cat([graphs.X, torch.eye(vertices).expand(len(graphs.A), -1, -1)], dim=2), []
-    for layer in gin.layers:
+    layers: Any = gin.layers
+    for layer in layers:
         aggregated = (graphs.A + graphs.A.mT + torch.eye(vertices)) @ rows
         rows = linear(linear(aggregated, layer.nn[0]).relu(), layer.nn[2]).relu()
         means.append(rows.mean(dim=1))
@@ -91,7 +95,8 @@ def test_generators_features_are_the_supplements_written_out() -> None:
             for target in range(source + 1, vertices):
                 alike = (AG.similarity.weight @ z_A[source]) @ z_A[target] / LATENT**0.5
                 soft[source, target] = soft[target, source] = torch.sigmoid(alike) / vertices
-        for layer in AG.gin.layers:
+        layers: Any = AG.gin.layers
+        for layer in layers:
             rows = linear(linear(soft @ rows, layer.nn[0]).relu(), layer.nn[2]).relu()
         torch.testing.assert_close(features[cell], linear(torch.cat([rows.flatten(), rank]), AG.context))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import functional_call, stack_module_state, vmap
 
 from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, adam, descend, mean_losses
 from nadlab.semigan.settings import Settings
@@ -68,9 +68,10 @@ class Pack:
 
     def _stacked(self, name: str) -> torch.optim.Adam:
         """Stack the weights and moments of one network, and let the trials' own be views of them."""
-        networks = [dict(getattr(model.networks, name).named_parameters()) for model in self.models]
+        modules = [getattr(model.networks, name) for model in self.models]
+        networks = [dict(module.named_parameters()) for module in modules]
         optimizers = [model.optimizers[name] for model in self.models]
-        weights = {key: torch.stack([own[key].detach() for own in networks]).requires_grad_() for key in networks[0]}
+        weights, _ = stack_module_state(modules)
         stacked_optimizer = adam(weights.values(), name, self.models[0].settings)
         for key, weight in weights.items():
             states = [optimizer.state[own[key]] for optimizer, own in zip(optimizers, networks, strict=True)]
