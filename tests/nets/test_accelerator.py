@@ -71,7 +71,7 @@ def exact(gin: GIN, cells: GINInput, mean: bool, of_cells: bool = True) -> list[
 
 def largest_error(ours: list[Tensor], others: list[Tensor]) -> float:
     pairs = zip(ours, others, strict=True)
-    return max(float((one - other).norm() / other.norm().clamp(min=1e-9)) for one, other in pairs)
+    return max(float(((one - other).norm() / other.norm().clamp(min=1e-9)).item()) for one, other in pairs)
 
 
 def messages_shared(gin: GIN, cells: GINInput) -> int:
@@ -159,6 +159,17 @@ def test_stacked_networks_give_what_each_gives_alone(cells: GINInput) -> None:
         assert torch.equal(together[index], alone)
         own = torch.autograd.grad(alone.square().sum(), list(gin.parameters()))
         assert largest_error([each[index] for each in by_stacked], list(own)) < 1e-6
+
+
+def test_shapes_that_do_not_fit_each_other_are_refused() -> None:
+    cells, weights = dense_cells(3, 4, 5), network(5, 16, 2).weights()
+    for aggregation, features, layers in (
+        (cells.aggregation[:2], cells.features, weights),
+        (cells.aggregation, cells.features[..., :4], weights),
+        (cells.aggregation, cells.features, weights[:-1]),
+    ):
+        with pytest.raises(ValueError, match="do not fit"):
+            accelerator.gin(aggregation, features, layers, True, True, False)
 
 
 def test_nothing_is_saved_where_no_gradient_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def fits(cells: GINInput, weights: Sequence[Tensor]) -> bool:
     """Return whether the accelerator takes a GIN's layers: the only place where it is chosen."""
     return (
         cells.features.device.type == "cpu"
-        and all(tensor.dtype == torch.float32 for tensor in (*cells, weights[0]))
+        and all(tensor.dtype == torch.float32 for tensor in (*cells, *weights))
         and weights[0].shape[-2] % LANES == 0
         and library(SOURCE) is not None
     )
@@ -67,6 +67,7 @@ def gin(
 
     weights: of each layer the weight and bias of its first and of its second linear layer. share: no gradients of the cells
     will be asked for, which are probably discrete, so that few vertices differ in their first message (`cpp/shared.hpp`).
+    Raises ValueError when shapes do not fit each other.
     """
     result, saved = _results(aggregation, features, weights, mean, keep, share)
     for one in _each_trial(features.dim() > 3, aggregation, features, result, saved, *weights):
@@ -119,10 +120,14 @@ def gin_backward(
 
 @gin.register_fake
 def _results(
-    _: Tensor, features: Tensor, weights: Sequence[Tensor], mean: bool, keep: bool, _share: bool
+    aggregation: Tensor, features: Tensor, weights: Sequence[Tensor], mean: bool, keep: bool, _share: bool
 ) -> tuple[Tensor, Tensor]:
-    *trials, cells, vertices, _inputs = features.shape
+    *trials, cells, vertices, inputs = features.shape
     layers, width = len(weights) // 4, weights[0].shape[-2]
+    shapes = [(width, inputs), *[(width,), (width, width)] * (2 * layers - 1), (width,)]
+    expected = [(*trials, *shape) for shape in ((cells, vertices, vertices), *shapes)]
+    if [tuple(tensor.shape) for tensor in (aggregation, *weights)] != expected:
+        raise ValueError(f"aggregation and weights do not fit features of shape {tuple(features.shape)}")
     result = features.new_empty((*trials, cells, *((layers * width,) if mean else (vertices, width))))
     saved = features.new_empty((*trials, 2 * layers * cells * vertices * width + 1 if keep else 0))
     return result, saved
@@ -164,12 +169,6 @@ def _vmap_forward(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple
     aggregation, features, *others, share = _stacked(info.batch_size, in_dims, arguments)
     # under vmap tensors don't show that they need a gradient
     return gin(aggregation, features, *others, share and not _needs_gradient(aggregation, features)), (0, 0)
-
-
-@gin_backward.register_vmap
-def _vmap_backward(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-    by = gin_backward(*_stacked(info.batch_size, in_dims, arguments))
-    return by, [0] * len(by)
 
 
 def _stacked(trials: int, in_dims: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
