@@ -75,6 +75,7 @@ class BiArch2Perf:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if settings.precision == "bfloat16" and self.device.type == "cpu":
             raise UserError("precision = bfloat16 needs a GPU, and there is none here: take float32")
+        # of training steps alone: PP's scores in bfloat16 would tie where NACG ranks by them
         self.autocast = partial(torch.autocast, self.device.type, torch.bfloat16, settings.precision == "bfloat16")
         self.random = torch.Generator().manual_seed(seed)
         self.vertices = cells.operations.shape[1]
@@ -123,8 +124,7 @@ class BiArch2Perf:
     def generate(self, ranks: Tensor, temperature: float = 1.0) -> Graphs:
         """Return AG's cells for one-hot ranks (B, 5); below a temperature of 1 likelier choices are taken more often."""
         latents = self.latents(len(ranks))
-        with self.autocast():
-            generated: Graphs = self.networks.AG(latents, temperature * self._noise(len(ranks)), ranks)
+        generated: Graphs = self.networks.AG(latents, temperature * self._noise(len(ranks)), ranks)
         return generated
 
     def _noise(self, count: int) -> Tensor:
@@ -132,7 +132,7 @@ class BiArch2Perf:
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:
         """Return PP's scores of cells in canonical form, higher is better, (N,)."""
-        with torch.inference_mode(), self.autocast():
+        with torch.inference_mode():
             chunks = (self._bytes(cells[start : start + 4096]) for start in range(0, len(cells), 4096))
             parts = [self.networks.PP(self.as_read(*chunk)) for chunk in chunks]
             predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
@@ -143,7 +143,7 @@ class BiArch2Perf:
         return mean_losses([take_step(self.each, self.update, batch, self.settings) for batch in self.batches()])
 
     def batches(self) -> Iterator[Batch]:
-        """Draw the batches of one epoch, each with the random numbers of its step; one is a step taken when the next is asked for."""
+        """Draw the batches of one epoch, each with the random numbers of its step; advancing the iterator counts one step."""
         order = torch.randperm(len(self.unlabelled), generator=self.random)[: self.settings.unlabelled_per_epoch]
         for rows in torch.split(self.unlabelled[order.to(self.device)], self.settings.unlabelled_batch):
             yield self._batch(self.space_A[rows], self.space_X[rows])

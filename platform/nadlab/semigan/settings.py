@@ -50,7 +50,7 @@ class Settings:
     """cells of each unlabelled batch, half of it at most, that D takes as real with PP's rank, so that it does not
     learn the labelled cells by heart (Triple-GAN, Li et al. 2017, Section 3.3); 0 is the printed equation"""
     precision: str = "float32"
-    """of matrix products on a GPU: float32, or bfloat16 by `torch.autocast`; a CPU takes float32 alone"""
+    """of training's matrix products: float32, or on a GPU bfloat16, by `torch.autocast`; a CPU refuses it"""
     unlabelled_batch: int = 512
     """cells without a label in a batch"""
     unlabelled_per_epoch: int | None = 4096
