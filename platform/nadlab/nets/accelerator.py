@@ -191,7 +191,8 @@ def _each_trial(stacked: bool, *tensors: Tensor) -> Iterable[Sequence[Tensor]]:
 
 def _filled_up(rows: Tensor) -> Tensor:
     """Return rows with zeros behind each, up to a multiple of `LANES`."""
-    return F.pad(rows, (0, -rows.shape[-1] % LANES))
+    missing = -rows.shape[-1] % LANES
+    return F.pad(rows, (0, missing)) if missing else rows
 
 
 def _stack(features: Tensor, first: Tensor, weights: int, mean: bool, share: bool) -> Any:
