@@ -4,7 +4,8 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from nadlab.semigan import kernel
+from nadlab.nets import accelerator
 
 PEAK_SIZE = 2048
 as_json = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of lines of text")
@@ -89,57 +90,38 @@ def _speed(
     return spread([2 * PEAK_SIZE**3 / each / 1e9 for each in seconds])
 
 
+@contextmanager
+def without_accelerator(off: bool = True) -> Iterator[None]:
+    """Take torch's operators for the GINs, as on a GPU; with False, change nothing."""
+    if not off:
+        yield
+        return
+    with patch.object(accelerator, "fits", lambda *_: False):
+        yield
+
+
 def gigaflop(function: Callable[[], object]) -> tuple[float, float]:
-    """Return what the matrix products of a call take, in GFLOP, and the part of them outside the kernel.
+    """Return what the matrix products of a call take, in GFLOP, and the part of them outside the accelerator.
 
     All are counted on torch's operators, in a second call.
     """
     counts = []
     for off in (True, False):
-        with kernel.switched_off(off), FlopCounterMode(display=False) as counter:
+        with without_accelerator(off), FlopCounterMode(display=False) as counter:
             function()
         counts.append(counter.get_total_flops() / 1e9)
     return counts[0], counts[1]
 
 
-def spared_gigaflop(function: Callable[[], object]) -> float:
-    """Return what of these products a call leaves out, in GFLOP, as the kernel takes once what many vertices hear (`cpp/shared.hpp`)."""
-    spared: list[float] = []
-    forward, backward = kernel.layers_forward, kernel.layers_backward
-
-    def note(features: torch.Tensor, width: int, layers: int, shared: torch.Tensor, squares: int) -> None:
-        *trials, cells, vertices, inputs = features.shape
-        for messages in kernel.messages_shared(shared, *trials):
-            if messages:
-                products = inputs * width + (squares if layers > 1 else squares // 2) * width**2
-                spared.append(2 * (cells * vertices - messages) * products / 1e9)
-
-    def noting_forward(*given: Any) -> tuple[torch.Tensor, ...]:
-        result, shared, *saved = forward(*given)
-        note(given[1], given[3], result.shape[-1] // given[3], shared, squares=2)
-        return result, shared, *saved
-
-    def noting_backward(*given: Any) -> tuple[torch.Tensor | None, ...]:
-        note(given[1], given[4], given[6].shape[-1] // given[4], given[3][0], squares=4)
-        return backward(*given)
-
-    with (
-        patch.object(kernel, "layers_forward", noting_forward),
-        patch.object(kernel, "layers_backward", noting_backward),
-    ):
-        function()
-    return sum(spared)
-
-
-def kernel_seconds(function: Callable[[], object]) -> float:
-    """Return the CPU seconds that a call spends in the kernel."""
+def accelerator_seconds(function: Callable[[], object]) -> float:
+    """Return the CPU seconds that a call spends in the accelerator's C++."""
     spent: list[float] = []
-    found = kernel._function
+    found = accelerator._function
 
-    def timed(name: str, *types: torch.dtype) -> Callable[..., None]:
-        return lambda *arguments: spent.append(cpu_seconds(lambda: found(name, *types)(*arguments)))
+    def timed(name: str) -> Callable[..., None]:
+        return lambda *arguments: spent.append(cpu_seconds(lambda: found(name)(*arguments)))
 
-    with patch.object(kernel, "_function", timed):
+    with patch.object(accelerator, "_function", timed):
         function()
     return sum(spent)
 

@@ -20,7 +20,7 @@ STUDY = Study(
     vary={"per_round": (10, None), "round_epochs": (4, 1), "neighbours_of": (5, 0), "local_queries": (5, 0), "scale": ("normal", "linear"),
           "saturating": (False, True), "coverage": (0.3, 0.0), "pseudo_real": (64, 0), "generator_adversarial": (True, False),
           "predictor_adversarial": (True, False), "generated_labels": (True, False), "unlabelled_per_epoch": (2048, 256),
-          "candidates": (200, 10), "precision": ("bfloat16", "float32")},
+          "candidates": (200, 10)},
 )  # fmt: skip
 
 if __name__ == "__main__":

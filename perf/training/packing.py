@@ -1,12 +1,12 @@
 """Time S trials in one program (`--pack`), weights stacked, against the same S trials in turn.
 
 Packing saves the calls of operators, not arithmetic: what it gains is bounded by the share of a trial's time that calls
-take. --no-kernel takes torch's operators in place of the kernel's: it counts what a GPU would launch.
+take. --no-accelerator takes torch's operators for the GINs, too: it counts what a GPU would launch.
 
 \b
 python perf/training/packing.py
 python perf/training/packing.py --width 16 --batch 64    # small products, where calls cost most
-python perf/training/packing.py --no-kernel
+python perf/training/packing.py --no-accelerator
 """
 
 import sys
@@ -19,13 +19,21 @@ from tqdm import tqdm
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.queries.ledger import QueryLedger
-from nadlab.semigan import kernel
 from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses
 from nadlab.semigan.method import start
 from nadlab.semigan.pack import Pack, stacked
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import Batch, Each, take_step
-from perf.measuring import as_json, cpu_seconds, operators, ratios, show, spread, wall_seconds
+from perf.measuring import (
+    as_json,
+    cpu_seconds,
+    operators,
+    ratios,
+    show,
+    spread,
+    wall_seconds,
+    without_accelerator,
+)
 
 
 def largest_difference(alone: list[BiArch2Perf], pack: Pack) -> float:
@@ -47,10 +55,10 @@ def largest_difference(alone: list[BiArch2Perf], pack: Pack) -> float:
 @click.option("--labels", default=Settings().labels, show_default=True, type=click.IntRange(1))
 @click.option("--batch", default=Settings().unlabelled_batch, show_default=True, type=click.IntRange(1), help="cells")
 @click.option("--repetitions", default=5, show_default=True, type=click.IntRange(1), help="epochs of 8 batches")
-@click.option("--kernel/--no-kernel", "in_kernel", default=True, show_default=True)
+@click.option("--accelerator/--no-accelerator", "accelerated", default=True, show_default=True)
 @as_json
 def command(
-    name: str, seeds: int, width: int, labels: int, batch: int, repetitions: int, in_kernel: bool, as_json: bool
+    name: str, seeds: int, width: int, labels: int, batch: int, repetitions: int, accelerated: bool, as_json: bool
 ) -> None:
     torch.set_num_threads(1)
     settings = Settings(
@@ -70,7 +78,7 @@ def command(
         return [model.epoch() for model in alone]
 
     single, together = [], []
-    with kernel.switched_off(not in_kernel):
+    with without_accelerator(not accelerated):
         difference = largest_difference(trials(), Pack(trials()))
         launches = [operators(work) / alone[0].steps_per_epoch for work in (in_turn, pack.epoch)]
         for _ in tqdm(range(repetitions), unit="epoch", disable=None):

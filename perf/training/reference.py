@@ -4,7 +4,7 @@ The equations (`losses.py`, `ranks.py`) and AG's decoding are nadlab's; encoding
 are not. With the weights and the random state of a `BiArch2Perf` it makes the same numbers but for rounding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 
 import torch
@@ -16,12 +16,14 @@ from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GINConv, global_mean_pool
 from torch_geometric.utils import scatter, to_dense_adj
 
+from nadlab.nets.gin import GIN
+from nadlab.nets.graphs import Graphs
+from nadlab.nets.nade import gumbel
 from nadlab.semigan import losses
 from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, schedule, steps_of_an_epoch
-from nadlab.semigan.generator import Generator
-from nadlab.semigan.gin import Layer
-from nadlab.semigan.latents import LATENT, Latents
-from nadlab.semigan.networks import GIN, Discriminator, Graphs, Predictor
+from nadlab.semigan.discriminator import Discriminator
+from nadlab.semigan.generator import LATENT, Generator, Latents
+from nadlab.semigan.predictor import Predictor
 from nadlab.semigan.ranks import soft_rank
 from nadlab.spaces import Cells
 
@@ -83,24 +85,15 @@ class WeightedGINConv(GINConv):
         return mixed
 
 
-def mlp_of(layer: Layer) -> nn.Sequential:
-    """Return a layer's MLP with copies of its weights."""
-    linears: list[nn.Linear] = []
-    for weight, bias in ((layer.inner, layer.inner_bias), (layer.outer, layer.outer_bias)):
-        linears.append(nn.Linear(weight.shape[1], weight.shape[0]))
-        linears[-1].load_state_dict({"weight": weight, "bias": bias})
-    return nn.Sequential(linears[0], nn.ReLU(), linears[1], nn.ReLU())
-
-
 class PlainGIN(nn.Module):
-    """Layers with the weights of a `GIN`."""
+    """Layers with the MLPs of a `GIN`."""
 
     def __init__(self, gin: GIN) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList()
-        for layer in gin.layers():
+        for layer in gin.layers:
             convolution = WeightedGINConv(nn.Identity())
-            convolution.nn = mlp_of(layer)  # the constructor would draw new weights
+            convolution.nn = layer.nn  # the constructor would draw new weights
             self.convolutions.append(convolution)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> list[Tensor]:
@@ -130,7 +123,7 @@ class PlainPredictor(nn.Module):
 
     def __init__(self, predictor: Predictor) -> None:
         super().__init__()
-        self.encoder, self.head = PlainEncoder(predictor.encoder.gin), predictor.head
+        self.encoder, self.head = PlainEncoder(predictor.gin), predictor.head
 
     def forward(self, batch: Batch) -> Tensor:
         """Return scores."""
@@ -143,7 +136,7 @@ class PlainDiscriminator(nn.Module):
 
     def __init__(self, discriminator: Discriminator) -> None:
         super().__init__()
-        self.encoder, self.head = PlainEncoder(discriminator.encoder.gin), discriminator.head
+        self.encoder, self.head = PlainEncoder(discriminator.gin), discriminator.head
         self.rank_embedding = discriminator.rank_embedding
 
     def forward(self, batch: Batch, ranks: Tensor) -> Tensor:
@@ -178,12 +171,11 @@ class PlainGenerator(Generator):
         extracted: Tensor = self.context(torch.cat([last.reshape(len(rank), -1), rank], dim=1))
         return extracted
 
-    def cells(self, features: Tensor, uniform_BGC: Tensor, temperature: float = 1.0) -> Graphs:
+    def cells(self, features: Tensor, noise_BGC: Tensor) -> Graphs:
         """Return discrete cells."""
         state, chosen = features, []
-        for place, (weights, bias, memory) in enumerate(zip(*self.choices, strict=True)):
-            noise = -temperature * torch.log(-torch.log(uniform_BGC[:, place]))
-            soft = F.softmax(F.relu(state) @ weights + bias + noise, dim=1)
+        for place, (weights, bias, memory) in enumerate(self.decision_layers()):
+            soft = F.softmax(F.relu(state) @ weights + bias + noise_BGC[:, place], dim=1)
             hard = F.one_hot(soft.argmax(dim=1), soft.shape[1]).float()
             chosen.append(hard + (soft - soft.detach()))
             state = state + chosen[-1] @ memory
@@ -192,11 +184,16 @@ class PlainGenerator(Generator):
     def log_likelihood(self, features: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return log p of each cell."""
         state, total = features, torch.zeros(len(features))
-        for place, (weights, bias, memory) in enumerate(zip(*self.choices, strict=True)):
+        for place, (weights, bias, memory) in enumerate(self.decision_layers()):
             logits = F.relu(state) @ weights + bias
             total = total + (F.log_softmax(logits, dim=1) * chosen_BGC[:, place]).sum(dim=1)
             state = state + chosen_BGC[:, place] @ memory
         return total
+
+    def decision_layers(self) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
+        """Return weights, bias and memory of each decision."""
+        bias = torch.where(self.decisions.allowed, self.nade.bias, -1e4)
+        return zip(self.nade.choice, bias, self.nade.memory, strict=True)
 
 
 class PlainTraining:
@@ -210,10 +207,10 @@ class PlainTraining:
         networks = deepcopy(model.networks)
         self.AG = PlainGenerator(networks.AG, settings.width, settings.generator_depth)
         self.PP, self.D = PlainPredictor(networks.PP), PlainDiscriminator(networks.D)
-        count = len(model.vertex_features)
+        count = model.operations
         self.labelled = CellDataset(
             Cells(
-                model.labelled.neighbours.triu(1).byte().numpy(),
+                model.labelled.aggregation.triu(1).byte().numpy(),
                 model.labelled.features[:, :, :count].argmax(dim=2).numpy(),
             ),
             count,
@@ -250,22 +247,22 @@ class PlainTraining:
         pseudo = predicted_ranks.detach()
         shape = (count, *self.AG.decisions.allowed.shape)
         latents = self.latents(count)
-        made = self.AG(latents, torch.rand(shape, generator=self.random).clamp(1e-6, 1 - 1e-6), ranks)
+        made = self.AG(latents, gumbel(shape, self.random), ranks)
         generated, fixed = batch_of(made.A, made.X), batch_of(made.A.detach(), made.X.detach())
-        borrowed = min(settings.pseudo_real, len(pseudo) // 2)
+        real_count = min(settings.pseudo_real, len(pseudo) // 2)
 
         pairs = self.D(unlabelled, pseudo)
-        real = torch.cat([self.D(labelled, self.ranks), pairs[:borrowed]])
-        discriminator_loss = losses.discriminator_loss(real, pairs[borrowed:], self.D(fixed, ranks), settings.alpha)
+        real = torch.cat([self.D(labelled, self.ranks), pairs[:real_count]])
+        discriminator_loss = losses.discriminator_loss(real, pairs[real_count:], self.D(fixed, ranks), settings.alpha)
         self.update("D", discriminator_loss)
 
         adversarial = losses.adversarial_loss(self.D(generated, ranks), settings.saturating)
         generator_loss = losses.generator_loss(adversarial, settings.alpha) * settings.generator_adversarial
         coverage = torch.zeros(())
         if settings.coverage:
-            first = [unlabelled[cell] for cell in range(borrowed)]
+            first = [unlabelled[cell] for cell in range(real_count)]
             cells = Batch.from_data_list([*labelled.to_data_list(), *first])
-            known = torch.cat([self.ranks, pseudo[:borrowed]])
+            known = torch.cat([self.ranks, pseudo[:real_count]])
             features = self.AG.features(self.latents(len(known)), known)
             coverage = -self.AG.log_likelihood(features, self.chosen(cells, len(known))).mean()
         self.update("AG", generator_loss + settings.coverage * coverage)

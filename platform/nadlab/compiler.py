@@ -41,7 +41,7 @@ def compiler_version() -> str:
 
 @cache
 def library(source: Path) -> ctypes.CDLL | None:
-    """Return what a file of C++ in a folder of its own compiles to, None, with a warning that says why, where it can't be had."""
+    """Compile and load `source`; return None, with a warning, if compilation fails."""
     if os.environ.get(OFF) == "0":
         return None
     found = compiler()
@@ -58,7 +58,7 @@ def library(source: Path) -> ctypes.CDLL | None:
     return None
 
 
-_CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes up to two thirds longer on a CPU"
+_CONSEQUENCE = "SemiGAN-NAD trains on torch's operators, which takes about half as long again on a CPU"
 
 
 def _built(found: str, source: Path) -> Path:

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.func import vmap
 
 from nadlab.benchmarks.registry import benchmark
+from nadlab.nets import accelerator
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.gin import GINInput, joined_weights, last_layer, mean_layers
 from nadlab.semigan.method import start
 from nadlab.semigan.pack import FREE, Pack, packable, stacked
 from nadlab.semigan.settings import Settings
@@ -69,7 +68,7 @@ def first_batch(model: BiArch2Perf) -> Batch:
     return next(iter(model.batches()))
 
 
-@pytest.mark.parametrize("in_kernel", [True, False], ids=["the kernel", "torch's operators"])
+@pytest.mark.parametrize("accelerated", [True, False], ids=["accelerator", "torch's operators"])
 @pytest.mark.parametrize("name", ["nasbench201/toy", "nasbench101"])
 @pytest.mark.parametrize(
     "changes",
@@ -81,9 +80,10 @@ def first_batch(model: BiArch2Perf) -> Batch:
     ids=["defaults", "as printed", "terms left out"],
 )
 def test_losses_and_gradients_of_a_step_are_those_of_the_trials_by_themselves(
-    name: str, changes: dict[str, Any], in_kernel: bool, monkeypatch: pytest.MonkeyPatch
+    name: str, changes: dict[str, Any], accelerated: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nadlab.semigan.kernel._switched_off", not in_kernel)
+    if not accelerated:
+        monkeypatch.setattr(accelerator, "fits", lambda *_: False)
     settings = replace(SMALL, **changes)
     singles = models(settings, name)
     pack = Pack(models(settings, name))
@@ -153,33 +153,6 @@ def test_settings_agree_when_they_differ_in_numbers_of_a_step_alone() -> None:
     assert all(packable(replace(SMALL, **changes)) == packable(SMALL) for changes in DIFFERENT)
     assert packable(replace(SMALL, labels=21)) != packable(SMALL)
     assert set(FREE) <= set(Settings.__dataclass_fields__)
-
-
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("pooled", [False, True], ids=["last layer", "means of all layers"])
-def test_stacked_layers_of_a_gpu_give_the_numbers_of_the_layers(
-    precision: torch.dtype, pooled: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("nadlab.semigan.kernel._switched_off", True)
-    random = torch.Generator().manual_seed(0)
-
-    def drawn(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=random)
-
-    square = drawn(3, 10, 4, 4)
-    weights = [drawn(3, *shape) for shape in ((5, 6), (5,), (5, 5), (5,), (5, 5), (5,), (5, 5), (5,))]
-    cells = [part.to(precision).requires_grad_() for part in (square + square.mT, drawn(3, 10, 4, 6))]
-    weights = [weight.requires_grad_() for weight in weights]
-    layers = mean_layers if pooled else last_layer
-    joined = joined_weights([weights], 1)
-    together = vmap(lambda cells, weights: layers(GINInput(*cells), weights, 5))(cells, joined)
-    each = torch.stack([layers(GINInput(*(part[i] for part in cells)), joined[i], 5) for i in range(3)])
-    pairs = [torch.autograd.grad(output.mean(), (*cells, *weights)) for output in (together.float(), each.float())]
-    largest = 1e-5 if precision is torch.float32 else 0.02
-    for one, other in [(together, each), *zip(*pairs, strict=True)]:
-        assert ((one - other).float().norm() / other.float().norm()).item() < largest
-        if precision is torch.float32:
-            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -1,47 +1,49 @@
-"""bfloat16 is asked for by a setting and done where the hardware can."""
+"""bfloat16 is a GPU's, by autocast; a CPU refuses it."""
 
-import os
-import subprocess
-import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from nadlab.provenance.hardware import cpu_has_bfloat16
-from nadlab.semigan import precision as module
-from nadlab.semigan.precision import precision
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from nadlab.nets import accelerator
+from nadlab.queries.ledger import QueryLedger
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.method import start
+from nadlab.semigan.settings import SEQUENTIAL, Settings
+from tests.conftest import TOY
 
-CPU = torch.device("cpu")
+SMALL = Settings(labels=20, final_k=5, width=16, epochs=1, unlabelled_per_epoch=64, unlabelled_batch=64)
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_bfloat16_is_used_where_the_processor_has_it_and_float32_elsewhere(
-    there: bool, monkeypatch: pytest.MonkeyPatch
+def model(settings: Settings) -> BiArch2Perf:
+    return start(QueryLedger(benchmark(TOY), settings.budget), settings, np.random.default_rng(0))
+
+
+@pytest.mark.usefixtures("data")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU takes bfloat16")
+def test_a_cpu_refuses_bfloat16_in_one_sentence() -> None:
+    with pytest.raises(UserError, match="precision = bfloat16 needs a GPU") as refusal:
+        model(replace(SMALL, precision="bfloat16"))
+    assert "\n" not in str(refusal.value)
+
+
+def test_searches_with_default_settings_ask_for_no_bfloat16() -> None:
+    assert SEQUENTIAL.precision == Settings().precision == "float32"
+
+
+@pytest.mark.usefixtures("data")
+def test_autocast_multiplies_in_bfloat16_and_keeps_weights_and_losses_in_float32(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "cpu_has_bfloat16", lambda: there)
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
-    module._has_bfloat16.cache_clear()
-    try:
-        assert precision("bfloat16", CPU) == (torch.bfloat16 if there else torch.float32)
-        assert precision("float32", CPU) == torch.float32
-    finally:
-        module._has_bfloat16.cache_clear()
-
-
-def test_a_search_in_rounds_runs_and_says_so_where_bfloat16_cannot_be_had() -> None:
-    search = "from nadlab.cli.main import nadlab; nadlab()"
-    asked = ["--method", "semigan-nad-sequential", "--queries", "12", "--seeds", "1", "--concurrent", "1"]
-    done = subprocess.run(
-        [sys.executable, "-c", search, "search", *asked],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("float32 instead") == 1
-
-
-def test_the_processor_says_by_itself_whether_it_has_bfloat16() -> None:
-    named = torch.cpu.get_capabilities()
-    assert cpu_has_bfloat16() == bool(named.get("avx512_bf16") or named.get("amx_bf16"))
+    exact, rounded = model(SMALL), model(SMALL)
+    monkeypatch.setattr(accelerator, "fits", lambda *_: False)
+    # what a GPU does, on the CPU, which is too slow for use
+    rounded.autocast = lambda: torch.autocast("cpu", torch.bfloat16)  # type: ignore[assignment]
+    one, other = exact.epoch(), rounded.epoch()
+    assert one != other
+    assert other.discriminator == pytest.approx(one.discriminator, rel=0.02)
+    assert other.coverage == pytest.approx(one.coverage, rel=0.02)
+    assert all(weight.dtype == torch.float32 for weight in rounded.networks.parameters())

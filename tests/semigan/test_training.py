@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.queries.ledger import QueryLedger
+from nadlab.semigan.biarch2perf import adam, descend
 from nadlab.semigan.method import start
 from nadlab.semigan.settings import Settings
 from perf.training.reference import PlainTraining
@@ -48,3 +50,24 @@ def test_reference_without_isomorphism_takes_every_cell_but_the_queried_ones(dat
     texts = {oracle.space.format(cell) for cell in cells}
     assert not texts & {query.cell for query in ledger.queries}
     assert ledger.known(cells).any(), "cells that are isomorphic to a queried one"
+
+
+def test_steps_are_those_of_adam_written_out_also_for_weights_used_transposed() -> None:
+    torch.manual_seed(0)
+    weights = [torch.randn(shape).requires_grad_() for shape in ((64, 15), (5, 7), (3,))]
+    numbers = [weight.detach().double().clone() for weight in weights]
+    moments = [(torch.zeros_like(number), torch.zeros_like(number)) for number in numbers]
+    optimizer = adam(weights, "AG", Settings(beta_1=0.5))
+    for step in range(1, 11):
+        targets = [torch.randn(weight.T.shape if weight.dim() > 1 else weight.shape) for weight in weights]
+        # a gradient that autograd computes transposed lies transposed in memory
+        uses = [weight.T if weight.dim() > 1 else weight for weight in weights]
+        pairs = list(zip(uses, targets, strict=True))
+        descend(optimizer, torch.stack([((use - target) ** 2).sum() for use, target in pairs]).sum(), 0.01)
+        for number, (mean, square), target in zip(numbers, moments, targets, strict=True):
+            gradient = 2 * (number - (target.T if number.dim() > 1 else target).double())
+            mean.mul_(0.5).add_(0.5 * gradient)
+            square.mul_(0.999).add_(0.001 * gradient**2)
+            number -= 0.01 * (mean / (1 - 0.5**step)) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
+    for weight, number in zip(weights, numbers, strict=True):
+        torch.testing.assert_close(weight.double(), number, rtol=1e-5, atol=1e-6)

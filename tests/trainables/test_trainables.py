@@ -103,7 +103,7 @@ def test_checkpoint_holds_no_pickles_and_names_its_table(tmp_path: Path) -> None
         load(tmp_path / "empty", benchmark(TOY))
     weights = load_file(tmp_path / "weights.safetensors")
     save_file(
-        {name.replace(".gin.", ".layers."): weight for name, weight in weights.items()},
+        {name.replace(".gin.layers", ".encoder.gin"): weight for name, weight in weights.items()},
         tmp_path / "weights.safetensors",
     )
     with pytest.raises(UserError, match="written by a nadlab whose networks keep other weights"):

@@ -1,1 +1,1 @@
-"""Networks that the method and its rivals share."""
+"""Networks that the method and its rivals share: graph isomorphism networks and autoregressive discrete decisions."""

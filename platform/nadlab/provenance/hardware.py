@@ -8,21 +8,15 @@ from pathlib import Path
 
 from nadlab.compiler import compiler_version
 
-FIELDS = ("host", "cpu", "cpus", "cpu_bfloat16", "cpp_compiler", "memory_gib", "gpus")
+FIELDS = ("host", "cpu", "cpus", "cpp_compiler", "memory_gib", "gpus")
 
 
 def hardware() -> dict[str, str]:
-    """Return the values of `FIELDS`: cpu_bfloat16 as yes or no, GPU models or `none`."""
+    """Return the values of `FIELDS`; `cpp_compiler` compiles the accelerator (`nets.accelerator`), GPUs are models or `none`."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     processor = _fact("model name") or platform.processor() or platform.machine()
-    rounding = "yes" if cpu_has_bfloat16() else "no"
-    values = (platform.node(), processor, str(os.cpu_count()), rounding, compiler_version(), f"{memory:.0f}", _gpus())
+    values = (platform.node(), processor, str(os.cpu_count()), compiler_version(), f"{memory:.0f}", _gpus())
     return dict(zip(FIELDS, values, strict=True))
-
-
-def cpu_has_bfloat16() -> bool:
-    """Return whether the processor has instructions for products in bfloat16; false also where it can't be told."""
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_fact("flags").split())
 
 
 def _fact(name: str) -> str:

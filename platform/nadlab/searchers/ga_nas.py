@@ -22,13 +22,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nadlab.nets.gin import GIN
+from nadlab.nets.graphs import read
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import first_cells, generate_new, query_first
 from nadlab.searchers.models.cell_decoder import DecoderPretraining, Written, pretrained_decoder
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.graphs import graphs_of
 from nadlab.searchers.models.training import descend, seeded, torch_generator
-from nadlab.semigan.networks import Encoder, read
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import is_valid
 
@@ -69,7 +70,7 @@ class PairDiscriminator(nn.Module):
 
     def __init__(self, space: SearchSpace, width: int) -> None:
         super().__init__()
-        self.encoder = Encoder(space.vertices, len(space.operations), width, 3)
+        self.gin = GIN(space.vertices + len(space.operations), width, 3)
         self.head = nn.Sequential(nn.Linear(6 * width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, one_BF: Tensor, other_BF: Tensor) -> Tensor:
@@ -100,7 +101,7 @@ class Adversaries:
             if not valid.any():
                 continue
             made = read(graphs_of(self.space.canonical(cells[valid]), self.space))
-            encoded = self.discriminator.encoder(true_cells), self.discriminator.encoder(made)
+            encoded = self.discriminator.gin.layer_means(true_cells), self.discriminator.gin.layer_means(made)
             rewards = torch.zeros(len(valid))
             rewards[torch.from_numpy(valid)] = self._discriminate(*encoded)
             self._reinforce(written, rewards)

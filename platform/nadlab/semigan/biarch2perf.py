@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from nadlab.semigan import kernel
-from nadlab.semigan.gin import GINInput
-from nadlab.semigan.joint import networks
-from nadlab.semigan.latents import LATENT, Latents
-from nadlab.semigan.memory import keep_freed_memory
-from nadlab.semigan.networks import Graphs, read_bytes, vertex_features
+from nadlab.errors import UserError
+from nadlab.nets.graphs import GINInput, Graphs, graphs_from_bytes, read
+from nadlab.nets.nade import gumbel
+from nadlab.semigan.decisions import decisions_of
+from nadlab.semigan.discriminator import Discriminator
+from nadlab.semigan.generator import LATENT, Generator, Latents
+from nadlab.semigan.predictor import Predictor
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
 from nadlab.semigan.settings import Settings
-from nadlab.semigan.step import Asked, Batch, Covered, Labelled, Weights, borrowed, take_step
+from nadlab.semigan.step import (
+    Batch,
+    CoverageBatch,
+    GeneratorBatch,
+    Labelled,
+    Networks,
+    Weights,
+    n_pseudo_real,
+    take_step,
+)
 from nadlab.spaces import Cells
 
 
@@ -46,7 +57,8 @@ class BiArch2Perf:
     """The three networks, their optimizers and the data of one run.
 
     labelled, y: the queried cells and their accuracies in percent, (N,). cells: the space, one cell of each isomorphism
-    class, of which `unlabelled` are the rows without label. Both in canonical form.
+    class, of which `unlabelled` are the rows without label. Both in canonical form. Raises UserError when the settings
+    ask a CPU for bfloat16.
     """
 
     def __init__(
@@ -61,14 +73,16 @@ class BiArch2Perf:
     ) -> None:
         self.settings = settings
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if self.device.type == "cpu":
-            keep_freed_memory()
+        if settings.precision == "bfloat16" and self.device.type == "cpu":
+            raise UserError("precision = bfloat16 needs a GPU, and there is none here: take float32")
+        # of training steps alone: PP's scores in bfloat16 would tie where NACG ranks by them
+        self.autocast = partial(torch.autocast, self.device.type, torch.bfloat16, settings.precision == "bfloat16")
         self.random = torch.Generator().manual_seed(seed)
         self.vertices = cells.operations.shape[1]
         # bytes on the device: floats would take four times as much memory, and are made batch by batch
         self.space_A, self.space_X = self._bytes(cells)
-        self.networks = networks([labelled, cells], operations, settings, seed, self.device)
-        self.vertex_features = vertex_features(self.vertices, operations).to(self.device, self.networks.AG.precision)
+        self.operations = operations
+        self.networks = untrained_networks([labelled, cells], operations, settings, seed).to(self.device)
         # AG looks each of their tensors up by name
         self.decisions = self.networks.AG.decisions
         self.optimizers = {
@@ -99,7 +113,7 @@ class BiArch2Perf:
 
     def as_read(self, adjacency: Tensor, operations: Tensor) -> GINInput:
         """Return cells, as bytes on the device, as PP and D read them."""
-        return read_bytes(adjacency, operations, self.vertex_features)
+        return read(graphs_from_bytes(adjacency, operations, self.operations))
 
     def latents(self, count: int) -> Latents:
         """Draw z_A and z_X."""
@@ -108,14 +122,13 @@ class BiArch2Perf:
         return Latents(z_A, z_X)
 
     def generate(self, ranks: Tensor, temperature: float = 1.0) -> Graphs:
-        """Return AG's cells for one-hot ranks (B, 5)."""
+        """Return AG's cells for one-hot ranks (B, 5); below a temperature of 1 likelier choices are taken more often."""
         latents = self.latents(len(ranks))
-        generated: Graphs = self.networks.AG(latents, self._uniform(len(ranks)), ranks, temperature)
+        generated: Graphs = self.networks.AG(latents, temperature * self._noise(len(ranks)), ranks)
         return generated
 
-    def _uniform(self, count: int) -> Tensor:
-        shape = (count, *self.decisions.allowed.shape)
-        return torch.rand(shape, generator=self.random).clamp(1e-6, 1 - 1e-6).to(self.device)
+    def _noise(self, count: int) -> Tensor:
+        return gumbel((count, *self.decisions.allowed.shape), self.random).to(self.device)
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:
         """Return PP's scores of cells in canonical form, higher is better, (N,)."""
@@ -130,7 +143,7 @@ class BiArch2Perf:
         return mean_losses([take_step(self.each, self.update, batch, self.settings) for batch in self.batches()])
 
     def batches(self) -> Iterator[Batch]:
-        """Draw the batches of one epoch, each with the random numbers of its step; one is a step taken when the next is asked for."""
+        """Draw the batches of one epoch, each with the random numbers of its step; advancing the iterator counts one step."""
         order = torch.randperm(len(self.unlabelled), generator=self.random)[: self.settings.unlabelled_per_epoch]
         for rows in torch.split(self.unlabelled[order.to(self.device)], self.settings.unlabelled_batch):
             yield self._batch(self.space_A[rows], self.space_X[rows])
@@ -140,22 +153,23 @@ class BiArch2Perf:
         settings, count = self.settings, len(self.targets)
         # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
         drawn = torch.randint(count, (count,), generator=self.random)
-        asked = Asked(self.ranks[drawn], self.targets[drawn], self.latents(count), self._uniform(count))
-        covered = self.chosen[:0]
+        latents, noise = self.latents(count), self._noise(count)
+        chosen = self.chosen[:0]
         if settings.coverage:
-            real = borrowed(len(operations), settings)
-            covered = torch.cat([self.chosen, self.decisions.of(adjacency[:real], operations[:real])])
+            real = n_pseudo_real(len(operations), settings)
+            chosen = torch.cat([self.chosen, self.decisions.of(adjacency[:real], operations[:real])])
         return Batch(
             Labelled(self.labelled, self.ranks, self.targets, self.cuts),
             self.as_read(adjacency, operations),
-            asked,
-            Covered(covered, self.latents(len(covered))),
+            GeneratorBatch(self.ranks[drawn], self.targets[drawn], latents, noise),
+            CoverageBatch(chosen, self.latents(len(chosen))),
             Weights(settings.alpha, settings.alpha_p, settings.temperature),
         )
 
     def each(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a part of a step (`step.Each`)."""
-        return function(self.networks, *arguments)
+        with self.autocast():
+            return function(self.networks, *arguments)
 
     @property
     def learning_rate(self) -> float:
@@ -167,25 +181,36 @@ class BiArch2Perf:
         descend(self.optimizers[name], loss, self.learning_rate)
 
 
+def untrained_networks(known: Sequence[Cells], operations: int, settings: Settings, seed: int) -> Networks:
+    """Return untrained networks; AG decides what differs between the given cells."""
+    labels = np.any(
+        [[(cells.operations == operation).any(axis=0) for operation in range(operations)] for cells in known], axis=0
+    ).T
+    sometimes = np.any([cells.adjacency.any(axis=0) for cells in known], axis=0)
+    always = np.all([cells.adjacency.all(axis=0) for cells in known], axis=0)
+    decisions = decisions_of(*(torch.from_numpy(array) for array in (sometimes, always, labels)))
+    features, width = operations + len(always), settings.width
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Networks(
+            Generator(decisions, width, settings.generator_depth),
+            Predictor(features, width, settings.predictor_depth),
+            Discriminator(features, width, settings.discriminator_depth),
+        )
+
+
 def adam(parameters: Iterable[Tensor], name: str, settings: Settings) -> torch.optim.Adam:
     """Return the optimizer of AG, PP or D; a step sets its learning rate."""
     return torch.optim.Adam(parameters, betas=(0.9 if name == "PP" else settings.beta_1, 0.999), fused=True)
 
 
 def descend(optimizer: torch.optim.Adam, loss: Tensor, learning_rate: float) -> None:
-    """Take one step down a loss; gradients that reach other parameters than the optimizer's are dropped."""
+    """Take one step down a loss; no other parameters than the optimizer's get a gradient."""
     (group,) = optimizer.param_groups
-    parameters = group["params"]
     group["lr"] = learning_rate
-    gradients = torch.autograd.grad(loss, parameters)
-    # the first step is torch's, which makes the moments
-    if kernel.fits(parameters[0]) and optimizer.state:
-        states = [optimizer.state[parameter] for parameter in parameters]
-        kernel.adam_step(parameters, gradients, states, learning_rate, group["betas"], group["eps"])
-        return
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        # torch's fused Adam takes the numbers as they lie in memory, transposed ones too
-        parameter.grad = gradient.contiguous()
+    optimizer.zero_grad()
+    # accumulated gradients lie in memory as their parameters do, which the fused Adam relies on
+    loss.backward(inputs=group["params"])
     optimizer.step()
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nadlab.semigan.networks import Graphs, read
+from nadlab.nets.graphs import Graphs
 
 
 class Decisions(NamedTuple):
@@ -44,16 +44,6 @@ class Decisions(NamedTuple):
         operations[:, self.vertex] = chosen[:, self.vertex_at, : self.X.shape[1]]
         adjacency[:, self.edge[:, 0], self.edge[:, 1]] = chosen[:, self.edge_at, 1]
         return Graphs(adjacency, operations)
-
-    def reading(self) -> tuple[Tensor, Tensor]:
-        """Return the matrix (G C, V V + V F) and the row that take choices to what PP and D read: neighbours, then features."""
-        # a cell is linear in its choices
-        none = torch.zeros(1, *self.allowed.shape, device=self.A.device)
-        each = torch.eye(self.allowed.numel(), device=self.A.device).view(-1, *self.allowed.shape)
-        without, alone = (
-            torch.cat([part.flatten(1) for part in read(self.cells(chosen))], dim=1) for chosen in (none, each)
-        )
-        return alone - without, without[0]
 
 
 def decisions_of(sometimes: Tensor, always: Tensor, labels: Tensor) -> Decisions:

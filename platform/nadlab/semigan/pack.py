@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import functional_call, stack_module_state, vmap
 
 from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, adam, descend, mean_losses
 from nadlab.semigan.settings import Settings
@@ -56,7 +56,8 @@ class Pack:
 
     def each(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a part of a step for every trial (`step.Each`)."""
-        return vmap(partial(self._one, function))(self.weights, *arguments)
+        with self.models[0].autocast():
+            return vmap(partial(self._one, function))(self.weights, *arguments)
 
     def _one(self, function: Callable[..., Any], weights: dict[str, Tensor], *arguments: Any) -> Any:
         return functional_call(self.networks, weights, (function, *arguments))
@@ -67,9 +68,10 @@ class Pack:
 
     def _stacked(self, name: str) -> torch.optim.Adam:
         """Stack the weights and moments of one network, and let the trials' own be views of them."""
-        networks = [dict(getattr(model.networks, name).named_parameters()) for model in self.models]
+        modules = [getattr(model.networks, name) for model in self.models]
+        networks = [dict(module.named_parameters()) for module in modules]
         optimizers = [model.optimizers[name] for model in self.models]
-        weights = {key: torch.stack([own[key].detach() for own in networks]).requires_grad_() for key in networks[0]}
+        weights, _ = stack_module_state(modules)
         stacked_optimizer = adam(weights.values(), name, self.models[0].settings)
         for key, weight in weights.items():
             states = [optimizer.state[own[key]] for optimizer, own in zip(optimizers, networks, strict=True)]

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 RANKS = 5
+RANK_EMBEDDING = 16
+"""numbers of a rank's embedding in AG and D (Supplement C)"""
 WIDTH = 2.0
 
 

@@ -50,7 +50,7 @@ class Settings:
     """cells of each unlabelled batch, half of it at most, that D takes as real with PP's rank, so that it does not
     learn the labelled cells by heart (Triple-GAN, Li et al. 2017, Section 3.3); 0 is the printed equation"""
     precision: str = "float32"
-    """of the large matrix products: float32, or bfloat16 where the hardware multiplies in it (`precision.py`)"""
+    """of training's matrix products: float32, or on a GPU bfloat16, by `torch.autocast`; a CPU refuses it"""
     unlabelled_batch: int = 512
     """cells without a label in a batch"""
     unlabelled_per_epoch: int | None = 4096
@@ -149,6 +149,6 @@ PAPER_T = {"nasbench101": 93.0, "nasbench101-full": 93.0}
 
 SEQUENTIAL = Settings(
     labels=40, final_k=120, per_round=10, neighbours_of=5, local_queries=5, epochs=15, unlabelled_batch=256, pseudo_real=64,
-    unlabelled_per_epoch=2048, generated=1000, candidates=200, precision="bfloat16",
+    unlabelled_per_epoch=2048, generated=1000, candidates=200,
 )  # fmt: skip
 """The same budget in rounds: a quarter of it labels at random, then ten queries a round"""

@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from nadlab.nets.graphs import GINInput, joined, read
 from nadlab.semigan import losses
-from nadlab.semigan.gin import GINInput
-from nadlab.semigan.joint import Networks
-from nadlab.semigan.latents import Latents
-from nadlab.semigan.networks import joined
+from nadlab.semigan.discriminator import Discriminator
+from nadlab.semigan.generator import Generator, Latents
+from nadlab.semigan.predictor import Predictor
 from nadlab.semigan.ranks import soft_rank
 from nadlab.semigan.settings import Settings
 
@@ -23,6 +23,18 @@ Each = Callable[..., Any]
 """each(function, *arguments): function(networks, *arguments)"""
 Update = Callable[[str, Tensor], None]
 """update(name of a network, loss)"""
+
+
+class Networks(nn.Module):
+    """The three networks under the paper's names."""
+
+    def __init__(self, AG: Generator, PP: Predictor, D: Discriminator) -> None:
+        super().__init__()
+        self.AG, self.PP, self.D = AG, PP, D
+
+    def forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return a function of the networks: `torch.func.functional_call` gives it other weights."""
+        return function(self, *arguments)
 
 
 class Labelled(NamedTuple):
@@ -34,17 +46,17 @@ class Labelled(NamedTuple):
     cuts: Tensor
 
 
-class Asked(NamedTuple):
-    """What AG generates cells for: ranks (G, 5), scores (G,), latents, and uniform numbers for its choices."""
+class GeneratorBatch(NamedTuple):
+    """What AG generates cells from: ranks (G, 5), scores (G,), latents, and Gumbel noise for its choices."""
 
     ranks: Tensor
     targets: Tensor
     latents: Latents
-    uniform: Tensor
+    noise: Tensor
 
 
-class Covered(NamedTuple):
-    """The cells that D takes as real, the labelled ones first, as the choices that make them (N, G, C), and what AG is to make them from."""
+class CoverageBatch(NamedTuple):
+    """The cells that D takes as real, the labelled ones first, as the choices that make them (N, G, C), and AG's latents for them."""
 
     chosen: Tensor
     latents: Latents
@@ -63,93 +75,92 @@ class Batch(NamedTuple):
 
     labelled: Labelled
     unlabelled: GINInput
-    asked: Asked
-    covered: Covered
-    """of no cells without `coverage`"""
+    generator: GeneratorBatch
+    coverage: CoverageBatch
+    """of no cells without `settings.coverage`"""
     weights: Weights
 
 
 def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> Tensor:
     """Train D, AG and PP once, and return the losses in the order of `EpochLosses`, (6,)."""
     predicted_ranks = each(soft_ranks, batch)
-    pseudo = predicted_ranks.detach()
-    wanted, covered = each(partial(features, settings=settings), batch, pseudo)
-    made = each(generated, batch, wanted)
-    fixed = made.detach()
-    discriminator = each(partial(discriminator_loss, settings=settings), batch, pseudo, fixed)
+    pseudo_ranks = predicted_ranks.detach()
+    to_generate, to_cover = each(partial(features, settings=settings), batch, pseudo_ranks)
+    generated = each(generated_cells, batch, to_generate)
+    fixed = generated.detach()
+    discriminator = each(partial(discriminator_loss, settings=settings), batch, pseudo_ranks, fixed)
     update("D", discriminator)
-    generator = each(partial(generator_loss, settings=settings), batch, made)
+    generator = each(partial(generator_loss, settings=settings), batch, generated)
     coverage = torch.zeros_like(generator)
     if settings.coverage:
-        coverage = each(coverage_loss, batch, covered)
-        update("AG", generator + settings.coverage * coverage)
-    else:
-        update("AG", generator)
+        coverage = each(coverage_loss, batch, to_cover)
+    update("AG", generator + settings.coverage * coverage)
     predictor, gamma_2, gamma_3 = each(partial(predictor_loss, settings=settings), batch, predicted_ranks, fixed)
     update("PP", predictor)
     return torch.stack([discriminator, generator, predictor, gamma_2, gamma_3, coverage], dim=-1).detach()
 
 
-def borrowed(unlabelled: int, settings: Settings) -> int:
+def n_pseudo_real(unlabelled: int, settings: Settings) -> int:
     """Return how many cells of a batch of so many unlabelled ones, its first, count as real."""
     return min(settings.pseudo_real, unlabelled // 2)
 
 
 def soft_ranks(networks: Networks, batch: Batch) -> Tensor:
-    """Return the ranks that PP gives the unlabelled cells, (U, 5)."""
+    """Return the ranks that PP gives the unlabelled cells, y_pp of equations 7 and 9, (U, 5)."""
     return soft_rank(networks.PP(batch.unlabelled), batch.labelled.cuts, batch.weights.temperature)
 
 
-def features(networks: Networks, batch: Batch, pseudo: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
-    """Return what AG's decisions start from for the cells asked for and, by one pass of its GIN, for the real cells (`coverage`)."""
-    asked, covered = batch.asked, batch.covered
+def features(networks: Networks, batch: Batch, pseudo_ranks: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
+    """Return what AG's decisions start from for the cells to generate and, by one pass of its GIN, for those to cover."""
+    generator, coverage = batch.generator, batch.coverage
     if not settings.coverage:
-        return networks.AG.features(asked.latents, asked.ranks), pseudo.new_zeros(0)
-    ranks = torch.cat([asked.ranks, batch.labelled.ranks, pseudo[: borrowed(len(pseudo), settings)]])
-    both = networks.AG.features(joined(asked.latents, covered.latents), ranks)
-    wanted, known = both.split([len(asked.ranks), len(both) - len(asked.ranks)])
-    return wanted, known
+        return networks.AG.features(generator.latents, generator.ranks), pseudo_ranks.new_zeros(0)
+    real = n_pseudo_real(len(pseudo_ranks), settings)
+    ranks = torch.cat([generator.ranks, batch.labelled.ranks, pseudo_ranks[:real]])
+    both = networks.AG.features(joined(generator.latents, coverage.latents), ranks)
+    to_generate, to_cover = both.split([len(generator.ranks), len(both) - len(generator.ranks)])
+    return to_generate, to_cover
 
 
-def generated(networks: Networks, batch: Batch, wanted: Tensor) -> GINInput:
+def generated_cells(networks: Networks, batch: Batch, to_generate: Tensor) -> GINInput:
     """Return AG's cells as PP and D read them."""
-    return networks.AG.as_read(wanted, batch.asked.uniform)
+    return read(networks.AG.cells(to_generate, batch.generator.noise))
 
 
-def discriminator_loss(networks: Networks, batch: Batch, pseudo: Tensor, made: GINInput, settings: Settings) -> Tensor:
+def discriminator_loss(
+    networks: Networks, batch: Batch, pseudo_ranks: Tensor, generated: GINInput, settings: Settings
+) -> Tensor:
     """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
-    labelled, unlabelled = batch.labelled, batch.unlabelled
-    logits = networks.D(
-        joined(labelled.cells, unlabelled, made),
-        torch.cat([labelled.ranks, pseudo, batch.asked.ranks]),
-    )
-    count = borrowed(len(pseudo), settings)
-    known, others, own = (len(ranks) for ranks in (labelled.ranks, pseudo, batch.asked.ranks))
-    real, predicted, fake = torch.split(logits, [known + count, others - count, own])
-    return losses.discriminator_loss(real, predicted, fake, batch.weights.alpha)
+    labelled, generator = batch.labelled, batch.generator
+    cells = joined(labelled.cells, batch.unlabelled, generated)
+    logits = networks.D(cells, torch.cat([labelled.ranks, pseudo_ranks, generator.ranks]))
+    count = n_pseudo_real(len(pseudo_ranks), settings)
+    sizes = [len(labelled.ranks) + count, len(pseudo_ranks) - count, len(generator.ranks)]
+    real, of_predictor, of_generator = torch.split(logits, sizes)
+    return losses.discriminator_loss(real, of_predictor, of_generator, batch.weights.alpha)
 
 
-def generator_loss(networks: Networks, batch: Batch, made: GINInput, settings: Settings) -> Tensor:
+def generator_loss(networks: Networks, batch: Batch, generated: GINInput, settings: Settings) -> Tensor:
     """Equation 10."""
-    adversarial = losses.adversarial_loss(judged(networks, made, batch.asked.ranks), settings.saturating)
+    adversarial = losses.adversarial_loss(networks.D(generated, batch.generator.ranks), settings.saturating)
     return losses.generator_loss(adversarial, batch.weights.alpha) * settings.generator_adversarial
 
 
-def coverage_loss(networks: Networks, batch: Batch, covered: Tensor) -> Tensor:
+def coverage_loss(networks: Networks, batch: Batch, to_cover: Tensor) -> Tensor:
     """Negative log-likelihood of the cells that D takes as real, in nats a cell."""
-    return -networks.AG.log_likelihood(covered, batch.covered.chosen).mean()
+    return -networks.AG.log_likelihood(to_cover, batch.coverage.chosen).mean()
 
 
 def predictor_loss(
-    networks: Networks, batch: Batch, predicted_ranks: Tensor, made: GINInput, settings: Settings
+    networks: Networks, batch: Batch, predicted_ranks: Tensor, generated: GINInput, settings: Settings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Equation 8, and its gamma_2 and gamma_3."""
     labelled, weights = batch.labelled, batch.weights
-    gamma_1 = losses.adversarial_loss(judged(networks, batch.unlabelled, predicted_ranks), settings.saturating)
-    scores = networks.PP(joined(labelled.cells, made))
-    known, own = scores.split([len(labelled.targets), len(batch.asked.targets)])
-    gamma_2 = losses.squared_error(labelled.targets, known)
-    gamma_3 = losses.squared_error(batch.asked.targets, own)
+    gamma_1 = losses.adversarial_loss(networks.D(batch.unlabelled, predicted_ranks), settings.saturating)
+    scores = networks.PP(joined(labelled.cells, generated))
+    of_labelled, of_generated = scores.split([len(labelled.targets), len(batch.generator.targets)])
+    gamma_2 = losses.squared_error(labelled.targets, of_labelled)
+    gamma_3 = losses.squared_error(batch.generator.targets, of_generated)
     loss = losses.predictor_loss(
         gamma_1 * settings.predictor_adversarial,
         gamma_2,
@@ -158,9 +169,3 @@ def predictor_loss(
         weights.alpha_p,
     )
     return loss, gamma_2, gamma_3
-
-
-def judged(networks: Networks, cells: GINInput, ranks: Tensor) -> Tensor:
-    """Return D's logits as a function of cells and ranks: AG's and PP's updates ask for no gradient of D's weights."""
-    logits: Tensor = networks.D(cells, ranks, fixed=True)
-    return logits

@@ -1,7 +1,6 @@
 """A distribution over a space's cells that writes a cell choice by choice, for methods with a generator.
 
-Each choice is read from a layer that is linear in a start state and in the choices before it (NADE, Larochelle and
-Murray 2011), so that any joint distribution can be learned and a cell costs one small matrix product a choice.
+The choices are those of `nadlab.nets.nade`: each depends on a start state and on the choices before it.
 
 Shapes: B cells, L places (`nadlab.searchers.models.choices`), C the largest number of choices of a place, H width.
 """
@@ -15,13 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nadlab.nets.nade import NADE, gumbel
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.training import descend, seeded
 from nadlab.spaces import SPACES
 from nadlab.spaces.classes import classes
-
-FORBIDDEN = -1e4
-"""logit of a choice that a place does not have"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +36,10 @@ class CellDecoder(nn.Module):
     def __init__(self, space_name: str, inputs: int, width: int = 128) -> None:
         super().__init__()
         sizes = torch.from_numpy(choices_of(SPACES[space_name]).sizes)
-        places, largest = len(sizes), int(sizes.max())
+        largest = int(sizes.max())
         self.start = nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width)) if inputs else None
         self.constant = nn.Parameter(torch.zeros(width))
-        self.memory = nn.Parameter(torch.randn(places, largest, width) / places**0.5)
-        self.choice = nn.Parameter(torch.randn(places, width, largest) / width**0.5)
-        self.bias = nn.Parameter(torch.zeros(places, largest))
-        self.register_buffer("allowed", torch.arange(largest) < sizes[:, None], persistent=False)
+        self.nade = NADE(torch.arange(largest) < sizes[:, None], width)
 
     def begin(self, condition_BF: Tensor) -> Tensor:
         """Return the start states, (B, H)."""
@@ -54,29 +48,15 @@ class CellDecoder(nn.Module):
 
     def draw(self, condition_BF: Tensor, random: torch.Generator) -> Written:
         """Draw one cell for each condition."""
-        state, bias = self.begin(condition_BF), self._bias()
-        sequences: list[Tensor] = []
-        total = torch.zeros(len(state))
-        for place in range(len(bias)):
-            logits = torch.addmm(bias[place], F.relu(state), self.choice[place])
-            chosen = torch.multinomial(logits.softmax(dim=1), 1, generator=random)
-            total = total + logits.log_softmax(dim=1).gather(1, chosen).squeeze(1)
-            sequences.append(chosen.squeeze(1))
-            state = state + self.memory[place, sequences[-1]]
-        return Written(torch.stack(sequences, dim=1), total, state)
+        noise = gumbel((len(condition_BF), *self.nade.bias.shape), random)
+        chosen = self.nade.sample(self.begin(condition_BF), noise)
+        return self.read(condition_BF, chosen.argmax(dim=2))
 
     def read(self, condition_BF: Tensor, sequences_BL: Tensor) -> Written:
         """Return the probability of given cells."""
-        places = torch.arange(sequences_BL.shape[1])
-        remembered = self.memory[places, sequences_BL]
-        states = self.begin(condition_BF)[:, None] + remembered.cumsum(dim=1)
-        before = states - remembered
-        logits = torch.einsum("blh,lhc->blc", F.relu(before), self.choice) + self._bias()
-        chosen = logits.log_softmax(dim=2).gather(2, sequences_BL[..., None])
-        return Written(sequences_BL, chosen.sum(dim=(1, 2)), states[:, -1])
-
-    def _bias(self) -> Tensor:
-        return self.bias + torch.where(self.get_buffer("allowed"), 0.0, FORBIDDEN)
+        start = self.begin(condition_BF)
+        chosen = F.one_hot(sequences_BL, self.nade.bias.shape[1]).float()
+        return Written(sequences_BL, self.nade.log_likelihood(start, chosen), self.nade.final_state(start, chosen))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

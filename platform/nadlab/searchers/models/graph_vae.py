@@ -5,7 +5,7 @@ linear and softmax for X and sigmoid(z z^T) for A, dropout 0.3 before it, both c
 divided by batch and vertices, Adam, gradients clipped at 5, nine tenths of the cells for training. A cell's vector is
 the mean of its vertices' latents. One pretraining serves every search: its seed is a setting.
 
-Choices: each layer is the project's own GIN (`nadlab.semigan.networks`) followed by batch normalisation (published:
+Choices: each layer is the project's own GIN (`nadlab.nets.gin`) followed by batch normalisation (published:
 one within the MLP as well). The noise starts small, and the learning rate rises to 4e-3 and falls to zero, with batches
 of 64: at the published constant 1e-3, unit noise and 32, the latents first collapse to zero and 10 epochs leave the
 published 99 % out of reach (measured: 97 % with small noise, 13 % without). At most 100,000 cells, drawn uniformly, and
@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nadlab.nets.gin import GIN
+from nadlab.nets.graphs import Graphs, gin_input
 from nadlab.searchers.models.graphs import graphs_of
 from nadlab.searchers.models.training import descend, seeded
-from nadlab.semigan.gin import gin_input
-from nadlab.semigan.networks import GIN, Graphs
 from nadlab.spaces import SPACES, Cells, SearchSpace
 
 _CHUNK = 4096

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from nadlab.nets.graphs import Graphs
 from nadlab.searchers.models.choices import choices_of
-from nadlab.semigan.networks import Graphs
 from nadlab.spaces import Cells, SearchSpace
 
 

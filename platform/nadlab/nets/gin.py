@@ -1,0 +1,50 @@
+"""Graph isomorphism networks (Xu et al. 2019) as in arch2vec: on the graph and its reverse, A + A^T.
+
+Shapes: B cells, V vertices, F features, H width, L layers.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import DenseGINConv
+
+from nadlab.nets import accelerator
+from nadlab.nets.graphs import GINInput
+
+
+class GIN(nn.Module):
+    """L layers h <- MLP((A + A^T + I) h), equation 4.1 of Xu et al. with epsilon = 0; an MLP is linear, ReLU, linear, ReLU."""
+
+    def __init__(self, features: int, width: int, depth: int) -> None:
+        super().__init__()
+        sizes = [features, *[width] * (depth - 1)]
+        self.layers = nn.ModuleList(DenseGINConv(mlp(size, width)) for size in sizes)
+
+    def forward(self, cells: GINInput) -> Tensor:
+        """Return the last layer's output, (B, V, H)."""
+        weights = self.weights()
+        if accelerator.fits(cells, weights):
+            return accelerator.last_layer(cells, weights)
+        return self._outputs(cells)[-1]
+
+    def layer_means(self, cells: GINInput) -> Tensor:
+        """Return the outputs of all layers, joined and averaged over the vertices, (B, L H)."""
+        weights = self.weights()
+        if accelerator.fits(cells, weights):
+            return accelerator.layer_means(cells, weights)
+        return torch.cat([rows.mean(dim=1) for rows in self._outputs(cells)], dim=1)
+
+    def weights(self) -> list[Tensor]:
+        """Return of each layer in turn the weight and bias of its first and of its second linear layer."""
+        return list(self.layers.parameters())
+
+    def _outputs(self, cells: GINInput) -> list[Tensor]:
+        outputs: list[Tensor] = []
+        for layer in self.layers:
+            # the loop is in the aggregation matrix
+            outputs.append(layer(outputs[-1] if outputs else cells.features, cells.aggregation, add_loop=False))
+        return outputs
+
+
+def mlp(features: int, width: int) -> nn.Sequential:
+    """Return the MLP of one layer."""
+    return nn.Sequential(nn.Linear(features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
