@@ -130,15 +130,13 @@ def by_trial(records: list[Record]) -> dict[str, Record]:
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_packed_study_has_the_records_and_runs_of_a_single_one(tmp_path: Path) -> None:
-    study = small(seeds=(0, 1, 2))
-    single, pack = tmp_path / "single", tmp_path / "pack"
-    assert run_study(study, benchmark(TOY), ExecutionConfig(single)) == 0
-    assert run_study(study, benchmark(TOY), ExecutionConfig(pack, pack=3)) == 0
-    one, other = by_trial(records_of(single)), by_trial(records_of(pack))
+def test_packed_study_has_the_records_and_runs_of_a_single_one(smoke_study: Any, tmp_path: Path) -> None:
+    pack = tmp_path / "pack"
+    assert run_study(smoke_study.study, benchmark(TOY), ExecutionConfig(pack, pack=2)) == 0
+    one, other = by_trial(records_of(smoke_study.out)), by_trial(records_of(pack))
     assert one.keys() == other.keys()
     for name, record in other.items():
-        assert record.metrics["packed"] == 3
+        assert record.metrics["packed"] == 2
         labels = record.trial.settings["labels"]
         assert record.ledger[:labels] == one[name].ledger[:labels]
         assert len(record.ledger) == len(one[name].ledger)
