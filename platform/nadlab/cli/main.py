@@ -1,4 +1,4 @@
-"""The command `nadlab`: benchmarks, searches, reports, MLflow's server, reproduction. What is heavy is imported where it is needed, so that --help is fast."""
+"""The command `nadlab`: benchmarks, searches, reports, MLflow's server, reproduction. Heavy imports are late: --help is fast."""
 
 import json
 import sys
@@ -56,9 +56,7 @@ for each in COMMANDS:
     help="one method or several, separated by commas; all are compared with the first on the same seeds",
 )
 @click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
-@click.option(
-    "--queries", type=int, default=160, show_default=True, help="distinct architectures that may be asked for"
-)
+@click.option("--queries", type=int, default=160, show_default=True, help="distinct architectures that may be queried")
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
 @click.option("--concurrent", type=click.IntRange(1), help="seeds at a time, each on one core  [default: all cores]")
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
@@ -113,7 +111,7 @@ def report(study: str, tracking_uri: str | None) -> None:
     type=click.Path(path_type=Path),
     default=Path("mlflow"),
     show_default=True,
-    help="database and artifacts, where no other place is named",
+    help="of database and artifacts, unless others are given",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="another address needs --auth")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
@@ -155,14 +153,14 @@ def mlflow(**options: Any) -> None:
 @click.option(
     "--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", required=True, help="MLflow server or store"
 )
-@click.option("--retrain", is_flag=True, help="run the whole trial again, not its final queries alone")
-@click.option("--anyway", is_flag=True, help="try also with other code or packages")
+@click.option("--retrain", is_flag=True, help="run the whole trial again, not only its final queries")
+@click.option("--anyway", is_flag=True, help="also with other code or packages")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object")
 def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_json: bool) -> int:
-    """Reproduce the accuracy of a trial's run in MLflow, bit for bit: exit status 1 when it comes out otherwise.
+    """Reproduce the accuracy of a trial's run in MLflow, bit for bit; exit status 1 when it differs.
 
-    The run's checkpoint is downloaded, and its networks design the final queries once more. Refused when the benchmark
-    is another one here or, but with --anyway, code or packages that decide the numbers are.
+    The networks of the run's checkpoint design the final queries once more. The command refuses another benchmark and,
+    without --anyway, other code, packages or compute backend.
 
     \b
     Example: nadlab reproduce 0123456789abcdef --tracking-uri http://127.0.0.1:5000

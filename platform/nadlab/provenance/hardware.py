@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nadlab.compiler import compiler_version
 
-FIELDS = ("host", "cpu", "cpus", "cpu_bfloat16", "cpp_compiler", "memory_gib", "gpus")
+FIELDS = ("host", "cpu", "cpus", "cpu_bfloat16", "cpp_compiler", "memory_gib", "gpus", "backend")
 
 
 def hardware() -> dict[str, str]:
@@ -16,8 +16,19 @@ def hardware() -> dict[str, str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     processor = _fact("model name") or platform.processor() or platform.machine()
     rounding = "yes" if cpu_has_bfloat16() else "no"
-    values = (platform.node(), processor, str(os.cpu_count()), rounding, compiler_version(), f"{memory:.0f}", _gpus())
+    machine = (platform.node(), processor, str(os.cpu_count()), rounding)
+    values = (*machine, compiler_version(), f"{memory:.0f}", _gpus(), backend())
     return dict(zip(FIELDS, values, strict=True))
+
+
+def backend() -> str:
+    """Return what multiplies matrices on this machine, and in which types: `cuda`, `compiled` or `torch`."""
+    import torch  # late: commands that compute nothing need none of it
+
+    if torch.version.cuda and _gpus() != "none":  # torch itself sees no GPU in a task of Ray's without one
+        return "cuda"
+    types = "float32, bfloat16" if cpu_has_bfloat16() else "float32"
+    return f"{'torch' if compiler_version() == 'none' else 'compiled'} ({types})"
 
 
 def cpu_has_bfloat16() -> bool:

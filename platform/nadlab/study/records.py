@@ -7,6 +7,7 @@ for it is no part of it.
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -104,6 +105,8 @@ class StudyRecord:
     """a trial differs from the default in one factor at most, and its level is named by that"""
     names: dict[str, str] = field(default_factory=dict)
     """level as text -> the short name by which a report calls it"""
+    origin: dict[str, str] = field(default_factory=dict)
+    """git revision and what else decides results (`nadlab.provenance.code.origin`); empty in folders of early versions"""
 
     @property
     def searched_by(self) -> str:
@@ -140,6 +143,26 @@ class StudyRecord:
 
     def _named(self, level: str) -> str:
         return self.names.get(level, level)
+
+
+def package_of(trainable: str) -> str:
+    """Return the top-level package of `module:class`."""
+    return trainable.partition(":")[0].partition(".")[0]
+
+
+def mixture(records: Sequence[Record]) -> str | None:
+    """Return the sentence that names the versions of the code by which records were made; None where there is one."""
+    versions = {origin_text(record.provenance): None for record in sorted(records, key=lambda each: each.ended)}
+    if len(versions) < 2:
+        return None
+    return f"The results are mixed: they come from {len(versions)} versions of the code, {'; '.join(versions)}."
+
+
+def origin_text(origin: Mapping[str, str]) -> str:
+    """Return git revision and digest of the code in words."""
+    revision, code = origin.get("git_revision", "unknown"), origin.get("code", "unknown")
+    commit, dirty, _ = revision.partition("+")
+    return f"revision {commit[:12]}{dirty and '+dirty'} (code {code})"
 
 
 def level_text(values: dict[str, Any]) -> str:

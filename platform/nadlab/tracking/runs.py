@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from nadlab.tracking.views import run_link
+from nadlab.tracking.mlflow_internals import run_link
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from nadlab.errors import UserError
-from nadlab.tracking.tracker import STORE_ERRORS, make_database
+from nadlab.tracking.mlflow_internals import AUTH_SETTINGS, SERVER_SWITCHES
+from nadlab.tracking.store import STORE_ERRORS, make_database
 
 LOOPBACK = "127.0.0.1"
 USER = "admin"
@@ -36,7 +37,7 @@ class Server:
     """processes that answer"""
     auth: bool = False
     allowed_hosts: str = ""
-    """names, besides loopback's and the host, by which it may be asked, separated by commas"""
+    """names, besides loopback's and the host, by which browsers may reach it, separated by commas"""
 
     def __post_init__(self) -> None:
         if not self.auth and not _is_loopback(self.host):
@@ -58,13 +59,9 @@ class Server:
         """Return the variables that it needs; UserError when the folder can't be written or the password is refused."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            variables = {
-                # here and not in the command, which every user of the machine can read: it may hold a password
-                STORE_VARIABLE: self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}",
-                # without jobs on the server, which start processes of their own: nothing here uses them
-                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            }
-            return variables | (self._secrets() if self.auth else {})
+            # here and not in the command, which every user of the machine can read: it may hold a password
+            store = {STORE_VARIABLE: self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}"}
+            return SERVER_SWITCHES | store | (self._secrets() if self.auth else {})
         except OSError as error:
             raise UserError(
                 f"the folder {self.folder} can't be written ({error.strerror}): name another by --folder"
@@ -90,8 +87,7 @@ class Server:
             f"database_uri = sqlite:///{(self.folder / 'users.db').absolute()}",
             "default_permission = NO_PERMISSIONS",
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
-            # a request in five minutes checks the password's slow hash
-            "auth_cache_ttl_seconds = 300",
+            *AUTH_SETTINGS,
         ]
         settings.write_text("\n".join(lines) + "\n")
         return {
