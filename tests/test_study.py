@@ -182,7 +182,7 @@ def test_killed_and_interrupted_study_ends_as_an_uninterrupted_one(tmp_path: Pat
     assert status == 130
     assert (
         words.strip().splitlines()[-1]
-        == f"Stopped. What is done is kept in {broken}: the same command goes on from here."
+        == f"Stopped. The records are in {broken}: the same command resumes the study."
     )
     assert run(broken, *LONGER) == 0
     assert run(whole, *LONGER) == 0

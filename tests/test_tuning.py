@@ -80,7 +80,7 @@ class Driver:
         while True:
             while (
                 len(running) < self.workers
-                and len(self.started) < before + schedule.trials
+                and len(self.started) < before + schedule.remaining
                 and (trial := schedule.next())
             ):
                 running[trial.id] = trial, 0
@@ -92,7 +92,7 @@ class Driver:
                 return False
             trial, epoch = running[str(self.rng.choice(sorted(running)))]
             running[trial.id] = trial, epoch + 1
-            stop = schedule.watches and schedule.stops(trial, record_of(trial, epoch + 1).history)
+            stop = schedule.prunes and schedule.pruned_at(trial, record_of(trial, epoch + 1).history)
             if stop or epoch + 1 == EPOCHS:
                 record = record_of(trial, stop or EPOCHS)
                 self.folder.finish(record, None)
