@@ -204,6 +204,15 @@ def test_other_search_is_refused_in_the_same_folder(tmp_path: Path, changes: dic
         check_same(tmp_path, owner, other)
 
 
+def test_search_of_another_version_of_the_code_is_refused_but_anyway(tmp_path: Path) -> None:
+    study = tuning_record(small(), benchmark(TOY), "")
+    owner = replace(study, origin=study.origin | {"code": "0" * 16})
+    with pytest.raises(UserError, match=f"code {'0' * 16}.* and this is .*code {study.origin['code']}"):
+        check_same(tmp_path, owner, study)
+    check_same(tmp_path, owner, study, anyway=True)
+    assert "--anyway" in {option for each in tuning_command(TUNING).params for option in each.opts}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -1,6 +1,7 @@
 """The report of a study, whichever kind of study it is: the study and `nadlab report` write the same one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from nadlab.analysis.page import PAGE, Page, html, latex, page_of
 from nadlab.analysis.report import Report, report_on
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.tuned import TunedReport, report_on_tuning
-from nadlab.study.records import Record, StudyRecord
+from nadlab.study.records import Record, StudyRecord, mixture
 from nadlab.tracking.runs import Runs
 
 FIGURES, TABLES = "figures", "tables"
@@ -27,6 +28,8 @@ def write_report(
     """Write a study's report into a folder; return it and its files, the page first."""
     rng = np.random.default_rng(0)
     report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
+    if mixed := mixture(records):
+        report = replace(report, evidence=replace(report.evidence, conclusions=(mixed, *report.evidence.conclusions)))
     return report, write(report, folder, rng)
 
 

@@ -115,7 +115,11 @@ def report(study: str, tracking_uri: str | None) -> None:
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="another address needs --auth")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
-@click.option("--auth", is_flag=True, help="ask for a password: $MLFLOW_TRACKING_PASSWORD, or one drawn into --folder")
+@click.option(
+    "--auth",
+    is_flag=True,
+    help="require a password: $MLFLOW_TRACKING_PASSWORD, or a random one that is written to --folder",
+)
 @click.option(
     "--allowed-hosts", metavar="NAMES", default="", help="further names by which browsers reach it, by commas"
 )
@@ -133,8 +137,8 @@ def report(study: str, tracking_uri: str | None) -> None:
 def mlflow(**options: Any) -> None:
     """Start an MLflow server; studies send their runs to it by --tracking-uri.
 
-    With --auth the user is admin and the password lies in FOLDER/password, for its owner alone to read; studies and
-    MLflow's clients take both from the environment. Passwords cross the network in clear: use a tunnel, or a proxy with TLS.
+    With --auth the user is admin and the password is in FOLDER/password, which only its owner can read; studies and
+    MLflow's clients read both from the environment. Passwords are sent in clear text: use a tunnel, or a proxy with TLS.
 
     \b
     Example: nadlab mlflow --folder ~/mlflow --auth

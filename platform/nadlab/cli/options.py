@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 Option = Callable[[Any], Any]
 MakePlan = Callable[[dict[str, Any]], "tuple[StudyPlan, Sequence[str]]"]
-"""options -> a plan, and what its folder's name says of them"""
+"""options -> a plan, and the words that its folder's name adds to the benchmark"""
 
 
 def study_command(

@@ -58,7 +58,7 @@ def study_folders(name: str) -> list[Path]:
         if found := sorted(file.parent for file in folder.glob("*/study.json")):
             return found
     known = sorted(path.parent.parent.name for path in RUNS.glob("*/*/study.json"))
-    there = f"{RUNS}/ holds {', '.join(dict.fromkeys(known))}" if known else f"{RUNS}/ holds none yet"
+    there = f"{RUNS}/ contains {', '.join(dict.fromkeys(known))}" if known else f"{RUNS}/ contains none yet"
     raise UserError(f"{name!r} is neither a study's folder nor the name of one in {RUNS}/: {there}")
 
 
@@ -68,7 +68,7 @@ def report_on_folder(folder: Path, tracking_uri: str | None) -> Evidence:
     assert study
     records = StudyFolder(folder, study).records()
     if not records:
-        raise UserError(f"{folder} holds no trial that ended: run the study first")
+        raise UserError(f"{folder} has no trial that ended: run the study first")
     report, _ = write_report(study, records, _runs(folder, study, tracking_uri), folder)
     return report.evidence
 

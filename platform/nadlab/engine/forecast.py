@@ -62,7 +62,7 @@ class Forecast:
         return (self.trials - self.done) * self.timing.trial / 3600 if self.timing else 0.0
 
     def sentences(self, pack: int) -> list[str]:
-        """Return what a dry run says about the time, with so many trials a process."""
+        """Return sentences about the time; pack: trials in a process."""
         if not self.timing:
             return ["Nothing is left to run."]
         devices = f"{self.hours * self.gpus:.3g} GPU-hours" if self.gpus else "no GPU"

@@ -41,7 +41,7 @@ def run_study(study: Study, oracle: Oracle, execution: ExecutionConfig) -> int:
 def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
     """Run what is missing, deliver, report; return 0, 1 when something failed, or 128 + signal when stopped.
 
-    Raises UserError before any trial when the study can't run as it is asked for.
+    Raises UserError before any trial when the study can't run with these options.
     """
     check_packing(plan, execution)
     if execution.address:
@@ -58,14 +58,14 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
             return _conclude(schedule, folder, tracker, execution, undelivered)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
-            with suppress(*STORE_ERRORS):  # a store that is down keeps nobody from stopping
+            with suppress(*STORE_ERRORS):  # a store that is down must not prevent stopping
                 tracker.close("KILLED")
             click.echo(f"Stopped. The records are in {execution.out}: the same command resumes the study.", err=True)
             return 128 + number
 
 
 def check_packing(plan: StudyPlan, execution: ExecutionConfig) -> None:
-    """Raise UserError when the trials can't share processes as `--pack` wants it, or a plugin can't be loaded."""
+    """Raise UserError when the trials can't share processes as `--pack` requires, or a plugin can't be loaded."""
     plugin_modules([plan.record.benchmark, *plan.plugins])
     packed(plan.study.trainable, execution.pack)
     if execution.pack > 1 and plan.prunes:
@@ -92,7 +92,7 @@ def _run_trials(
         for record in folder.records():
             delivery.submit(record)
         if not schedule.over:
-            with stopping.held(), connected(execution.address, execution.concurrent, trainable, modules):
+            with stopping.deferred(), connected(execution.address, execution.concurrent, trainable, modules):
                 stopping.install()  # again: Ray replaced the handlers
                 if execution.address:
                     check_tables(study.benchmark, study.digest)

@@ -44,7 +44,7 @@ def searches(
     meet.
     """
     requests = [(SearchRequest(method=method, queries=queries), seed) for method, seed in product(methods, seeds)]
-    # here, so that it is said once and not by every process
+    # here, so that the error is raised once and not in every process
     distinct = distinct_cells(benchmark(benchmark_name))
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")

@@ -20,7 +20,7 @@ class Stopping:
     """Raises Stopped on the first signal; ignores later ones while the run ends, which takes seconds."""
 
     def __init__(self) -> None:
-        self._held = False
+        self._deferred = False
         self._number: int | None = None
 
     @contextmanager
@@ -35,13 +35,13 @@ class Stopping:
                 signal.signal(number, handler)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def deferred(self) -> Iterator[None]:
         """Raise in `check` only: inside Ray's compiled code an exception becomes a SystemError."""
-        self._held = True
+        self._deferred = True
         try:
             yield
         finally:
-            self._held = False
+            self._deferred = False
         self.check()
 
     def install(self) -> None:
@@ -57,5 +57,5 @@ class Stopping:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self._number = number
         self.install()
-        if not self._held:
+        if not self._deferred:
             raise Stopped(number)

@@ -47,7 +47,7 @@ def prepared(trainable: type[Trainable], space: SearchSpace) -> type[Trainable]:
 
 
 def check_tables(benchmark_name: str, digest: str) -> None:
-    """Raise UserError that says which nodes of the connected cluster lack a table or hold another one.
+    """Raise UserError that names the nodes of the connected cluster whose table is missing or another one.
 
     A node that joins later is checked by its first trial.
     """

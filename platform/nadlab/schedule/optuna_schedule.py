@@ -40,7 +40,7 @@ class Configuration:
     """its first seed as later pruning runs compare with it, once it has ended"""
 
     @property
-    def told(self) -> bool:
+    def is_reported(self) -> bool:
         """Whether Optuna has its result."""
         return isinstance(self.proposal, FrozenTrial)
 
@@ -154,7 +154,7 @@ class OptunaSchedule:
         pruning_run = PruningRun(self._pruner, [each.first_seed for each in earlier if each.first_seed])
         configuration = Configuration(proposal, trials, pruning_run)
         self._configurations.append(configuration)
-        self._run(trials[:1] if self.prunes else trials, again=not configuration.told)
+        self._run(trials[:1] if self.prunes else trials, again=not configuration.is_reported)
 
     def _run(self, trials: Sequence[Trial], again: bool = True) -> None:
         """Queue trials that have no record and, with `again`, those that failed; use the records of the others."""
@@ -183,7 +183,7 @@ class OptunaSchedule:
         """Report a configuration to Optuna; return False while it is not complete."""
         proposal, values = configuration.proposal, configuration.values(self.tuning.objectives)
         if isinstance(proposal, FrozenTrial) or not configuration.complete:
-            return configuration.told
+            return configuration.is_reported
         if len(self.tuning.objectives) == 1:  # Optuna takes intermediate values of one objective alone
             for epoch, tau in taus(configuration.records[self.tuning.seeds[0]].history).items():
                 proposal.report(tau, epoch)

@@ -35,12 +35,12 @@ class PruningRun:
                 return epoch
         return None
 
-    def finish(self, history: History, stopped: bool) -> FrozenTrial:
+    def finish(self, history: History, pruned: bool) -> FrozenTrial:
         """Return the ended configuration, for later ones to be compared with."""
         for epoch, tau in self._new(history):
             self._trial.report(tau, epoch)
-        if stopped or not self._reported:
-            return self._study.tell(self._trial, state=TrialState.PRUNED if stopped else TrialState.FAIL)
+        if pruned or not self._reported:
+            return self._study.tell(self._trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
         return self._study.tell(self._trial, self._reported[max(self._reported)])
 
     def _new(self, history: History) -> list[tuple[int, float]]:

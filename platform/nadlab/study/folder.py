@@ -147,7 +147,7 @@ class StudyFolder:
 
 
 def read_owner(path: Path) -> StudyRecord | None:
-    """Return the study that a folder belongs to, None for a new folder; UserError when it holds something else."""
+    """Return the study that a folder belongs to, None for a new folder; UserError when it contains something else."""
     file = path / "study.json"
     if file.exists():
         try:
@@ -157,7 +157,9 @@ def read_owner(path: Path) -> StudyRecord | None:
                 f"{file} is no record of a study ({error}): remove it or name another folder by --out"
             ) from error
     if path.is_dir() and (foreign := [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]):
-        raise UserError(f"{path} holds other files, such as {foreign[0]}, and no study: name another folder by --out")
+        raise UserError(
+            f"{path} contains other files, such as {foreign[0]}, and no study: name another folder by --out"
+        )
     return None
 
 
@@ -186,7 +188,7 @@ def check_same(path: Path, owner: StudyRecord, study: StudyRecord, anyway: bool 
     for name in ("study", "benchmark", "trainable"):
         old, new = getattr(owner, name), getattr(study, name)
         if old != new:
-            raise UserError(f"{path} holds the {name} {old}, not {new}: name another folder by --out")
+            raise UserError(f"{path} belongs to the {name} {old}, not {new}: name another folder by --out")
     reason = _difference(owner, study)
     if not anyway:
         _check_origin(path, owner.origin or _recorded_origin(path), study.origin, mixable=reason is None)
@@ -198,7 +200,7 @@ def _difference(owner: StudyRecord, study: StudyRecord) -> str | None:
     """Return what of table, factors and settings differs, None where nothing does."""
     if owner.digest != study.digest:
         return (
-            f"holds trials on another version of the table {study.benchmark} (digest {owner.digest[:12]}, now "
+            f"contains trials on another version of the table {study.benchmark} (digest {owner.digest[:12]}, now "
             f"{study.digest[:12]})"
         )
     if list(owner.default) != list(study.default):
@@ -206,7 +208,7 @@ def _difference(owner: StudyRecord, study: StudyRecord) -> str | None:
     for name in sorted(owner.settings.keys() | study.settings.keys()):
         old, new = owner.settings.get(name), study.settings.get(name)
         if old != new:
-            return f"holds this study with {name} = {old}, not {new}"
+            return f"contains this study with {name} = {old}, not {new}"
     return None
 
 

@@ -1,7 +1,7 @@
 """What a study leaves on disk: frozen values, written as JSON at once or not at all.
 
-A trial's identity is what decides its result: benchmark table, settings, seed and trainable. The study that asked
-for it is no part of it.
+A trial's identity is what decides its result: benchmark table, settings, seed and trainable. The study is no
+part of it.
 """
 
 import hashlib
@@ -193,6 +193,6 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_record(path: Path) -> Record:
-    """Read a record; raise ValueError (also for torn JSON), KeyError or TypeError when the file is none."""
+    """Read a record; raise ValueError (also for incomplete JSON), KeyError or TypeError when the file is none."""
     raw = json.loads(path.read_text())
     return Record(**raw | {"trial": Trial(**raw["trial"])})

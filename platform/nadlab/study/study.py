@@ -1,4 +1,4 @@
-"""A study as a value: one question, what is varied, and what is held.
+"""A study as a value: one question, its factors and its fixed settings.
 
 STUDY = Study(name="ablate_alpha", ..., vary={"alpha": (0.1, 0.5, 0.9)})
 
@@ -53,7 +53,7 @@ class Study:
     question: str
     expectation: str
     trainable: type
-    """a `ray.tune.Trainable`; see `nadlab.engine.runner` for what its results must hold"""
+    """a `ray.tune.Trainable`; see `nadlab.engine.runner` for what its results must contain"""
     vary: Mapping[str, Sequence[Level]]
     """factor -> levels; the settings of `settings` are the default levels"""
     rows: Collection[tuple[Level, ...]] | None = None

@@ -116,7 +116,7 @@ def run_link(experiment: str, run: str, tab: str = "") -> str:
 
 
 def plots(run: str, artifacts: str, folder: Path, files: Iterable[Path]) -> str:
-    """Return Markdown that shows the main effects and the regret by query: files of a folder, held by a run below `artifacts`."""
+    """Return Markdown that shows the main effects and the regret by query: files of a folder, which are a run's artifacts below `artifacts`."""
     shown = [file for file in files if file.suffix == ".png" and file.stem.startswith(MAIN_PLOTS)]
     paths = [f"{artifacts}/{file.relative_to(folder).as_posix()}" for file in shown]
     return "\n\n".join(f"![plot]({PICTURE}?{urlencode({'path': path, 'run_uuid': run})})" for path in paths)

@@ -44,7 +44,7 @@ class Server:
             raise UserError(f"{self.host} can be reached from other machines: add --auth, or leave --host away")
 
     def command(self) -> list[str]:
-        """Return the command that serves; it holds no password."""
+        """Return the command of the server; it contains no password."""
         # a page of another site can't reach the server by a name of its own
         hosts = [LOOPBACK, "localhost", self.host, *filter(None, self.allowed_hosts.split(","))]
         return [
@@ -59,7 +59,7 @@ class Server:
         """Return the variables that it needs; UserError when the folder can't be written or the password is refused."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # here and not in the command, which every user of the machine can read: it may hold a password
+            # here and not in the command, which every user of the machine can read: it may contain a password
             store = {STORE_VARIABLE: self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}"}
             return SERVER_SWITCHES | store | (self._secrets() if self.auth else {})
         except OSError as error:
@@ -70,7 +70,7 @@ class Server:
     def serve(self) -> NoReturn:
         """Become the server, so that a signal to this process reaches it."""
         environment = os.environ | self.environment()
-        os.umask(0o077)  # what it writes holds hashes of passwords and other people's results
+        os.umask(0o077)  # its files contain hashes of passwords and the results of others
         if not self.store:
             try:
                 make_database(self.folder, "mlflow-artifacts:/")
@@ -102,7 +102,7 @@ def _password(file: Path) -> str:
     """Return the password of the folder's first start: $MLFLOW_TRACKING_PASSWORD, or one that is drawn."""
     given = os.environ.get(PASSWORD_VARIABLE)
     if given is not None and len(given) < SHORTEST_PASSWORD:
-        raise UserError(f"${PASSWORD_VARIABLE} must have at least {SHORTEST_PASSWORD} characters: MLflow asks for them")
+        raise UserError(f"${PASSWORD_VARIABLE} must have at least {SHORTEST_PASSWORD} characters: MLflow requires them")
     password = _kept(file, given or secrets.token_urlsafe(24))
     if given is not None and given != password:
         raise UserError(
@@ -112,7 +112,7 @@ def _password(file: Path) -> str:
 
 
 def _kept(file: Path, fresh: str) -> str:
-    """Return what a file holds that its owner alone can read; a new one gets the fresh value."""
+    """Return the content of a file that only its owner can read; a new file gets the fresh value."""
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as secret:
             secret.write(fresh)

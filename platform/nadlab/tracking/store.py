@@ -37,8 +37,8 @@ def make_database(folder: Path, artifacts: str) -> None:
     """Make mlflow.db in a folder where absent, whole or not at all: MLflow can't open what a kill leaves of one."""
     if (folder / "mlflow.db").exists():
         return
-    for torn in folder.glob(f"{DRAFT}*"):
-        torn.unlink()
+    for incomplete in folder.glob(f"{DRAFT}*"):
+        incomplete.unlink()
     internals.quiet()
     try:
         # once for a machine: MLflow takes seconds for its tables
@@ -63,7 +63,7 @@ def open_client(uri: str) -> MlflowClient:
     internals.quiet()
     try:
         return MlflowClient(tracking_uri=uri)
-    except Exception as error:  # a database is migrated here, which raises whatever it meets
+    except Exception as error:  # a database is migrated here, which may raise anything
         raise unusable(uri, error) from error
 
 
@@ -72,14 +72,14 @@ def unusable(uri: str, error: Exception) -> UserError:
     shown, scheme = without_password(uri), urlsplit(uri).scheme
     cause, advice = _first_sentence(error), "check --tracking-uri"
     if internals.refuses_user(error):
-        cause = "it wants a user name and password"
+        cause = "it requires a user name and password"
         advice = "set $MLFLOW_TRACKING_USERNAME and $MLFLOW_TRACKING_PASSWORD"
     elif scheme in ("http", "https"):
         cause = "nothing answers there" if isinstance(error.__context__, OSError) else cause
     elif internals.is_database(scheme) and not isinstance(error, OSError):
         advice = (
             f"if another version of MLflow made this database, install that one or run `mlflow db upgrade {shown}`; if it is "
-            "torn, move it away, and the study's command fills a new one from its folder"
+            "incomplete, move it away, and the study's command fills a new one from its folder"
         )
     return UserError(f"the tracking store {shown} can't be used ({cause.replace(uri, shown)}): {advice}")
 

@@ -81,7 +81,7 @@ class Tracker:
     def deliver(self, records: Sequence[tuple[Record, Path]]) -> None:
         """Write these records of different trials, with their checkpoints, to child runs; runs that hold them already stay.
 
-        All are written at once; when this returns or raises, no writing goes on.
+        All are written at once; when this returns or raises, none is being written.
         """
         delivered = dict(self._sweep()) if self._delivered is None else self._delivered
         self._delivered = None  # until this delivery is complete: after a failure the runs are read again
