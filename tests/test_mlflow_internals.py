@@ -12,8 +12,8 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow import MlflowClient, environment_variables
-from mlflow.exceptions import MlflowException, RestException
-from mlflow.protos.databricks_pb2 import UNAUTHENTICATED
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, RESOURCE_DOES_NOT_EXIST, UNAUTHENTICATED
 from mlflow.utils import mlflow_tags
 
 from nadlab.study.records import StudyRecord
@@ -70,8 +70,8 @@ def test_databases_are_told_from_servers_and_folders() -> None:
 
 def test_refused_user_is_told_from_other_errors() -> None:
     assert internals.refuses_user(MlflowException("", error_code=UNAUTHENTICATED))
-    assert internals.refuses_user(RestException({"error_code": "PERMISSION_DENIED", "message": ""}))
-    assert not internals.refuses_user(RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": ""}))
+    assert internals.refuses_user(MlflowException("", error_code=PERMISSION_DENIED))
+    assert not internals.refuses_user(MlflowException("", error_code=RESOURCE_DOES_NOT_EXIST))
     assert not internals.refuses_user(OSError("down"))
 
 

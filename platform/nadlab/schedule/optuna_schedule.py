@@ -45,25 +45,20 @@ class Configuration:
         return isinstance(self.proposal, FrozenTrial)
 
     @property
-    def pruned(self) -> bool:
-        """Whether its first seed was pruned."""
-        return any(record.status == "KILLED" for record in self.records.values())
+    def statuses(self) -> set[str]:
+        """The different statuses of its records."""
+        return {record.status for record in self.records.values()}
 
     @property
     def complete(self) -> bool:
-        """Whether its result is final."""
-        return self.failed or self.pruned or len(self.records) == len(self.trials)
-
-    @property
-    def failed(self) -> bool:
-        """Whether a trial of it failed for good."""
-        return any(record.status == "FAILED" for record in self.records.values())
+        """Whether its result is final: every seed has a record, or one failed or was pruned."""
+        return len(self.records) == len(self.trials) or not self.statuses <= {"FINISHED"}
 
     def values(self, objectives: Sequence[str]) -> list[float] | None:
         """Return the mean of each objective over the seeds, None when a trial failed, was pruned or is missing."""
-        records = list(self.records.values())
-        if len(records) < len(self.trials) or any(record.status != "FINISHED" for record in records):
+        if not self.complete or self.statuses != {"FINISHED"}:
             return None
+        records = self.records.values()
         means = {
             "accuracy": float(np.mean([record.accuracy for record in records])),
             "queries": float(np.mean([len(record.ledger) for record in records])),
@@ -187,7 +182,7 @@ class OptunaSchedule:
         if len(self.tuning.objectives) == 1:  # Optuna takes intermediate values of one objective alone
             for epoch, tau in taus(configuration.records[self.tuning.seeds[0]].history).items():
                 proposal.report(tau, epoch)
-        state = TrialState.PRUNED if configuration.pruned else TrialState.FAIL
+        state = TrialState.PRUNED if "KILLED" in configuration.statuses else TrialState.FAIL
         configuration.proposal = self.study.tell(proposal, values, None if values else state)
         return True
 

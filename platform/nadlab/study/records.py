@@ -1,7 +1,6 @@
 """What a study leaves on disk: frozen values, written as JSON at once or not at all.
 
-A trial's identity is what decides its result: benchmark table, settings, seed and trainable. The study is no
-part of it.
+A trial's identity is what decides its result: benchmark table, settings, seed and trainable, but not its study.
 """
 
 import hashlib
