@@ -17,6 +17,7 @@ import pytest
 from nadlab.errors import UserError
 from nadlab.provenance.code import DECISIVE
 from nadlab.study.folder import StudyFolder, read_owner
+from nadlab.study.records import mixture
 from tests.conftest import TOY, children, records_of, run_alpha, same_results
 
 ROOT = Path(__file__).parents[1]
@@ -191,3 +192,15 @@ def test_unfinished_trial_of_another_version_of_the_code_starts_anew(
     newer = replace(owner, origin=owner.origin | {"code": "0" * 16})
     assert StudyFolder(tmp_path, newer).resume_point(trial) is None
     assert "another version of the code" in caplog.text
+
+
+def test_mixture_is_of_code_or_backend_and_not_of_commits_of_the_same_code(smoke_study: Any) -> None:
+    one, two, *_ = records_of(smoke_study.out)
+    assert mixture([one, two]) is None
+    assert mixture([one, replace(two, provenance=two.provenance | {"git_revision": "later"})]) is None
+    said = mixture(
+        [one, replace(two, provenance=two.provenance | {"code": "1", "git_revision": "later", "backend": "?"})]
+    )
+    assert said
+    assert "from 2 versions of the code, revision" in said
+    assert f"revision later (code 1), and from 2 values of backend, ?; {one.provenance['backend']}." in said

@@ -131,7 +131,7 @@ def report(study: str, tracking_uri: str | None) -> None:
     "MLFLOW_BACKEND_STORE_URI does the same, and keeps its password from being listed with the process",
 )
 @click.option(
-    "--artifacts", metavar="URI", help="another place of artifacts, such as s3://... (needs the same installation)"
+    "--artifacts", metavar="URI", help="another location of artifacts, such as s3://... (needs the same installation)"
 )
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="processes that answer")
 def mlflow(**options: Any) -> None:

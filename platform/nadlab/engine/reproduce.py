@@ -72,10 +72,10 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
         )
     notes = _notes(run, trainable.__module__.partition(".")[0], anyway)
     ledger = _retrained(trainable, trial) if retrain else _from_checkpoint(client, run, trial, oracle)
-    there = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]
-    different = sum(one != two for one, two in zip(there, ledger, strict=False)) + abs(len(there) - len(ledger))
+    original = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]
+    different = sum(one != two for one, two in zip(original, ledger, strict=False)) + abs(len(original) - len(ledger))
     return Reproduction(
-        run_id, run.data.metrics["best_reported"], _best(ledger, oracle), len(there), different, tuple(notes)
+        run_id, run.data.metrics["best_reported"], _best(ledger, oracle), len(original), different, tuple(notes)
     )  # fmt: skip
 
 

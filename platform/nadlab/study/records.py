@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from nadlab.provenance.code import DECISIVE
+
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 """MLflow's words; a trial that a pruner stopped early is KILLED"""
 Split = Literal["valid", "test"]
@@ -150,11 +152,15 @@ def package_of(trainable: str) -> str:
 
 
 def mixture(records: Sequence[Record]) -> str | None:
-    """Return the sentence that names the versions of the code by which records were made; None where there is one."""
-    versions = {origin_text(record.provenance): None for record in sorted(records, key=lambda each: each.ended)}
-    if len(versions) < 2:
-        return None
-    return f"The results are mixed: they come from {len(versions)} versions of the code, {'; '.join(versions)}."
+    """Return the sentence that names the origins of records where they differ in what decides results; None elsewhere."""
+    origins = [record.provenance for record in sorted(records, key=lambda each: each.ended)]
+    versions = {each.get("code", each.get("git_revision")): origin_text(each) for each in origins}
+    found = [f"{len(versions)} versions of the code, {'; '.join(versions.values())}"] if len(versions) > 1 else []
+    for name in DECISIVE:
+        values = sorted({each.get(name, "unknown") for each in origins})
+        if name != "code" and len(values) > 1:
+            found.append(f"{len(values)} values of {name}, {'; '.join(values)}")
+    return f"The results are mixed: they come from {', and from '.join(found)}." if found else None
 
 
 def origin_text(origin: Mapping[str, str]) -> str:

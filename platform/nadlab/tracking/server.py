@@ -26,13 +26,13 @@ class Server:
     """How a server is started. Raises UserError for an address that anybody could reach without a password."""
 
     folder: Path
-    """database, artifacts and passwords, where no other place is named"""
+    """of database, artifacts and passwords, unless others are given"""
     port: int = 5000
     host: str = LOOPBACK
     store: str | None = None
     """another database, such as `postgresql://...`"""
     artifacts: str | None = None
-    """another place of artifacts, such as `s3://...`"""
+    """another location of artifacts, such as `s3://...`"""
     workers: int = 2
     """processes that answer"""
     auth: bool = False
@@ -45,7 +45,7 @@ class Server:
 
     def command(self) -> list[str]:
         """Return the command of the server; it contains no password."""
-        # a page of another site can't reach the server by a name of its own
+        # a page of another site can't reach the server by another name
         hosts = [LOOPBACK, "localhost", self.host, *filter(None, self.allowed_hosts.split(","))]
         return [
             *(sys.executable, "-m", "mlflow", "server"),

@@ -60,7 +60,7 @@ class Tracker:
             experiment = _experiment(client, study, artifacts)
             run = _parent(client, experiment, study)
             parent = run.info.run_id
-            # every time, as a kill may have come between the run and its content; a report stays until the next one
+            # every time: a kill may have come between the run and its content; a report stays until the next one
             tags = [tag for tag in study_tags(study) if tag.key != DESCRIPTION or DESCRIPTION not in run.data.tags]
             client.log_batch(parent, params=study_params(study), tags=tags)
             client.update_run(parent, "RUNNING")
@@ -83,7 +83,7 @@ class Tracker:
 
         All are written at once; when this returns or raises, none is being written.
         """
-        delivered = dict(self._sweep()) if self._delivered is None else self._delivered
+        delivered = self.clean_up() if self._delivered is None else self._delivered
         self._delivered = None  # until this delivery is complete: after a failure the runs are read again
 
         def deliver(record: Record, checkpoint: Path) -> None:
@@ -99,9 +99,20 @@ class Tracker:
             each.result()
         self._delivered = delivered | {record.trial.id: record.digest for record, _ in records}
 
-    def clean_up(self) -> None:
-        """Delete incomplete and duplicate children: MLflow's client repeats requests whose answers are lost, also to make a run."""
-        self._delivered = dict(self._sweep())
+    def clean_up(self) -> dict[str, str]:
+        """Delete incomplete and duplicate children; return trial -> record digest of the others.
+
+        MLflow's client repeats requests whose answers are lost, also those to make a run.
+        """
+        complete: dict[str, str] = {}
+        for run in _children(self.client, self.experiment, self.parent, ""):
+            trial = run.data.tags.get(TRIAL, "")
+            if run.info.status == "RUNNING" or trial in complete:
+                self.client.delete_run(run.info.run_id)
+            else:
+                complete[trial] = run.data.tags[RECORD]
+        self._delivered = complete
+        return complete
 
     def _delete(self, record: Record) -> None:
         for run in _children(self.client, self.experiment, self.parent, f" and tags.`{TRIAL}` = '{record.trial.id}'"):
@@ -153,17 +164,6 @@ class Tracker:
         """End the parent run as FINISHED, FAILED or KILLED."""
         self.client.set_terminated(self.parent, status)
 
-    def _sweep(self) -> Iterator[tuple[str, str]]:
-        """Delete incomplete and duplicate children; yield (trial, record digest) of the others."""
-        seen: set[str] = set()
-        for run in _children(self.client, self.experiment, self.parent, ""):
-            trial = run.data.tags.get(TRIAL, "")
-            if run.info.status == "RUNNING" or trial in seen:
-                self.client.delete_run(run.info.run_id)
-            else:
-                seen.add(trial)
-                yield trial, run.data.tags[RECORD]
-
 
 def find_runs(uri: str, study: StudyRecord) -> Runs | None:
     """Return a study's runs in a store that is only read; None where it holds none. UserError when it can't be used."""
@@ -180,11 +180,11 @@ def find_runs(uri: str, study: StudyRecord) -> Runs | None:
 
 def _experiment(client: MlflowClient, study: StudyRecord, artifacts: Path | None) -> str:
     """Return the id of a study's experiment, made with its tags where absent."""
-    tags, place = experiment_tags(study), artifacts.absolute().as_uri() if artifacts else None
+    tags, location = experiment_tags(study), artifacts.absolute().as_uri() if artifacts else None
     found = client.get_experiment_by_name(study.study)
     if not found:
         try:
-            return str(client.create_experiment(study.study, place, tags))
+            return str(client.create_experiment(study.study, location, tags))
         except MlflowException:  # another study, or a first request whose answer was lost, has just made it
             found = client.get_experiment_by_name(study.study)
             if not found:
