@@ -40,31 +40,25 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Trials in all and done, trials at once, GPUs of each, and their timing."""
+    """Remaining trials, trials at once, GPUs of each, and their timing."""
 
-    trials: int
-    done: int
+    remaining: int
     at_once: int
     gpus: float
-    timing: Timing | None
-    """None when nothing is left to run"""
+    timing: Timing
 
     @property
     def minutes(self) -> float:
         """Minutes until all have ended."""
-        if not self.timing:
-            return 0.0
-        return (self.timing.ready + ceil((self.trials - self.done) / self.at_once) * self.timing.trial) / 60
+        return (self.timing.ready + ceil(self.remaining / self.at_once) * self.timing.trial) / 60
 
     @property
     def hours(self) -> float:
-        """Hours of one worker for all that is missing."""
-        return (self.trials - self.done) * self.timing.trial / 3600 if self.timing else 0.0
+        """Hours of one worker for all of them."""
+        return self.remaining * self.timing.trial / 3600
 
     def sentences(self, pack: int) -> list[str]:
         """Return sentences about the time; pack: trials in a process."""
-        if not self.timing:
-            return ["Nothing is left to run."]
         devices = f"{self.hours * self.gpus:.3g} GPU-hours" if self.gpus else "no GPU"
         return [
             f"About {self.minutes:.3g} minutes with {self.at_once} at once: {self.hours:.3g} CPU-hours, {devices}.",
@@ -78,21 +72,24 @@ def dry_run(plan: StudyPlan, execution: ExecutionConfig) -> list[str]:
     check_packing(plan, execution)
     records = kept_records(execution, plan.record)
     done = plan.done(records)
-    timing = timed(plan, records) if done < plan.total else None
     return [
         f"{plan.record.study} on {plan.record.benchmark}: {plan.size}; {done} of them are done in {execution.out} and would "
         "be skipped.",
-        *forecast(plan, done, timing, execution).sentences(execution.pack),
+        *(
+            forecast(plan, records, execution).sentences(execution.pack)
+            if done < plan.total
+            else ["Nothing is left to run."]
+        ),
         "This was a dry run: nothing was written.",
     ]
 
 
-def forecast(plan: StudyPlan, done: int, timing: Timing | None, execution: ExecutionConfig) -> Forecast:
+def forecast(plan: StudyPlan, records: Sequence[Record], execution: ExecutionConfig) -> Forecast:
     """Return the forecast for the cluster of the execution; raises UserError when it has no room for a trial."""
-    resources = _resources(plan.study.trainable, execution)
-    at_once = min(trials_at_once(execution.concurrent, execution.gpus_per_trial, resources), plan.total)
+    remaining, resources = plan.total - plan.done(records), _resources(plan.study.trainable, execution)
+    at_once = min(trials_at_once(execution.concurrent, execution.gpus_per_trial, resources), remaining)
     gpus = resources_per_trial(at_once, execution.gpus_per_trial, resources).get("gpu", 0.0)
-    return Forecast(plan.total, done, at_once, gpus, timing)
+    return Forecast(remaining, at_once, gpus, timed(plan, records))
 
 
 def kept_records(execution: ExecutionConfig, study: StudyRecord) -> list[Record]:
