@@ -15,12 +15,14 @@ from sqlalchemy import Engine, event
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cache import cache_folder
+from nadlab.cli.study import command
 from nadlab.engine.execution import ExecutionConfig
 from nadlab.engine.runner import run_study
 from nadlab.spaces import space
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import Record
 from nadlab.study.study import Study, smoke
+from nadlab.tracking.store import open_client
 from studies.ablate_alpha import STUDY
 
 TOY = "nasbench201/toy"
@@ -177,3 +179,17 @@ def same_results(one: list[Record], two: list[Record]) -> bool:
         }
 
     return results(one) == results(two)
+
+
+def children(out: Path) -> list[Any]:
+    """Return the runs of a study's trials in its own MLflow store."""
+    client = open_client(f"sqlite:///{out / 'mlflow.db'}")
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return list(client.search_runs(experiments, "tags.kind = 'trial'"))
+
+
+def run_alpha(out: Path, *arguments: str) -> int:
+    """Run ablate_alpha's command in this process."""
+    found = command(STUDY).main([*arguments, "--out", str(out)], standalone_mode=False)
+    assert isinstance(found, int)
+    return found

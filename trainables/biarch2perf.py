@@ -21,7 +21,7 @@ class BiArch2PerfTrainable(Trainable):
     """trains several of these trials at once"""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Query the labels and build the networks, or go on from a checkpoint."""
+        """Query the labels and build the networks, or resume from a checkpoint."""
         torch.set_num_threads(1)
         trial = config["trial"]
         self.epochs_per_step = int(trial["epochs_per_step"])
@@ -44,5 +44,5 @@ class BiArch2PerfTrainable(Trainable):
         self.run.save(Path(checkpoint_dir))
 
     def load_checkpoint(self, checkpoint: str | None) -> None:
-        """Go on from a checkpoint, bit for bit."""
+        """Resume from a checkpoint, bit for bit."""
         self.run = Run.opened(self.config["trial"] | {"resume": checkpoint})

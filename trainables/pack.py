@@ -17,7 +17,7 @@ from trainables.run import Run
 class PackTrainable(Trainable):
     """config["trials"]: what `BiArch2PerfTrainable` takes, several times over, with settings that agree.
 
-    Trials that differ in their epoch (some go on from a checkpoint) or in the number of unlabelled cells are trained
+    Trials that differ in their epoch (some resume from a checkpoint) or in the number of unlabelled cells are trained
     in packs of their own, one after the other. A checkpoint has a folder for each trial, by its id.
     """
 
@@ -62,7 +62,7 @@ class PackTrainable(Trainable):
             run.save(folder)
 
     def load_checkpoint(self, checkpoint: str | None) -> None:
-        """Go on from a checkpoint of the same trials."""
+        """Resume from a checkpoint of the same trials."""
         assert checkpoint is not None
         trials = self.config["trials"]
         self.setup({"trials": [trial | {"resume": str(Path(checkpoint) / trial["id"])} for trial in trials]})
@@ -77,6 +77,6 @@ class PackTrainable(Trainable):
         for name, rows in zip(ids, zip(*losses, strict=True) if losses else [()] * len(ids), strict=True):
             started = time.perf_counter()
             report = self.runs[name].trained(rows)
-            # a trial's share of what the pack took, and what it took alone
+            # its share of the pack's time, and its own design
             seconds = self.runs[name].took(trained / len(ids) + time.perf_counter() - started)
             self.reports[name] = report | {"train_seconds": seconds, "packed": len(ids)}

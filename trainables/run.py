@@ -1,4 +1,4 @@
-"""A trial of SemiGAN-NAD on its way: networks, ledger, how far it is, and what it reports."""
+"""A trial of SemiGAN-NAD: networks, ledger, progress and reports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -17,14 +17,14 @@ from nadlab.semigan.settings import Settings
 
 
 class Run:
-    """What a trainable holds of one trial; training it is the trainable's part."""
+    """The state of one trial; the trainable trains it."""
 
     def __init__(self, model: BiArch2Perf, ledger: QueryLedger, state: State, watch: bool) -> None:
         self.model, self.ledger, self.state, self.watch = model, ledger, state, watch
 
     @classmethod
     def opened(cls, trial: Mapping[str, Any]) -> "Run":
-        """Query the labels and build the networks, or go on from the checkpoint that the request names, bit for bit."""
+        """Query the labels and build the networks, or resume from the checkpoint of the request, bit for bit."""
         oracle, watch = benchmark(trial["benchmark"]), bool(trial.get("watch"))
         if trial["resume"]:
             return cls(*load(Path(trial["resume"]), oracle), watch)
@@ -39,7 +39,7 @@ class Run:
         return self.state.settings.epochs - self.state.epoch
 
     def trained(self, losses: Sequence[EpochLosses]) -> dict[str, Any]:
-        """Take note of epochs that the model has been trained for; after the last one design. Return the report."""
+        """Add epochs that the model was trained for; after the last one design. Return the report."""
         rows = [asdict(row) for row in losses]
         last = self.state.epoch + len(rows)
         over = last == self.state.settings.epochs

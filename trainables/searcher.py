@@ -17,8 +17,8 @@ from nadlab.queries.ledger import QueryLedger
 class SearcherTrainable(Trainable):
     """config["trial"]: benchmark, seed, settings (fields of SearchRequest).
 
-    A search is over in seconds, so it has no checkpoint: after a kill it starts anew and, by its seed, asks for the
-    same cells.
+    A search takes seconds, so it has no checkpoint: after a kill it starts anew and, by its seed, queries the same
+    cells.
     """
 
     def setup(self, config: dict[str, Any]) -> None:

@@ -12,8 +12,8 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 
 from nadlab.study.folder import StudyFolder, fingerprints, read_owner
-from nadlab.tracking.content import LEDGER, PARENT, STUDY, TRIAL
-from nadlab.tracking.tracker import Tracker  # noqa: F401 - quietens MLflow before it is imported
+from nadlab.tracking.content import LEDGER, STUDY, TRIAL
+from nadlab.tracking.mlflow_internals import PARENT
 
 TENSORS = ("weights.safetensors", "optimizers.safetensors")
 

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
-from nadlab.tracking.tracker import default_store
+from nadlab.tracking.store import default_store
 from perf.faults.comparison import StudyLeft, Verdict, left_by, verdict
 from perf.faults.fault_campaign import Kill, StudyUnderFire
 from perf.faults.victim_processes import VICTIMS, kill_driver

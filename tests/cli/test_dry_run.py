@@ -24,7 +24,7 @@ def said(*arguments: str) -> str:
 
 
 def test_minutes_count_rounds_of_trials_at_once_and_hours_count_trials() -> None:
-    forecast = Forecast(trials=10, done=4, at_once=4, gpus=0.25, timing=Timing(60.0, 30.0, "a stopwatch"))
+    forecast = Forecast(remaining=6, at_once=4, gpus=0.25, timing=Timing(60.0, 30.0, "a stopwatch"))
     assert forecast.minutes == 2.5
     assert forecast.hours == pytest.approx(0.1)
     said = [

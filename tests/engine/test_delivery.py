@@ -12,7 +12,8 @@ from mlflow.entities import Run
 from nadlab.engine.delivery import Delivery
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import Record
-from nadlab.tracking.content import PARENT, TRIAL
+from nadlab.tracking.content import TRIAL
+from nadlab.tracking.mlflow_internals import PARENT
 from nadlab.tracking.tracker import Tracker
 from perf.mlflow_server import Server
 
@@ -30,7 +31,7 @@ def children(tracker: Tracker) -> list[Run]:
     return list(tracker.client.search_runs([tracker.experiment], f"tags.`{PARENT}` = '{tracker.parent}'"))
 
 
-def test_records_handed_in_while_the_server_is_down_are_delivered_once_when_it_is_back(
+def test_records_submitted_while_the_server_is_down_are_delivered_once_when_it_is_back(
     folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -41,15 +42,15 @@ def test_records_handed_in_while_the_server_is_down_are_delivered_once_when_it_i
         server.wait()
         tracker = Tracker.connect(server.address, folder.study, None)
         with Delivery(tracker, folder) as delivery:
-            delivery.hand_in(first)
+            delivery.submit(first)
             assert delivery.wait() == 0
             server.kill()
             for record in others:
-                delivery.hand_in(record)
+                delivery.submit(record)
             assert delivery.wait() == len(others)
             server.start()
             server.wait()
-            delivery.hand_in(first)
+            delivery.submit(first)
             assert delivery.wait() == 0
         found = children(tracker)
         assert sorted(run.data.tags[TRIAL] for run in found) == sorted(each.trial.id for each in [first, *others])
@@ -94,7 +95,7 @@ def test_runs_that_a_repeated_request_made_twice_are_gone_when_a_study_ends(
     tracker = Tracker.connect(f"sqlite:///{tmp_path / 'mlflow.db'}", folder.study, tmp_path / "artifacts")
     with Delivery(tracker, folder) as delivery:
         for record in folder.records():
-            delivery.hand_in(record)
+            delivery.submit(record)
         assert delivery.wait() == 0
     assert len(children(tracker)) == len(folder.records())
     assert {run.info.status for run in children(tracker)} == {"FINISHED"}

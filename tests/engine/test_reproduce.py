@@ -75,7 +75,7 @@ def test_other_code_is_refused_with_the_revision_to_take(copy: Copy, capsys: pyt
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("digest", "f" * 64, "asked another version of nasbench201/toy"),
+        ("digest", "f" * 64, "queried another version of nasbench201/toy"),
         ("benchmark", "nope", "unknown benchmark 'nope'"),
         ("trainable", "trainables.nacg:Gone", "is not installed here"),
         ("trainable", "pathlib:Path", "is no trainable"),

@@ -12,9 +12,10 @@ from ray.tune.search import Searcher
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.execution import ExecutionConfig
+from nadlab.engine.record_writer import RecordWriter
 from nadlab.engine.runner import run_study
-from nadlab.engine.tune import RecordWriter, Suggestions
-from nadlab.schedule.packing import UNPACKED, Queue
+from nadlab.engine.tune import Suggestions
+from nadlab.schedule.packing import UNPACKED, TrialPacks
 from nadlab.schedule.trial_schedule import FixedSchedule
 from nadlab.study.folder import KEPT_CHECKPOINTS
 from nadlab.study.records import Trial
@@ -25,10 +26,8 @@ from tests.conftest import TOY
 def test_a_trial_is_planned_when_its_turn_comes() -> None:
     planned: list[int] = []
     schedule = FixedSchedule([Trial("", "", seed, {}, "") for seed in range(3)])
-    folder = SimpleNamespace(resume_point=lambda trial: planned.append(trial.seed))
-    queue = Queue(schedule, UNPACKED)
-    writer: Any = SimpleNamespace(start=queue.next, schedule=schedule, queue=queue, folder=folder)
-    trials = Suggestions(writer)
+    folder: Any = SimpleNamespace(resume_point=lambda trial: planned.append(trial.seed))
+    trials = Suggestions(TrialPacks(schedule, UNPACKED), folder)
     for seed in range(3):
         suggested = trials.suggest("any name")
         assert isinstance(suggested, dict)

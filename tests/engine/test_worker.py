@@ -15,8 +15,8 @@ import pytest
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.execution import ExecutionConfig
+from nadlab.engine.request import request
 from nadlab.engine.runner import run_study
-from nadlab.engine.tune import request
 from nadlab.engine.worker import check_table, check_tables
 from nadlab.errors import UserError
 from nadlab.spaces.cells import Cells
@@ -97,7 +97,7 @@ def test_trial_on_the_shared_listing_ends_as_one_on_its_own(tmp_path: Path) -> N
         run_study(study_of(BiArch2PerfTrainable, (0,), LARGE), benchmark(LARGE), ExecutionConfig(tmp_path / "out")) == 0
     )
     shared = records_of(tmp_path / "out")[0]
-    alone = BiArch2PerfTrainable({"trial": request(shared.trial, None)})
+    alone = BiArch2PerfTrainable({"trial": request(shared.trial)})
     result: dict[str, Any] = {"done": False}
     while not result["done"]:
         result = alone.step()
@@ -169,7 +169,7 @@ def test_lost_workers_are_none_of_the_trials_failures(tmp_path: Path) -> None:
 def test_trial_that_raises_twice_or_loses_its_worker_too_often_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainable: dict[str, Any], tries: dict[str, int], words: str
 ) -> None:
-    monkeypatch.setattr("nadlab.engine.tune.LOSSES", 1)
+    monkeypatch.setattr("nadlab.engine.record_writer.LOSSES", 1)
     out = tmp_path / "out"
     assert run_study(study_of(dying(tmp_path, **trainable), (0,)), benchmark(TOY), ExecutionConfig(out)) == 1
     failed = records_of(out)[0]

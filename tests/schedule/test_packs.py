@@ -8,10 +8,10 @@ import pytest
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.execution import ExecutionConfig
+from nadlab.engine.request import request
 from nadlab.engine.runner import run_study
-from nadlab.engine.tune import request
 from nadlab.errors import UserError
-from nadlab.schedule.packing import Packing, Queue, packed
+from nadlab.schedule.packing import Packing, TrialPacks, packed
 from nadlab.schedule.trial_schedule import FixedSchedule
 from nadlab.study.folder import read_owner
 from nadlab.study.records import Record, Trial
@@ -27,28 +27,28 @@ def trials(*labels: int) -> list[Trial]:
     return [Trial("", "", seed, {"labels": value}, "") for seed, value in enumerate(labels)]
 
 
-def queue(asked: list[Trial], size: int) -> Queue:
-    return Queue(FixedSchedule(asked), Packing(size, lambda settings: settings["labels"]))
+def packs(listed: list[Trial], size: int) -> TrialPacks:
+    return TrialPacks(FixedSchedule(listed), Packing(size, lambda settings: settings["labels"]))
 
 
 def test_trials_that_agree_share_a_process_wherever_they_stand_in_the_list() -> None:
-    asked = trials(20, 40, 20, 40, 20)
-    waiting = queue(asked, 2)
-    assert waiting.next() == [asked[0], asked[2]]
-    assert waiting.next() == [asked[1], asked[3]]
-    assert waiting.next() == [asked[4]]
+    listed = trials(20, 40, 20, 40, 20)
+    waiting = packs(listed, 2)
+    assert waiting.next() == [listed[0], listed[2]]
+    assert waiting.next() == [listed[1], listed[3]]
+    assert waiting.next() == [listed[4]]
     assert waiting.next() == []
 
 
-def test_queue_is_over_when_no_pack_can_come_back() -> None:
-    asked = trials(20, 20)
-    waiting = queue(asked, 2)
-    assert waiting.next() == asked
+def test_schedule_is_over_when_no_pack_can_come_back() -> None:
+    listed = trials(20, 20)
+    waiting = packs(listed, 2)
+    assert waiting.next() == listed
     assert not waiting.over
-    waiting.failed(asked)
-    assert [waiting.next(), waiting.next()] == [[asked[0]], [asked[1]]]
+    waiting.failed(listed)
+    assert [waiting.next(), waiting.next()] == [[listed[0]], [listed[1]]]
     assert waiting.over
-    other = queue(asked, 2)
+    other = packs(listed, 2)
     other.next()
     other.ended()
     assert other.over

@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from mlflow import MlflowClient
 from optuna.trial import TrialState
 
 from nadlab.analysis.configurations import configurations, named
 from nadlab.analysis.tuned import report_on_tuning
 from nadlab.benchmarks.registry import benchmark
-from nadlab.cli.report import report_studies
 from nadlab.cli.tuning import tuning_command
 from nadlab.errors import UserError
 from nadlab.schedule.optuna_schedule import OptunaSchedule, open_study
-from nadlab.study.folder import StudyFolder, check_same, read_owner
+from nadlab.study.folder import StudyFolder, check_same
 from nadlab.study.records import Record, Trial
 from nadlab.study.tuning import Tuning, smoke_tuning, tuning_record
 from studies.tune_default import TUNING as DEFAULT
@@ -81,7 +79,7 @@ class Driver:
         while True:
             while (
                 len(running) < self.workers
-                and len(self.started) < before + schedule.trials
+                and len(self.started) < before + schedule.remaining
                 and (trial := schedule.next())
             ):
                 running[trial.id] = trial, 0
@@ -93,7 +91,7 @@ class Driver:
                 return False
             trial, epoch = running[str(self.rng.choice(sorted(running)))]
             running[trial.id] = trial, epoch + 1
-            stop = schedule.watches and schedule.stops(trial, record_of(trial, epoch + 1).history)
+            stop = schedule.prunes and schedule.pruned_at(trial, record_of(trial, epoch + 1).history)
             if stop or epoch + 1 == EPOCHS:
                 record = record_of(trial, stop or EPOCHS)
                 self.folder.finish(record, None)
@@ -205,6 +203,15 @@ def test_other_search_is_refused_in_the_same_folder(tmp_path: Path, changes: dic
         check_same(tmp_path, owner, other)
 
 
+def test_search_of_another_version_of_the_code_is_refused_but_anyway(tmp_path: Path) -> None:
+    study = tuning_record(small(), benchmark(TOY), "")
+    owner = replace(study, origin=study.origin | {"code": "0" * 16})
+    with pytest.raises(UserError, match=f"code {'0' * 16}.* and this is .*code {study.origin['code']}"):
+        check_same(tmp_path, owner, study)
+    check_same(tmp_path, owner, study, anyway=True)
+    assert "--anyway" in {option for each in tuning_command(TUNING).params for option in each.opts}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -245,51 +252,6 @@ def test_report_names_the_best_its_interval_what_mattered_and_the_front(tmp_path
     assert front == {tuple(each.values) for each in search.best_trials}
 
 
-@pytest.mark.usefixtures("local_ray")
-def test_smoke_run_is_recorded_in_mlflow_and_is_not_run_again(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    asked = ["--smoke", "--benchmark", TOY, "--pruner", "asha", "--out", str(out)]
-    for _ in range(2):
-        assert tuning_command(TUNING).main(asked, standalone_mode=False) == 0
-        owner = read_owner(out)
-        assert owner
-        records = StudyFolder(out, owner).records()
-        client = MlflowClient(tracking_uri=f"sqlite:///{out / 'mlflow.db'}")
-        experiments = [each.experiment_id for each in client.search_experiments()]
-        children = client.search_runs(experiments, "tags.kind = 'trial'")
-        assert sorted(run.info.status for run in children) == sorted(record.status for record in records)
-        (first, *_) = [run for run in children if run.info.status == "FINISHED" and run.data.tags["seed"] == "0"]
-        assert len(client.get_metric_history(first.info.run_id, "predictor_tau")) == 3  # two epochs and the end
-    (parent,) = client.search_runs(experiments, "tags.kind = 'study'")
-    texts = {
-        name: (out / name).read_text() for name in ("report.html", "report.md", "configurations.csv", "trials.csv")
-    }
-    assert texts["report.md"] in parent.data.tags["mlflow.note.content"]
-    assert "report/report.html" in {file.path for file in client.list_artifacts(parent.info.run_id, "report")}
-    report_studies(str(out), None)  # says the same again
-    assert texts == {name: (out / name).read_text() for name in texts}
-    assert "The best configuration is" in texts["report.html"]
-
-
-@pytest.mark.usefixtures("local_ray")
-def test_seeds_of_a_configuration_share_a_process_where_no_pruner_stops_them(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    asked = ["--smoke", "--benchmark", TOY, "--fresh", "0", "--pack", "2", "--concurrent", "1", "--out", str(out)]
-    assert tuning_command(TUNING).main([*asked, "--pruner", "none"], standalone_mode=False) == 0
-    owner = read_owner(out)
-    assert owner
-    assert {record.metrics["packed"] for record in StudyFolder(out, owner).records()} == {2}
-    with pytest.raises(UserError, match="leave out --pack or --pruner"):
-        tuning_command(TUNING).main([*asked, "--pruner", "asha"], standalone_mode=False)
-
-
-def test_dry_run_counts_configurations_and_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["--smoke", "--benchmark", TOY, "--trials", "10", "--dry-run", "--out", str(tmp_path / "out")]
-    assert tuning_command(TUNING).main(asked, standalone_mode=False) == 0
-    assert "at most 22 trials: 10 configurations x 2 seeds" in capsys.readouterr().out
-    assert not (tmp_path / "out").exists()
-
-
 def test_fixed_budget_is_what_every_configuration_spends() -> None:
     tuning = DEFAULT.spending(110)
     assert (tuning.settings.labels, tuning.settings.final_k) == (83, 27)
@@ -313,15 +275,3 @@ def test_another_budget_is_another_search(tmp_path: Path) -> None:
     owner, other = (tuning_record(DEFAULT.spending(n), benchmark("mnist1d-201"), "") for n in (110, 120))
     with pytest.raises(UserError, match="queries = 110, not 120"):
         check_same(tmp_path, owner, other)
-
-
-@pytest.mark.usefixtures("local_ray")
-def test_smoke_run_of_a_fixed_budget_spends_it_in_every_trial(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    asked = ["--smoke", "--benchmark", TOY, "--fresh", "0", "--out", str(out)]
-    assert tuning_command(DEFAULT).main(asked, standalone_mode=False) == 0
-    owner = read_owner(out)
-    assert owner
-    records = StudyFolder(out, owner).records()
-    assert {len(record.ledger) for record in records} == {22}
-    assert len({record.trial.settings["final_k"] for record in records}) > 1

@@ -3,11 +3,6 @@
 import fcntl
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,49 +20,10 @@ from nadlab.errors import UserError
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.study import Study, plan
 from studies.ablate_alpha import STUDY
-from tests.conftest import TOY, records_of, same_results, small
+from tests.conftest import TOY, children, records_of, run_alpha, small
 from tests.counting import Counting
 
 ROOT = Path(__file__).parents[2]
-LONGER = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "40", "--concurrent", "1"]
-
-
-def children(out: Path) -> list[Any]:
-    client = MlflowClient(tracking_uri=f"sqlite:///{out / 'mlflow.db'}")
-    experiments = [each.experiment_id for each in client.search_experiments()]
-    return list(client.search_runs(experiments, "tags.kind = 'trial'"))
-
-
-def run(out: Path, *arguments: str) -> int:
-    """Run ablate_alpha's command in this process."""
-    found = command(STUDY).main([*arguments, "--out", str(out)], standalone_mode=False)
-    assert isinstance(found, int)
-    return found
-
-
-def stopped(out: Path, number: signal.Signals, when: Callable[[], bool]) -> tuple[int, str]:
-    """Start the longer study as a process of its own, send it a signal, return its status and last words."""
-    process = subprocess.Popen(
-        [sys.executable, "studies/ablate_alpha.py", *LONGER, "--out", str(out)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 120
-    while not when():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(number)
-    _, words = process.communicate(timeout=60)
-    return process.returncode, words
-
-
-def under_way(out: Path, launch: int) -> bool:
-    """Say whether that launch, counted from 1, has written two checkpoints; of each trial no more are kept."""
-    launches = sorted(out.glob("tune/launch-*"))
-    return len(launches) == launch and len(list(launches[-1].glob("*/checkpoint_*"))) >= 2
 
 
 def test_every_level_meets_every_seed_and_one_seed_is_whole_before_the_next(data: Path) -> None:  # noqa: ARG001
@@ -134,22 +90,22 @@ def test_malformed_row_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "nasbench201.csv").write_text("arch_str,odd_test_12\n|conv~0|,91\n")
     monkeypatch.setenv("NADLAB_DATA", str(tmp_path))
     with pytest.raises(UserError, match=r"row 1: .*operation 'conv' is not one of"):
-        run(tmp_path / "out", "--benchmark", "nasbench201/odd")
+        run_alpha(tmp_path / "out", "--benchmark", "nasbench201/odd")
     assert not (tmp_path / "out").exists()
 
 
 def test_folder_of_another_study_or_other_files_is_refused(smoke_study: Any, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds this study with"):
-        run(smoke_study.out, "--benchmark", TOY)
+    with pytest.raises(UserError, match="contains this study with"):
+        run_alpha(smoke_study.out, "--benchmark", TOY)
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(UserError, match="holds other files, such as thesis"):
-        run(tmp_path, "--benchmark", TOY, "--smoke")
+    with pytest.raises(UserError, match="contains other files, such as thesis"):
+        run_alpha(tmp_path, "--benchmark", TOY, "--smoke")
     owner = json.loads((smoke_study.out / "study.json").read_text())
     other = tmp_path / "other"
     other.mkdir()
     (other / "study.json").write_text(json.dumps(owner | {"digest": "f" * 64}))
     with pytest.raises(UserError, match="another version of the table"):
-        run(other, "--benchmark", TOY, "--smoke")
+        run_alpha(other, "--benchmark", TOY, "--smoke")
 
 
 def test_study_succeeds_with_exactly_its_budget_of_queries(smoke_study: Any) -> None:
@@ -158,73 +114,6 @@ def test_study_succeeds_with_exactly_its_budget_of_queries(smoke_study: Any) -> 
         budget = record.trial.settings["labels"] + record.trial.settings["final_k"]
         assert record.metrics["queries"] == len(record.ledger) == budget
         assert len(record.history) == record.trial.settings["epochs"]
-
-
-def test_more_seeds_and_levels_run_only_what_is_missing(smoke_study: Any, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert run(out, "--smoke", "--benchmark", TOY, "--seeds", "1") == 0
-    before = {record.trial.id: record for record in records_of(out)}
-    assert run(out, "--smoke", "--benchmark", TOY, "--seeds", "2", "--alphas", "0.1,0.5,0.9") == 0
-    after = {record.trial.id: record for record in records_of(out)}
-    assert len(after) == 6
-    assert before.items() <= after.items()
-    assert len(children(out)) == 6
-    shared = [record for record in after.values() if record.trial.settings["alpha"] != 0.9]
-    assert same_results(shared, records_of(smoke_study.out))
-
-
-@pytest.mark.usefixtures("local_ray")
-def test_killed_and_interrupted_study_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    status, _ = stopped(broken, signal.SIGKILL, lambda: under_way(broken, launch=1))
-    assert status == -signal.SIGKILL
-    status, words = stopped(broken, signal.SIGINT, lambda: under_way(broken, launch=2))
-    assert status == 130
-    assert (
-        words.strip().splitlines()[-1]
-        == f"Stopped. What is done is kept in {broken}: the same command goes on from here."
-    )
-    assert run(broken, *LONGER) == 0
-    assert run(whole, *LONGER) == 0
-    assert same_results(records_of(broken), records_of(whole))
-    assert [child.info.status for child in children(broken)] == ["FINISHED"] * 2
-    assert not (broken / "tune").exists()
-
-
-def test_torn_checkpoint_falls_back_and_torn_record_runs_again(
-    smoke_study: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    owner = read_owner(smoke_study.out)
-    assert owner
-    folder, trial = StudyFolder(tmp_path, owner), records_of(smoke_study.out)[0].trial
-    for name in ("older", "newer"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "state.json").write_text('{"whole": true}')
-        folder.note_checkpoint(trial, tmp_path / name)
-    assert folder.resume_point(trial) == tmp_path / "newer"
-    (tmp_path / "newer" / "state.json").write_text('{"who')
-    assert folder.resume_point(trial) == tmp_path / "older"
-    (folder.trial_path(trial) / "progress.json").write_text("[{")
-    assert folder.resume_point(trial) is None
-    (folder.trial_path(trial) / "record.json").write_text('{"trial"')
-    assert folder.record(trial) is None
-    assert "is unreadable" in caplog.text
-
-
-def test_checkpoints_of_a_failed_trial_stay_until_it_has_ended(smoke_study: Any, tmp_path: Path) -> None:
-    owner = read_owner(smoke_study.out)
-    assert owner
-    folder, record = StudyFolder(tmp_path, owner), replace(records_of(smoke_study.out)[0], status="FAILED")
-    checkpoint = tmp_path / "tune" / "checkpoint"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "state.json").write_text("{}")
-    folder.note_checkpoint(record.trial, checkpoint)
-    folder.finish(record, None)
-    folder.clear_engine()  # a run of other levels ended
-    assert folder.resume_point(record.trial) == checkpoint
-    folder.finish(replace(record, status="FINISHED"), None)
-    folder.clear_engine()
-    assert not checkpoint.exists()
 
 
 def test_folder_that_another_run_makes_meanwhile_keeps_its_study(

@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from nadlab.tracking.views import view_link
+from nadlab.tracking.mlflow_internals import view_link
 from perf.mlflow_server import served
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"

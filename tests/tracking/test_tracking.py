@@ -17,8 +17,10 @@ from mlflow.artifacts import download_artifacts
 
 from nadlab.errors import UserError
 from nadlab.study.folder import StudyFolder, read_owner
-from nadlab.tracking.content import PARENT, TRIAL
-from nadlab.tracking.tracker import DRAFT, Tracker, check_store, made_store
+from nadlab.tracking.content import TRIAL
+from nadlab.tracking.mlflow_internals import PARENT
+from nadlab.tracking.store import DRAFT, check_store, made_store
+from nadlab.tracking.tracker import Tracker
 from tests.conftest import records_of
 
 pytestmark = pytest.mark.services
@@ -102,9 +104,9 @@ def test_torn_delivery_is_deleted_and_made_again(smoke_study: Any, tmp_path: Pat
 def test_store_that_a_kill_cut_short_is_made_anew(tmp_path: Path) -> None:
     killed = """
         import os, pathlib, signal
-        from nadlab import tracking
-        tracking.SqlAlchemyStore = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        tracking.made_store(pathlib.Path())
+        from nadlab.tracking import mlflow_internals, store
+        mlflow_internals.make_default_experiment = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        store.made_store(pathlib.Path())
     """
     done = subprocess.run([sys.executable, "-c", dedent(killed)], cwd=tmp_path, check=False)
     assert done.returncode == -signal.SIGKILL
@@ -118,14 +120,14 @@ def test_tables_that_a_kill_cut_short_are_no_store(tmp_path: Path, monkeypatch: 
     cache = tmp_path / "cache"
     monkeypatch.setenv("NADLAB_CACHE", str(cache))
     killed = """
-        import os, pathlib, signal
-        from nadlab import tracking
-        def torn(engine):
-            with engine.begin() as connection:
-                connection.exec_driver_sql("create table experiments (experiment_id integer)")
+        import os, pathlib, signal, sqlite3
+        from nadlab.tracking import mlflow_internals, store
+        def torn(database):
+            with sqlite3.connect(database) as connection:
+                connection.execute("create table experiments (experiment_id integer)")
             os.kill(os.getpid(), signal.SIGKILL)
-        tracking._initialize_tables = torn
-        tracking.made_store(pathlib.Path())
+        mlflow_internals.make_tables = torn
+        store.made_store(pathlib.Path())
     """
     done = subprocess.run([sys.executable, "-c", dedent(killed)], cwd=tmp_path, check=False)
     assert done.returncode == -signal.SIGKILL

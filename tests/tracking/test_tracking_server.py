@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from nadlab.errors import UserError
 from nadlab.tracking.server import Server
-from nadlab.tracking.tracker import DRAFT, check_store
+from nadlab.tracking.store import DRAFT, check_store
 from perf.mlflow_server import Server as ServerProcess
 from perf.mlflow_server import served
 from perf.processes import free_port

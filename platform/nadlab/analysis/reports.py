@@ -1,6 +1,7 @@
 """The files of a report, for a study of either kind: a study's run and `nadlab report` write the same ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from nadlab.analysis.report import report_on
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.summary import trial_row
 from nadlab.analysis.tuned import report_on_tuning
-from nadlab.study.records import Record, StudyRecord
+from nadlab.study.records import Record, StudyRecord, mixture
 from nadlab.tracking.runs import Runs
 
 FIGURES, TABLES = "figures", "tables"
@@ -26,6 +27,8 @@ def write_report(
     """Write a study's report into a folder; return it and its files, the page first."""
     rng = np.random.default_rng(0)
     report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
+    if mixed := mixture(records):
+        report = replace(report, evidence=replace(report.evidence, conclusions=(mixed, *report.evidence.conclusions)))
     return report, write(report, folder, rng)
 
 

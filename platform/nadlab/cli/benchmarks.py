@@ -12,7 +12,7 @@ from nadlab.errors import UserError
 @click.argument("name")
 @click.option("--keep-download", is_flag=True, help="keep the official file beside the archive")
 def fetch(name: str, keep_download: bool) -> None:
-    """Download a benchmark's official file, check it, convert it; a broken download goes on where it stopped.
+    """Download a benchmark's official file, check it, convert it; an interrupted download resumes.
 
     \b
     Names: nasbench101, nasbench101-full, nasbench201, nasbench301-v0.9, nasbench301-v1.0
@@ -57,7 +57,7 @@ def verify(names: tuple[str, ...]) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="everything as one JSON object")
 def show(name: str, as_json: bool) -> None:
-    """Show what an archive holds: space, data sets, budgets, provenance, digest, the arrays and their shapes."""
+    """Show the content of an archive: space, data sets, budgets, provenance, digest, the arrays and their shapes."""
     from nadlab.benchmarks.container import open_container
 
     (path,) = _chosen((name,))

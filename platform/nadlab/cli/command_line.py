@@ -1,4 +1,4 @@
-"""The door of every command: bad input becomes one sentence on stderr and exit status 2."""
+"""Runs every command: bad input becomes one sentence on stderr and exit status 2."""
 
 import atexit
 import gc
@@ -8,7 +8,7 @@ import click
 
 from nadlab.errors import UserError
 
-# else the interpreter looks through half a million objects of Ray's, MLflow's and torch's before it ends, for up to three seconds
+# otherwise the interpreter collects half a million objects of Ray, MLflow and torch at exit, for up to three seconds
 atexit.register(gc.freeze)
 
 

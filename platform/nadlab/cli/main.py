@@ -1,4 +1,4 @@
-"""The command `nadlab`: benchmarks, searches, reports, MLflow's server, reproduction. What is heavy is imported where it is needed, so that --help is fast."""
+"""The command `nadlab`: benchmarks, searches, reports, MLflow's server, reproduction. Heavy imports are late: --help is fast."""
 
 import json
 import sys
@@ -56,9 +56,7 @@ for each in COMMANDS:
     help="one method or several, separated by commas; all are compared with the first on the same seeds",
 )
 @click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
-@click.option(
-    "--queries", type=int, default=160, show_default=True, help="distinct architectures that may be asked for"
-)
+@click.option("--queries", type=int, default=160, show_default=True, help="distinct architectures that may be queried")
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
 @click.option("--concurrent", type=click.IntRange(1), help="seeds at a time, each on one core  [default: all cores]")
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
@@ -113,11 +111,15 @@ def report(study: str, tracking_uri: str | None) -> None:
     type=click.Path(path_type=Path),
     default=Path("mlflow"),
     show_default=True,
-    help="database and artifacts, where no other place is named",
+    help="of database and artifacts, unless others are given",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="another address needs --auth")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
-@click.option("--auth", is_flag=True, help="ask for a password: $MLFLOW_TRACKING_PASSWORD, or one drawn into --folder")
+@click.option(
+    "--auth",
+    is_flag=True,
+    help="require a password: $MLFLOW_TRACKING_PASSWORD, or a random one that is written to --folder",
+)
 @click.option(
     "--allowed-hosts", metavar="NAMES", default="", help="further names by which browsers reach it, by commas"
 )
@@ -129,14 +131,14 @@ def report(study: str, tracking_uri: str | None) -> None:
     "MLFLOW_BACKEND_STORE_URI does the same, and keeps its password from being listed with the process",
 )
 @click.option(
-    "--artifacts", metavar="URI", help="another place of artifacts, such as s3://... (needs the same installation)"
+    "--artifacts", metavar="URI", help="another location of artifacts, such as s3://... (needs the same installation)"
 )
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="processes that answer")
 def mlflow(**options: Any) -> None:
     """Start an MLflow server; studies send their runs to it by --tracking-uri.
 
-    With --auth the user is admin and the password lies in FOLDER/password, for its owner alone to read; studies and
-    MLflow's clients take both from the environment. Passwords cross the network in clear: use a tunnel, or a proxy with TLS.
+    With --auth the user is admin and the password is in FOLDER/password, which only its owner can read; studies and
+    MLflow's clients read both from the environment. Passwords are sent in clear text: use a tunnel, or a proxy with TLS.
 
     \b
     Example: nadlab mlflow --folder ~/mlflow --auth
@@ -155,14 +157,14 @@ def mlflow(**options: Any) -> None:
 @click.option(
     "--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", required=True, help="MLflow server or store"
 )
-@click.option("--retrain", is_flag=True, help="run the whole trial again, not its final queries alone")
-@click.option("--anyway", is_flag=True, help="try also with other code or packages")
+@click.option("--retrain", is_flag=True, help="run the whole trial again, not only its final queries")
+@click.option("--anyway", is_flag=True, help="also with other code or packages")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object")
 def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_json: bool) -> int:
-    """Reproduce the accuracy of a trial's run in MLflow, bit for bit: exit status 1 when it comes out otherwise.
+    """Reproduce the accuracy of a trial's run in MLflow, bit for bit; exit status 1 when it differs.
 
-    The run's checkpoint is downloaded, and its networks design the final queries once more. Refused when the benchmark
-    is another one here or, but with --anyway, code or packages that decide the numbers are.
+    The networks of the run's checkpoint design the final queries once more. The command refuses another benchmark and,
+    without --anyway, other code, packages or compute backend.
 
     \b
     Example: nadlab reproduce 0123456789abcdef --tracking-uri http://127.0.0.1:5000

@@ -1,14 +1,100 @@
-"""What options mean: text to seeds and levels."""
+"""The grammar of all study commands: shared options, and how texts become levels and seeds."""
 
+import inspect
 import types
 import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from nadlab.errors import UserError
-from nadlab.study.study import Level, TrialSettings
+from nadlab.study.study import Level, Study, TrialSettings
+
+if TYPE_CHECKING:
+    from nadlab.engine.execution import ExecutionConfig
+    from nadlab.engine.plans import StudyPlan
+    from nadlab.study.tuning import Tuning
+
+RUNS = Path("runs")
+Option = Callable[[Any], Any]
+MakePlan = Callable[[dict[str, Any]], "tuple[StudyPlan, Sequence[str]]"]
+"""options -> a plan, and the words that its folder's name adds to the benchmark"""
+
+
+def study_command(
+    study: "Study | Tuning", own_options: Iterable[Option], make_plan: MakePlan, about: str, examples: Sequence[str]
+) -> click.Command:
+    """Return the click command of a study of either kind; its value is the exit status.
+
+    about: the help text between the expectation and the examples.
+    """
+
+    @click.command(name=study.name, context_settings={"max_content_width": 110})
+    def run(**given: Any) -> int:
+        from nadlab.engine.forecast import dry_run  # late: --help needs neither Ray nor MLflow
+        from nadlab.engine.runner import run as run_plan
+
+        plan, words = make_plan(given)
+        folder = "-".join([given["benchmark"].replace("/", "-"), *words])
+        execution = _execution(given, RUNS / study.name / folder)
+        if given["dry_run"]:
+            click.echo("\n".join(dry_run(plan, execution)))
+            return 0
+        return run_plan(plan, execution)
+
+    run.help = _help(study, about, examples)
+    for option in (*_study_options(study), *own_options, *_execution_options(study.trainable)):
+        run = option(run)
+    return run
+
+
+def _help(study: "Study | Tuning", about: str, examples: Sequence[str]) -> str:
+    paragraphs = [study.question, f"Expected: {study.expectation}", inspect.cleandoc(about)]
+    lines = "\n".join(f"  python studies/{study.name}.py {each}" for each in examples)
+    return "\n\n".join([*paragraphs, f"\b\nExamples:\n{lines}"])
+
+
+def _study_options(study: "Study | Tuning") -> list[Option]:
+    seeds = ",".join(map(str, study.seeds))
+    return [
+        click.option("--benchmark", default=study.benchmark, show_default=True, help="see `nadlab benchmarks`"),
+        click.option("--seeds", metavar="LIST", help=f"a count (10), a range (0-9) or a list (1,4,7)  [default: {seeds}]"),
+    ]  # fmt: skip
+
+
+def _execution_options(trainable: type) -> list[Option]:
+    pack = click.option(
+        "--pack", type=click.IntRange(1), default=1, metavar="N",
+        help="train N trials of equal shapes at once in one process, with the CPU and GPUs of one; made for GPUs, on a CPU "
+        "it pays for small networks  [default: 1]",
+    )  # fmt: skip
+    return [
+        click.option("--concurrent", type=click.IntRange(1), metavar="N", help="trials at once  [default: one a CPU]"),
+        click.option("--gpus-per-trial", type=float, metavar="N",
+                     help="a number or a fraction, such as 0.25, by which trials share a device  [default: an even share]"),
+        click.option("--address", help="a Ray cluster to join  [default: one of this process, on loopback]"),
+        click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
+                     help="output folder  [default: runs/STUDY/BENCHMARK, with the settings you change]"),
+        click.option("--tracking-uri", metavar="URI", help="MLflow server or store  [default: mlflow.db in --out]"),
+        click.option("--anyway", is_flag=True,
+                     help="add to a folder that another version of the code filled; the report says that results are mixed"),
+        click.option("--dry-run", is_flag=True, help="say what would run and how long it would take; nothing is written"),
+        click.option("--smoke", is_flag=True, help="a run of seconds with small settings, in its own folder"),
+        *([pack] if hasattr(trainable, "packed") else []),
+    ]  # fmt: skip
+
+
+def _execution(given: Mapping[str, Any], default_out: Path) -> "ExecutionConfig":
+    from nadlab.engine.execution import ExecutionConfig
+
+    names = ("tracking_uri", "address", "concurrent", "gpus_per_trial", "pack", "anyway")
+    return ExecutionConfig(given["out"] or default_out, **{name: given[name] for name in names if name in given})
 
 
 def parse_level(settings: TrialSettings, factor: str, text: str) -> Level:
-    """Read a level as the type of its setting; raise UserError when it is none."""
+    """Return a level as the type of its setting; raise UserError when it is none."""
     declared = typing.get_type_hints(type(settings))[factor]
     kinds = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
     if type(None) in kinds and text.lower() == "none":
@@ -22,7 +108,7 @@ def parse_level(settings: TrialSettings, factor: str, text: str) -> Level:
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Read seeds: a count (`10`), a range (`0-9`), a list (`1,4,7`) or a mixture; UserError otherwise."""
+    """Return seeds from a count (`10`), a range (`0-9`), a list (`1,4,7`) or a mixture; UserError otherwise."""
     seeds: list[int] = []
     try:
         if text.strip().isdigit():
@@ -36,3 +122,8 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if not seeds or len(set(seeds)) < len(seeds):
         raise UserError(f"{text!r} names no seeds: give a count (10), a range (0-9) or a list of distinct ones (1,4,7)")
     return tuple(seeds)
+
+
+def seeds_of(given: Mapping[str, Any], default: Sequence[int]) -> Sequence[int]:
+    """Return the seeds of `--seeds`, or the default ones."""
+    return default if given["seeds"] is None else parse_seeds(given["seeds"])

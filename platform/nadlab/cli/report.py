@@ -11,17 +11,17 @@ from nadlab.analysis.across import across
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.page import PAGE
 from nadlab.analysis.reports import write_page, write_report
+from nadlab.cli.options import RUNS
 from nadlab.errors import UserError
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import StudyRecord
 from nadlab.tracking.runs import Runs
-from nadlab.tracking.tracker import default_store, find_runs
-
-RUNS = Path("runs")
+from nadlab.tracking.store import default_store
+from nadlab.tracking.tracker import find_runs
 
 
 def report_studies(name: str, tracking_uri: str | None) -> None:
-    """Write the report of every study folder that `name` means, one over all of them where they are several, and say where.
+    """Write the report of every study folder that `name` means, and one over all of them where they are several.
 
     Raises UserError when there is none, when one has no trial that ended, or when the store can't be used.
     """
@@ -32,9 +32,9 @@ def report_studies(name: str, tracking_uri: str | None) -> None:
     # tuning studies share no levels but the default
     if len(alike := comparable([each for each in studies if not each.study.is_tuning])) > 1:
         page, sections = across(alike, np.random.default_rng(0))
-        place = folders[0].parent
-        write_page(place, page, sections)
-        _say(place, "all benchmarks", page.conclusions)
+        parent = folders[0].parent
+        write_page(parent, page, sections)
+        _say(parent, "all benchmarks", page.conclusions)
 
 
 def comparable(studies: Sequence[Evidence]) -> list[Evidence]:
@@ -52,24 +52,23 @@ def _say(folder: Path, subject: str, sentences: Sequence[str]) -> None:
 
 def study_folders(name: str) -> list[Path]:
     """Return a study's folder, or the folders below it, one a benchmark; a bare name is looked up in `runs/`."""
-    for place in (Path(name), RUNS / name):
-        found = (
-            [place] if (place / "study.json").is_file() else sorted(file.parent for file in place.glob("*/study.json"))
-        )
-        if found:
+    for folder in (Path(name), RUNS / name):
+        if (folder / "study.json").is_file():
+            return [folder]
+        if found := sorted(file.parent for file in folder.glob("*/study.json")):
             return found
     known = sorted(path.parent.parent.name for path in RUNS.glob("*/*/study.json"))
-    there = f"{RUNS}/ holds {', '.join(dict.fromkeys(known))}" if known else f"{RUNS}/ holds none yet"
+    there = f"{RUNS}/ contains {', '.join(dict.fromkeys(known))}" if known else f"{RUNS}/ contains none yet"
     raise UserError(f"{name!r} is neither a study's folder nor the name of one in {RUNS}/: {there}")
 
 
 def report_on_folder(folder: Path, tracking_uri: str | None) -> Evidence:
-    """Write the report of what a folder holds; return what it is made of."""
+    """Write the report of a folder; return the evidence behind it."""
     study = read_owner(folder)
     assert study
     records = StudyFolder(folder, study).records()
     if not records:
-        raise UserError(f"{folder} holds no trial that ended: run the study first")
+        raise UserError(f"{folder} has no trial that ended: run the study first")
     report, _ = write_report(study, records, _runs(folder, study, tracking_uri), folder)
     return report.evidence
 

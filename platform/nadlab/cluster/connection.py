@@ -23,7 +23,7 @@ SENT_VARIABLES = ("NADLAB_DATA",)
 def runtime_env(trainable: type, modules: Sequence[ModuleType] = ()) -> dict[str, Any]:
     """Return what a node needs to run a trainable: nadlab, the trainable's package and other modules.
 
-    Folders or single files, not wheels: Ray caches a wheel by its file name and would go on running old code.
+    Folders or single files, not wheels: Ray caches a wheel by its file name and would run old code.
     """
     packages = {"nadlab": nadlab, (name := trainable.__module__.partition(".")[0]): sys.modules[name]}
     packages |= {module.__name__: module for module in modules}
@@ -70,7 +70,7 @@ def connected(
             raise UserError(f"no Ray cluster answers at {address!r} ({reason}): check --address") from error
     else:
         # loopback and no dashboard: nothing outside this process can reach the cluster, and it starts sooner
-        # "local": a cluster that somebody else runs on this machine is not joined by chance
+        # "local": never a cluster that another user runs on this machine
         try:
             ray.init(
                 address="local",
@@ -106,4 +106,4 @@ def leave() -> None:
 def check_nodes() -> None:
     """Raise UserError when the connected cluster has lost its last node, for which Ray itself would wait without end."""
     if not any(node["Alive"] for node in ray.nodes()):
-        raise UserError("every node of the Ray cluster is gone: start the study again, it goes on from its records")
+        raise UserError("every node of the Ray cluster is gone: start the study again, it resumes from its records")

@@ -1,4 +1,4 @@
-"""What the connected cluster is made of, for the record of where a trial ran."""
+"""The nodes of the connected cluster, for the provenance of records."""
 
 import logging
 from functools import cache
@@ -13,7 +13,7 @@ from nadlab.provenance.hardware import FIELDS, hardware
 logger = logging.getLogger(__name__)
 
 PATIENCE = 30
-"""seconds that a node gets to answer"""
+"""seconds until a node must answer"""
 
 
 def cluster_resources_text() -> str:
@@ -26,16 +26,16 @@ def cluster_resources_text() -> str:
 
 @cache
 def hardware_at(address: str) -> dict[str, str]:
-    """Return the hardware of a node by its IP address; of one that is gone `unknown`."""
+    """Return the hardware of a node by its IP address; `unknown` for a node that is gone."""
     if address == get_node_ip_address():
         return hardware()
     alive = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["NodeManagerAddress"] == address]
     try:
         if alive:
             there = NodeAffinitySchedulingStrategy(alive[0], soft=False)
-            asked = ray.remote(hardware).options(num_cpus=0, scheduling_strategy=there).remote()
-            found: dict[str, str] = ray.get(asked, timeout=PATIENCE)
+            task = ray.remote(hardware).options(num_cpus=0, scheduling_strategy=there).remote()
+            found: dict[str, str] = ray.get(task, timeout=PATIENCE)
             return found
     except RayError as error:
-        logger.warning("node %s did not say what hardware it has (%s)", address, error)
+        logger.warning("the hardware of node %s is unknown (%s)", address, error)
     return dict.fromkeys(FIELDS, "unknown") | {"host": address}

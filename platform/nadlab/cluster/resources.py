@@ -1,4 +1,4 @@
-"""CPUs and GPUs: what a cluster has, and how many trials it holds at once."""
+"""CPUs and GPUs of a cluster, and how many trials fit on them at once."""
 
 import os
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Resources:
 
 def machine_resources(concurrent: int | None) -> Resources:
     """Return what a cluster of this process would have."""
-    import torch  # late: whoever only joins a cluster needs none of it
+    import torch  # late: a driver that joins a cluster does not need it
 
     return Resources(concurrent or os.cpu_count() or 1, torch.cuda.device_count())
 
@@ -33,35 +33,35 @@ def resources_per_trial(concurrent: int, gpus: float | None, cluster: Resources)
     """Return one CPU and the GPUs of each of so many trials at once.
 
     gpus: a fraction or a number; a fraction lets trials share a device, and Ray fills one device before the next.
-    None shares all GPUs of the cluster evenly, so that trials spread over them, and asks for none where it has none.
+    None shares all GPUs of the cluster evenly, so that trials spread over them; without GPUs a trial gets none.
     """
     share = min(1.0, cluster.gpus / concurrent) if gpus is None else gpus
     return {"cpu": 1.0} | ({"gpu": int(share * 1000) / 1000} if share else {})
 
 
 def slots(gpus: float | None, cluster: Resources) -> int:
-    """Return how many trials of one CPU, and of so many GPUs where they are named, the cluster can hold at once.
+    """Return how many trials of one CPU, and of so many GPUs where they are given, fit on the cluster at once.
 
-    Raises UserError when it can hold none.
+    Raises UserError when none fits.
     """
     if not gpus:
         return max(1, int(cluster.cpus))
     if (gpus > 1 and gpus % 1) or gpus < 0:
         raise UserError(f"a trial can't have {gpus:g} GPUs: --gpus-per-trial is a fraction of one or a whole number")
     # a fraction is of one device: what is left of several can't be joined
-    held = int(cluster.gpus) * int(1 / gpus + 1e-9) if gpus <= 1 else int(cluster.gpus / gpus)
-    if not held:
-        raise UserError(f"there are {cluster.gpus:g} GPUs, too few for one trial: ask for less with --gpus-per-trial")
-    return max(1, min(int(cluster.cpus), held))
+    fitting = int(cluster.gpus) * int(1 / gpus + 1e-9) if gpus <= 1 else int(cluster.gpus / gpus)
+    if not fitting:
+        raise UserError(f"there are {cluster.gpus:g} GPUs, too few for one trial: give less by --gpus-per-trial")
+    return max(1, min(int(cluster.cpus), fitting))
 
 
-def trials_at_once(asked: int | None, gpus: float | None, cluster: Resources) -> int:
-    """Return how many trials run at once: those asked for, at most what the cluster can hold, which is the default.
+def trials_at_once(concurrent: int | None, gpus: float | None, cluster: Resources) -> int:
+    """Return how many trials run at once: `concurrent`, at most as many as fit on the cluster, which is the default.
 
-    More than it has CPUs are taken at the user's word: a cluster that starts its nodes by what waits is small at first.
-    Raises UserError when it can hold none.
+    More than it has CPUs are accepted as they are: a cluster that starts nodes on demand is small at first. Raises UserError
+    when none fits.
     """
-    if asked and asked > cluster.cpus:
-        return asked
-    held = slots(gpus, cluster)
-    return min(asked or held, held)
+    if concurrent and concurrent > cluster.cpus:
+        return concurrent
+    fitting = slots(gpus, cluster)
+    return min(concurrent or fitting, fitting)

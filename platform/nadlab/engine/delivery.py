@@ -1,4 +1,4 @@
-"""Records on their way from disk to MLflow, on threads of their own so that no trial waits for the store."""
+"""Delivery of records from disk to MLflow, in threads of its own: no trial waits for the store."""
 
 import logging
 from collections import deque
@@ -7,13 +7,14 @@ from types import TracebackType
 
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import Record
-from nadlab.tracking.tracker import STORE_ERRORS, Tracker
+from nadlab.tracking.store import STORE_ERRORS
+from nadlab.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Delivers in order, several at once where the store can; a store that is down keeps the queue until it answers again, at the latest in `wait`."""
+    """Delivers in order, several at once where the store can. While the store is down, records wait; `wait` tries once more."""
 
     def __init__(self, tracker: Tracker, folder: StudyFolder) -> None:
         self.tracker = tracker
@@ -25,19 +26,19 @@ class Delivery:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._queue.clear()  # empty after `wait`; else what is left lies on disk for the next run
+        self._queue.clear()  # empty after `wait`; else the next run delivers the rest from disk
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def hand_in(self, record: Record) -> None:
+    def submit(self, record: Record) -> None:
         """Queue one record."""
         self._queue.append(record)
         self._thread.submit(self._drain)
 
     def wait(self) -> int:
-        """Deliver all that is queued and settle the store; return how many records it did not take."""
+        """Deliver the queue and clean up the store; return how many records it did not take."""
         self._thread.submit(self._drain).result()
         if not self._queue:
-            self._thread.submit(self._settle).result()
+            self._thread.submit(self._clean_up).result()
         return len(self._queue)
 
     def _drain(self) -> None:
@@ -46,13 +47,13 @@ class Delivery:
                 self.tracker.deliver([(each, self.folder.trial_path(each.trial) / "checkpoint") for each in batch])
             except STORE_ERRORS as error:
                 names = ", ".join(each.trial.id for each in batch)
-                logger.warning("MLflow did not take trial %s (%s): it is kept and tried again", names, error)
+                logger.warning("MLflow did not take trial %s (%s): it is delivered again later", names, error)
                 return
             for _ in batch:
                 self._queue.popleft()
 
     def _next(self) -> list[Record]:
-        """Return the first records of the queue, of a trial no more than one: the last one handed in is the one to stay."""
+        """Return the first records of the queue, at most one a trial: of several, the last one stays."""
         batch: list[Record] = []
         # by index: the driver appends meanwhile
         for index in range(min(len(self._queue), self.tracker.at_once)):
@@ -62,8 +63,8 @@ class Delivery:
             batch.append(record)
         return batch
 
-    def _settle(self) -> None:
+    def _clean_up(self) -> None:
         try:
-            self.tracker.settle()
+            self.tracker.clean_up()
         except STORE_ERRORS as error:
-            logger.warning("MLflow did not answer (%s): torn runs are deleted by the next run of the study", error)
+            logger.warning("MLflow did not answer (%s): the next run of the study deletes incomplete runs", error)

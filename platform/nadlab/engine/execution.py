@@ -16,6 +16,8 @@ class ExecutionConfig:
     concurrent: int | None = None
     """None: one trial a CPU"""
     gpus_per_trial: float | None = None
-    """a fraction or a number; None: an even share of what the cluster has"""
+    """a fraction or a number; None: an even share of the cluster's"""
     pack: int = 1
-    """trials that are trained at once in one process, at most, where the trainable can"""
+    """trials that are trained at once in one process, at most"""
+    anyway: bool = False
+    """add to a folder that another version of the code filled"""

@@ -1,10 +1,9 @@
-"""What a study would run and how long that would take; nothing is written, and no cluster is started."""
+"""A dry run: what a study would run and how long; nothing is written, and no cluster is started."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -18,18 +17,21 @@ from nadlab.cluster.resources import (
     trials_at_once,
 )
 from nadlab.engine.execution import ExecutionConfig
-from nadlab.engine.tune import request
+from nadlab.engine.plans import StudyPlan
+from nadlab.engine.request import request
+from nadlab.engine.runner import check_packing
+from nadlab.engine.tune_internals import without_constructor
 from nadlab.study.folder import StudyFolder, check_same, read_owner
 from nadlab.study.records import Record, StudyRecord, Trial
-from nadlab.study.study import Study, plan, study_record
+from nadlab.study.study import Study
 
 CALIBRATION_EPOCHS = 3
-"""the first also pays for what is set up once, the last also generates; the one between them is an epoch"""
+"""the first includes one-time costs and the last includes the design: the one between them is timed as an epoch"""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of one trial, seconds in which a worker gets ready for its first, and where both come from."""
+    """Seconds of one trial, seconds until a worker is ready, and the source of both."""
 
     trial: float
     ready: float
@@ -38,31 +40,25 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Trials in all and done, trials at once, GPUs of each, and their timing."""
+    """Remaining trials, trials at once, GPUs of each, and their timing."""
 
-    trials: int
-    done: int
+    remaining: int
     at_once: int
     gpus: float
-    timing: Timing | None
-    """None when nothing is left to run"""
+    timing: Timing
 
     @property
     def minutes(self) -> float:
         """Minutes until all have ended."""
-        if not self.timing:
-            return 0.0
-        return (self.timing.ready + ceil((self.trials - self.done) / self.at_once) * self.timing.trial) / 60
+        return (self.timing.ready + ceil(self.remaining / self.at_once) * self.timing.trial) / 60
 
     @property
     def hours(self) -> float:
-        """Hours of one worker for all that is missing."""
-        return (self.trials - self.done) * self.timing.trial / 3600 if self.timing else 0.0
+        """Hours of one worker for all of them."""
+        return self.remaining * self.timing.trial / 3600
 
     def sentences(self, pack: int) -> list[str]:
-        """Return what a dry run says about the time, with so many trials a process."""
-        if not self.timing:
-            return ["Nothing is left to run."]
+        """Return sentences about the time; pack: trials in a process."""
         devices = f"{self.hours * self.gpus:.3g} GPU-hours" if self.gpus else "no GPU"
         return [
             f"About {self.minutes:.3g} minutes with {self.at_once} at once: {self.hours:.3g} CPU-hours, {devices}.",
@@ -71,45 +67,46 @@ class Forecast:
         ]
 
 
-def dry_run(study: Study, oracle: Oracle, execution: ExecutionConfig) -> list[str]:
-    """Return what a study would do, a sentence each; raises UserError where `run_study` would before its trials."""
-    trials = plan(study, oracle)
-    records = kept_records(execution.out, study_record(study, oracle, ""))
-    ended = {record.trial.id for record in records if record.status != "FAILED"}
-    missing = [trial for trial in trials if trial.id not in ended]
-    timing = timed(study, oracle, records) if missing else None
-    found = forecast(study.trainable, len(trials), len(trials) - len(missing), timing, execution)
+def dry_run(plan: StudyPlan, execution: ExecutionConfig) -> list[str]:
+    """Return what a study would do, a sentence each; raises UserError where `run` would before its trials."""
+    check_packing(plan, execution)
+    records = kept_records(execution, plan.record)
+    done = plan.done(records)
     return [
-        f"{study.name} on {study.benchmark}: {len(trials)} trials, {len(study.combinations)} levels x "
-        f"{len(study.seeds)} seeds; {found.done} of them are done in {execution.out} and would be skipped.",
-        *found.sentences(execution.pack),
+        f"{plan.record.study} on {plan.record.benchmark}: {plan.size}; {done} of them are done in {execution.out} and would "
+        "be skipped.",
+        *(
+            forecast(plan, records, execution).sentences(execution.pack)
+            if done < plan.total
+            else ["Nothing is left to run."]
+        ),
         "This was a dry run: nothing was written.",
     ]
 
 
-def forecast(trainable: type, trials: int, done: int, timing: Timing | None, execution: ExecutionConfig) -> Forecast:
-    """Return the forecast for the cluster that would run the trials; raises UserError when it could hold none."""
-    resources = _resources(trainable, execution)
-    at_once = min(trials_at_once(execution.concurrent, execution.gpus_per_trial, resources), trials)
+def forecast(plan: StudyPlan, records: Sequence[Record], execution: ExecutionConfig) -> Forecast:
+    """Return the forecast for the cluster of the execution; raises UserError when it has no room for a trial."""
+    remaining, resources = plan.total - plan.done(records), _resources(plan.study.trainable, execution)
+    at_once = min(trials_at_once(execution.concurrent, execution.gpus_per_trial, resources), remaining)
     gpus = resources_per_trial(at_once, execution.gpus_per_trial, resources).get("gpu", 0.0)
-    return Forecast(trials, done, at_once, gpus, timing)
+    return Forecast(remaining, at_once, gpus, timed(plan, records))
 
 
-def kept_records(out: Path, study: StudyRecord) -> list[Record]:
-    """Return the records in an output folder, none when it is new; UserError when the study could not go on there."""
-    owner = read_owner(out)
+def kept_records(execution: ExecutionConfig, study: StudyRecord) -> list[Record]:
+    """Return the records in the output folder, none when it is new; UserError when the study can't be resumed there."""
+    owner = read_owner(execution.out)
     if not owner:
         return []
-    check_same(out, owner, study)
-    return StudyFolder(out, owner).records()
+    check_same(execution.out, owner, study, execution.anyway)
+    return StudyFolder(execution.out, owner).records()
 
 
-def timed(study: Study, oracle: Oracle, records: Sequence[Record]) -> Timing:
+def timed(plan: StudyPlan, records: Sequence[Record]) -> Timing:
     """Return the median over the finished trials of a folder, or, where there is none, the time of a short trial here."""
     seconds = [record.ended - record.started for record in records if record.status == "FINISHED"]
     if seconds:
         return Timing(median(seconds), 0.0, f"the median of the {len(seconds)} finished trials in the folder")
-    return calibrated(study, oracle)
+    return calibrated(plan.study, plan.oracle)
 
 
 def calibrated(study: Study, oracle: Oracle) -> Timing:
@@ -119,8 +116,8 @@ def calibrated(study: Study, oracle: Oracle) -> Timing:
     if "epochs" in settings:
         settings["epochs"] = min(CALIBRATION_EPOCHS, epochs)
     trial = Trial(oracle.name, oracle.digest, study.seeds[0], settings, study.trainable_name)
-    config = {"trial": request(trial, None)}
-    trainable: Any = object.__new__(study.trainable)  # its constructor would make a folder in ~/ray_results
+    config = {"trial": request(trial)}
+    trainable = without_constructor(study.trainable)
     _, ready = _clocked(lambda: trainable.setup(config))
     _, again = _clocked(lambda: trainable.reset_config(config))
     steps = _steps(trainable)

@@ -1,4 +1,4 @@
-"""What the terminal shows while trials run: epochs, trials done, the best and mean accuracy, the time left."""
+"""Progress on the terminal: epochs, ended trials, best and mean accuracy, time left."""
 
 import sys
 from types import TracebackType
@@ -16,7 +16,7 @@ class Progress:
         self._epochs: dict[str, int] = {}
         self._accuracies: list[float] = []
         self._failures = self._stopped = 0
-        # a bar in a log file is rewritten seldom
+        # seldom in a log file
         pause = 0.2 if sys.stderr.isatty() else 10.0
         self._bar = tqdm(total=epochs, unit="epoch", mininterval=pause, dynamic_ncols=True)
         self._describe()
@@ -28,7 +28,7 @@ class Progress:
         self._bar.close()
 
     def reached(self, trial: Trial, epoch: int) -> None:
-        """Move a trial to an epoch; one that fell back to a checkpoint does not move the bar back."""
+        """Move a trial to an epoch; one that resumed from a checkpoint does not move the bar back."""
         before = self._epochs.get(trial.id, 0)
         self._bar.update(max(0, epoch - before))
         self._epochs[trial.id] = max(epoch, before)

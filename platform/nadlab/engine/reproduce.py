@@ -1,21 +1,18 @@
-"""Reproduce a trial from its run in MLflow: from its checkpoint, or trained anew; bit for bit or not at all."""
+"""Reproduce a trial from its run in MLflow, by its checkpoint or by training anew, bit for bit."""
 
 import importlib
 import json
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
-from mlflow.entities import Run
 from ray.tune import Trainable
 
 from nadlab.benchmarks.oracle import Oracle, accuracy
 from nadlab.benchmarks.registry import benchmark
-from nadlab.engine.tune import request
+from nadlab.engine.request import request
 from nadlab.errors import UserError
 from nadlab.provenance.code import mismatches
 from nadlab.provenance.hardware import hardware
@@ -24,21 +21,25 @@ from nadlab.semigan.checkpoint import redesigned
 from nadlab.study.records import Trial
 from nadlab.tracking.content import LEDGER, TRIAL_CONTENT
 from nadlab.tracking.runs import without_password
-from nadlab.tracking.tracker import STORE_ERRORS, check_store
+from nadlab.tracking.store import STORE_ERRORS, check_store, open_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """A run's numbers and what they came out as here; accuracies in percent."""
+    """The numbers of a run as recorded and as reproduced; accuracies in percent."""
 
     run: str
     recorded: float
     reproduced: float
     queries: int
     different_queries: int
-    """that are not those of the recorded ledger, or got another answer"""
+    """that differ from the recorded ledger in cell or accuracy"""
     notes: tuple[str, ...]
-    """what differs between there and here and was let pass"""
+    """accepted differences between the recorded machine and this one"""
 
     @property
     def equal(self) -> bool:
@@ -53,11 +54,11 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
     that decide its numbers are.
     """
     check_store(tracking_uri)
-    client = MlflowClient(tracking_uri=tracking_uri)
+    client = open_client(tracking_uri)
     try:
         run = client.get_run(run_id)
         trial = _trial(run)
-        recorded = json.loads(Path(_download(run, LEDGER, tracking_uri)).read_text())
+        recorded = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text())
     except STORE_ERRORS as error:
         raise UserError(
             f"run {run_id} can't be read from {without_password(tracking_uri)}: check it and --tracking-uri"
@@ -71,15 +72,15 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
             "--retrain, or try --anyway"
         )
     notes = _notes(run, trainable.__module__.partition(".")[0], anyway)
-    ledger = _retrained(trainable, trial) if retrain else _from_checkpoint(run, trial, oracle, tracking_uri)
-    there = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]
-    different = sum(one != two for one, two in zip(there, ledger, strict=False)) + abs(len(there) - len(ledger))
+    ledger = _retrained(trainable, trial) if retrain else _from_checkpoint(client, run, trial, oracle)
+    original = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]
+    different = sum(one != two for one, two in zip(original, ledger, strict=False)) + abs(len(original) - len(ledger))
     return Reproduction(
-        run_id, run.data.metrics["best_reported"], _best(ledger, oracle), len(there), different, tuple(notes)
+        run_id, run.data.metrics["best_reported"], _best(ledger, oracle), len(original), different, tuple(notes)
     )  # fmt: skip
 
 
-def _trial(run: Run) -> Trial:
+def _trial(run: "Run") -> Trial:
     content = run.data.tags.get(TRIAL_CONTENT)
     if not content:
         raise UserError(f"run {run.info.run_id} is no trial of a study, or older than this command: name another")
@@ -88,16 +89,16 @@ def _trial(run: Run) -> Trial:
     return Trial(**json.loads(content))
 
 
-def _same_benchmark(run: Run, trial: Trial) -> Oracle:
+def _same_benchmark(run: "Run", trial: Trial) -> Oracle:
     oracle = benchmark(trial.benchmark)
     if oracle.digest != trial.digest:
         raise UserError(
-            f"run {run.info.run_id} asked another version of {trial.benchmark} (digest {trial.digest[:12]}, here "
+            f"run {run.info.run_id} queried another version of {trial.benchmark} (digest {trial.digest[:12]}, here "
             f"{oracle.digest[:12]}): put its file in $NADLAB_DATA or the cache"
         )
     if oracle.preset != run.data.tags["preset"]:
         raise UserError(
-            f"run {run.info.run_id} asked {trial.benchmark} by the preset {run.data.tags['preset']}, here it answers by "
+            f"run {run.info.run_id} queried {trial.benchmark} by the preset {run.data.tags['preset']}, here its preset is "
             f"{oracle.preset}"
         )
     return oracle
@@ -114,7 +115,7 @@ def _trainable(trial: Trial) -> type[Trainable]:
     return found
 
 
-def _notes(run: Run, package: str, anyway: bool) -> list[str]:
+def _notes(run: "Run", package: str, anyway: bool) -> list[str]:
     others = mismatches(run.data.tags, package)
     if others and not anyway:
         revision = run.data.tags.get("git_revision", "unknown")
@@ -130,10 +131,10 @@ def _notes(run: Run, package: str, anyway: bool) -> list[str]:
     ]
 
 
-def _from_checkpoint(run: Run, trial: Trial, oracle: Oracle, uri: str) -> list[dict[str, Any]]:
+def _from_checkpoint(client: "MlflowClient", run: "Run", trial: Trial, oracle: Oracle) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            checkpoint = Path(_download(run, "checkpoint", uri, folder))
+            checkpoint = Path(client.download_artifacts(run.info.run_id, "checkpoint", folder))
         except STORE_ERRORS as error:
             raise UserError(
                 f"run {run.info.run_id} has no checkpoint: {trial.trainable} runs again with --retrain"
@@ -143,7 +144,7 @@ def _from_checkpoint(run: Run, trial: Trial, oracle: Oracle, uri: str) -> list[d
 
 
 def _retrained(trainable: type[Trainable], trial: Trial) -> list[dict[str, Any]]:
-    running = trainable({"trial": request(trial, None)})
+    running = trainable({"trial": request(trial)})
     try:
         while not (result := running.train())["done"]:
             pass
@@ -155,7 +156,3 @@ def _retrained(trainable: type[Trainable], trial: Trial) -> list[dict[str, Any]]
 
 def _best(ledger: list[dict[str, Any]], oracle: Oracle) -> float:
     return accuracy(best([Query(**query) for query in ledger], oracle.search_split), oracle.report_split)
-
-
-def _download(run: Run, path: str, uri: str, folder: str | None = None) -> str:
-    return str(download_artifacts(run_id=run.info.run_id, artifact_path=path, tracking_uri=uri, dst_path=folder))

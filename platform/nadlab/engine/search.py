@@ -1,4 +1,4 @@
-"""Methods on a benchmark, side by side: every method gets the same budget and the same seeds."""
+"""Search methods on a benchmark, each with the same budget and seeds."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -44,15 +44,15 @@ def searches(
     meet.
     """
     requests = [(SearchRequest(method=method, queries=queries), seed) for method, seed in product(methods, seeds)]
-    # told once, not by every process
+    # here, so that the error is raised once and not in every process
     distinct = distinct_cells(benchmark(benchmark_name))
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
     yield from side_by_side(partial(_search, benchmark_name), requests, "search", concurrent)
 
 
-def _search(benchmark_name: str, asked: tuple[SearchRequest, int]) -> Search:
-    request, seed = asked
+def _search(benchmark_name: str, request_and_seed: tuple[SearchRequest, int]) -> Search:
+    request, seed = request_and_seed
     ledger = QueryLedger(benchmark(benchmark_name), request.queries)
     started = time.perf_counter()
     run_search(request.method, ledger, np.random.default_rng(seed))

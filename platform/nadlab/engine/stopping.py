@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as an orderly end: one exception, raised where nothing is torn by it."""
+"""SIGINT and SIGTERM end a run in order: as one exception, raised where it breaks nothing."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
-    """A signal came; like KeyboardInterrupt it passes through `except Exception`."""
+    """A signal arrived; like KeyboardInterrupt it passes through `except Exception`."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -17,10 +17,10 @@ class Stopped(BaseException):
 
 
 class Stopping:
-    """Raises Stopped on the first signal, and ignores later ones while the run ends, which takes seconds."""
+    """Raises Stopped on the first signal; ignores later ones while the run ends, which takes seconds."""
 
     def __init__(self) -> None:
-        self._held = False
+        self._deferred = False
         self._number: int | None = None
 
     @contextmanager
@@ -35,27 +35,27 @@ class Stopping:
                 signal.signal(number, handler)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Raise in `check` alone: an exception inside Ray's compiled code would come out as a SystemError."""
-        self._held = True
+    def deferred(self) -> Iterator[None]:
+        """Raise in `check` only: inside Ray's compiled code an exception becomes a SystemError."""
+        self._deferred = True
         try:
             yield
         finally:
-            self._held = False
+            self._deferred = False
         self.check()
 
     def install(self) -> None:
-        """Put the handlers in place, also again where somebody replaced them."""
+        """Install the handlers, also after other code replaced them."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN if self._number else self._handle)
 
     def check(self) -> None:
-        """Raise Stopped when a signal came."""
+        """Raise Stopped when a signal arrived."""
         if self._number:
             raise Stopped(self._number)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self._number = number
         self.install()
-        if not self._held:
+        if not self._deferred:
             raise Stopped(number)

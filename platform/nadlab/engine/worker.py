@@ -1,4 +1,4 @@
-"""What a worker does before each trial, whatever the trainable: check its table, and take the driver's listings of the space."""
+"""What a worker does before each trial of any trainable: check its table, and share the driver's listing of the space."""
 
 import logging
 import socket
@@ -10,6 +10,7 @@ from ray.tune import Trainable
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nadlab.benchmarks.registry import benchmark
+from nadlab.engine.request import requests
 from nadlab.errors import UserError
 from nadlab.spaces import SPACES, SearchSpace
 from nadlab.spaces.classes import classes
@@ -27,7 +28,7 @@ def prepared(trainable: type[Trainable], space: SearchSpace) -> type[Trainable]:
     A large space is listed here, once, and put into Ray's object store, where the workers of a node share one copy.
     """
     name, shared = space.name, None
-    if space.size >= LARGE and space is SPACES.get(name):  # one's own space has no classes
+    if space.size >= LARGE and space is SPACES.get(name):  # a plugin's space has no classes
         classes(name)
         shared = ray.put(take(name))
 
@@ -45,34 +46,29 @@ def prepared(trainable: type[Trainable], space: SearchSpace) -> type[Trainable]:
     return Prepared
 
 
-def requests(config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a trainable is asked for (`nadlab.engine.tune.request`): one trial, or those of a pack, all of one study."""
-    return config["trials"] if "trials" in config else [config["trial"]]
-
-
 def check_tables(benchmark_name: str, digest: str) -> None:
-    """Raise UserError that says which nodes of the connected cluster lack a table or hold another one.
+    """Raise UserError that names the nodes of the connected cluster whose table is missing or another one.
 
-    A node that joins later is found out by its first trial.
+    A node that joins later is checked by its first trial.
     """
     alive = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    asked = {"benchmark": benchmark_name, "digest": digest}
-    ask = ray.remote(num_cpus=0)(_objection)
-    answers = [
-        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(asked)
+    table = {"benchmark": benchmark_name, "digest": digest}
+    check = ray.remote(num_cpus=0)(_error_of_table)
+    checks = [
+        check.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(table)
         for node in alive
     ]
-    objections = []
-    for answer in answers:
+    errors = []
+    for each in checks:
         try:
-            objections.append(ray.get(answer))
-        except RayError as error:  # a node that is lost meanwhile gets no trials either
-            logger.warning("a node did not say whether it has the table %s: %s", benchmark_name, error)
-    if any(objections):
-        raise UserError("; ".join(filter(None, objections)))
+            errors.append(ray.get(each))
+        except RayError as error:  # a node that is lost meanwhile gets no trials
+            logger.warning("the table %s of a node could not be checked: %s", benchmark_name, error)
+    if any(errors):
+        raise UserError("; ".join(filter(None, errors)))
 
 
-def _objection(trial: dict[str, Any]) -> str | None:
+def _error_of_table(trial: dict[str, Any]) -> str | None:
     try:
         check_table(trial)
     except UserError as error:
@@ -81,14 +77,14 @@ def _objection(trial: dict[str, Any]) -> str | None:
 
 
 def check_table(trial: dict[str, Any]) -> None:
-    """Raise UserError that names this machine when its table is not the one that the trial was planned on, or missing."""
-    name, asked = trial["benchmark"], trial["digest"]
+    """Raise UserError that names this machine when its table is missing or not the one of the trial."""
+    name, wanted = trial["benchmark"], trial["digest"]
     try:
         here = benchmark(name).digest
     except UserError as error:
         raise UserError(f"on {socket.gethostname()}: {error}") from error
-    if here != asked:
+    if here != wanted:
         raise UserError(
             f"the node {socket.gethostname()} has another version of the table {name} (digest {here[:12]}, the study's "
-            f"{asked[:12]}): copy the study's to it"
+            f"{wanted[:12]}): copy the study's to it"
         )

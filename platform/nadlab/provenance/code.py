@@ -10,10 +10,11 @@ from importlib.metadata import distributions, version
 from pathlib import Path
 
 import nadlab
+from nadlab.provenance.hardware import backend
 
 PACKAGES = ("nadlab", "torch", "torch-geometric", "ray", "mlflow", "numpy", "scipy", "scikit-learn")
-DECISIVE = ("code", "python", "torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
-"""must agree for a trial to give the same numbers"""
+DECISIVE = ("code", "backend", "python", "torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
+"""must agree for a trial to give the same numbers: `nadlab reproduce` and a resumed study compare them"""
 LONGEST_DIFF = 2**20
 """characters"""
 
@@ -47,8 +48,13 @@ def provenance(package: str) -> Provenance:
 
 def decisive(package: str) -> dict[str, str]:
     """Return the values of `DECISIVE` on this machine, for a trainable of a package."""
-    own = {"code": code_digest(package), "python": platform.python_version()}
+    own = {"code": code_digest(package), "backend": backend(), "python": platform.python_version()}
     return {name: own.get(name) or version(name) for name in DECISIVE}
+
+
+def origin(package: str) -> dict[str, str]:
+    """Return the git revision and `DECISIVE`: the origin by which a study's folder is resumed or refused."""
+    return {"git_revision": git_revision(Path(__file__).parent), **decisive(package)}
 
 
 def mismatches(recorded: Mapping[str, str], package: str) -> list[str]:

@@ -8,15 +8,25 @@ from pathlib import Path
 
 from nadlab.compiler import compiler_version
 
-FIELDS = ("host", "cpu", "cpus", "cpp_compiler", "memory_gib", "gpus")
+FIELDS = ("host", "cpu", "cpus", "cpp_compiler", "memory_gib", "gpus", "backend")
 
 
 def hardware() -> dict[str, str]:
     """Return the values of `FIELDS`; `cpp_compiler` compiles the accelerator (`nets.accelerator`), GPUs are models or `none`."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     processor = _fact("model name") or platform.processor() or platform.machine()
-    values = (platform.node(), processor, str(os.cpu_count()), compiler_version(), f"{memory:.0f}", _gpus())
+    machine = (platform.node(), processor, str(os.cpu_count()))
+    values = (*machine, compiler_version(), f"{memory:.0f}", _gpus(), backend())
     return dict(zip(FIELDS, values, strict=True))
+
+
+def backend() -> str:
+    """Return what multiplies matrices on this machine: `cuda`, `accelerator` or `torch`."""
+    import torch  # late: commands that compute nothing need none of it
+
+    if torch.version.cuda and _gpus() != "none":  # torch itself sees no GPU in a task of Ray's without one
+        return "cuda"
+    return "torch" if compiler_version() == "none" else "accelerator"
 
 
 def _fact(name: str) -> str:

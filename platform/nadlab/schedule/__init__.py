@@ -1,1 +1,1 @@
-"""Which trial comes next: a fixed list, packs of trials, what Optuna proposes."""
+"""Which trial comes next: a fixed list, Optuna's proposals, packs of trials."""

@@ -1,8 +1,8 @@
-"""The schedule of a tuning study: Optuna proposes, trials run, Optuna is told; it can be killed at any moment.
+"""The schedule of a tuning study: Optuna proposes configurations and receives their results; a kill at any moment loses neither.
 
-Optuna's study lies in `optuna.db` in the output folder. It remembers what was proposed and told, the records what came
-out. Configuration n is proposed when all up to n - ahead are told and none after, by a sampler seeded by n: so the same
-command proposes the same, however often it was killed and whatever runs at once.
+Optuna's study is `optuna.db` in the output folder: it holds proposals and results, the records hold the trials.
+Configuration n is proposed when Optuna has the results of all up to n - ahead and of none after, by a sampler seeded by
+n. The same command therefore proposes the same configurations, however often it was killed and whatever runs at once.
 """
 
 from collections import deque
@@ -27,43 +27,38 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass
 class Configuration:
-    """Proposed settings and what came of them."""
+    """Proposed settings and their results."""
 
     proposal: optuna.Trial | FrozenTrial
-    """frozen when an earlier run has told it"""
+    """frozen once Optuna has its result"""
     trials: Sequence[Trial]
     """one a seed"""
     pruning_run: PruningRun
     records: dict[int, Record] = field(default_factory=dict)
     """seed -> record"""
-    runner: FrozenTrial | None = None
-    """how later heats see it, once its first seed has ended"""
+    first_seed: FrozenTrial | None = None
+    """its first seed as later pruning runs compare with it, once it has ended"""
 
     @property
-    def told(self) -> bool:
-        """Whether Optuna knows its result."""
+    def is_reported(self) -> bool:
+        """Whether Optuna has its result."""
         return isinstance(self.proposal, FrozenTrial)
 
     @property
-    def stopped(self) -> bool:
-        """Whether the pruner stopped its first seed."""
-        return any(record.status == "KILLED" for record in self.records.values())
+    def statuses(self) -> set[str]:
+        """The different statuses of its records."""
+        return {record.status for record in self.records.values()}
 
     @property
     def complete(self) -> bool:
-        """Whether it can be told."""
-        return self.failed or self.stopped or len(self.records) == len(self.trials)
-
-    @property
-    def failed(self) -> bool:
-        """Whether a trial of it failed for good."""
-        return any(record.status == "FAILED" for record in self.records.values())
+        """Whether its result is final: every seed has a record, or one failed or was pruned."""
+        return len(self.records) == len(self.trials) or not self.statuses <= {"FINISHED"}
 
     def values(self, objectives: Sequence[str]) -> list[float] | None:
-        """Return the mean of each objective over the seeds, None when a trial failed, was stopped or is missing."""
-        records = list(self.records.values())
-        if len(records) < len(self.trials) or any(record.status != "FINISHED" for record in records):
+        """Return the mean of each objective over the seeds, None when a trial failed, was pruned or is missing."""
+        if not self.complete or self.statuses != {"FINISHED"}:
             return None
+        records = self.records.values()
         means = {
             "accuracy": float(np.mean([record.accuracy for record in records])),
             "queries": float(np.mean([len(record.ledger) for record in records])),
@@ -79,8 +74,8 @@ class OptunaSchedule:
         self.oracle = oracle
         self.folder = folder
         self.study = open_study(folder.path, tuning.name, tuning.objectives)
-        self.watches = tuning.pruner != "none"
-        self.asked: set[str] = set()
+        self.prunes = tuning.pruner != "none"
+        self.trial_ids: set[str] = set()
         self.total = tuning.trials
         self._pruner = pruner(tuning.pruner, max(1, tuning.settings.epochs // STEPS_A_TRIAL))
         self._queue: deque[Trial] = deque()
@@ -89,10 +84,10 @@ class OptunaSchedule:
         for proposal in self._proposed():
             self._take(proposal)
         self._advance()
-        # a record of fresh seeds may be of a best that no longer is: only those asked for count
-        done = sum(record.status != "FAILED" and record.trial.id in self.asked for record in folder.records())
-        self.trials = max(1, self.total - done)
-        self.epochs = self.trials * tuning.settings.epochs
+        # records of fresh seeds may belong to a former best configuration: they do not count
+        done = sum(record.status != "FAILED" and record.trial.id in self.trial_ids for record in folder.records())
+        self.remaining = max(1, self.total - done)
+        self.epochs = self.remaining * tuning.settings.epochs
 
     @property
     def over(self) -> bool:
@@ -103,9 +98,9 @@ class OptunaSchedule:
         self._advance()
         return self._queue.popleft() if self._queue else None
 
-    def stops(self, trial: Trial, history: History) -> int | None:
-        racing = [each for each in self._configurations if each.trials[0].id == trial.id and not each.runner]
-        return next((epoch for each in racing if (epoch := each.pruning_run.stops(history)) is not None), None)
+    def pruned_at(self, trial: Trial, history: History) -> int | None:
+        running = [each for each in self._configurations if each.trials[0].id == trial.id and not each.first_seed]
+        return next((epoch for each in running if (epoch := each.pruning_run.pruned_at(history)) is not None), None)
 
     def ended(self, record: Record) -> None:
         for each in self._configurations:
@@ -113,7 +108,7 @@ class OptunaSchedule:
                 self._note(each, record)
 
     def _advance(self) -> None:
-        """Propose, and tell what is complete, until there is a trial to run or one must be waited for."""
+        """Report complete configurations and propose new ones, until there is a trial to run or one must end first."""
         while not self._queue and not self._fresh:
             count = len(self._configurations)
             if count < self.tuning.configurations:
@@ -130,12 +125,12 @@ class OptunaSchedule:
         number = len(self._configurations)
         if not number and not self.study.get_trials(states=(TrialState.WAITING,)):
             self.study.enqueue_trial({name: getattr(self.tuning.settings, name) for name in self.tuning.space})
-        # the storage knows the past, a sampler's own random state would be lost by a kill
+        # the storage keeps all results, a kill would lose a sampler's own random state
         self.study.sampler = sampler(self.tuning.sampler, int(np.random.SeedSequence([number]).generate_state(1)[0]))
         return self.study.ask(dict(self.tuning.space))
 
     def _proposed(self) -> list[optuna.Trial | FrozenTrial]:
-        """Return what an earlier run proposed; a proposal that a kill tore is given up."""
+        """Return the proposals of earlier runs; one that a kill left incomplete is marked as failed."""
         found: list[optuna.Trial | FrozenTrial] = []
         for each in self.study.get_trials(
             states=(TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -151,48 +146,48 @@ class OptunaSchedule:
     def _take(self, proposal: optuna.Trial | FrozenTrial) -> None:
         trials = [self.tuning.trial(proposal.params, seed, self.oracle) for seed in self.tuning.seeds]
         earlier = self._configurations[: max(0, len(self._configurations) - self.tuning.ahead + 1)]
-        pruning_run = PruningRun(self._pruner, [each.runner for each in earlier if each.runner])
+        pruning_run = PruningRun(self._pruner, [each.first_seed for each in earlier if each.first_seed])
         configuration = Configuration(proposal, trials, pruning_run)
         self._configurations.append(configuration)
-        self._run(trials[:1] if self.watches else trials, again=not configuration.told)
+        self._run(trials[:1] if self.prunes else trials, again=not configuration.is_reported)
 
     def _run(self, trials: Sequence[Trial], again: bool = True) -> None:
-        """Queue trials that have no record, and, when `again`, those that failed; take note of the others' records."""
+        """Queue trials that have no record and, with `again`, those that failed; use the records of the others."""
         for trial in trials:
             record = self.folder.record(trial)
             if record and not (record.status == "FAILED" and again):
                 self.ended(record)
-            elif trial.id not in self.asked:
+            elif trial.id not in self.trial_ids:
                 self._queue.append(trial)
-            self.asked.add(trial.id)
+            self.trial_ids.add(trial.id)
 
     def _note(self, configuration: Configuration, record: Record) -> None:
         seed, first = record.trial.seed, self.tuning.seeds[0]
         if seed in configuration.records:
             return
         configuration.records[seed] = record
-        if seed != first or not self.watches:
+        if seed != first or not self.prunes:
             return
         killed = record.status == "KILLED"
-        configuration.pruning_run.stops(record.history if killed else record.history[:-1])
-        configuration.runner = configuration.pruning_run.finish(record.history, killed)
+        configuration.pruning_run.pruned_at(record.history if killed else record.history[:-1])
+        configuration.first_seed = configuration.pruning_run.finish(record.history, killed)
         if record.status == "FINISHED":
             self._run(configuration.trials[1:])
 
     def _tell(self, configuration: Configuration) -> bool:
-        """Tell Optuna of a configuration; False while it is not complete."""
+        """Report a configuration to Optuna; return False while it is not complete."""
         proposal, values = configuration.proposal, configuration.values(self.tuning.objectives)
         if isinstance(proposal, FrozenTrial) or not configuration.complete:
-            return configuration.told
+            return configuration.is_reported
         if len(self.tuning.objectives) == 1:  # Optuna takes intermediate values of one objective alone
             for epoch, tau in taus(configuration.records[self.tuning.seeds[0]].history).items():
                 proposal.report(tau, epoch)
-        state = TrialState.PRUNED if configuration.stopped else TrialState.FAIL
+        state = TrialState.PRUNED if "KILLED" in configuration.statuses else TrialState.FAIL
         configuration.proposal = self.study.tell(proposal, values, None if values else state)
         return True
 
     def _fresh_trials(self) -> list[Trial]:
-        """Return the best and the default configuration at seeds that none was chosen by."""
+        """Return the best and the default configuration at seeds that no configuration was chosen by."""
         finished = [(each, values) for each in self._configurations if (values := each.values(("accuracy",)))]
         if not finished:
             return []
@@ -203,7 +198,7 @@ class OptunaSchedule:
 
 
 def open_study(folder: Path, name: str, objectives: Sequence[str]) -> optuna.Study:
-    """Open Optuna's study in a folder, or make it; `optuna-dashboard sqlite:///FOLDER/optuna.db` shows it."""
+    """Open or create Optuna's study in a folder; `optuna-dashboard sqlite:///FOLDER/optuna.db` shows it."""
     return optuna.create_study(
         storage=f"sqlite:///{(folder / 'optuna.db').absolute()}",
         study_name=name,

@@ -1,4 +1,4 @@
-"""Which trials go into one process: one each, or several that can be trained at once (`--pack`)."""
+"""Which trials share a process: one each, or several that are trained at once (`--pack`)."""
 
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
@@ -12,24 +12,24 @@ from nadlab.study.records import Trial
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How many trials go into one process at most, and what their settings must agree on."""
+    """Trials in a process at most, and the part of their settings that must be equal; None: processes take one trial."""
 
     size: int
-    agreement: Callable[[dict[str, Any]], Hashable]
+    agreement: Callable[[dict[str, Any]], Hashable] | None
 
     @property
     def on(self) -> bool:
         """Whether processes take lists of trials."""
-        return self.size > 1
+        return self.agreement is not None
 
 
-UNPACKED = Packing(1, lambda _: None)
+UNPACKED = Packing(1, None)
 
 
 def packed(trainable: Any, size: int) -> tuple[type, Packing]:
-    """Return the trainable that takes so many trials at once, and what they must agree on.
+    """Return the trainable for packs of a size, and their packing; a trainable names the one for packs as `packed`.
 
-    A trainable that can be packed names that other one as `packed`. Raises UserError for one that can't.
+    Raises UserError for a trainable without one.
     """
     if size == 1:
         return trainable, UNPACKED
@@ -39,47 +39,45 @@ def packed(trainable: Any, size: int) -> tuple[type, Packing]:
     return together, Packing(size, together.agreement)
 
 
-class Queue:
-    """The trials of a schedule as they are given out, a process's share at a time: at most `size` of them."""
+class TrialPacks:
+    """The trials of a schedule, grouped into processes."""
 
-    def __init__(self, schedule: TrialSchedule, packing: Packing, size: int | None = None) -> None:
-        self.schedule, self.packing, self.size = schedule, packing, size or packing.size
+    def __init__(self, schedule: TrialSchedule, packing: Packing) -> None:
+        self.schedule, self.packing = schedule, packing
         self._waiting: dict[Hashable, deque[tuple[int, Trial]]] = {}
-        """what trials agree on -> their places in the schedule, and they"""
-        self._taken = 0
+        """agreement -> places in the schedule and trials"""
+        self._count = 0
         self._alone: list[Trial] = []
-        self._under_way = 0
+        self._running_packs = 0
 
     def next(self) -> list[Trial]:
-        """Return the next trials for one process; none while they depend on some that run, or when all are given out."""
-        if not self.packing.on:
-            trial = self.schedule.next()
-            return [trial] if trial else []
+        """Return the trials of the next process; none when all depend on running trials, or at the end."""
         if self._alone:
             return [self._alone.pop(0)]
         while trial := self.schedule.next():
-            self._waiting.setdefault(self.packing.agreement(trial.settings), deque()).append((self._taken, trial))
-            self._taken += 1
+            agreement = self.packing.agreement(trial.settings) if self.packing.agreement else None
+            self._waiting.setdefault(agreement, deque()).append((self._count, trial))
+            self._count += 1
         if not self._waiting:
             return []
-        shape = min(self._waiting, key=lambda each: self._waiting[each][0][0])
-        alike = self._waiting[shape]
-        pack = [alike.popleft()[1] for _ in range(min(len(alike), self.size))]
+        first = min(self._waiting, key=lambda each: self._waiting[each][0][0])
+        alike = self._waiting[first]
+        pack = [alike.popleft()[1] for _ in range(min(len(alike), self.packing.size))]
         if not alike:
-            del self._waiting[shape]
-        self._under_way += len(pack) > 1
+            del self._waiting[first]
+        self._running_packs += len(pack) > 1
         return pack
 
     def ended(self) -> None:
-        """Take note of a pack of several trials that is over."""
-        self._under_way -= 1
+        """Note that a pack of several trials ended."""
+        self._running_packs -= 1
 
     def failed(self, trials: Sequence[Trial]) -> None:
-        """Take back the trials of a pack: each goes on in a process of its own, so that one at fault spares the others."""
-        self._under_way -= 1
+        """Take back the trials of a failed pack: each runs in its own process, so that one failure affects no other."""
+        self._running_packs -= 1
         self._alone += trials
 
     @property
     def over(self) -> bool:
-        """Whether every trial has been given out for good."""
-        return self.schedule.over and not (self._waiting or self._alone or self._under_way)
+        """Whether no trial is left and none can come back."""
+        return self.schedule.over and not (self._waiting or self._alone or self._running_packs)

@@ -1,7 +1,7 @@
-"""Pruning: configurations race on their first seed, and those whose PP ranks worse by Kendall's tau are stopped.
+"""Pruning: configurations are compared on their first seed; those whose predictor ranks worse, by Kendall's tau, are stopped.
 
-A runner is compared with the runners before it whose results its proposal was made from, and with no others, so that
-the outcome is the same in whatever order trials end.
+A configuration is compared only with the earlier ones whose results its proposal was made from. The outcome is
+therefore the same in whatever order trials end.
 """
 
 from collections.abc import Sequence
@@ -14,34 +14,34 @@ from nadlab.schedule.trial_schedule import History
 
 
 def taus(history: History) -> dict[int, float]:
-    """Return epoch -> PP's tau, where it was measured."""
+    """Return epoch -> PP's tau, at the epochs where it was measured."""
     return {epoch: row["predictor_tau"] for epoch, row in enumerate(history, 1) if "predictor_tau" in row}
 
 
 class PruningRun:
-    """One runner among earlier ones."""
+    """One configuration compared with earlier ones."""
 
     def __init__(self, pruner: BasePruner, earlier: Sequence[FrozenTrial]) -> None:
         self._study = optuna.create_study(direction="maximize", pruner=pruner)
         self._study.add_trials(earlier)
-        self._runner = self._study.ask()
+        self._trial = self._study.ask()
         self._reported: dict[int, float] = {}
 
-    def stops(self, history: History) -> int | None:
-        """Return the epoch at which the runner is to be stopped, None while it goes on."""
+    def pruned_at(self, history: History) -> int | None:
+        """Return the epoch at which the configuration is stopped; None while it continues."""
         for epoch, tau in self._new(history):
-            self._runner.report(tau, epoch)
-            if self._runner.should_prune():
+            self._trial.report(tau, epoch)
+            if self._trial.should_prune():
                 return epoch
         return None
 
-    def finish(self, history: History, stopped: bool) -> FrozenTrial:
-        """End the race for this runner; return it as later ones see it."""
+    def finish(self, history: History, pruned: bool) -> FrozenTrial:
+        """Return the ended configuration, for later ones to be compared with."""
         for epoch, tau in self._new(history):
-            self._runner.report(tau, epoch)
-        if stopped or not self._reported:
-            return self._study.tell(self._runner, state=TrialState.PRUNED if stopped else TrialState.FAIL)
-        return self._study.tell(self._runner, self._reported[max(self._reported)])
+            self._trial.report(tau, epoch)
+        if pruned or not self._reported:
+            return self._study.tell(self._trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
+        return self._study.tell(self._trial, self._reported[max(self._reported)])
 
     def _new(self, history: History) -> list[tuple[int, float]]:
         new = [(epoch, tau) for epoch, tau in taus(history).items() if epoch not in self._reported]

@@ -1,4 +1,4 @@
-"""Which trials a study runs, one after the other: a fixed list, or what earlier results suggest (`nadlab.study.tuning`)."""
+"""The order in which a study runs its trials: a fixed list here, Optuna's proposals in `optuna_schedule`."""
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ History = Sequence[Mapping[str, float]]
 
 
 class TrialSchedule(Protocol):
-    """The order of a study's trials; `nadlab.engine.tune` asks it whenever a worker is free."""
+    """The order of a study's trials; `nadlab.engine.tune` takes the next one whenever a worker is free."""
 
     @property
     def total(self) -> int:
@@ -21,53 +21,53 @@ class TrialSchedule(Protocol):
         ...
 
     @property
-    def trials(self) -> int:
-        """Trials still to come when it was made, at most."""
+    def remaining(self) -> int:
+        """Trials without a record at the start, at most."""
         ...
 
     @property
     def epochs(self) -> int:
-        """Epochs of all these trials."""
+        """Epochs of the remaining trials."""
         ...
 
     @property
-    def asked(self) -> Collection[str]:
+    def trial_ids(self) -> Collection[str]:
         """Ids of the study's trials, as far as they are known."""
         ...
 
     @property
-    def watches(self) -> bool:
-        """Whether trials must report their history at every step, for `stops` to judge."""
+    def prunes(self) -> bool:
+        """Whether trials must report their history at every step, for `pruned_at`."""
         ...
 
     @property
     def over(self) -> bool:
-        """Whether every trial has been given out."""
+        """Whether `next` has returned every trial."""
         ...
 
     def next(self) -> Trial | None:
-        """Return the next trial, or None while it depends on one that runs."""
+        """Return the next trial; None while it depends on a running one, or at the end."""
         ...
 
-    def stops(self, trial: Trial, history: History) -> int | None:
-        """Return the epoch at which a running trial is to be stopped, judged by its history so far; None: it goes on."""
+    def pruned_at(self, trial: Trial, history: History) -> int | None:
+        """Return the epoch at which a running trial with this history is stopped; None: it continues."""
         ...
 
     def ended(self, record: Record) -> None:
-        """Take note of a trial that ended."""
+        """Take the record of a trial that ended."""
         ...
 
 
 class FixedSchedule:
-    """A fixed list, in its order, without those that have ended; no trial is stopped early."""
+    """A fixed list in its order, without the trials that have ended; nothing is pruned."""
 
-    watches = False
+    prunes = False
 
     def __init__(self, trials: Sequence[Trial], ended: Collection[str] = ()) -> None:
-        self.asked = {trial.id for trial in trials}
+        self.trial_ids = {trial.id for trial in trials}
         self.total = len(trials)
         self._left = deque(trial for trial in trials if trial.id not in ended)
-        self.trials = len(self._left)
+        self.remaining = len(self._left)
         self.epochs = sum(trial.epochs for trial in self._left)
 
     @property
@@ -77,8 +77,8 @@ class FixedSchedule:
     def next(self) -> Trial | None:
         return self._left.popleft() if self._left else None
 
-    def stops(self, trial: Trial, history: History) -> int | None:  # noqa: ARG002 - it needs neither
+    def pruned_at(self, trial: Trial, history: History) -> int | None:  # noqa: ARG002 - nothing is pruned
         return None
 
     def ended(self, record: Record) -> None:
-        """Nothing depends on it."""
+        """Do nothing: no trial depends on another."""

@@ -1,10 +1,10 @@
-"""A study's output folder: who owns it, which trials ended, and where a part-done trial goes on.
+"""A study's output folder: its study, the trials that ended, and the checkpoints of unfinished ones.
 
-study.json                 the study and table that the folder belongs to
+study.json                 the study, its table and the version of the code
 trials/<id>/record.json    an ended trial
 trials/<id>/checkpoint/    its last checkpoint
-trials/<id>/progress.json  the newest checkpoints of a part-done trial, newest last
-provenance/                package lists and changes of code that records name
+trials/<id>/progress.json  the newest checkpoints of an unfinished trial, newest last
+provenance/                package lists and changes of code named in the records
 tune/                      what Ray Tune writes; removed when every trial has ended
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nadlab.errors import UserError
-from nadlab.study.records import Record, StudyRecord, Trial, read_record, write_json
+from nadlab.study.records import Record, StudyRecord, Trial, origin_text, read_record, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +37,13 @@ class StudyFolder:
 
     @classmethod
     @contextmanager
-    def claim(cls, path: Path, study: StudyRecord) -> Iterator["StudyFolder"]:
-        """Open the folder for this study, alone; a new one is made.
+    def claim(cls, path: Path, study: StudyRecord, anyway: bool = False) -> Iterator["StudyFolder"]:
+        """Open or create the folder for this study, for this process alone.
 
-        Raises UserError when it can't be written, is in use, or belongs to another study, table or setting.
+        anyway: also one that another version of the code filled. Raises UserError when the folder can't be written, is in
+        use, or belongs to another study, table, setting or version.
         """
-        _same_owner(path, study)
+        _same_owner(path, study, anyway)
         try:
             path.mkdir(parents=True, exist_ok=True)
             lock = (path / ".lock").open("w")
@@ -55,7 +56,7 @@ class StudyFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"{path} is in use by another run of this study: wait for it or stop it") from None
-            owner = _same_owner(path, study)  # again: another run may have made the folder meanwhile
+            owner = _same_owner(path, study, anyway)  # again: another run may have made the folder meanwhile
             study = replace(study, study_id=owner.study_id) if owner else study
             write_json(path / "study.json", asdict(study))
             yield cls(path, study)
@@ -86,24 +87,28 @@ class StudyFolder:
         return self.path / "trials" / trial.id
 
     def note_checkpoint(self, trial: Trial, folder: Path) -> None:
-        """Remember a checkpoint that is complete, with a fingerprint of each of its files; the oldest ones go."""
+        """Add a complete checkpoint, with the code and a fingerprint of each file; the oldest ones are deleted."""
         path = self.trial_path(trial) / "progress.json"
-        entries = [*self._checkpoints(path), {"folder": str(folder), "files": fingerprints(folder)}]
+        code = self.study.origin.get("code")
+        entries = [*self._checkpoints(path), {"folder": str(folder), "files": fingerprints(folder), "code": code}]
         write_json(path, entries[-KEPT_CHECKPOINTS:])
         for entry in entries[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(entry["folder"], ignore_errors=True)
 
     def resume_point(self, trial: Trial) -> Path | None:
-        """Return the newest checkpoint that is whole, or None: the trial starts anew."""
+        """Return the newest complete checkpoint of this version of the code; None: the trial starts anew."""
         for entry in reversed(self._checkpoints(self.trial_path(trial) / "progress.json")):
             folder = Path(entry["folder"])
+            if entry.get("code") != self.study.origin.get("code"):
+                logger.warning("%s is of another version of the code: the trial starts anew", folder)
+                return None
             if folder.is_dir() and fingerprints(folder) == entry["files"]:
                 return folder
-            logger.warning("%s is torn or gone: the trial goes on from an earlier point", folder)
+            logger.warning("%s is incomplete or gone: the trial continues from an earlier checkpoint", folder)
         return None
 
     def finish(self, record: Record, checkpoint: Path | None) -> None:
-        """Keep an ended trial: first its last checkpoint, then the record that says so."""
+        """Write an ended trial: first its last checkpoint, then its record."""
         path = self.trial_path(record.trial)
         path.mkdir(parents=True, exist_ok=True)
         if checkpoint:
@@ -114,7 +119,7 @@ class StudyFolder:
             (path / "progress.json").unlink(missing_ok=True)
 
     def attach(self, files: Mapping[str, str]) -> None:
-        """Keep texts that records name, each once."""
+        """Write texts that records name, each once."""
         for name, text in files.items():
             path = self.path / "provenance" / name
             path.parent.mkdir(exist_ok=True)
@@ -125,9 +130,9 @@ class StudyFolder:
         return sorted((self.path / "provenance").glob("*"))
 
     def clear_engine(self) -> None:
-        """Remove what Ray Tune wrote; only when no part-done trial needs its checkpoints."""
-        part_done = {path.parent.name for path in (self.path / "trials").glob("*/progress.json")}
-        if not part_done or part_done <= {each.trial.id for each in self.records() if each.status != "FAILED"}:
+        """Remove the files of Ray Tune, unless an unfinished trial needs its checkpoints."""
+        unfinished = {path.parent.name for path in (self.path / "trials").glob("*/progress.json")}
+        if not unfinished or unfinished <= {each.trial.id for each in self.records() if each.status != "FAILED"}:
             shutil.rmtree(self.path / "tune", ignore_errors=True)
 
     def _checkpoints(self, path: Path) -> list[dict[str, Any]]:
@@ -142,7 +147,7 @@ class StudyFolder:
 
 
 def read_owner(path: Path) -> StudyRecord | None:
-    """Return the study that a folder belongs to, None for a new folder; UserError when it holds something else."""
+    """Return the study that a folder belongs to, None for a new folder; UserError when it contains something else."""
     file = path / "study.json"
     if file.exists():
         try:
@@ -152,14 +157,16 @@ def read_owner(path: Path) -> StudyRecord | None:
                 f"{file} is no record of a study ({error}): remove it or name another folder by --out"
             ) from error
     if path.is_dir() and (foreign := [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]):
-        raise UserError(f"{path} holds other files, such as {foreign[0]}, and no study: name another folder by --out")
+        raise UserError(
+            f"{path} contains other files, such as {foreign[0]}, and no study: name another folder by --out"
+        )
     return None
 
 
-def _same_owner(path: Path, study: StudyRecord) -> StudyRecord | None:
+def _same_owner(path: Path, study: StudyRecord, anyway: bool) -> StudyRecord | None:
     owner = read_owner(path)
     if owner:
-        check_same(path, owner, study)
+        check_same(path, owner, study, anyway)
     return owner
 
 
@@ -173,20 +180,58 @@ def fingerprints(folder: Path) -> dict[str, str]:
     return found
 
 
-def check_same(path: Path, owner: StudyRecord, study: StudyRecord) -> None:
-    """Raise UserError when a folder that belongs to `owner` can't take this study's trials."""
+def check_same(path: Path, owner: StudyRecord, study: StudyRecord, anyway: bool = False) -> None:
+    """Raise UserError when a folder that belongs to `owner` can't take this study's trials.
+
+    anyway: results of another version of the code are no reason.
+    """
     for name in ("study", "benchmark", "trainable"):
         old, new = getattr(owner, name), getattr(study, name)
         if old != new:
-            raise UserError(f"{path} holds the {name} {old}, not {new}: name another folder by --out")
+            raise UserError(f"{path} belongs to the {name} {old}, not {new}: name another folder by --out")
+    reason = _difference(owner, study)
+    if not anyway:
+        _check_origin(path, owner.origin or _recorded_origin(path), study.origin, mixable=reason is None)
+    if reason:
+        raise UserError(f"{path} {reason}: name another folder by --out")
+
+
+def _difference(owner: StudyRecord, study: StudyRecord) -> str | None:
+    """Return what of table, factors and settings differs, None where nothing does."""
     if owner.digest != study.digest:
-        raise UserError(
-            f"{path} holds trials on another version of the table {study.benchmark} (digest {owner.digest[:12]}, now "
-            f"{study.digest[:12]}): name another folder by --out"
+        return (
+            f"contains trials on another version of the table {study.benchmark} (digest {owner.digest[:12]}, now "
+            f"{study.digest[:12]})"
         )
     if list(owner.default) != list(study.default):
-        raise UserError(f"{path} varies {owner.factor}, not {study.factor}: name another folder by --out")
+        return f"varies {owner.factor}, not {study.factor}"
     for name in sorted(owner.settings.keys() | study.settings.keys()):
         old, new = owner.settings.get(name), study.settings.get(name)
         if old != new:
-            raise UserError(f"{path} holds this study with {name} = {old}, not {new}: name another folder by --out")
+            return f"contains this study with {name} = {old}, not {new}"
+    return None
+
+
+def _check_origin(path: Path, old: Mapping[str, str], new: Mapping[str, str], mixable: bool) -> None:
+    """Raise UserError that names both versions of the code when results of one folder would come from both.
+
+    mixable: nothing else keeps the folder from taking them.
+    """
+    others = [name for name in new if name != "git_revision" and old.get(name) != new[name]]
+    if not others:
+        return
+    reasons = [f"{name} {old.get(name, 'unknown')}, now {new[name]}" for name in others if name != "code"]
+    raise UserError(
+        f"{path} was filled by {origin_text(old)}, and this is {origin_text(new)}{'; '.join(['', *reasons])}: name another "
+        f"folder by --out{', or mix the results knowingly by --anyway' if mixable else ''}"
+    )
+
+
+def _recorded_origin(path: Path) -> Mapping[str, str]:
+    """Return the provenance of a trial in a folder of an early version; empty where none has ended."""
+    for file in sorted((path / "trials").glob("*/record.json")):
+        try:
+            return read_record(file).provenance
+        except _UNREADABLE as error:
+            logger.warning("%s is unreadable (%s): left out", file, error)
+    return {}

@@ -1,12 +1,12 @@
 """What a study leaves on disk: frozen values, written as JSON at once or not at all.
 
-A trial's identity is what decides its result: benchmark table, settings, seed and trainable. The study that asked
-for it is no part of it.
+A trial's identity is what decides its result: benchmark table, settings, seed and trainable, but not its study.
 """
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nadlab.benchmarks.oracle import Split, accuracy
+from nadlab.provenance.code import DECISIVE
 from nadlab.queries.ledger import Query, best
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -112,6 +113,8 @@ class StudyRecord:
     """a trial differs from the default in one factor at most, and its level is named by that"""
     names: dict[str, str] = field(default_factory=dict)
     """level as text -> the short name by which a report calls it"""
+    origin: dict[str, str] = field(default_factory=dict)
+    """git revision and what else decides results (`nadlab.provenance.code.origin`); empty in folders of early versions"""
 
     @property
     def searched_by(self) -> str:
@@ -150,6 +153,30 @@ class StudyRecord:
         return self.names.get(level, level)
 
 
+def package_of(trainable: str) -> str:
+    """Return the top-level package of `module:class`."""
+    return trainable.partition(":")[0].partition(".")[0]
+
+
+def mixture(records: Sequence[Record]) -> str | None:
+    """Return the sentence that names the origins of records where they differ in what decides results; None elsewhere."""
+    origins = [record.provenance for record in sorted(records, key=lambda each: each.ended)]
+    versions = {each.get("code", each.get("git_revision")): origin_text(each) for each in origins}
+    found = [f"{len(versions)} versions of the code, {'; '.join(versions.values())}"] if len(versions) > 1 else []
+    for name in DECISIVE:
+        values = sorted({each.get(name, "unknown") for each in origins})
+        if name != "code" and len(values) > 1:
+            found.append(f"{len(values)} values of {name}, {'; '.join(values)}")
+    return f"The results are mixed: they come from {', and from '.join(found)}." if found else None
+
+
+def origin_text(origin: Mapping[str, str]) -> str:
+    """Return git revision and digest of the code in words."""
+    revision, code = origin.get("git_revision", "unknown"), origin.get("code", "unknown")
+    commit, dirty, _ = revision.partition("+")
+    return f"revision {commit[:12]}{dirty and '+dirty'} (code {code})"
+
+
 def level_text(values: dict[str, Any]) -> str:
     """Return levels of the factors, in their order, as text."""
     return ", ".join("none" if value is None else str(value) for value in values.values())
@@ -173,6 +200,6 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_record(path: Path) -> Record:
-    """Read a record; raise ValueError (also for torn JSON), KeyError or TypeError when the file is none."""
+    """Read a record; raise ValueError (also for incomplete JSON), KeyError or TypeError when the file is none."""
     raw = json.loads(path.read_text())
     return Record(**raw | {"trial": Trial(**raw["trial"])})

@@ -1,4 +1,4 @@
-"""A study as a value: one question, what is varied, and what is held.
+"""A study as a value: one question, its factors and its fixed settings.
 
 STUDY = Study(name="ablate_alpha", ..., vary={"alpha": (0.1, 0.5, 0.9)})
 
@@ -13,9 +13,10 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
+from nadlab.provenance.code import origin
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
-from nadlab.study.records import StudyRecord, Trial
+from nadlab.study.records import StudyRecord, Trial, package_of
 
 Level = float | int | str | bool | None
 
@@ -52,7 +53,7 @@ class Study:
     question: str
     expectation: str
     trainable: type
-    """a `ray.tune.Trainable`; see `nadlab.engine.runner` for what its results must hold"""
+    """a `ray.tune.Trainable`; see `nadlab.engine.runner` for what its results must contain"""
     vary: Mapping[str, Sequence[Level]]
     """factor -> levels; the settings of `settings` are the default levels"""
     rows: Collection[tuple[Level, ...]] | None = None
@@ -124,7 +125,7 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
         if settings.budget > distinct:
             words, option = _budget_words(settings)
             raise UserError(
-                f"{words} are more than the {distinct} distinct cells of {oracle.name}: ask for fewer with {option}"
+                f"{words} are more than the {distinct} distinct cells of {oracle.name}: reduce them by {option}"
             )
     return [
         Trial(oracle.name, oracle.digest, seed, asdict(settings), study.trainable_name)
@@ -151,6 +152,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         study_id=study_id,
         published=dict(study.published.get(oracle.name, {})),
         one_at_a_time=study.one_at_a_time,
+        origin=origin(package_of(study.trainable_name)),
     )
 
 
@@ -159,7 +161,7 @@ def smoke(study: Study) -> Study:
     known = names(study.settings)
     small = {name: value for name, value in SMOKE.items() if name in known and name not in study.vary}
     settings = changed(study.settings, small)
-    vary = {factor: _two(levels, study.default[factor]) for factor, levels in study.vary.items()}
+    vary = {factor: _other_and_default(levels, study.default[factor]) for factor, levels in study.vary.items()}
     if "queries" in vary:  # a level of the smoke run alone: the study's own budgets take minutes
         vary["queries"] = (SMOKE["queries"],)
         settings = changed(settings, {"queries": SMOKE["queries"]})
@@ -172,6 +174,6 @@ def _budget_words(settings: TrialSettings) -> tuple[str, str]:
     return f"{settings.budget} queries", "--queries"
 
 
-def _two(levels: Sequence[Level], default: Level) -> tuple[Level, ...]:
+def _other_and_default(levels: Sequence[Level], default: Level) -> tuple[Level, ...]:
     others = [level for level in levels if level != default]
     return (*others[:1], default)

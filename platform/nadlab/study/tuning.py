@@ -59,9 +59,9 @@ class Tuning:
     pruner: str = "none"
     """stops configurations by PP's tau over the epochs of the first seed; the other seeds are then not run"""
     ahead: int = 4
-    """configurations under way at once: number n is proposed from the results of number n - ahead and all before"""
+    """configurations that run at once: number n is proposed from the results of number n - ahead and all before"""
     fresh: int = 6
-    """seeds on which no configuration was chosen: there the best meets the default"""
+    """seeds that no configuration was chosen by: on them the best is compared with the default"""
 
     def __post_init__(self) -> None:
         for name, value, known in (("sampler", self.sampler, SAMPLERS), ("pruner", self.pruner, PRUNERS)):
@@ -182,7 +182,7 @@ def sampler(name: str, seed: int) -> BaseSampler:
 
 
 def pruner(name: str, first: int) -> BasePruner:
-    """Return an Optuna pruner; asha's first rung is at epoch `first`, and a third of each rung goes on."""
+    """Return an Optuna pruner; asha's first rung is at epoch `first`, and a third of each rung continues."""
     if name == "asha":
         return SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
     return MedianPruner(n_startup_trials=STARTUP) if name == "median" else NopPruner()

@@ -6,13 +6,12 @@ from dataclasses import asdict
 from mlflow.entities import Metric, Param, RunTag
 
 from nadlab.study.records import Record, StudyRecord, incumbents
+from nadlab.tracking.mlflow_internals import ARTIFACTS, DESCRIPTION, artifacts_tag
 
 TRIAL, RECORD, STUDY = "nadlab.trial_id", "nadlab.record", "nadlab.study_id"
 TRIAL_CONTENT = "nadlab.trial"
 """the trial itself, as JSON"""
-PARENT = "mlflow.parentRunId"
 LEDGER = "ledger.json"
-DESCRIPTION = "mlflow.note.content"
 LEADING = ("best_reported", "regret", "queries")
 """metrics that come first: the UI's compare view opens with the first one"""
 
@@ -53,8 +52,7 @@ def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
         "benchmark": trial.benchmark,
         "benchmark_digest": trial.digest,
         "preset": study.preset,
-        # by this tag MLflow shows the file as a table and `mlflow.load_table` finds it
-        "mlflow.loggedArtifacts": json.dumps([{"path": LEDGER, "type": "table"}]),
+        ARTIFACTS: artifacts_tag(LEDGER),
         **record.provenance,
     }
 

@@ -1,15 +1,15 @@
-"""Where a study's trials lie in MLflow."""
+"""The runs of a study in MLflow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from nadlab.tracking.views import run_link
+from nadlab.tracking.mlflow_internals import run_link
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Where the records lie in MLflow."""
+    """Store, experiment, parent run and child runs of a study."""
 
     uri: str
     """of the store, without a password"""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from nadlab.errors import UserError
-from nadlab.tracking.tracker import STORE_ERRORS, make_database
+from nadlab.tracking.mlflow_internals import AUTH_SETTINGS, SERVER_SWITCHES
+from nadlab.tracking.store import STORE_ERRORS, make_database
 
 LOOPBACK = "127.0.0.1"
 USER = "admin"
@@ -25,26 +26,26 @@ class Server:
     """How a server is started. Raises UserError for an address that anybody could reach without a password."""
 
     folder: Path
-    """database, artifacts and passwords, where no other place is named"""
+    """of database, artifacts and passwords, unless others are given"""
     port: int = 5000
     host: str = LOOPBACK
     store: str | None = None
     """another database, such as `postgresql://...`"""
     artifacts: str | None = None
-    """another place of artifacts, such as `s3://...`"""
+    """another location of artifacts, such as `s3://...`"""
     workers: int = 2
     """processes that answer"""
     auth: bool = False
     allowed_hosts: str = ""
-    """names, besides loopback's and the host, by which it may be asked, separated by commas"""
+    """names, besides loopback's and the host, by which browsers may reach it, separated by commas"""
 
     def __post_init__(self) -> None:
         if not self.auth and not _is_loopback(self.host):
             raise UserError(f"{self.host} can be reached from other machines: add --auth, or leave --host away")
 
     def command(self) -> list[str]:
-        """Return the command that serves; it holds no password."""
-        # a page of another site can't reach the server by a name of its own
+        """Return the command of the server; it contains no password."""
+        # a page of another site can't reach the server by another name
         hosts = [LOOPBACK, "localhost", self.host, *filter(None, self.allowed_hosts.split(","))]
         return [
             *(sys.executable, "-m", "mlflow", "server"),
@@ -58,13 +59,9 @@ class Server:
         """Return the variables that it needs; UserError when the folder can't be written or the password is refused."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            variables = {
-                # here and not in the command, which every user of the machine can read: it may hold a password
-                STORE_VARIABLE: self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}",
-                # without jobs on the server, which start processes of their own: nothing here uses them
-                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            }
-            return variables | (self._secrets() if self.auth else {})
+            # here and not in the command, which every user of the machine can read: it may contain a password
+            store = {STORE_VARIABLE: self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}"}
+            return SERVER_SWITCHES | store | (self._secrets() if self.auth else {})
         except OSError as error:
             raise UserError(
                 f"the folder {self.folder} can't be written ({error.strerror}): name another by --folder"
@@ -73,7 +70,7 @@ class Server:
     def serve(self) -> NoReturn:
         """Become the server, so that a signal to this process reaches it."""
         environment = os.environ | self.environment()
-        os.umask(0o077)  # what it writes holds hashes of passwords and other people's results
+        os.umask(0o077)  # its files contain hashes of passwords and the results of others
         if not self.store:
             try:
                 make_database(self.folder, "mlflow-artifacts:/")
@@ -90,8 +87,7 @@ class Server:
             f"database_uri = sqlite:///{(self.folder / 'users.db').absolute()}",
             "default_permission = NO_PERMISSIONS",
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
-            # a request in five minutes checks the password's slow hash
-            "auth_cache_ttl_seconds = 300",
+            *AUTH_SETTINGS,
         ]
         settings.write_text("\n".join(lines) + "\n")
         return {
@@ -106,7 +102,7 @@ def _password(file: Path) -> str:
     """Return the password of the folder's first start: $MLFLOW_TRACKING_PASSWORD, or one that is drawn."""
     given = os.environ.get(PASSWORD_VARIABLE)
     if given is not None and len(given) < SHORTEST_PASSWORD:
-        raise UserError(f"${PASSWORD_VARIABLE} must have at least {SHORTEST_PASSWORD} characters: MLflow asks for them")
+        raise UserError(f"${PASSWORD_VARIABLE} must have at least {SHORTEST_PASSWORD} characters: MLflow requires them")
     password = _kept(file, given or secrets.token_urlsafe(24))
     if given is not None and given != password:
         raise UserError(
@@ -116,7 +112,7 @@ def _password(file: Path) -> str:
 
 
 def _kept(file: Path, fresh: str) -> str:
-    """Return what a file holds that its owner alone can read; a new one gets the fresh value."""
+    """Return the content of a file that only its owner can read; a new file gets the fresh value."""
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as secret:
             secret.write(fresh)

@@ -1,42 +1,22 @@
-"""MLflow: one parent run a study, one child a trial, written by the driver alone.
+"""A study in MLflow: one parent run, one child a trial, written by the driver alone.
 
-A child is delivered from its record on disk and ends only when it is complete, so a child that still runs was torn:
-it is deleted and delivered again. Trials are found by the tag `nadlab.trial_id`.
+A child is delivered from its record on disk and ends only when it is complete. A child that still runs is therefore
+incomplete: it is deleted and delivered again. Trials are found by the tag `nadlab.trial_id`.
 """
 
-import logging
-import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from urllib.parse import urlsplit
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines a trial
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# a server that is down is noticed in seconds: what is not delivered stays on disk
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
-from mlflow.store.db.db_types import DATABASE_ENGINES
-from mlflow.store.db.utils import _initialize_tables
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy import create_engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from nadlab.cache import cache_folder, made_once
-from nadlab.errors import UserError
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.content import (
-    DESCRIPTION,
     LEDGER,
-    PARENT,
     RECORD,
     STUDY,
     TRIAL,
@@ -47,17 +27,14 @@ from nadlab.tracking.content import (
     trial_params,
     trial_tags,
 )
+from nadlab.tracking.mlflow_internals import DESCRIPTION, PARENT, experiment_tags, plots, run_link, view_link
 from nadlab.tracking.runs import Runs, without_password
-from nadlab.tracking.views import experiment_tags, plots, run_link, view_link
-
-logger = logging.getLogger(__name__)
+from nadlab.tracking.store import STORE_ERRORS, open_client, unusable
 
 VALUES_A_CALL = 1000
 """metrics and parameters together, as MLflow's servers allow"""
 SERVED_AT_ONCE = 8
-"""deliveries to a server, whose answers take their way through a network, a database and a store of files"""
-DRAFT = ".mlflow.db"
-STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+"""deliveries to a server at once: network, database and file store each take their time"""
 
 
 class Tracker:
@@ -78,17 +55,17 @@ class Tracker:
 
         artifacts: where a new experiment keeps its files; None leaves that to the server.
         """
-        client = _client(uri)
+        client = open_client(uri)
         try:
             experiment = _experiment(client, study, artifacts)
             run = _parent(client, experiment, study)
             parent = run.info.run_id
-            # every time, as a kill may have come between the run and its content; a report stays until the next one
+            # every time: a kill may have come between the run and its content; a report stays until the next one
             tags = [tag for tag in study_tags(study) if tag.key != DESCRIPTION or DESCRIPTION not in run.data.tags]
             client.log_batch(parent, params=study_params(study), tags=tags)
             client.update_run(parent, "RUNNING")
         except STORE_ERRORS as error:
-            raise _unusable(uri, error) from error
+            raise unusable(uri, error) from error
         return cls(uri, client, experiment, parent, study)
 
     @property
@@ -102,12 +79,12 @@ class Tracker:
         return view_link(self.experiment, "trials")
 
     def deliver(self, records: Sequence[tuple[Record, Path]]) -> None:
-        """Make the child runs of different trials hold these records, with their checkpoints; those that do are left alone.
+        """Write these records of different trials, with their checkpoints, to child runs; runs that hold them already stay.
 
-        All are on their way at once; when this returns or raises, none is.
+        All are written at once; when this returns or raises, none is being written.
         """
-        delivered = dict(self._sweep()) if self._delivered is None else self._delivered
-        self._delivered = None  # until this delivery is complete: after a failure the store is swept anew
+        delivered = self.clean_up() if self._delivered is None else self._delivered
+        self._delivered = None  # until this delivery is complete: after a failure the runs are read again
 
         def deliver(record: Record, checkpoint: Path) -> None:
             known = delivered.get(record.trial.id)
@@ -122,12 +99,23 @@ class Tracker:
             each.result()
         self._delivered = delivered | {record.trial.id: record.digest for record, _ in records}
 
-    def settle(self) -> None:
-        """Delete torn and doubled children: MLflow's client asks again when an answer is lost, also to make a run."""
-        self._delivered = dict(self._sweep())
+    def clean_up(self) -> dict[str, str]:
+        """Delete incomplete and duplicate children; return trial -> record digest of the others.
+
+        MLflow's client repeats requests whose answers are lost, also those to make a run.
+        """
+        complete: dict[str, str] = {}
+        for run in _children(self.client, self.experiment, self.parent, ""):
+            trial = run.data.tags.get(TRIAL, "")
+            if run.info.status == "RUNNING" or trial in complete:
+                self.client.delete_run(run.info.run_id)
+            else:
+                complete[trial] = run.data.tags[RECORD]
+        self._delivered = complete
+        return complete
 
     def _delete(self, record: Record) -> None:
-        for run in self._children(f" and tags.`{TRIAL}` = '{record.trial.id}'"):
+        for run in _children(self.client, self.experiment, self.parent, f" and tags.`{TRIAL}` = '{record.trial.id}'"):
             self.client.delete_run(run.info.run_id)
 
     def _write(self, record: Record, checkpoint: Path) -> None:
@@ -176,24 +164,10 @@ class Tracker:
         """End the parent run as FINISHED, FAILED or KILLED."""
         self.client.set_terminated(self.parent, status)
 
-    def _sweep(self) -> Iterator[tuple[str, str]]:
-        """Delete torn and doubled children; yield (trial, record digest) of the others."""
-        seen: set[str] = set()
-        for run in self._children(""):
-            trial = run.data.tags.get(TRIAL, "")
-            if run.info.status == "RUNNING" or trial in seen:
-                self.client.delete_run(run.info.run_id)
-            else:
-                seen.add(trial)
-                yield trial, run.data.tags[RECORD]
-
-    def _children(self, condition: str) -> list[Run]:
-        return _children(self.client, self.experiment, self.parent, condition)
-
 
 def find_runs(uri: str, study: StudyRecord) -> Runs | None:
     """Return a study's runs in a store that is only read; None where it holds none. UserError when it can't be used."""
-    client = _client(uri)
+    client = open_client(uri)
     try:
         found = client.get_experiment_by_name(study.study)
         if not found:
@@ -201,76 +175,16 @@ def find_runs(uri: str, study: StudyRecord) -> Runs | None:
         parent = next(_search(client, found.experiment_id, f"tags.`{STUDY}` = '{study.study_id}'"), None)
         return _runs(client, uri, found.experiment_id, parent.info.run_id) if parent else None
     except STORE_ERRORS as error:
-        raise _unusable(uri, error) from error
-
-
-def default_store(out: Path) -> tuple[str, Path]:
-    """Return the URI of a study's own SQLite store and the folder of its artifacts, both in the output folder."""
-    return f"sqlite:///{(out / 'mlflow.db').absolute()}", out / "mlartifacts"
-
-
-def made_store(out: Path) -> tuple[str, Path]:
-    """Return a study's own store, made where absent."""
-    uri, artifacts = default_store(out)
-    make_database(out, artifacts.absolute().as_uri())
-    return uri, artifacts
-
-
-def make_database(folder: Path, artifacts: str) -> None:
-    """Make mlflow.db in a folder where absent, whole or not at all: MLflow can't open what a kill leaves of one."""
-    if (folder / "mlflow.db").exists():
-        return
-    for torn in folder.glob(f"{DRAFT}*"):
-        torn.unlink()
-    _quiet()
-    try:
-        shutil.copyfile(_empty_database(), folder / DRAFT)
-    except UserError as error:
-        logger.warning("%s: MLflow makes its tables anew for each study, which takes seconds", error)
-    store = SqlAlchemyStore(f"sqlite:///{(folder / DRAFT).absolute()}", artifacts)  # type: ignore[no-untyped-call]
-    store.engine.dispose()
-    (folder / DRAFT).replace(folder / "mlflow.db")
-
-
-def _empty_database() -> Path:
-    """Return a database with this MLflow's tables, made once for a machine: it takes seconds, table by table, of each study."""
-    return made_once(cache_folder() / "mlflow" / f"{mlflow.__version__}.db", _make_tables)
-
-
-def _make_tables(database: Path) -> None:
-    engine = create_engine(f"sqlite:///{database}")
-    _initialize_tables(engine)  # type: ignore[no-untyped-call]
-    engine.dispose()
-
-
-def check_store(uri: str) -> None:
-    """Raise UserError when a store can't be used, before anything is written for it."""
-    try:
-        _client(uri).search_experiments(max_results=1)
-    except STORE_ERRORS as error:
-        raise _unusable(uri, error) from error
-
-
-def _client(uri: str) -> MlflowClient:
-    _quiet()
-    try:
-        return MlflowClient(tracking_uri=uri)
-    except Exception as error:  # a database is migrated here, which raises whatever it meets
-        raise _unusable(uri, error) from error
-
-
-def _quiet() -> None:
-    for name in ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        raise unusable(uri, error) from error
 
 
 def _experiment(client: MlflowClient, study: StudyRecord, artifacts: Path | None) -> str:
     """Return the id of a study's experiment, made with its tags where absent."""
-    tags, place = experiment_tags(study), artifacts.absolute().as_uri() if artifacts else None
+    tags, location = experiment_tags(study), artifacts.absolute().as_uri() if artifacts else None
     found = client.get_experiment_by_name(study.study)
     if not found:
         try:
-            return str(client.create_experiment(study.study, place, tags))
+            return str(client.create_experiment(study.study, location, tags))
         except MlflowException:  # another study, or a first request whose answer was lost, has just made it
             found = client.get_experiment_by_name(study.study)
             if not found:
@@ -315,25 +229,3 @@ def _runs(client: MlflowClient, uri: str, experiment: str, parent: str) -> Runs:
         if run.info.status != "RUNNING"
     }
     return Runs(without_password(uri), experiment, parent, children)
-
-
-def _unusable(uri: str, error: Exception) -> UserError:
-    """Say which store, why, and what to do."""
-    shown, scheme = without_password(uri), urlsplit(uri).scheme
-    cause, advice = _first_sentence(error), "check --tracking-uri"
-    if getattr(error, "get_http_status_code", int)() in (401, 403):
-        cause = "it wants a user name and password"
-        advice = "set $MLFLOW_TRACKING_USERNAME and $MLFLOW_TRACKING_PASSWORD"
-    elif scheme in ("http", "https"):
-        cause = "nothing answers there" if isinstance(error.__context__, OSError) else cause
-    elif scheme.partition("+")[0] in DATABASE_ENGINES and not isinstance(error, OSError):
-        advice = (
-            f"if another version of MLflow made this database, install that one or run `mlflow db upgrade {shown}`; if it is "
-            "torn, move it away, and the study's command fills a new one from its folder"
-        )
-    return UserError(f"the tracking store {shown} can't be used ({cause.replace(uri, shown)}): {advice}")
-
-
-def _first_sentence(error: Exception) -> str:
-    text = str(error).strip().partition("\n")[0].partition(". ")[0].strip(" .")[:200]
-    return text if isinstance(error, STORE_ERRORS) and text else f"{type(error).__name__}: {text}"

@@ -1,0 +1,145 @@
+"""All that nadlab uses of MLflow beyond its documented interface; tests/test_mlflow_internals.py fails when it changes.
+
+Switches of client and server, the tables of a new database, reserved tags, and links into the UI. A saved view of the UI
+is what its *Share* button writes: an experiment's tag that a link names. `trials` shows every trial by itself, `levels`
+the means over seeds. Links are relative to the server's address. tests/test_mlflow_ui.py opens them in a browser.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from nadlab.study.records import StudyRecord
+
+CLIENT_SWITCHES = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a trial
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # a server that is down is noticed in seconds: undelivered records stay on disk
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+for name, value in CLIENT_SWITCHES.items():
+    os.environ.setdefault(name, value)  # before MLflow is imported: the functions below import it late
+SERVER_SWITCHES = {
+    # jobs start processes of their own, and nadlab uses none
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+AUTH_SETTINGS = ("auth_cache_ttl_seconds = 300",)  # one request in five minutes computes the password's slow hash
+
+LOGGERS = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")
+"""which report migrations and retries, one line each"""
+
+PARENT = "mlflow.parentRunId"
+DESCRIPTION = "mlflow.note.content"
+ARTIFACTS = "mlflow.loggedArtifacts"
+"""by this tag the UI shows a file as a table, and `mlflow.load_table` finds it"""
+PRIMARY_METRIC = "mlflow.experiment.primaryMetric.name"
+VIEW = "mlflow.sharedViewState."
+VIEW_KEY, VIEW_MODE = "viewStateShareKey", "compareRunsMode"
+TRAINING = {"workflowType": "machine_learning"}
+"""without it the UI opens on its pages for language models"""
+PICTURE = "get-artifact"
+MAIN_PLOTS = ("accuracy_by_", "anytime_regret", "importance")
+_SECTION = "study"
+
+
+def quiet() -> None:
+    """Silence what MLflow logs of every database and every retry."""
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def is_database(scheme: str) -> bool:
+    """Return whether MLflow keeps runs in a database at an address of this scheme, such as `postgresql+psycopg`."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+
+    return scheme.partition("+")[0] in DATABASE_ENGINES
+
+
+def make_tables(database: Path) -> None:
+    """Create the tables of this version of MLflow in a new SQLite file."""
+    from mlflow.store.db.utils import _initialize_tables
+    from sqlalchemy import create_engine
+
+    engine = create_engine(f"sqlite:///{database}")
+    _initialize_tables(engine)  # type: ignore[no-untyped-call]
+    engine.dispose()
+
+
+def make_default_experiment(database: Path, artifacts: str) -> None:
+    """Complete a SQLite file with MLflow's tables: its default experiment keeps artifacts at this URI."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    store = SqlAlchemyStore(f"sqlite:///{database.absolute()}", artifacts)  # type: ignore[no-untyped-call]
+    store.engine.dispose()
+
+
+def refuses_user(error: Exception) -> bool:
+    """Return whether a server refused a request for its user name or password."""
+    return getattr(error, "get_http_status_code", int)() in (401, 403)
+
+
+def artifacts_tag(path: str) -> str:
+    """Return the value of the tag `ARTIFACTS` for one table."""
+    return json.dumps([{"path": path, "type": "table"}])
+
+
+def experiment_tags(study: StudyRecord) -> dict[str, str]:
+    """Return the tags of a study's experiment: its saved views and the metric that the UI shows first."""
+    factors = list(study.default)
+    curve = _chart("LINE", metricKey="best_so_far", selectedMetricKeys=["best_so_far"], xAxisKey="step", range={})
+    accuracy = _chart("BAR", metricKey="best_reported", selectedMetricKeys=["best_reported"])
+    coordinates = _chart(
+        "PARALLEL", selectedParams=[*factors, "seed"], selectedMetrics=["best_reported"], showAllRuns=True
+    )
+    means = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": "level"}]}
+    views = {
+        "trials": _view(factors, [coordinates, curve, accuracy], None),
+        "levels": _view(factors, [accuracy, curve], means),
+    }
+    return {PRIMARY_METRIC: "best_reported"} | {f"{VIEW}{name}": json.dumps(view) for name, view in views.items()}
+
+
+def view_link(experiment: str, view: str, mode: str = "CHART") -> str:
+    """Return the link that opens a saved view; mode is CHART or TABLE."""
+    return f"#/experiments/{experiment}/runs?{urlencode(TRAINING | {VIEW_KEY: view, VIEW_MODE: mode})}"
+
+
+def run_link(experiment: str, run: str, tab: str = "") -> str:
+    """Return the link to a run's page, or to a tab of it, such as `/artifacts/ledger.json`."""
+    return f"#/experiments/{experiment}/runs/{run}{tab}?{urlencode(TRAINING)}"
+
+
+def plots(run: str, artifacts: str, folder: Path, files: Iterable[Path]) -> str:
+    """Return Markdown that shows the main effects and the regret by query: files of a folder, which are a run's artifacts below `artifacts`."""
+    shown = [file for file in files if file.suffix == ".png" and file.stem.startswith(MAIN_PLOTS)]
+    paths = [f"{artifacts}/{file.relative_to(folder).as_posix()}" for file in shown]
+    return "\n\n".join(f"![plot]({PICTURE}?{urlencode({'path': path, 'run_uuid': run})})" for path in paths)
+
+
+def _chart(kind: str, **own: Any) -> dict[str, Any]:
+    name = f"{_SECTION}-{kind}"
+    return {"type": kind, "uuid": name, "metricSectionId": _SECTION, "deleted": False, "isGenerated": False, **own}
+
+
+def _view(factors: list[str], charts: list[dict[str, Any]], groups: dict[str, Any] | None) -> dict[str, Any]:
+    columns = [f"params.`{name}`" for name in (*factors, "seed", "benchmark")]
+    columns += [f"metrics.`{name}`" for name in ("best_reported", "regret", "queries")]
+    return {
+        "searchFilter": "tags.kind = 'trial'",
+        "orderByKey": "metrics.`best_reported`",
+        "orderByAsc": False,
+        "selectedColumns": columns,
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunCharts": charts,
+        "compareRunSections": [
+            {"uuid": _SECTION, "name": "Study", "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+        ],
+        "isAccordionReordered": True,  # the losses' section comes after ours
+        "groupBy": groups,
+    }  # fmt: skip

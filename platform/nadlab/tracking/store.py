@@ -1,0 +1,89 @@
+"""An MLflow store: opened, or made in a study's folder."""
+
+import logging
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from nadlab.cache import cache_folder, made_once
+from nadlab.errors import UserError
+from nadlab.tracking import mlflow_internals as internals
+from nadlab.tracking.runs import without_password
+
+logger = logging.getLogger(__name__)
+
+DRAFT = ".mlflow.db"
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+
+
+def default_store(out: Path) -> tuple[str, Path]:
+    """Return the URI of a study's own SQLite store and the folder of its artifacts, both in the output folder."""
+    return f"sqlite:///{(out / 'mlflow.db').absolute()}", out / "mlartifacts"
+
+
+def made_store(out: Path) -> tuple[str, Path]:
+    """Return a study's own store, made where absent."""
+    uri, artifacts = default_store(out)
+    make_database(out, artifacts.absolute().as_uri())
+    return uri, artifacts
+
+
+def make_database(folder: Path, artifacts: str) -> None:
+    """Make mlflow.db in a folder where absent, whole or not at all: MLflow can't open what a kill leaves of one."""
+    if (folder / "mlflow.db").exists():
+        return
+    for incomplete in folder.glob(f"{DRAFT}*"):
+        incomplete.unlink()
+    internals.quiet()
+    try:
+        # once for a machine: MLflow takes seconds for its tables
+        tables = made_once(cache_folder() / "mlflow" / f"{mlflow.__version__}.db", internals.make_tables)
+        shutil.copyfile(tables, folder / DRAFT)
+    except UserError as error:
+        logger.warning("%s: MLflow makes its tables anew for each study, which takes seconds", error)
+    internals.make_default_experiment(folder / DRAFT, artifacts)
+    (folder / DRAFT).replace(folder / "mlflow.db")
+
+
+def check_store(uri: str) -> None:
+    """Raise UserError when a store can't be used, before anything is written for it."""
+    try:
+        open_client(uri).search_experiments(max_results=1)
+    except STORE_ERRORS as error:
+        raise unusable(uri, error) from error
+
+
+def open_client(uri: str) -> MlflowClient:
+    """Return a client of a store; raise UserError when it can't be used."""
+    internals.quiet()
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except Exception as error:  # a database is migrated here, which may raise anything
+        raise unusable(uri, error) from error
+
+
+def unusable(uri: str, error: Exception) -> UserError:
+    """Return the error that names the store, the cause and what to do."""
+    shown, scheme = without_password(uri), urlsplit(uri).scheme
+    cause, advice = _first_sentence(error), "check --tracking-uri"
+    if internals.refuses_user(error):
+        cause = "it requires a user name and password"
+        advice = "set $MLFLOW_TRACKING_USERNAME and $MLFLOW_TRACKING_PASSWORD"
+    elif scheme in ("http", "https"):
+        cause = "nothing answers there" if isinstance(error.__context__, OSError) else cause
+    elif internals.is_database(scheme) and not isinstance(error, OSError):
+        advice = (
+            f"if another version of MLflow made this database, install that one or run `mlflow db upgrade {shown}`; if it is "
+            "incomplete, move it away, and the study's command fills a new one from its folder"
+        )
+    return UserError(f"the tracking store {shown} can't be used ({cause.replace(uri, shown)}): {advice}")
+
+
+def _first_sentence(error: Exception) -> str:
+    text = str(error).strip().partition("\n")[0].partition(". ")[0].strip(" .")[:200]
+    return text if isinstance(error, STORE_ERRORS) and text else f"{type(error).__name__}: {text}"
