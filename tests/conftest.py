@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cache import cache_folder
 from nadlab.cli.study import command
-from nadlab.engine.execution import ExecutionConfig
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.runner import run_study
 from nadlab.spaces import space
 from nadlab.study.folder import StudyFolder, read_owner

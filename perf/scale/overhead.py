@@ -25,7 +25,7 @@ from tqdm import tqdm
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.cluster.connection import connected
-from nadlab.engine.execution import ExecutionConfig
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.runner import run_study
 from nadlab.methods.registry import SEARCHERS
 from nadlab.methods.request import SearchRequest

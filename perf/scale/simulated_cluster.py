@@ -21,7 +21,7 @@ import click
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.cluster.connection import connected
-from nadlab.engine.execution import ExecutionConfig
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.runner import run_study
 from nadlab.errors import UserError
 from perf.measuring import as_json, machine, show

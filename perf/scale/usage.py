@@ -17,7 +17,7 @@ from nadlab.study.records import Record, read_record
 from nadlab.tracking.tracker import Tracker
 
 DELIVERY = "mlflow"
-"""how the names of `nadlab.engine.delivery`'s threads begin"""
+"""how the names of `nadlab.tracking.delivery`'s threads begin"""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import psutil
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
-from nadlab.engine.execution import ExecutionConfig
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.runner import run_study
 from nadlab.semigan.settings import Settings
 from perf.measuring import as_json, show

@@ -11,7 +11,7 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.search import Searcher
 
 from nadlab.benchmarks.registry import benchmark
-from nadlab.engine.execution import ExecutionConfig
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.record_writer import RecordWriter
 from nadlab.engine.runner import run_study
 from nadlab.engine.tune import Suggestions

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from nadlab.benchmarks.registry import benchmark
-from nadlab.engine.execution import ExecutionConfig
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.request import request
 from nadlab.engine.runner import run_study
 from nadlab.engine.worker import check_table, check_tables

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nadlab.benchmarks.registry import benchmark
-from nadlab.engine.execution import ExecutionConfig
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.runner import run_study
 from nadlab.errors import UserError
 from nadlab.methods.registry import COMPARED

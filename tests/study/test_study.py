@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_seeds
 from nadlab.cli.study import command
-from nadlab.engine.execution import ExecutionConfig
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.runner import run_study
 from nadlab.errors import UserError
 from nadlab.study.folder import StudyFolder, read_owner

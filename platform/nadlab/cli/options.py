@@ -13,7 +13,7 @@ from nadlab.errors import UserError
 from nadlab.study.study import Level, Study, TrialSettings
 
 if TYPE_CHECKING:
-    from nadlab.engine.execution import ExecutionConfig
+    from nadlab.cluster.execution import ExecutionConfig
     from nadlab.engine.plans import StudyPlan
     from nadlab.study.tuning import Tuning
 
@@ -87,7 +87,7 @@ def _execution_options(trainable: type) -> list[Option]:
 
 
 def _execution(given: Mapping[str, Any], default_out: Path) -> "ExecutionConfig":
-    from nadlab.engine.execution import ExecutionConfig
+    from nadlab.cluster.execution import ExecutionConfig
 
     names = ("tracking_uri", "address", "concurrent", "gpus_per_trial", "pack", "anyway")
     return ExecutionConfig(given["out"] or default_out, **{name: given[name] for name in names if name in given})

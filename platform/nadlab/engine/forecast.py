@@ -9,6 +9,7 @@ from typing import Any
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.cluster.connection import connected
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.cluster.resources import (
     Resources,
     cluster_resources,
@@ -16,7 +17,6 @@ from nadlab.cluster.resources import (
     resources_per_trial,
     trials_at_once,
 )
-from nadlab.engine.execution import ExecutionConfig
 from nadlab.engine.plans import StudyPlan
 from nadlab.engine.request import request
 from nadlab.engine.runner import check_packing

@@ -15,8 +15,7 @@ from nadlab.analysis.reports import show, write_report
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster.connection import check_address, connected
-from nadlab.engine.delivery import Delivery
-from nadlab.engine.execution import ExecutionConfig
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.plans import StudyPlan, plan_study
 from nadlab.engine.stopping import Stopped, Stopping
 from nadlab.engine.tune import run_trials
@@ -28,6 +27,7 @@ from nadlab.schedule.trial_schedule import TrialSchedule
 from nadlab.study.folder import StudyFolder
 from nadlab.study.study import Study
 from nadlab.terminal import console
+from nadlab.tracking.delivery import Delivery
 from nadlab.tracking.runs import Runs, without_password
 from nadlab.tracking.store import STORE_ERRORS, check_store, made_store
 from nadlab.tracking.tracker import Tracker

@@ -9,10 +9,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from nadlab.engine.delivery import Delivery
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import Record
 from nadlab.tracking.content import TRIAL
+from nadlab.tracking.delivery import Delivery
 from nadlab.tracking.mlflow_internals import PARENT
 from nadlab.tracking.tracker import Tracker
 from perf.mlflow_server import Server
