@@ -22,13 +22,12 @@ def hardware() -> dict[str, str]:
 
 
 def backend() -> str:
-    """Return what multiplies matrices on this machine, and in which types: `cuda`, `compiled` or `torch`."""
+    """Return what computes the networks on this machine: `cuda`, the `compiled` kernel or `torch`."""
     import torch  # late: commands that compute nothing need none of it
 
     if torch.version.cuda and _gpus() != "none":  # torch itself sees no GPU in a task of Ray's without one
         return "cuda"
-    types = "float32, bfloat16" if cpu_has_bfloat16() else "float32"
-    return f"{'torch' if compiler_version() == 'none' else 'compiled'} ({types})"
+    return "torch" if compiler_version() == "none" else "compiled"
 
 
 def cpu_has_bfloat16() -> bool:
