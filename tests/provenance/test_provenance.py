@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from nadlab.provenance.code import DECISIVE, code_digest, git_diff, git_revision, mismatches, provenance
-from nadlab.provenance.hardware import FIELDS, hardware
+from nadlab.provenance.code import DECISIVE, code_digest, decisive, git_diff, git_revision, mismatches, provenance
+from nadlab.provenance.hardware import FIELDS, backend, hardware
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -64,6 +64,19 @@ def test_mismatches_name_what_decides_the_numbers() -> None:
     assert here.keys() >= set(DECISIVE)
     (said,) = mismatches(here | {"numpy": "1.0", "mlflow": "1.0"}, "nadlab")
     assert said.startswith("numpy was 1.0, here it is ")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "gpus", "compiler", "name"),
+    [("13.0", "H200", "g++", "cuda"), (None, "H200", "g++", "accelerator"), ("13.0", "none", "none", "torch")],
+)
+def test_backend_is_cuda_the_accelerator_or_torch(
+    monkeypatch: pytest.MonkeyPatch, cuda: str | None, gpus: str, compiler: str, name: str
+) -> None:
+    monkeypatch.setattr("torch.version.cuda", cuda)
+    monkeypatch.setattr("nadlab.provenance.hardware._gpus", lambda: gpus)
+    monkeypatch.setattr("nadlab.provenance.hardware.compiler_version", lambda: compiler)
+    assert backend() == name == decisive("nadlab")["backend"]
 
 
 def test_every_run_says_code_packages_hardware_and_cluster_and_the_study_keeps_the_lists(smoke_study: Any) -> None:

@@ -58,7 +58,7 @@ def study_folders(name: str) -> list[Path]:
         if found := sorted(file.parent for file in folder.glob("*/study.json")):
             return found
     known = sorted(path.parent.parent.name for path in RUNS.glob("*/*/study.json"))
-    there = f"{RUNS}/ contains {', '.join(dict.fromkeys(known))}" if known else f"{RUNS}/ contains none yet"
+    there = f"{RUNS}/ holds {', '.join(dict.fromkeys(known))}" if known else f"{RUNS}/ holds none yet"
     raise UserError(f"{name!r} is neither a study's folder nor the name of one in {RUNS}/: {there}")
 
 

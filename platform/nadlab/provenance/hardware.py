@@ -21,7 +21,7 @@ def hardware() -> dict[str, str]:
 
 
 def backend() -> str:
-    """Return what multiplies matrices on this machine: `cuda`, `accelerator` or `torch`."""
+    """Return what computes the networks on this machine: `cuda`, `accelerator` or `torch`."""
     import torch  # late: commands that compute nothing need none of it
 
     if torch.version.cuda and _gpus() != "none":  # torch itself sees no GPU in a task of Ray's without one
