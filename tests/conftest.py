@@ -112,7 +112,7 @@ class LocalRay:
 
 
 @pytest.fixture(scope="session")
-def session_ray(data: Path) -> Iterator[LocalRay]:
+def local_ray(data: Path) -> Iterator[LocalRay]:
     """The Ray of every test of the session."""
     assert os.environ["NADLAB_DATA"] == str(data)
     ray = LocalRay()
@@ -121,14 +121,15 @@ def session_ray(data: Path) -> Iterator[LocalRay]:
 
 
 @pytest.fixture
-def local_ray(session_ray: LocalRay, request: pytest.FixtureRequest) -> None:
-    """A Ray of one CPU: each more is a worker that imports torch for seconds, in each study. With `two_cpus`, of two."""
-    session_ray.start(2 if "two_cpus" in request.fixturenames else 1)
-
-
-@pytest.fixture
-def two_cpus(local_ray: None) -> None:
+def two_cpus(local_ray: LocalRay) -> None:
     """Two CPUs in the test's Ray, for two workers at once."""
+
+
+@pytest.fixture(autouse=True)
+def cpus_of_ray(request: pytest.FixtureRequest) -> None:
+    """One CPU in a test's Ray: each more is a worker that imports torch for seconds, in each study. With `two_cpus`, two."""
+    if "local_ray" in request.fixturenames:
+        request.getfixturevalue("local_ray").start(2 if "two_cpus" in request.fixturenames else 1)
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,9 @@ def small(**changes: Any) -> Study:
 
 
 @pytest.fixture(scope="session")
-def smoke_study(session_ray: LocalRay, tmp_path_factory: pytest.TempPathFactory) -> Done:
+def smoke_study(local_ray: LocalRay, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """Two levels of alpha, two seeds."""
-    session_ray.start(1)
+    local_ray.start(1)
     out = tmp_path_factory.mktemp("smoke") / "out"
     return Done(small(), out, run_study(small(), benchmark(TOY), ExecutionConfig(out)))
 
