@@ -54,8 +54,10 @@ def test_digest_of_code_follows_the_sources(tmp_path: Path, monkeypatch: pytest.
     before = code_digest("mine")
     (tmp_path / "notes.txt").write_text("")
     assert code_digest("mine") == before
-    (tmp_path / "one.py").write_text("x = 2\n")
-    assert code_digest("mine") != before
+    for name in ("one.py", "kernel.cpp", "kernel.hpp"):
+        (tmp_path / name).write_text("x = 2\n")
+        assert code_digest("mine") != before
+        before = code_digest("mine")
 
 
 def test_mismatches_name_what_decides_the_numbers() -> None:

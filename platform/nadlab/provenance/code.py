@@ -15,6 +15,7 @@ from nadlab.provenance.hardware import backend
 PACKAGES = ("nadlab", "torch", "torch-geometric", "ray", "mlflow", "numpy", "scipy", "scikit-learn")
 DECISIVE = ("code", "backend", "python", "torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
 """must agree for a trial to give the same numbers: `nadlab reproduce` and a resumed study compare them"""
+SOURCES = (".py", ".cpp", ".hpp")
 LONGEST_DIFF = 2**20
 """characters"""
 
@@ -68,11 +69,11 @@ def mismatches(recorded: Mapping[str, str], package: str) -> list[str]:
 
 
 def code_digest(package: str) -> str:
-    """Return a digest of the Python sources of nadlab and of one more imported package."""
+    """Return a digest of the sources of nadlab and of one more imported package, in Python and C++."""
     total = hashlib.sha256()
     for module in {"nadlab": nadlab, package: sys.modules[package]}.values():
         folder = Path(module.__file__).parent if module.__file__ else Path(next(iter(module.__path__)))
-        for path in sorted(folder.rglob("*.py")):
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in SOURCES):
             total.update(f"{folder.name}/{path.relative_to(folder)}\n".encode() + path.read_bytes() + b"\0")
     return total.hexdigest()[:16]
 

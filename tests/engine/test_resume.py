@@ -20,8 +20,8 @@ from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import mixture
 from tests.conftest import TOY, children, records_of, run_alpha, same_results
 
-ROOT = Path(__file__).parents[1]
-LONGER = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "40"]
+ROOT = Path(__file__).parents[2]
+LONGER = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "40", "--concurrent", "1"]
 
 
 def stopped(out: Path, number: signal.Signals, when: Callable[[], bool]) -> tuple[int, str]:
