@@ -12,9 +12,9 @@ from torch_geometric.utils import scatter
 
 from nadlab.nets.gin import GIN
 from nadlab.nets.graphs import Graphs
-from nadlab.semigan.discriminator import Discriminator
-from nadlab.semigan.generator import LATENT, Generator, Latents
-from nadlab.semigan.predictor import Predictor
+from nadlab.semigan.networks.discriminator import Discriminator
+from nadlab.semigan.networks.generator import LATENT, Generator, Latents
+from nadlab.semigan.networks.predictor import Predictor
 from nadlab.spaces import Cells
 
 

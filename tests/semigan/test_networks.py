@@ -11,7 +11,7 @@ from nadlab.nets.gin import GIN
 from nadlab.nets.graphs import Graphs, read
 from nadlab.nets.nade import gumbel
 from nadlab.semigan.biarch2perf import untrained_networks
-from nadlab.semigan.generator import LATENT, Latents
+from nadlab.semigan.networks.generator import LATENT, Latents
 from nadlab.semigan.ranks import RANKS, soft_rank
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import Networks

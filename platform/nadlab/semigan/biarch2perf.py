@@ -16,10 +16,10 @@ from torch.nn import functional as F
 from nadlab.errors import UserError
 from nadlab.nets.graphs import GINInput, Graphs, graphs_from_bytes, read
 from nadlab.nets.nade import gumbel
-from nadlab.semigan.decisions import decisions_of
-from nadlab.semigan.discriminator import Discriminator
-from nadlab.semigan.generator import LATENT, Generator, Latents
-from nadlab.semigan.predictor import Predictor
+from nadlab.semigan.networks.decisions import decisions_of
+from nadlab.semigan.networks.discriminator import Discriminator
+from nadlab.semigan.networks.generator import LATENT, Generator, Latents
+from nadlab.semigan.networks.predictor import Predictor
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import (

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from nadlab.nets.graphs import GINInput, joined, read
 from nadlab.semigan import losses
-from nadlab.semigan.discriminator import Discriminator
-from nadlab.semigan.generator import Generator, Latents
-from nadlab.semigan.predictor import Predictor
+from nadlab.semigan.networks.discriminator import Discriminator
+from nadlab.semigan.networks.generator import Generator, Latents
+from nadlab.semigan.networks.predictor import Predictor
 from nadlab.semigan.ranks import soft_rank
 from nadlab.semigan.settings import Settings
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nadlab.nets.gin import GIN
 from nadlab.nets.graphs import GINInput, Graphs, gin_input
 from nadlab.nets.nade import NADE
-from nadlab.semigan.decisions import Decisions
+from nadlab.semigan.networks.decisions import Decisions
 from nadlab.semigan.ranks import RANK_EMBEDDING, RANKS
 
 LATENT = 16
