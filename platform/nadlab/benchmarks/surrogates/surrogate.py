@@ -161,7 +161,7 @@ def best_known(surrogate: Surrogate) -> tuple[Cells, float]:
             near = cell_space.neighbours(cell)
             nearby = surrogate.predict(near).mean(axis=1)
             best = int(np.argmax(nearby))
-            if nearby[best] <= value:
+            if not nearby[best] > value:  # neither where both are infinite
                 break
             cell, value = near[best : best + 1], float(nearby[best])
         found.append((cell, value))

@@ -75,6 +75,8 @@ def ensemble(models: Iterable[Model], features: int) -> Trees:
     trees = [tree for member in members for tree in member.trees]
     if not trees or any(not member.trees for member in members):
         raise ValueError("a model without trees")
+    if not np.isfinite([member.base for member in members]).all():
+        raise ValueError("a base that is no number")
     depth = max(_depth(tree, features) for tree in trees)
     sizes = np.array([len(tree.feature) for tree in trees])
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]])
