@@ -23,7 +23,7 @@ from nadlab.benchmarks.official.lightgbm_models import read_lightgbm
 from nadlab.benchmarks.official.nasbench301 import BOOSTERS, on_choices, read_nasbench301
 from nadlab.benchmarks.official.unpickle import read_pickle
 from nadlab.benchmarks.official.xgboost_models import read_xgboost
-from nadlab.benchmarks.registry import cached, verify
+from nadlab.benchmarks.registry import archives, verify
 from nadlab.benchmarks.surrogates.features import VECTORS, darts_choices
 from nadlab.benchmarks.surrogates.surrogate import SurrogateBenchmark
 from nadlab.benchmarks.surrogates.trees import Model, Tree, ensemble
@@ -88,7 +88,7 @@ def archive(official: tuple[Path, list[Any], list[Any]], tmp_path_factory: pytes
 
 
 def opened(archive: Path, preset: str = "paper") -> SurrogateBenchmark:
-    oracle = cached(archive.parent, preset)["nasbench301-v1.0"][1]()
+    oracle = archives(archive, preset)["nasbench301-v1.0"]()
     assert isinstance(oracle, SurrogateBenchmark)
     return oracle
 

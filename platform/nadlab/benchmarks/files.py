@@ -1,5 +1,6 @@
 """Files that others wrote: what may be opened, how much of it, and its checksum."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -20,7 +21,8 @@ def check_file(path: Path, limit: int | None = None) -> int:
     try:
         found = path.stat()
     except OSError as error:
-        what = "is a link to nothing" if path.is_symlink() else f"cannot be read ({error.strerror or error})"
+        dangling = error.errno == errno.ENOENT and path.is_symlink()
+        what = "is a link to nothing" if dangling else f"cannot be read ({error.strerror or error})"
         raise UserError(f"{path} {what}: remove it, or name another file") from error
     if stat.S_ISDIR(found.st_mode):
         raise UserError(f"{path} is a folder, not a file: move it away, or name a file")
