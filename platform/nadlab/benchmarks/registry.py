@@ -7,7 +7,7 @@ function gets the name and returns an `Oracle` with that name.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -38,7 +38,7 @@ class _Place:
     suffix: str
     rule: str
     """what a file there must be, for files that only look like one"""
-    names: Callable[[Path], dict[str, Opener]]
+    names: Callable[[Path], Mapping[str, Opener]]
     """a file -> name -> opener of every benchmark in it, by its header; raises UserError"""
 
     def files(self, name: str) -> list[Path]:
@@ -189,7 +189,7 @@ def _visible(place: _Place, left_out: dict[Path, str]) -> Iterator[Path]:
             left_out[path] = f"{path} is not read: {place.rule}"
 
 
-def _names(place: _Place, path: Path) -> dict[str, Opener]:
+def _names(place: _Place, path: Path) -> Mapping[str, Opener]:
     names = place.names(path) if path.name.isprintable() else {}
     if not names or not all(name.isprintable() for name in names):
         raise UserError(

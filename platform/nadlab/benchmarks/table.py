@@ -190,9 +190,10 @@ def _accuracies(
             raise UserError(
                 f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]}"
             )
-        if top > 1 and values.max() <= 1:
+        fractions = values[(values > 0) & (values < 1)]
+        if top > 1 and values.max() <= 1 and len(fractions):
             raise UserError(
-                f"{path}: no {column} is above 1, so they are fractions; write percent, {100 * values[0]:g} for {values[0]:g}"
+                f"{path}: no {column} is above 1, so they are fractions; write percent, {100 * fractions[0]:g} for {fractions[0]:g}"
             )
         found[split] = values * (100.0 / top)
     return found
