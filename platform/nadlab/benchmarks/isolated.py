@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ def serve(handle: int, parent: int) -> None:
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     with open(os.devnull, "w") as nothing:
         os.dup2(nothing.fileno(), 2)
+    warnings.simplefilter("ignore")  # what a library thinks of a damaged file
     connection = Connection(handle)
     with suppress(EOFError):
         while True:

@@ -100,6 +100,23 @@ def ensemble(models: Iterable[Model], features: int) -> Trees:
     )
 
 
+def check(trees: Trees, features: int) -> None:
+    """Raise ValueError unless every index that `predict` follows exists, so that a damaged file cannot be walked."""
+    nodes = len(trees.feature)
+    columns = (trees.threshold, trees.value, trees.left, trees.right)
+    if not nodes or any(column.shape != (nodes,) for column in columns) or not 0 <= trees.depth < nodes:
+        raise ValueError("trees whose columns differ in length, or deeper than they have nodes")
+    if trees.base.shape != trees.first.shape or not len(trees.first) or not len(trees.roots):
+        raise ValueError("members without trees")
+    pointers = (
+        *((trees.left, nodes), (trees.right, nodes), (trees.roots, nodes)),
+        *((trees.first, len(trees.roots)), (trees.feature, features)),
+    )
+    for indices, count in pointers:
+        if indices.ndim != 1 or indices.dtype != np.int32 or indices.min() < 0 or indices.max() >= count:
+            raise ValueError("trees that point at what does not exist")
+
+
 def _depth(tree: Tree, features: int) -> int:
     """Return the longest path, checking on the way that the tree is one."""
     count = len(tree.feature)
