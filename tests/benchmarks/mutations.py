@@ -3,7 +3,6 @@
 import bz2
 import json
 import pickle
-import pickle
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -59,7 +58,9 @@ def writers() -> dict[str, Writer]:
         info["full"] = info["less"]  # shorter curves, the same form
     boosters = {each.name: each.read_bytes() for each in sorted(FILES.glob("*.pickle"))} | _todays_booster()
     of_one: dict[str, Writer] = {
-        chosen: lambda folder, change, chosen=chosen: _surrogates(folder, {**boosters, chosen: change(boosters[chosen])})  # type: ignore[misc]
+        chosen: lambda folder, change, chosen=chosen: _surrogates(
+            folder, {**boosters, chosen: change(boosters[chosen])}
+        )  # type: ignore[misc]
         for chosen in boosters
     }
     return of_one | {
