@@ -10,6 +10,8 @@ import pytest
 
 from nadlab.benchmarks.convert import convert
 from nadlab.benchmarks.files import DEEPEST
+from nadlab.benchmarks.official.nasbench301 import BOOSTERS
+from nadlab.benchmarks.official.unpickle import read_pickle
 from nadlab.cli.command_line import run_command
 from nadlab.cli.main import nadlab
 from nadlab.errors import UserError
@@ -47,13 +49,8 @@ def ensemble(lightgbm: bytes = LIGHTGBM, folder: str = "") -> dict[str, bytes]:
 
 def with_tree(old: str, new: str) -> bytes:
     """LightGBM's model with something else in the text of its trees."""
-    text = LIGHTGBM.decode("latin-1")
-    assert old in text
-    # protocol 0 to 5: the length of the text stands before it, so it is pickled anew
-    from nadlab.benchmarks.official.nasbench301 import BOOSTERS
-    from nadlab.benchmarks.official.unpickle import read_pickle
-
     handle = read_pickle(LIGHTGBM, BOOSTERS, FILES).state["handle"]
+    assert old in handle
     return b"clightgbm.basic\nBooster\n)R" + pickle.dumps({"handle": handle.replace(old, new, 1)}, 2)[2:-1] + b"b."
 
 
@@ -153,7 +150,7 @@ def test_pipes_among_the_files_are_not_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../x", "/tmp/x", "..", ".", ".x", "-x", "a/b", "a\\b", "a b", "a\nb", "x" * 101, "\0"]
+    "name", ["../../x", "/etc/x", "..", ".", ".x", "-x", "a/b", "a\\b", "a b", "a\nb", "x" * 101, "\0"]
 )
 def test_a_name_that_is_a_path_is_refused(name: str, tmp_path: Path, cache: Path) -> None:
     source = zipped(tmp_path / "models.zip", ensemble())
@@ -163,5 +160,5 @@ def test_a_name_that_is_a_path_is_refused(name: str, tmp_path: Path, cache: Path
 
 
 def test_an_unreadable_path_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read .File name too long"):
+    with pytest.raises(UserError, match=r"cannot be read .File name too long"):
         convert(tmp_path / ("x" * 300 + ".zip"))

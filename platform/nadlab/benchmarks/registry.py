@@ -178,7 +178,9 @@ def _visible(place: _Place, left_out: dict[Path, str]) -> Iterator[Path]:
     except FileNotFoundError:
         return
     except OSError as error:
-        left_out[place.folder] = f"{place.folder} cannot be listed ({error.strerror}): make it a readable folder"
+        left_out[place.folder] = (
+            f"{place.folder} cannot be listed ({error.strerror}): make it a readable folder, or set $NADLAB_CACHE or $NADLAB_DATA to another"
+        )
         return
     for path in paths:
         if path.name.startswith("."):

@@ -93,13 +93,17 @@ def _chosen(names: tuple[str, ...]) -> list[Path]:
     from nadlab.benchmarks.container import SUFFIX
     from nadlab.cache import cache_folder
 
-    found = sorted(cache_folder().glob(f"*{SUFFIX}"))
+    folder = cache_folder()
+    try:
+        found = [path for path in sorted(folder.iterdir()) if path.suffix == SUFFIX] if folder.exists() else []
+    except OSError as error:
+        raise UserError(f"{folder} cannot be listed ({error.strerror}): set $NADLAB_CACHE to another folder") from error
     present = {path.stem: path for path in found if path.name.isprintable() and not path.name.startswith(".")}
     missing = [name for name in names if name not in present]
     if missing or not present:
         there = f"it has {', '.join(present)}" if present else "it has none"
         raise UserError(
-            f"no archive {', '.join(missing) or 'at all'} in {cache_folder()}: {there}; get one by `nadlab benchmarks fetch NAME` or `convert FILE`"
+            f"no archive {', '.join(missing) or 'at all'} in {folder}: {there}; get one by `nadlab benchmarks fetch NAME` or `convert FILE`"
         )
     return [present[name] for name in names or present]
 
