@@ -2,12 +2,14 @@
 
 import re
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nadlab.benchmarks.convert import convert
+from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import archives, verify
 from nadlab.benchmarks.table import tables
 from nadlab.errors import UserError
@@ -24,6 +26,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(source: Path) -> None:
     """Do with a file what its user does: convert, verify, open, query."""
+    openers: Iterable[Callable[[], Oracle]]
     if source.suffix == ".csv":
         openers = tables(source).values()
     else:

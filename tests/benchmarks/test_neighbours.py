@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nadlab.benchmarks import container, registry, table
+from nadlab.benchmarks.files import check_file
 from nadlab.benchmarks.registry import benchmark, listing
 from nadlab.cli.command_line import run_command
 from nadlab.cli.main import nadlab
@@ -37,6 +38,11 @@ def text(content: str | bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(data)
 
 
+def terabyte(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
 ROW = "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
 STRAYS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a folder": ("old.csv", Path.mkdir, "is a folder, not a file"),
@@ -48,7 +54,7 @@ STRAYS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "comments alone": ("x.csv", text("# nothing\n"), "is no table"),
     "a header alone": ("x.csv", text("arch_str,x_valid_12\n"), "it has no rows"),
     "zeros": ("x.csv", text(bytes(3_000_000)), "is no table"),
-    "a huge file": ("x.csv", lambda path: (path.touch(), os.truncate(path, 1 << 40)), "has 1,099,511,627,776 bytes"),
+    "a huge file": ("x.csv", terabyte, "has 1,099,511,627,776 bytes"),
     "one endless line": ("x.csv", text("a" * 3_000_000), "is no table"),
     "another encoding": ("x.csv", text("arch_str,é_valid_12\n".encode("latin-1")), "is no table: 'utf-8' codec"),
     "UTF-16": ("x.csv", text("arch_str,x_valid_12\n".encode("utf-16")), "is no table: 'utf-8' codec"),
@@ -112,11 +118,13 @@ def test_only_the_file_that_is_named_is_opened(tables: Path, cache: Path, monkey
     (tables / "other.csv").write_text(toy_table())
     (cache / "other.safetensors").write_bytes(b"junk")
     opened: list[str] = []
+
+    def noted(path: Path, limit: int | None = None) -> int:
+        opened.append(path.name)
+        return check_file(path, limit)
+
     for module in (table, container):
-        check = module.check_file
-        monkeypatch.setattr(
-            module, "check_file", lambda path, *limit, check=check: (opened.append(path.name), check(path, *limit))[1]
-        )
+        monkeypatch.setattr(module, "check_file", noted)
     benchmark("good/toy")
     assert set(opened) == {"good.csv"}
 
