@@ -199,6 +199,19 @@ def test_a_runtime_booster_of_2020_predicts_what_it_predicted_then_without_light
     assert trees.predict(features[:10])[:, 0] == pytest.approx(expected, abs=1e-5)
 
 
+def test_todays_boosters_are_read_as_xgboost_reads_them_and_without_it(
+    official: tuple[Path, list[Any], list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boosters = [{form: bytes(one.save_raw(form)) for form in ("ubj", "json")} for one in official[1]]
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    for forms in boosters:
+        assert forms["ubj"] != forms["json"]
+        ours, theirs = (read_xgboost(forms[form], form) for form in ("ubj", "json"))
+        assert ours.base == theirs.base
+        for one, other in zip(ours.trees, theirs.trees, strict=True):
+            assert all((a == b).all() for a, b in zip(vars(one).values(), vars(other).values(), strict=True))
+
+
 def test_the_zip_is_read_like_the_folder(official: tuple[Path, list[Any], list[Any]], tmp_path: Path) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "models"), "zip", official[0].parent))
     one, two = read_nasbench301(official[0]), read_nasbench301(packed)
