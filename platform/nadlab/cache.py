@@ -31,15 +31,16 @@ def made_once(path: Path, make: Callable[[Path], object]) -> Path:
 
     Raises UserError as `replacing`, also where the folder cannot be looked into, and what `make` raises.
     """
-    if not _is_there(path):
+    if not is_there(path):
         with locked(path):
-            if not _is_there(path):
+            if not is_there(path):
                 with replacing(path) as partial:
                     make(partial)
     return path
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Say whether the cache folder has a file; raise UserError when the folder cannot be looked into."""
     with writable(path):
         return path.exists()
 

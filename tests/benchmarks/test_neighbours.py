@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from nadlab.benchmarks import container, registry, table
 from nadlab.benchmarks.files import check_file
@@ -179,3 +182,37 @@ def test_a_cache_folder_that_is_a_file_is_one_line(tables: Path, monkeypatch: py
     assert benchmark("mnist1d-201").queryable_count == 15_625
     assert "cannot be listed (Not a directory)" in listing().left_out[tables / "good.csv"]
     assert registry.benchmark("good/toy").optimum > 0
+
+
+def test_a_damaged_archive_is_not_ready_when_it_is_fetched_again(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (cache / "nasbench101.safetensors").write_bytes(b"junk")
+    assert run_command(nadlab, ["benchmarks", "fetch", "nasbench101"]) == 2
+    assert "nasbench101.safetensors is no benchmark archive" in capsys.readouterr().err
+
+
+def test_verify_names_every_damaged_archive_and_checks_the_others(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "c"):
+        (cache / f"{name}.safetensors").write_bytes(b"junk")
+    shutil.copy(registry.EMBEDDED / "mnist1d-201.safetensors", cache / "b.safetensors")
+    (cache / "._b.safetensors").write_bytes(b"junk")
+    assert run_command(nadlab, ["benchmarks", "verify"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out.startswith("b: intact")
+    assert [Path(line.split()[1]).name for line in captured.err.splitlines()] == ["a.safetensors", "c.safetensors"]
+    assert run_command(nadlab, ["benchmarks", "show", "b"]) == 0
+
+
+@pytest.mark.parametrize("facts", ["[]", "1", '"text"', "[" * 100_000])
+def test_an_archive_whose_header_lies_is_one_sentence(
+    facts: str, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metadata = {"format": "nadlab-archive-1", "digest": "0", "facts": facts}
+    save_file({"keys": np.arange(2)}, cache / "x.safetensors", metadata)
+    for arguments in (["show", "x"], ["verify", "x"]):
+        assert run_command(nadlab, ["benchmarks", *arguments]) == 2
+        assert "x.safetensors is no benchmark archive" in capsys.readouterr().err
+    assert len(listing().left_out) == 1

@@ -80,7 +80,10 @@ def open_container(path: Path) -> tuple[Container, str]:
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(size))
         arrays = _mapped(path, 8 + size, header)
-        return Container(metadata["format"], json.loads(metadata["facts"]), arrays), metadata["digest"]
+        facts = json.loads(metadata["facts"])
+        if not isinstance(facts, dict):
+            raise ValueError("its facts are no dictionary")
+        return Container(metadata["format"], facts, arrays), metadata["digest"]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path} is no benchmark archive ({error}): move it away, or convert the official file again"

@@ -62,13 +62,13 @@ def data_folder() -> Path | None:
     """Return the folder of downloaded tables, or None; raise UserError when $NADLAB_DATA names no folder."""
     named = os.environ.get("NADLAB_DATA")
     if named:
-        if not Path(named).is_dir():
+        if not os.path.isdir(named):
             raise UserError(
                 f"$NADLAB_DATA is {named!r}, which is no folder: unset it or name the folder of your tables"
             )
         return Path(named)
     beside = Path(__file__).parents[4] / "shared" / "data"
-    return beside if beside.is_dir() else None
+    return beside if os.path.isdir(beside) else None
 
 
 def archives(path: Path, preset: str = "paper") -> dict[str, Opener]:

@@ -22,15 +22,17 @@ def fetch(name: str, keep_download: bool) -> None:
     from nadlab.benchmarks.container import SUFFIX
     from nadlab.benchmarks.convert import convert
     from nadlab.benchmarks.download import download
-    from nadlab.cache import cache_folder
+    from nadlab.benchmarks.registry import archives
+    from nadlab.cache import cache_folder, is_there
 
     found, url = official(name)
     archive = cache_folder() / f"{found.name}{SUFFIX}"
-    if not archive.exists():
+    if not is_there(archive):
         source = download(url, cache_folder() / "downloads" / found.file, found.sha256)
         archive = convert(source, found.name, url)
         if not keep_download:
             source.unlink(missing_ok=True)
+    archives(archive)  # one that lay there before may be damaged
     click.echo(f"{name} is ready: {archive}")
 
 
