@@ -109,5 +109,4 @@ def test_every_table_of_the_folder_is_a_benchmark_and_is_searched_by_validation(
     flowers = found["flowers/roses"][1]()
     assert (flowers.search_split, flowers.report_split) == ("valid", "test")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(UserError, match=r"empty\.csv is no table: .*move it"):
-        sources()
+    assert sources().keys() == found.keys()

@@ -16,22 +16,33 @@ from nadlab.errors import UserError
 
 
 def cache_folder() -> Path:
-    """Return the cache folder, which need not exist yet."""
+    """Return the cache folder, which need not exist yet; raise UserError where this user has no home."""
     named = os.environ.get("NADLAB_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "nadlab" / "benchmarks"
+    try:
+        return Path(named).expanduser() if named else Path.home() / ".cache" / "nadlab" / "benchmarks"
+    except RuntimeError as error:
+        raise UserError(
+            f"there is no home folder ({error}): set $NADLAB_CACHE to a folder that you can write"
+        ) from error
 
 
 def made_once(path: Path, make: Callable[[Path], object]) -> Path:
     """Return a file of the cache folder that `make(partial)` writes where it is absent; processes that ask at once make it once.
 
-    Raises UserError as `replacing`, and what `make` raises.
+    Raises UserError as `replacing`, also where the folder cannot be looked into, and what `make` raises.
     """
-    if not path.exists():
+    if not is_there(path):
         with locked(path):
-            if not path.exists():
+            if not is_there(path):
                 with replacing(path) as partial:
                     make(partial)
     return path
+
+
+def is_there(path: Path) -> bool:
+    """Say whether the cache folder has a file; raise UserError when the folder cannot be looked into."""
+    with writable(path):
+        return path.exists()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 from nadlab.benchmarks import catalog
 from nadlab.benchmarks.catalog import CATALOG, OfficialFile
 from nadlab.benchmarks.convert import convert
-from nadlab.benchmarks.registry import cached
+from nadlab.benchmarks.registry import archives
 from nadlab.cli.benchmarks import COMMANDS
 from nadlab.cli.command_line import run_command
 from nadlab.spaces import space
@@ -49,7 +49,7 @@ def test_convert_verify_and_show(cache: Path, source: Path, capsys: pytest.Captu
     facts = json.loads(capsys.readouterr().out)
     assert facts["arrays"]["cifar10/108/test/accuracy"] == [20, 3, 2]
     assert len(facts["provenance"]["source_sha256"]) == 64
-    assert list(cached(cache)) == ["nasbench101"]
+    assert list(archives(cache / "nasbench101.safetensors")) == ["nasbench101"]
 
 
 def test_an_archive_takes_the_name_that_it_is_given(cache: Path, source: Path) -> None:

@@ -9,7 +9,7 @@ from nadlab.benchmarks.archive import open_archive, write_archive
 from nadlab.benchmarks.official.model_metrics import ModelMetrics
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.official.tfrecord import masked_crc, read_records
-from nadlab.benchmarks.registry import cached, verify
+from nadlab.benchmarks.registry import archives, verify
 from nadlab.benchmarks.tabular import TableBenchmark, open_benchmark
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
@@ -99,7 +99,7 @@ def test_cells_outside_the_archive_cannot_be_queried(archive: Path, cells: Cells
 
 
 def test_an_archive_folder_lists_its_benchmarks(archive: Path) -> None:
-    assert list(cached(archive.parent)) == ["nasbench101"]
+    assert list(archives(archive)) == ["nasbench101"]
 
 
 def test_rewriting_gives_the_same_digest(archive: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from nadlab.benchmarks.official.lightgbm_models import read_lightgbm
 from nadlab.benchmarks.official.nasbench301 import BOOSTERS, on_choices, read_nasbench301
 from nadlab.benchmarks.official.unpickle import read_pickle
 from nadlab.benchmarks.official.xgboost_models import read_xgboost
-from nadlab.benchmarks.registry import cached, verify
+from nadlab.benchmarks.registry import archives, verify
 from nadlab.benchmarks.surrogates.features import VECTORS, darts_choices
 from nadlab.benchmarks.surrogates.surrogate import SurrogateBenchmark
 from nadlab.benchmarks.surrogates.trees import Model, Tree, ensemble
@@ -88,7 +88,7 @@ def archive(official: tuple[Path, list[Any], list[Any]], tmp_path_factory: pytes
 
 
 def opened(archive: Path, preset: str = "paper") -> SurrogateBenchmark:
-    oracle = cached(archive.parent, preset)["nasbench301-v1.0"][1]()
+    oracle = archives(archive, preset)["nasbench301-v1.0"]()
     assert isinstance(oracle, SurrogateBenchmark)
     return oracle
 
@@ -187,14 +187,29 @@ def test_boosters_of_2020_predict_what_they_predicted_then(version: str) -> None
     assert trees.predict(features[:10])[:, 0] == pytest.approx(expected, abs=2e-5)
 
 
-def test_a_runtime_booster_of_2020_predicts_what_it_predicted_then(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_runtime_booster_of_2020_predicts_what_it_predicted_then_without_lightgbm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
     path = FILES / "lightgbm-2.3.1.pickle"
     state = read_pickle(path.read_bytes(), BOOSTERS, path).state
     trees = ensemble([read_lightgbm(state["handle"], state["best_iteration"], str(path))], FEATURES)
     features = np.random.RandomState(0).randint(-1, 7, size=(400, 56)).astype(float)
     expected = [91.39677, 89.08964, 91.51552, 93.5102, 100.6677, 95.56843, 96.34384, 88.97908, 105.50442, 89.54395]
     assert trees.predict(features[:10])[:, 0] == pytest.approx(expected, abs=1e-5)
-    assert capfd.readouterr().out == ""
+
+
+def test_todays_boosters_are_read_as_xgboost_reads_them_and_without_it(
+    official: tuple[Path, list[Any], list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boosters = [{form: bytes(one.save_raw(form)) for form in ("ubj", "json")} for one in official[1]]
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    for forms in boosters:
+        assert forms["ubj"] != forms["json"]
+        ours, theirs = (read_xgboost(forms[form], form) for form in ("ubj", "json"))
+        assert ours.base == theirs.base
+        for one, other in zip(ours.trees, theirs.trees, strict=True):
+            assert all((a == b).all() for a, b in zip(vars(one).values(), vars(other).values(), strict=True))
 
 
 def test_the_zip_is_read_like_the_folder(official: tuple[Path, list[Any], list[Any]], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 
 from nadlab.benchmarks.container import Arrays, Container, open_container, write_container
 from nadlab.errors import UserError
-from nadlab.spaces import SPACES
+from nadlab.spaces import SPACES, space
 
 KIND = "nadlab-archive-1"
 
@@ -84,7 +84,11 @@ def _check_shapes(content: Archive) -> None:
     keys = content.arrays["keys"]
     if content.space not in SPACES or keys.dtype != np.int64 or keys.ndim != 1 or not len(keys):
         raise ValueError("no known space or no keys")
+    if content.space == "nasbench201" and not 0 <= keys[0] <= keys[-1] < space(content.space).size:
+        raise ValueError("keys of no cell")
     for budgets in content.answers.values():
+        if not all(budget.isdecimal() and len(budget) < 10 for budget in budgets):
+            raise ValueError("a budget that is no number of epochs")
         for prefixes in budgets.values():
             for prefix in prefixes.values():
                 accuracy, epochs = content.arrays[f"{prefix}/accuracy"], content.arrays[f"{prefix}/epochs"]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from nadlab.benchmarks.files import check_file
 from nadlab.cache import replacing
 from nadlab.errors import UserError
 
@@ -50,14 +51,19 @@ def write_container(container: Container, path: Path) -> str:
 
     Raises UserError when the disk is full or the folder cannot be written to; an existing file then stays.
     """
+    with replacing(path) as partial:
+        return save_container(container, partial)
+
+
+def save_container(container: Container, path: Path) -> str:
+    """Write the file and return the digest; raise OSError when the disk is full."""
     digest = container.digest()
     metadata = {"format": container.kind, "digest": digest, "facts": json.dumps(container.facts)}
     arrays = {name: np.ascontiguousarray(array) for name, array in container.arrays.items()}
-    with replacing(path) as partial:
-        try:
-            save_file(arrays, partial, metadata)
-        except SafetensorError as error:  # its library wraps the system's error in its own
-            raise OSError(str(error)) from error
+    try:
+        save_file(arrays, path, metadata)
+    except SafetensorError as error:  # its library wraps the system's error in its own
+        raise OSError(str(error)) from error
     return digest
 
 
@@ -66,6 +72,7 @@ def open_container(path: Path) -> tuple[Container, str]:
 
     Raises UserError when it is truncated or no such file.
     """
+    check_file(path)
     try:
         with safe_open(path, framework="numpy") as checked:
             metadata = checked.metadata() or {}
@@ -73,9 +80,14 @@ def open_container(path: Path) -> tuple[Container, str]:
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(size))
         arrays = _mapped(path, 8 + size, header)
-        return Container(metadata["format"], json.loads(metadata["facts"]), arrays), metadata["digest"]
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no benchmark archive ({error}): convert the official file again") from error
+        facts = json.loads(metadata["facts"])
+        if not isinstance(facts, dict):
+            raise ValueError("its facts are no dictionary")
+        return Container(metadata["format"], facts, arrays), metadata["digest"]
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"{path} is no benchmark archive ({error}): move it away, or convert the official file again"
+        ) from error
 
 
 def _mapped(path: Path, start: int, header: dict[str, Any]) -> Arrays:

@@ -1,40 +1,53 @@
 """Conversion of an official file to an archive in the cache folder."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from nadlab.benchmarks.archive import Archive
-from nadlab.benchmarks.container import SUFFIX, write_container
-from nadlab.benchmarks.download import file_sha256
+from nadlab.benchmarks.container import SUFFIX, save_container
+from nadlab.benchmarks.files import files_in, source_sha256
+from nadlab.benchmarks.isolated import Limits, isolated
 from nadlab.benchmarks.surrogates.surrogate import Surrogate
-from nadlab.cache import cache_folder, locked
+from nadlab.cache import cache_folder, locked, replacing
 from nadlab.errors import UserError
+
+Reader = Callable[[Path], Archive | Surrogate]
+_NAME = r"\w[\w.-]{0,99}"
+_MEMORY, _MEMORY_A_BYTE = 4 << 30, 64
+_SECONDS, _SECONDS_A_MEGABYTE = 120, 10
+"""What a conversion may use: so much, and more with the size of the file. NAS-Bench-201's needs tens of gigabytes."""
 
 
 def convert(source: Path, name: str | None = None, origin: str = "local file") -> Path:
     """Convert a file or folder, and return the archive's path, `<cache folder>/<name>.safetensors`.
 
-    The name defaults to the benchmark's. Provenance gets the origin and the SHA-256 of the source.
+    The name defaults to the benchmark's. Provenance gets the origin and the SHA-256 of the source. A child process
+    reads and writes, with limits on its memory and time.
     Raises UserError when the format is unknown or the file is damaged; an archive of that name then stays.
     """
-    default, read = reader(source)
+    try:
+        default, read = reader(source)
+        limits = _limits(source)
+    except OSError as error:
+        raise UserError(_unreadable(source, error)) from error
+    if not re.fullmatch(_NAME, name or default):
+        raise UserError(
+            f"{name!r} is no name for a benchmark: use at most 100 letters, digits, dots and dashes, and no dot or dash first"
+        )
     path = cache_folder() / f"{name or default}{SUFFIX}"
-    if not re.fullmatch(r"[\w.-]+", name or default):
-        raise UserError(f"{name!r} is no name for a benchmark: use letters, digits, dots and dashes")
-    with locked(path):
-        content = read(source)
-        provenance = {**content.provenance, "origin": origin, "source_sha256": source_sha256(source)}
-        write_container(replace(content, provenance=provenance).container(), path)
+    with locked(path), replacing(path) as partial:
+        isolated(_convert, (read, source, origin, partial), source, limits)
     return path
 
 
-def reader(source: Path) -> tuple[str, Callable[[Path], Archive | Surrogate]]:
+def reader(source: Path) -> tuple[str, Reader]:
     """Return the benchmark's name and the reader for a file or folder, by its name and content.
 
-    Raises UserError that lists the formats when it is none of them.
+    Raises UserError that lists the formats when it is none of them, OSError when it cannot be reached.
     """
     if (source / "meta.pickle.pbz2").is_file():
         from nadlab.benchmarks.official.nats import read_nats
@@ -49,7 +62,8 @@ def reader(source: Path) -> tuple[str, Callable[[Path], Archive | Surrogate]]:
 
         _check_digits(source)
         return "nasbench201", read_nasbench201
-    if source.suffix == ".zip" or (source.is_dir() and any(source.rglob("surrogate_model.model"))):
+    packed = source.is_file() and source.suffix == ".zip"
+    if packed or (source.is_dir() and any(files_in(source, "surrogate_model.model"))):
         from nadlab.benchmarks.official.nasbench301 import read_nasbench301
 
         version = re.search(r"v?(0\.9|1\.0)", source.name)
@@ -61,14 +75,25 @@ def reader(source: Path) -> tuple[str, Callable[[Path], Archive | Surrogate]]:
     )
 
 
-def source_sha256(source: Path) -> str:
-    """Return the SHA-256 of a file, or of a folder's relative names and files' SHA-256 in order."""
-    if source.is_file():
-        return file_sha256(source)
-    lines = [
-        f"{file_sha256(path)}  {path.relative_to(source)}\n" for path in sorted(source.rglob("*")) if path.is_file()
-    ]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def _convert(read: Reader, source: Path, origin: str, partial: Path) -> None:
+    try:
+        content = read(source)
+        provenance = {**content.provenance, "origin": origin, "source_sha256": source_sha256(source)}
+    except OSError as error:
+        raise UserError(_unreadable(source, error)) from error
+    save_container(replace(content, provenance=provenance).container(), partial)
+
+
+def _unreadable(source: Path, error: OSError) -> str:
+    return f"{source} cannot be read ({error.strerror or error}): make it readable, or download it again"
+
+
+def _limits(source: Path) -> Limits:
+    files = files_in(source) if source.is_dir() else [source]
+    size = sum(path.stat().st_size for path in files)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = min(_MEMORY + _MEMORY_A_BYTE * size, max(_MEMORY, there))
+    return Limits(memory, _SECONDS + _SECONDS_A_MEGABYTE * (size >> 20))
 
 
 def _check_digits(source: Path) -> None:

@@ -1,14 +1,15 @@
 """Download of one file: resumed after a failure, verified, and renamed only when it is complete."""
 
-import hashlib
 import time
 from pathlib import Path
 
 import requests
 from tqdm import tqdm
 
+from nadlab.benchmarks.files import file_sha256
 from nadlab.cache import locked, writable
 from nadlab.errors import UserError
+from nadlab.network import exempt_loopback
 
 ATTEMPTS = 5
 """Tries in a row that bring no byte before the download is given up."""
@@ -26,6 +27,7 @@ def download(url: str, path: Path, sha256: str | None = None, pause: float = 2.0
     Raises UserError when the server refuses, the connection stays broken, the checksum is wrong (the file is then
     removed) or the disk is full (its part is then removed).
     """
+    exempt_loopback()
     with locked(path):
         if path.exists():
             return path
@@ -41,12 +43,6 @@ def download(url: str, path: Path, sha256: str | None = None, pause: float = 2.0
             )
         part.replace(path)
     return path
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fetch(url: str, part: Path, pause: float) -> None:

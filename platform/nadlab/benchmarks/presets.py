@@ -70,7 +70,10 @@ def protocol(preset: str, space_name: str, dataset: str = "") -> Protocol:
     """Return a preset's protocol on a data set; raise UserError that names the presets there are."""
     if preset not in PRESETS:
         raise UserError(f"unknown protocol {preset!r}: choose one of {', '.join(PRESETS)}")
-    return PRESETS[preset].get(dataset) or PRESETS[preset][space_name]
+    found = PRESETS[preset].get(dataset) or PRESETS[preset].get(space_name)
+    if found is None:
+        raise UserError(f"the protocol {preset!r} says nothing of tables of the space {space_name!r}")
+    return found
 
 
 def draw(keys: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:

@@ -1,11 +1,14 @@
 """Benchmarks by name: the embedded ones, every table in `$NADLAB_DATA` or `../shared/data`, archives in the cache folder.
 
-An archive replaces a table of the same name, since it also holds every run. A name `module:function` is a plugin: the
+A name leads to its own file, so a search opens no other; a listing says of every other file why it is left out. An
+archive replaces a table of the same name, since it also holds every run. A name `module:function` is a plugin: the
 function gets the name and returns an `Oracle` with that name.
 """
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from nadlab.benchmarks.container import SUFFIX, open_container
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.surrogates import surrogate
-from nadlab.benchmarks.table import tables
+from nadlab.benchmarks.table import SAMPLE, tables
 from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.cache import cache_folder
 from nadlab.errors import UserError
@@ -22,52 +25,88 @@ from nadlab.plugins import is_plugin, load_object
 
 EMBEDDED = Path(__file__).parent / "embedded"
 """Archives that the package holds, made by `studies/mnist1d/embed.py`."""
+_LOOKS_LIKE_ONE = re.compile(r"\.(csv|tsv|safetensors)(\.\w+|~)?$", re.IGNORECASE)
+
+Opener = Callable[[], Oracle]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder of benchmark files."""
+
+    folder: Path
+    suffix: str
+    rule: str
+    """what a file there must be, for files that only look like one"""
+    names: Callable[[Path], Mapping[str, Opener]]
+    """a file -> name -> opener of every benchmark in it, by its header; raises UserError"""
+
+    def files(self, name: str) -> list[Path]:
+        """Return the files that may hold a benchmark of that name."""
+        stem = name.partition("/")[0]
+        stems = dict.fromkeys((stem, stem + SAMPLE)) if self.suffix == ".csv" else (stem,)
+        paths = [self.folder / f"{each}{self.suffix}" for each in stems if each and not each.startswith(".")]
+        return [path for path in paths if os.path.lexists(path)]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a machine has."""
+
+    found: dict[str, tuple[Path, Opener]]
+    left_out: dict[Path, str]
+    """file or folder -> a sentence that says why it cannot be read"""
 
 
 def data_folder() -> Path | None:
     """Return the folder of downloaded tables, or None; raise UserError when $NADLAB_DATA names no folder."""
     named = os.environ.get("NADLAB_DATA")
     if named:
-        if not Path(named).is_dir():
+        if not os.path.isdir(named):
             raise UserError(
                 f"$NADLAB_DATA is {named!r}, which is no folder: unset it or name the folder of your tables"
             )
         return Path(named)
     beside = Path(__file__).parents[4] / "shared" / "data"
-    return beside if beside.is_dir() else None
+    return beside if os.path.isdir(beside) else None
 
 
-def sources(preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]]]:
-    """Return name -> (file, opener) of every benchmark on this machine under a protocol preset.
-
-    Tables in the data folder hold means alone, so they exist under the preset `paper` only. Raises UserError for an unknown
-    preset.
-    """
-    if preset not in PRESETS:
-        raise UserError(f"unknown protocol {preset!r}: choose one of {', '.join(PRESETS)}")
-    found = cached(EMBEDDED, preset)
-    folder = data_folder() if preset == "paper" else None
-    for table in sorted(folder.glob("*.csv")) if folder else ():
-        found |= {name: (table, opened) for name, opened in tables(table).items()}
-    return found | cached(cache_folder(), preset)
-
-
-def cached(folder: Path, preset: str = "paper") -> dict[str, tuple[Path, Callable[[], Oracle]]]:
-    """Return name -> (file, opener) of every benchmark in a folder under a protocol preset.
+def archives(path: Path, preset: str = "paper") -> dict[str, Opener]:
+    """Return name -> opener of every benchmark in an archive or surrogate; raises UserError that names a damaged file.
 
     A file `nasbench201.safetensors` gives `nasbench201/<dataset>`; with one data set its stem alone is the name.
-    Raises UserError that names a damaged file.
     """
-    found: dict[str, tuple[Path, Callable[[], Oracle]]] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        if open_container(path)[0].kind == surrogate.KIND:
-            found[path.stem] = (path, partial(surrogate.open_surrogate, path, path.stem, preset))
-            continue
-        datasets = list(open_archive(path)[0].answers)
-        for dataset in datasets:
-            name = path.stem if len(datasets) == 1 else f"{path.stem}/{dataset}"
-            found[name] = (path, partial(open_benchmark, path, dataset, name, preset))
-    return found
+    if open_container(path)[0].kind == surrogate.KIND:
+        return {path.stem: partial(surrogate.open_surrogate, path, path.stem, preset)}
+    datasets = list(open_archive(path)[0].answers)
+    names = {each: path.stem if len(datasets) == 1 else f"{path.stem}/{each}" for each in datasets}
+    return {name: partial(open_benchmark, path, dataset, name, preset) for dataset, name in names.items()}
+
+
+def listing(preset: str = "paper") -> Listing:
+    """Return every benchmark of this machine under a protocol preset, and what had to be left out.
+
+    Headers alone are read. Raises UserError for an unknown preset.
+    """
+    found: dict[str, tuple[Path, Opener]] = {}
+    left_out: dict[Path, str] = {}
+    for place in _places(preset):
+        here: dict[str, tuple[Path, Opener]] = {}
+        for path in _visible(place, left_out):
+            try:
+                for name, opener in _names(place, path).items():
+                    if name in here:
+                        raise UserError(_twice(name, here.pop(name)[0], path))
+                    here[name] = (path, opener)
+            except UserError as error:
+                left_out[path] = str(error)
+        found |= here
+    return Listing(found, left_out)
+
+
+def sources(preset: str = "paper") -> dict[str, tuple[Path, Opener]]:
+    """Return name -> (file, opener) of every benchmark that `listing` finds."""
+    return listing(preset).found
 
 
 def verify(path: Path) -> str:
@@ -76,28 +115,92 @@ def verify(path: Path) -> str:
     Raises UserError that says what is wrong.
     """
     container, digest = open_container(path)
+    if container.digest() != digest:
+        raise UserError(f"{path} differs from what was written (wrong digest): convert the official file again")
     if container.kind == surrogate.KIND:
         surrogate.open_surrogate(path, path.stem)
     else:
         open_archive(path)
-    if container.digest() != digest:
-        raise UserError(f"{path} differs from what was written (wrong digest): convert the official file again")
-    if container.kind != surrogate.KIND:
         check_values(path, container.arrays)
     return digest
 
 
 @cache
 def benchmark(name: str, preset: str = "paper") -> Oracle:
-    """Open a benchmark under a protocol preset (`nadlab.benchmarks.presets`); raise UserError that lists the names."""
+    """Open a benchmark under a protocol preset (`nadlab.benchmarks.presets`); no file but its own is opened.
+
+    Raises UserError when that file is damaged, or that lists the names when there is none of that name.
+    """
     if is_plugin(name):
         return _own(name, preset)
-    known = sources(preset)
-    if name not in known:
-        raise UserError(
-            f"unknown benchmark {name!r}: this machine has {', '.join(known)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, or are your own module:function"
+    for place in reversed(list(_places(preset))):
+        hits: list[tuple[Path, Opener]] = []
+        refused: list[UserError] = []
+        for path in place.files(name):
+            try:
+                hits += [(path, opener) for found, opener in _names(place, path).items() if found == name]
+            except UserError as error:
+                refused.append(error)
+        if len(hits) > 1:
+            raise UserError(_twice(name, hits[0][0], hits[1][0]))
+        if hits:
+            return hits[0][1]()
+        if refused:
+            raise refused[0]
+    known = listing(preset)
+    stem = name.partition("/")[0].lower()
+    near = [sentence for path, sentence in known.left_out.items() if stem and path.name.lower().startswith(stem)]
+    raise UserError(
+        f"unknown benchmark {name!r}: this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, or are your own module:function"
+        + "".join(f"; {sentence}" for sentence in near)
+    )
+
+
+def _places(preset: str) -> Iterator[_Place]:
+    """Yield the folders, later ones before earlier ones for the same name; tables hold means alone, for `paper`."""
+    if preset not in PRESETS:
+        raise UserError(f"unknown protocol {preset!r}: choose one of {', '.join(PRESETS)}")
+    opened = partial(archives, preset=preset)
+    rule = f"an archive here is a file NAME{SUFFIX}, and a table NAME.csv belongs into $NADLAB_DATA"
+    yield _Place(EMBEDDED, SUFFIX, rule, opened)
+    folder = data_folder() if preset == "paper" else None
+    if folder:
+        table_rule = f"a table here is an unpacked file NAME.csv in small letters, with commas between its columns, and an archive NAME{SUFFIX} belongs into $NADLAB_CACHE"
+        yield _Place(folder, ".csv", table_rule, tables)
+    yield _Place(cache_folder(), SUFFIX, rule, opened)
+
+
+def _visible(place: _Place, left_out: dict[Path, str]) -> Iterator[Path]:
+    """Yield the files to open; hidden ones are nobody's tables, such as those that macOS adds."""
+    try:
+        paths = sorted(place.folder.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        left_out[place.folder] = (
+            f"{place.folder} cannot be listed ({error.strerror}): make it a readable folder, or set $NADLAB_CACHE or $NADLAB_DATA to another"
         )
-    return known[name][1]()
+        return
+    for path in paths:
+        if path.name.startswith("."):
+            continue
+        if path.suffix == place.suffix:
+            yield path
+        elif _LOOKS_LIKE_ONE.search(path.name):
+            left_out[path] = f"{path} is not read: {place.rule}"
+
+
+def _names(place: _Place, path: Path) -> Mapping[str, Opener]:
+    names = place.names(path) if path.name.isprintable() else {}
+    if not names or not all(name.isprintable() for name in names):
+        raise UserError(
+            f"{str(path)!a} is left out: characters that cannot be printed are in its name, or in a data set's; rename it"
+        )
+    return names
+
+
+def _twice(name: str, one: Path, other: Path) -> str:
+    return f"{other} and {one.name} both hold the benchmark {name}: move one of them away"
 
 
 def _own(name: str, preset: str) -> Oracle:

@@ -4,12 +4,14 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nadlab.benchmarks.files import check_file
 from nadlab.benchmarks.oracle import SPLITS, Split
 from nadlab.benchmarks.presets import Protocol
 from nadlab.benchmarks.tabular import TableBenchmark
@@ -17,25 +19,36 @@ from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
 from nadlab.spaces.cells import concatenate
 
-_COLUMN = re.compile(r"(?P<dataset>.+)_(?P<split>valid|test)_(?P<epochs>\d+)")
+SAMPLE = "_sample"
+"""`x_sample.csv` of NAS-Bench-101's form holds the benchmark `x`."""
+_COLUMN = re.compile(r"(?P<dataset>.+)_(?P<split>valid|test)_(?P<epochs>[1-9][0-9]{0,8})")
+_LARGEST = 1 << 31
+"""Bytes of a table; those of all 423,624 cells of NAS-Bench-101 have a tenth of it."""
+_LONGEST_HEADER = 1 << 20
+_ENCODING = "utf-8-sig"
+_NO_TABLE = (OSError, OverflowError, UnicodeError, pd.errors.EmptyDataError, pd.errors.ParserError)
 
 
 def tables(path: Path) -> dict[str, Callable[[], TableBenchmark]]:
     """Return name -> opener of every benchmark of a table; the header tells the space.
 
     Columns `arch_str` and `<dataset>_<split>_<epochs>` make `<file>/<dataset>` of NAS-Bench-201's space; `adjacency`,
-    `operations` and `valid_accuracy_108` make `<file>` of NAS-Bench-101's. A file of other columns holds none. Raises
-    UserError when it can't be read.
+    `operations` and `valid_accuracy_108` make `<file>` of NAS-Bench-101's. Raises UserError when it can't be read or has
+    other columns.
     """
     columns, stem = _header(path), path.stem
     if "arch_str" in columns:
         split: Split | None = "test" if stem == "nasbench201" else None  # the paper's protocol
         names = {dataset: f"{stem}/{dataset}" for dataset in _datasets(columns)}
+        if not names:
+            raise UserError(f"{path} has no accuracies: name their columns DATASET_SPLIT_EPOCHS, such as x_valid_12")
         return {name: partial(read_nasbench201, path, dataset, name, split) for dataset, name in names.items()}
     if {"adjacency", "operations"} <= set(columns):
-        name = stem.removesuffix("_sample")
+        name = stem.removesuffix(SAMPLE) or stem
         return {name: partial(read_nasbench101, path, name)}
-    return {}
+    raise UserError(
+        f"{path} has no columns of a benchmark: arch_str and DATASET_SPLIT_EPOCHS, or adjacency, operations and valid_accuracy_108; it has {', '.join(columns):.80}"
+    )
 
 
 def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | None) -> TableBenchmark:
@@ -107,17 +120,37 @@ def _datasets(columns: Iterable[str]) -> list[str]:
 
 
 def _header(path: Path) -> list[str]:
+    """Return the names of the columns; of a large file, its start alone is read."""
+    check_file(path, _LARGEST)
     try:
-        return list(pd.read_csv(path, comment="#", nrows=0).columns)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no table: {str(error).strip()}; move it out of the folder of tables") from error
+        with path.open("rb") as file:
+            start = file.read(_LONGEST_HEADER)
+        if len(start) == _LONGEST_HEADER:
+            start = start[: start.rfind(b"\n") + 1]
+        # as a row, so that a name that stands there twice is not changed
+        row = pd.read_csv(BytesIO(start), comment="#", encoding=_ENCODING, header=None, nrows=1, dtype=str)
+    except _NO_TABLE as error:
+        raise UserError(_no_table(path, error)) from error
+    names = [str(name) for name in row.iloc[0]]
+    if len(names) == 1 and (wrong := re.search(r"[;\t|]", names[0])):
+        raise UserError(
+            f"{path} has its columns separated by {wrong[0]!r}: write commas between them, and points in its numbers"
+        )
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise UserError(f"{path} has the column {twice} twice: remove one of them")
+    return names
 
 
 def _read(path: Path, needed: list[str]) -> pd.DataFrame:
+    _header(path)
+    texts = {"adjacency": str, "operations": str, "arch_str": str}
     try:
-        table = pd.read_csv(path, comment="#", dtype={"adjacency": str, "operations": str, "arch_str": str})
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no table of architectures: {str(error).strip()}") from error
+        table = pd.read_csv(path, comment="#", encoding=_ENCODING, compression=None, dtype=texts)
+    except _NO_TABLE as error:
+        raise UserError(_no_table(path, error)) from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise UserError(f"{path} has more values in a row than names in its header: write one for each column")
     absent = [column for column in needed if column not in table.columns]
     if absent or table.empty:
         raise UserError(
@@ -125,6 +158,11 @@ def _read(path: Path, needed: list[str]) -> pd.DataFrame:
             + (f"column {absent[0]!r} is missing" if absent else "it has no rows")
         )
     return table
+
+
+def _no_table(path: Path, error: Exception) -> str:
+    reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return f"{path} is no table: {reason}; move it out of the folder of tables, or write it anew as CSV in UTF-8"
 
 
 def _parse(path: Path, texts: list[str], cell_space: SearchSpace) -> Cells:
@@ -151,6 +189,11 @@ def _accuracies(
             row = int(wrong[0])
             raise UserError(
                 f"{path}, row {row + 1}: {column} must be a number from 0 to {top:g}, not {table[column].iloc[row]}"
+            )
+        fractions = values[(values > 0) & (values < 1)]
+        if top > 1 and values.max() <= 1 and len(fractions):
+            raise UserError(
+                f"{path}: no {column} is above 1, so they are fractions; write percent, {100 * fractions[0]:g} for {fractions[0]:g}"
             )
         found[split] = values * (100.0 / top)
     return found

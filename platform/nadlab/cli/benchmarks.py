@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,15 +22,17 @@ def fetch(name: str, keep_download: bool) -> None:
     from nadlab.benchmarks.container import SUFFIX
     from nadlab.benchmarks.convert import convert
     from nadlab.benchmarks.download import download
-    from nadlab.cache import cache_folder
+    from nadlab.benchmarks.registry import archives
+    from nadlab.cache import cache_folder, is_there
 
     found, url = official(name)
     archive = cache_folder() / f"{found.name}{SUFFIX}"
-    if not archive.exists():
+    if not is_there(archive):
         source = download(url, cache_folder() / "downloads" / found.file, found.sha256)
         archive = convert(source, found.name, url)
         if not keep_download:
             source.unlink(missing_ok=True)
+    archives(archive)  # one that lay there before may be damaged
     click.echo(f"{name} is ready: {archive}")
 
 
@@ -45,12 +48,18 @@ def convert_command(source: Path, name: str | None) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1)
-def verify(names: tuple[str, ...]) -> None:
-    """Check every byte of archives in the cache folder; without names, of all."""
+def verify(names: tuple[str, ...]) -> int:
+    """Check every byte of archives in the cache folder; without names, of all. Exit status 2 when one is damaged."""
     from nadlab.benchmarks.registry import verify as verify_file
 
+    status = 0
     for path in _chosen(names):
-        click.echo(f"{path.stem}: intact, digest {verify_file(path)}")
+        try:
+            click.echo(f"{path.stem}: intact, digest {verify_file(path)}")
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            status = 2
+    return status
 
 
 @click.command()
@@ -86,14 +95,45 @@ def _chosen(names: tuple[str, ...]) -> list[Path]:
     from nadlab.benchmarks.container import SUFFIX
     from nadlab.cache import cache_folder
 
-    present = {path.stem: path for path in sorted(cache_folder().glob(f"*{SUFFIX}"))}
+    folder = cache_folder()
+    try:
+        found = [path for path in sorted(folder.iterdir()) if path.suffix == SUFFIX] if folder.exists() else []
+    except OSError as error:
+        raise UserError(f"{folder} cannot be listed ({error.strerror}): set $NADLAB_CACHE to another folder") from error
+    present = {path.stem: path for path in found if path.name.isprintable() and not path.name.startswith(".")}
     missing = [name for name in names if name not in present]
     if missing or not present:
         there = f"it has {', '.join(present)}" if present else "it has none"
         raise UserError(
-            f"no archive {', '.join(missing) or 'at all'} in {cache_folder()}: {there}; get one by `nadlab benchmarks fetch NAME` or `convert FILE`"
+            f"no archive {', '.join(missing) or 'at all'} in {folder}: {there}; get one by `nadlab benchmarks fetch NAME` or `convert FILE`"
         )
     return [present[name] for name in names or present]
+
+
+def readable_benchmarks() -> tuple[list[dict[str, Any]], list[str]]:
+    """Open every benchmark of this machine; return a row for each, and a line for each file that cannot be read."""
+    from nadlab.benchmarks.registry import listing
+
+    known = listing()
+    rows: list[dict[str, Any]] = []
+    left_out = list(known.left_out.values())
+    for name, (path, opener) in known.found.items():
+        try:
+            oracle = opener()
+            facts = {"cells": oracle.space.size, "queryable": oracle.queryable_count, "digest": oracle.digest}
+            rows.append({"name": name, **facts, "source": str(path)})
+        except UserError as error:
+            left_out.append(str(error))
+    lines = (" ".join(line.split()) for line in dict.fromkeys(left_out))
+    return rows, [line if line.isprintable() else ascii(line) for line in lines]
+
+
+def for_people(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a benchmark's row with a short digest and source."""
+    from nadlab.benchmarks.registry import EMBEDDED
+
+    source = "embedded" if Path(row["source"]).parent == EMBEDDED else row["source"]
+    return row | {"digest": row["digest"][:12], "source": source}
 
 
 COMMANDS = (fetch, convert_command, verify, show)

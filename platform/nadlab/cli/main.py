@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from nadlab.cli.benchmarks import COMMANDS
+from nadlab.cli.benchmarks import COMMANDS, for_people, readable_benchmarks
 from nadlab.cli.command_line import run_command
 
 
@@ -21,26 +21,20 @@ def nadlab() -> None:
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a benchmark")
 @click.pass_context
 def benchmarks(context: click.Context, as_json: bool) -> None:
-    """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched."""
+    """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched.
+
+    A file that looks like one and cannot be read gets a line that says why.
+    """
     if context.invoked_subcommand:
         return
-    from nadlab.benchmarks.registry import EMBEDDED, benchmark, sources
-
-    rows = []
-    for name, (path, _) in sources().items():
-        oracle = benchmark(name)
-        cells, queryable = oracle.space.size, oracle.queryable_count
-        rows.append(
-            {"name": name, "cells": cells, "queryable": queryable, "digest": oracle.digest, "source": str(path)}
-        )
+    rows, left_out = readable_benchmarks()
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))
-        return
-    for row in rows:
-        row["digest"] = str(row["digest"])[:12]
-        row["source"] = "embedded" if Path(str(row["source"])).parent == EMBEDDED else row["source"]
-    _print_table("benchmarks", rows)
+    else:
+        _print_table("benchmarks", [for_people(row) for row in rows])
+    for line in left_out:
+        click.echo(f"left out: {line}", err=as_json)
 
 
 for each in COMMANDS:
@@ -184,15 +178,18 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_js
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from nadlab.terminal import console
 
-    table = Table(title=title)
+    # as Text: a name may hold brackets, which rich would take for its markup
+    table = Table(title=Text(title))
     for key, value in rows[0].items():
         side: Literal["left", "right"] = "left" if isinstance(value, str) else "right"
         table.add_column(key.replace("_", " "), justify=side, no_wrap=key == "name", overflow="fold")
     for row in rows:
-        table.add_row(*("" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
+        texts = ("" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values())
+        table.add_row(*map(Text, texts))
     console().print(table)
 
 

@@ -7,17 +7,20 @@ what is converted needs neither the official package nor its training settings.
 """
 
 import json
+import lzma
+import struct
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nadlab.benchmarks.files import files_in, read_file
 from nadlab.benchmarks.official.configspace import Columns, columns
 from nadlab.benchmarks.official.lightgbm_models import read_lightgbm
 from nadlab.benchmarks.official.unpickle import PLAIN, Allowed, read_pickle
@@ -27,12 +30,17 @@ from nadlab.benchmarks.surrogates.surrogate import Surrogate
 from nadlab.benchmarks.surrogates.trees import Model, Tree, Trees, ensemble
 from nadlab.errors import UserError
 
-MODEL_FILE = "surrogate_model.model"
+MODEL_FILE, CONFIGURATION = "surrogate_model.model", "model_config.json"
 MODEL_LIMIT = 1 << 30
 CONFIGURATION_LIMIT = 1 << 20
 """Bytes of one file once unpacked."""
 
-Place = Path | zipfile.Path
+Root = Path | zipfile.ZipFile
+_UNREADABLE = (
+    *(OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+)
+"""What a damaged zip file makes its reader raise."""
 
 
 class BoosterState:
@@ -68,6 +76,34 @@ BOOSTERS: Allowed = {
 }
 
 
+@dataclass(frozen=True)
+class _Member:
+    """One folder with a model, in a folder or zip; nothing is ever unpacked to a place that a zip names."""
+
+    source: Path
+    root: Root
+    folder: str
+    """relative to the source; empty, or ending in /"""
+
+    def path(self, name: str) -> Path:
+        return self.source / f"{self.folder}{name}".lstrip("/")
+
+    def read(self, name: str, limit: int) -> bytes:
+        if isinstance(self.root, Path):
+            return read_file(self.path(name), limit)
+        try:
+            size = self.root.getinfo(self.folder + name).file_size
+            if size > limit:
+                raise UserError(
+                    f"{self.path(name)} unpacks to {size:,} bytes, which no such file does; it is not opened"
+                )
+            return self.root.read(self.folder + name)
+        except _UNREADABLE as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"{self.path(name)} cannot be read ({error}); download it again") from error
+
+
 def read_nasbench301(source: Path) -> Surrogate:
     """Read the performance surrogate and, where it is there, the runtime surrogate.
 
@@ -75,19 +111,18 @@ def read_nasbench301(source: Path) -> Surrogate:
     """
     columns()
     try:
-        root: Place = zipfile.Path(source) if source.is_file() else source
-    except (zipfile.BadZipFile, OSError) as error:
+        opened = zipfile.ZipFile(source) if source.is_file() else nullcontext(source)
+    except _UNREADABLE as error:
         raise UserError(f"{source} is no zip file ({error}); download it again") from error
-    by_kind: dict[str, list[tuple[Place, str]]] = {"performance": [], "runtime": []}
-    for folder in _members(root):
-        kind = _model_kind(folder)
-        if kind in ("xgb", "lgb_time"):
-            by_kind["performance" if kind == "xgb" else "runtime"].append((folder, kind))
-    if not by_kind["performance"]:
-        raise UserError(f"{source} has no XGBoost surrogate: it needs xgb_v*/…/{MODEL_FILE} and model_config.json")
-    runtime = _trees(source, by_kind["runtime"]) if by_kind["runtime"] else None
-    counts = {f"{kind}_members": str(len(folders)) for kind, folders in by_kind.items()}
-    performance = _trees(source, by_kind["performance"])
+    by_kind: dict[str, list[_Member]] = {"xgb": [], "lgb_time": []}
+    with opened as root:
+        for member in _members(source, root):
+            by_kind.get(_model_kind(member), []).append(member)
+        if not by_kind["xgb"]:
+            raise UserError(f"{source} has no XGBoost surrogate: it needs xgb_v*/…/{MODEL_FILE} and {CONFIGURATION}")
+        runtime = _trees(source, by_kind["lgb_time"], "lgb_time") if by_kind["lgb_time"] else None
+        performance = _trees(source, by_kind["xgb"], "xgb")
+    counts = {"performance_members": str(len(by_kind["xgb"])), "runtime_members": str(len(by_kind["lgb_time"]))}
     return Surrogate("darts", "darts_choices", performance, runtime, {"source": source.name, **counts})
 
 
@@ -113,18 +148,18 @@ def _on_choices(tree: Tree, feature: NDArray[np.int32], setting: NDArray[np.floa
     )
 
 
-def _trees(source: Path, members: list[tuple[Place, str]]) -> Trees:
+def _trees(source: Path, members: list[_Member], kind: str) -> Trees:
     try:
-        return ensemble([_read(folder, kind) for folder, kind in members], len(CHOICES))
+        return ensemble([_read(member, kind) for member in members], len(CHOICES))
     except ValueError as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{source} holds {error}; download it again") from error
 
 
-def _read(folder: Place, kind: str) -> Model:
-    path = folder / MODEL_FILE
-    booster = read_pickle(_bytes(path, MODEL_LIMIT), BOOSTERS, Path(str(path)))
+def _read(member: _Member, kind: str) -> Model:
+    path = member.path(MODEL_FILE)
+    booster = read_pickle(member.read(MODEL_FILE, MODEL_LIMIT), BOOSTERS, path)
     state = booster.state if isinstance(booster, BoosterState) else {}
     handle = state.get("handle", state.get("_handle"))  # the latter since LightGBM 4
     if kind == "xgb" and isinstance(handle, bytes | bytearray):
@@ -136,30 +171,18 @@ def _read(folder: Place, kind: str) -> Model:
     raise UserError(f"{path} holds no booster of the kind that its model_config.json states; download it again")
 
 
-def _model_kind(folder: Place) -> str:
-    path = folder / "model_config.json"
+def _model_kind(member: _Member) -> str:
     try:
-        return str(json.loads(_bytes(path, CONFIGURATION_LIMIT))["model"])
+        return str(json.loads(member.read(CONFIGURATION, CONFIGURATION_LIMIT))["model"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{path} states no model ({error}); download it again") from error
+        raise UserError(f"{member.path(CONFIGURATION)} states no model ({error}); download it again") from error
 
 
-def _members(place: Place) -> Iterator[Place]:
-    if (place / MODEL_FILE).is_file():
-        yield place
-    inside_it: list[Place] = list(place.iterdir())
-    for inside in sorted(inside_it, key=lambda one: one.name):
-        if inside.is_dir():
-            yield from _members(inside)
-
-
-def _bytes(path: Place, limit: int) -> bytes:
-    try:
-        size = path.root.getinfo(path.at).file_size if isinstance(path, zipfile.Path) else path.stat().st_size
-        if size > limit:
-            raise UserError(f"{path} unpacks to {size:,} bytes, which no such file does; it is not opened")
-        return path.read_bytes()
-    except (OSError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{path} cannot be read ({error}); download it again") from error
+def _members(source: Path, root: Root) -> list[_Member]:
+    # a zip is a list of names, such as a//b, that need not be a tree of folders
+    inside = files_in(root, MODEL_FILE) if isinstance(root, Path) else None
+    names = [str(path.relative_to(source)) for path in inside] if inside else root.namelist()  # type: ignore[union-attr]
+    folders = {name.removesuffix(MODEL_FILE) for name in names if f"/{name}".endswith(f"/{MODEL_FILE}")}
+    return [_Member(source, root, folder) for folder in sorted(folders, key=lambda folder: folder.split("/"))]

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from nadlab.benchmarks.archive import Archive
+from nadlab.benchmarks.isolated import die_with_parent
 from nadlab.benchmarks.official.results import (
     MALFORMED,
     Architecture,
@@ -45,7 +46,7 @@ def read_nats(folder: Path) -> Archive:
     """
     official_package()
     texts = _meta(folder / "meta.pickle.pbz2")
-    paths = sorted(path for path in folder.iterdir() if re.fullmatch(r"\d{6}\.pickle\.pbz2", path.name))
+    paths = sorted(path for path in folder.iterdir() if re.fullmatch(r"[0-9]{6}\.pickle\.pbz2", path.name))
     for path in paths:
         if int(path.name[:6]) >= len(texts):
             raise UserError(f"{path} is architecture {int(path.name[:6])}, but the meta file lists {len(texts)}")
@@ -70,7 +71,7 @@ def answers(arrays: dict[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
 def _read_all(jobs: list[tuple[Path, str]]) -> list[Architecture]:
     if len(jobs) < 64:
         return [_read(job) for job in jobs]
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=die_with_parent) as pool:
         return list(tqdm(pool.map(_read, jobs, chunksize=16), total=len(jobs), desc="architectures", unit=""))
 
 

@@ -111,7 +111,7 @@ def _trial(result: Any) -> Trial:
     return Trial(accuracy, seconds, {s: _cost(times[f"T-{s}@epoch"]) for s in result.get_eval_set()})
 
 
-def _numbers(values: Sequence[Any], top: float = np.inf) -> NDArray[np.float32]:
+def _numbers(values: Sequence[Any], top: float = 1e9) -> NDArray[np.float32]:
     numbers = np.asarray(values)
     if numbers.dtype.kind not in "fiu" or numbers.ndim != 1 or not ((numbers >= 0) & (numbers <= top)).all():
         raise ValueError(f"{values!r:.80} is not all numbers from 0 to {top:g}")
@@ -121,7 +121,7 @@ def _numbers(values: Sequence[Any], top: float = np.inf) -> NDArray[np.float32]:
 def _cost(value: Any) -> float:
     if value is None:  # the official package's word for what was not measured
         return float("nan")
-    if isinstance(value, str) or not 0 <= float(value) < np.inf:
+    if isinstance(value, str) or not 0 <= float(value) < 1e12:
         raise ValueError(f"{value!r} is no cost")
     return float(value)
 

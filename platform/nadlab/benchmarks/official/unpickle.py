@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nadlab.benchmarks.files import read_file
 from nadlab.errors import UserError
 
 Allowed = Mapping[tuple[str, str], Callable[..., Any]]
@@ -102,9 +103,10 @@ def read_bz2(path: Path, limit: int) -> bytes:
 
     Raises UserError when the file is damaged, truncated, or holds more than `limit` bytes.
     """
+    packed = read_file(path, 2 * limit)
     decompressor = bz2.BZ2Decompressor()
     try:
-        data = decompressor.decompress(path.read_bytes(), max_length=limit + 1)
+        data = decompressor.decompress(packed, max_length=limit + 1)
     except OSError as error:
         raise UserError(f"{path} cannot be read as a bz2 file ({_short(error)}); download it again") from error
     if len(data) > limit:

@@ -2,7 +2,8 @@
 
 Boosters of XGBoost 1.0 to 1.6 were pickled as `CONFIG-offset:`, the legacy binary model and a JSON configuration;
 XGBoost 3.1 dropped that form, so it is decoded here (`src/learner.cc`, `src/gbm/gbtree_model.h` and
-`include/xgboost/tree_model.h` of dmlc/xgboost 1.2). Later ones are JSON, or UBJSON, which today's XGBoost decodes.
+`include/xgboost/tree_model.h` of dmlc/xgboost 1.2). Later ones are JSON, or UBJSON, which is decoded here as well:
+XGBoost's own parser crashes on a damaged file.
 """
 
 import json
@@ -22,18 +23,22 @@ _MODEL_PARAMETERS = struct.Struct("<fI128x")
 _FOREST_PARAMETERS = struct.Struct("<i156x")
 _TREE_PARAMETERS = struct.Struct("<iiiiii124x")
 _LENGTH = struct.Struct("<Q")
+_NUMBERS = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
+_LENGTHS = frozenset((b"i", b"U", b"I", b"l", b"L"))
+_CONSTANTS = {b"T": True, b"F": False, b"Z": None}
+"""of UBJSON"""
 
 
 def read_xgboost(data: bytes, where: str) -> Model:
     """Read a serialised booster of regression trees.
 
-    Raises UserError when it is damaged, of another kind, or UBJSON without xgboost installed.
+    Raises UserError when it is damaged or of another kind.
     """
     try:
         if data.startswith(_PREFIX):
             return _legacy(data[len(_PREFIX) + 8 :])
-        text = data if data[:2] in (b'{"', b"{ ", b"{\n") else _as_json(data, where)
-        snapshot = json.loads(text)
+        text = data[:2] in (b'{"', b"{ ", b"{\n")
+        snapshot = json.loads(data) if text else _Ubjson(data[1:]).members()
         return _model(snapshot.get("Model", snapshot)["learner"])
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, struct.error, RecursionError) as error:
         raise UserError(f"{where} holds no XGBoost model of regression trees ({error}); download it again") from error
@@ -83,19 +88,57 @@ class _Reader:
         return self.take(length).decode("ascii")
 
 
-def _as_json(data: bytes, where: str) -> bytes:
-    try:
-        import xgboost
-    except ImportError as error:
-        raise UserError(
-            f"{where} was written by XGBoost 1.7 or later: run pip install 'nadlab[nasbench301]' to read it"
-        ) from error
-    booster = xgboost.Booster()
-    try:
-        booster.__setstate__({"handle": bytearray(data)})
-        return bytes(booster.save_raw("json"))
-    except xgboost.core.XGBoostError as error:
-        raise ValueError(str(error).splitlines()[0]) from error
+class _Ubjson:
+    """Universal Binary JSON as XGBoost writes it (`src/common/json.cc`): big-endian, arrays of one type as numpy's."""
+
+    def __init__(self, data: bytes) -> None:
+        self.reader = _Reader(data)
+
+    def value(self, marker: bytes) -> Any:
+        if marker in _NUMBERS:
+            kind = np.dtype(_NUMBERS[marker])
+            return np.frombuffer(self.reader.take(kind.itemsize), kind)[0].item()
+        if marker in _CONSTANTS:
+            return _CONSTANTS[marker]
+        if marker == b"S":
+            return self.text(self.next())
+        if marker == b"{":
+            return self.members()
+        if marker == b"[":
+            return self.elements()
+        raise ValueError(f"a value of the type {marker!r}")
+
+    def next(self) -> bytes:
+        return self.reader.take(1)
+
+    def text(self, marker: bytes) -> str:
+        return self.reader.take(self.count(marker)).decode()
+
+    def count(self, marker: bytes) -> int:
+        if marker not in _LENGTHS:
+            raise ValueError(f"a length of the type {marker!r}")
+        return int(self.value(marker))
+
+    def members(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while (marker := self.next()) != b"}":
+            name = self.text(marker)
+            found[name] = self.value(self.next())
+        return found
+
+    def elements(self) -> Any:
+        marker, found = self.next(), []
+        if marker == b"#":
+            return [self.value(self.next()) for _ in range(self.count(self.next()))]
+        if marker == b"$":
+            kind = np.dtype(_NUMBERS[self.next()])
+            if self.next() != b"#":
+                raise ValueError("an array of one type without its length")
+            return np.frombuffer(self.reader.take(self.count(self.next()) * kind.itemsize), kind)
+        while marker != b"]":
+            found.append(self.value(marker))
+            marker = self.next()
+        return found
 
 
 def _model(learner: dict[str, Any]) -> Model:
@@ -107,7 +150,7 @@ def _model(learner: dict[str, Any]) -> Model:
 
 
 def _tree(tree: dict[str, Any]) -> Tree:
-    if any(tree.get("split_type") or []):
+    if np.any(tree.get("split_type", [])):
         raise ValueError("a tree that splits by categories")
 
     def column(name: str, kind: str) -> NDArray[Any]:

@@ -106,3 +106,6 @@ VECTORS: dict[str, Callable[[Cells], NDArray[np.float64]]] = {
     "darts": darts_vectors,
 }
 """Name -> features of valid cells, float64 (N, F). A surrogate's file names the ones that it was fitted to."""
+
+WIDTHS = {"darts_choices": 17, "nasbench101": 52, "darts": 77}
+"""Name -> F."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from nadlab.benchmarks.container import Container, open_container
 from nadlab.benchmarks.oracle import Evaluation, Split
 from nadlab.benchmarks.presets import Protocol, draw, protocol
-from nadlab.benchmarks.surrogates.features import VECTORS
-from nadlab.benchmarks.surrogates.trees import Trees
+from nadlab.benchmarks.surrogates.features import VECTORS, WIDTHS
+from nadlab.benchmarks.surrogates.trees import Trees, check
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
 
@@ -130,10 +130,12 @@ def open_surrogate(path: Path, name: str, preset: str = "paper") -> SurrogateBen
             raise ValueError("it has no trees")
         if facts["features"] not in VECTORS:
             raise ValueError(f"unknown features {facts['features']!r}")
+        for trees in filter(None, (performance, runtime)):
+            check(trees, WIDTHS[facts["features"]])
         content = Surrogate(facts["space"], facts["features"], performance, runtime, facts["provenance"])
         best = float(facts["best_known"]["accuracy"])
         return SurrogateBenchmark(name, space(content.space), digest, protocol(preset, "surrogate"), content, best)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path} is a damaged surrogate ({error}): convert the official folder again") from error
@@ -161,7 +163,7 @@ def best_known(surrogate: Surrogate) -> tuple[Cells, float]:
             near = cell_space.neighbours(cell)
             nearby = surrogate.predict(near).mean(axis=1)
             best = int(np.argmax(nearby))
-            if nearby[best] <= value:
+            if not nearby[best] > value:  # neither where both are infinite
                 break
             cell, value = near[best : best + 1], float(nearby[best])
         found.append((cell, value))

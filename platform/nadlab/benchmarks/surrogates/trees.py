@@ -75,6 +75,8 @@ def ensemble(models: Iterable[Model], features: int) -> Trees:
     trees = [tree for member in members for tree in member.trees]
     if not trees or any(not member.trees for member in members):
         raise ValueError("a model without trees")
+    if not np.isfinite([member.base for member in members]).all():
+        raise ValueError("a base that is no number")
     depth = max(_depth(tree, features) for tree in trees)
     sizes = np.array([len(tree.feature) for tree in trees])
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -96,6 +98,23 @@ def ensemble(models: Iterable[Model], features: int) -> Trees:
         np.array([member.base for member in members], np.float64),
         depth,
     )
+
+
+def check(trees: Trees, features: int) -> None:
+    """Raise ValueError unless every index that `predict` follows exists, so that a damaged file cannot be walked."""
+    nodes = len(trees.feature)
+    columns = (trees.threshold, trees.value, trees.left, trees.right)
+    if not nodes or any(column.shape != (nodes,) for column in columns) or not 0 <= trees.depth < nodes:
+        raise ValueError("trees whose columns differ in length, or deeper than they have nodes")
+    if trees.base.shape != trees.first.shape or not len(trees.first) or not len(trees.roots):
+        raise ValueError("members without trees")
+    pointers = (
+        *((trees.left, nodes), (trees.right, nodes), (trees.roots, nodes)),
+        *((trees.first, len(trees.roots)), (trees.feature, features)),
+    )
+    for indices, count in pointers:
+        if indices.ndim != 1 or indices.dtype != np.int32 or indices.min() < 0 or indices.max() >= count:
+            raise ValueError("trees that point at what does not exist")
 
 
 def _depth(tree: Tree, features: int) -> int:
