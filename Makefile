@@ -36,7 +36,7 @@ types: install
 	$(BIN)/mypy
 
 quick: install
-	$(PYTEST) --quiet -m 'not services'
+	$(PYTEST) --quiet -m 'not services and not slow'
 
 # The kernel for CPUs wants a C++ compiler, MLflow's UI is tested in Chromium, its server also with PostgreSQL; who is not root and
 # lacks one is told, and its tests are skipped

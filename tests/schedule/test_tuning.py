@@ -110,6 +110,7 @@ def table(data: Path) -> Path:
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "pruner", "objectives", "count", "ahead"),
     [
@@ -129,6 +130,7 @@ def test_search_is_the_same_on_one_worker_on_three_and_after_kills(
     assert len(broken.started) > len(whole)  # kills cost work, and nothing else
 
 
+@pytest.mark.slow
 def test_gaussian_process_proposes_better_than_the_ten_random_configurations_that_it_learns_from(
     tmp_path: Path,
 ) -> None:

@@ -22,6 +22,7 @@ def drawn(decoder: CellDecoder, space: SearchSpace, count: int) -> Cells:
     return choices_of(space).decode(written.sequences.numpy())
 
 
+@pytest.mark.slow
 def test_autoencoder_learns_edges_before_operations_of_held_out_cells() -> None:
     # the whole pretraining, 30 s, gives back every held-out cell: results/pretraining.md
     space = SPACES["nasbench201"]

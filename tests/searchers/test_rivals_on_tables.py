@@ -17,6 +17,8 @@ from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS
 
+pytestmark = pytest.mark.slow
+
 # when the tests are collected: later $NADLAB_DATA may name the toy tables
 FOLDER = data_folder()
 SEEDS = 20
