@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from nadlab.sqlite import address
 from nadlab.study.records import StudyRecord
 
 CLIENT_SWITCHES = {
@@ -66,7 +67,7 @@ def make_tables(database: Path) -> None:
     from mlflow.store.db.utils import _initialize_tables
     from sqlalchemy import create_engine
 
-    engine = create_engine(f"sqlite:///{database}")
+    engine = create_engine(address(database))
     _initialize_tables(engine)  # type: ignore[no-untyped-call]
     engine.dispose()
 
@@ -75,7 +76,7 @@ def make_default_experiment(database: Path, artifacts: str) -> None:
     """Complete a SQLite file with MLflow's tables: its default experiment keeps artifacts at this URI."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    store = SqlAlchemyStore(f"sqlite:///{database.absolute()}", artifacts)  # type: ignore[no-untyped-call]
+    store = SqlAlchemyStore(address(database), artifacts)  # type: ignore[no-untyped-call]
     store.engine.dispose()
 
 

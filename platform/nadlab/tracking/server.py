@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nadlab.errors import UserError
+from nadlab.sqlite import address
 from nadlab.tracking.mlflow_internals import AUTH_SETTINGS, SERVER_SWITCHES
 from nadlab.tracking.store import STORE_ERRORS, make_database
 
@@ -60,7 +61,7 @@ class Server:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             # here and not in the command, which every user of the machine can read: it may contain a password
-            store = {STORE_VARIABLE: self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}"}
+            store = {STORE_VARIABLE: self.store or address(self.folder / "mlflow.db")}
             return SERVER_SWITCHES | store | (self._secrets() if self.auth else {})
         except OSError as error:
             raise UserError(
@@ -84,7 +85,7 @@ class Server:
         settings = self.folder / "auth.ini"
         lines = [
             "[mlflow]",
-            f"database_uri = sqlite:///{(self.folder / 'users.db').absolute()}",
+            f"database_uri = {address(self.folder / 'users.db').replace('%', '%%')}",  # as an ini file has a percent sign
             "default_permission = NO_PERMISSIONS",
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
             *AUTH_SETTINGS,

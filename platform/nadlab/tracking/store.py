@@ -1,6 +1,7 @@
 """An MLflow store: opened, or made in a study's folder."""
 
 import logging
+import shlex
 import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nadlab.cache import cache_folder, made_once
 from nadlab.errors import UserError
+from nadlab.sqlite import address
 from nadlab.tracking import mlflow_internals as internals
 from nadlab.tracking.runs import without_password
 
@@ -23,7 +25,7 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 
 def default_store(out: Path) -> tuple[str, Path]:
     """Return the URI of a study's own SQLite store and the folder of its artifacts, both in the output folder."""
-    return f"sqlite:///{(out / 'mlflow.db').absolute()}", out / "mlartifacts"
+    return address(out / "mlflow.db"), out / "mlartifacts"
 
 
 def made_store(out: Path) -> tuple[str, Path]:
@@ -78,7 +80,7 @@ def unusable(uri: str, error: Exception) -> UserError:
         cause = "nothing answers there" if isinstance(error.__context__, OSError) else cause
     elif internals.is_database(scheme) and not isinstance(error, OSError):
         advice = (
-            f"if another version of MLflow made this database, install that one or run `mlflow db upgrade {shown}`; if it is "
+            f"if another version of MLflow made this database, install that one or run `mlflow db upgrade {shlex.quote(shown)}`; if it is "
             "incomplete, move it away, and the study's command fills a new one from its folder"
         )
     return UserError(f"the tracking store {shown} can't be used ({cause.replace(uri, shown)}): {advice}")
