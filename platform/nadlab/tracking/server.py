@@ -12,7 +12,7 @@ from typing import NoReturn
 from nadlab.errors import UserError
 from nadlab.sqlite import address
 from nadlab.tracking.mlflow_internals import AUTH_SETTINGS, SERVER_SWITCHES
-from nadlab.tracking.store import STORE_ERRORS, make_database
+from nadlab.tracking.store import STORE_ERRORS, follow_folder, make_database
 
 LOOPBACK = "127.0.0.1"
 USER = "admin"
@@ -75,6 +75,7 @@ class Server:
         if not self.store:
             try:
                 make_database(self.folder, "mlflow-artifacts:/")
+                follow_folder(self.folder)  # a study's own is served too
             except STORE_ERRORS as error:
                 raise UserError(
                     f"no database can be made in {self.folder} ({error}): name another folder by --folder"
