@@ -100,7 +100,7 @@ class StudyFolder:
     def resume_point(self, trial: Trial) -> Path | None:
         """Return the newest complete checkpoint of this version of the code; None: the trial starts anew."""
         for entry in reversed(self._checkpoints(self.trial_path(trial) / "progress.json")):
-            folder = self.path.absolute() / entry["folder"]
+            folder: Path = self.path.absolute() / entry["folder"]
             if entry.get("code") != self.study.origin.get("code"):
                 logger.warning("%s is of another version of the code: the trial starts anew", folder)
                 return None

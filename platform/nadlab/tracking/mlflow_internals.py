@@ -97,7 +97,7 @@ def move_artifacts(database: Path, artifacts: str) -> None:
     Nothing is written where that is so already, or where the location is no folder.
     """
     from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
-    from sqlalchemy import create_engine, func, select, update
+    from sqlalchemy import create_engine, func, literal, select, update
 
     engine = create_engine(address(database))
     try:
@@ -108,7 +108,7 @@ def move_artifacts(database: Path, artifacts: str) -> None:
                 return
             for table, column in ((SqlExperiment, SqlExperiment.artifact_location), (SqlRun, SqlRun.artifact_uri)):
                 below = func.substr(column.concat("/"), 1, len(former) + 1) == f"{former}/"
-                moved = func.concat(artifacts, func.substr(column, len(former) + 1))
+                moved = literal(artifacts).concat(func.substr(column, len(former) + 1))
                 connection.execute(update(table).where(below).values({column: moved}))
     finally:
         engine.dispose()
