@@ -22,7 +22,7 @@ from nadlab.spaces import space
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import Record
 from nadlab.study.study import Study, smoke
-from nadlab.tracking.store import open_client
+from nadlab.tracking.store import default_store, open_client
 from studies.ablate_alpha import STUDY
 
 TOY = "nasbench201/toy"
@@ -143,7 +143,7 @@ class Done:
     @property
     def store(self) -> str:
         """URI of its MLflow store."""
-        return f"sqlite:///{self.out / 'mlflow.db'}"
+        return default_store(self.out)[0]
 
 
 def small(**changes: Any) -> Study:
@@ -184,7 +184,7 @@ def same_results(one: list[Record], two: list[Record]) -> bool:
 
 def children(out: Path) -> list[Any]:
     """Return the runs of a study's trials in its own MLflow store."""
-    client = open_client(f"sqlite:///{out / 'mlflow.db'}")
+    client = open_client(default_store(out)[0])
     experiments = [each.experiment_id for each in client.search_experiments()]
     return list(client.search_runs(experiments, "tags.kind = 'trial'"))
 

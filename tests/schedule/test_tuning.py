@@ -16,7 +16,8 @@ from nadlab.analysis.tuned import report_on_tuning
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.tuning import tuning_command
 from nadlab.errors import UserError
-from nadlab.schedule.optuna_schedule import OptunaSchedule, open_study
+from nadlab.schedule.optuna_schedule import OptunaSchedule
+from nadlab.schedule.optuna_storage import open_study
 from nadlab.study.folder import StudyFolder, check_same
 from nadlab.study.records import Record, Trial
 from nadlab.study.tuning import Tuning, smoke_tuning, tuning_record

@@ -44,6 +44,23 @@ def test_switches_are_set_before_mlflow_is_imported_by_any_module_of_the_package
     assert internals.CLIENT_SWITCHES.keys() <= os.environ.keys()
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import nadlab.tracking",
+        "import click; from nadlab.cli.command_line import run_command; run_command(click.Command('x', callback=int), [])",
+    ],
+    ids=["tracking", "command"],
+)
+def test_proxies_of_the_environment_are_never_sent_requests_to_loopback(code: str) -> None:
+    code += "; import requests; print(requests.utils.get_environ_proxies('http://127.0.0.1:5000'))"
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+    environment = {key: value for key, value in os.environ.items() if key.lower() != "no_proxy"} | proxies
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{}"
+
+
 def test_settings_of_the_passwords_cache_are_read() -> None:
     sources = "\n".join(file.read_text() for file in (PACKAGE / "server" / "auth").rglob("*.py"))
     for line in internals.AUTH_SETTINGS:

@@ -7,6 +7,7 @@ import logging
 import click
 
 from nadlab.errors import UserError
+from nadlab.network import exempt_loopback
 
 # otherwise the interpreter collects half a million objects of Ray, MLflow and torch at exit, for up to three seconds
 atexit.register(gc.freeze)
@@ -14,6 +15,7 @@ atexit.register(gc.freeze)
 
 def run_command(command: click.Command, arguments: list[str] | None = None) -> int:
     """Run a click command and return its exit status; arguments default to the process's."""
+    exempt_loopback()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
         return int(command.main(arguments, standalone_mode=False) or 0)

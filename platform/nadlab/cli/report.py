@@ -16,7 +16,7 @@ from nadlab.errors import UserError
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import StudyRecord
 from nadlab.tracking.runs import Runs
-from nadlab.tracking.store import default_store
+from nadlab.tracking.store import default_store, follow_folder
 from nadlab.tracking.tracker import find_runs
 
 
@@ -76,5 +76,7 @@ def report_on_folder(folder: Path, tracking_uri: str | None) -> Evidence:
 def _runs(folder: Path, study: StudyRecord, tracking_uri: str | None) -> Runs | None:
     if tracking_uri:
         return find_runs(tracking_uri, study)
-    uri, _ = default_store(folder)
-    return find_runs(uri, study) if (folder / "mlflow.db").is_file() else None
+    if not (folder / "mlflow.db").is_file():
+        return None
+    follow_folder(folder)
+    return find_runs(default_store(folder)[0], study)

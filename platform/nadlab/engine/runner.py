@@ -4,6 +4,7 @@ A trainable (see `trainables/biarch2perf.py`) takes `nadlab.engine.request.reque
 results holds `epoch` and numbers, the last one also `done`, `history` and `ledger`.
 """
 
+import shlex
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -142,5 +143,5 @@ def _runs(tracker: Tracker) -> Runs | None:
 def _where(tracker: Tracker, uri: str | None, out: Path) -> str:
     if uri and urlsplit(uri).scheme in ("http", "https"):
         return f"{without_password(uri).rstrip('/')}/{tracker.comparison}"
-    served = f"--store {without_password(uri)}" if uri else f"--folder {out}"
+    served = f"--store {shlex.quote(without_password(uri))}" if uri else f"--folder {shlex.quote(str(out))}"
     return f"start nadlab mlflow {served} and open http://127.0.0.1:5000/{tracker.comparison}"

@@ -8,19 +8,18 @@ n. The same command therefore proposes the same configurations, however often it
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import optuna
-from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from nadlab.benchmarks.oracle import Oracle
+from nadlab.schedule.optuna_storage import open_study, wait_for_lock
 from nadlab.schedule.pruning import PruningRun, taus
 from nadlab.schedule.trial_schedule import STEPS_A_TRIAL, History
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import Record, Trial
-from nadlab.study.tuning import OBJECTIVES, Tuning, pruner, sampler
+from nadlab.study.tuning import Tuning, pruner, sampler
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -122,6 +121,7 @@ class OptunaSchedule:
                 return
 
     def _propose(self) -> optuna.Trial:
+        wait_for_lock(self.folder.path)
         number = len(self._configurations)
         if not number and not self.study.get_trials(states=(TrialState.WAITING,)):
             self.study.enqueue_trial({name: getattr(self.tuning.settings, name) for name in self.tuning.space})
@@ -179,6 +179,7 @@ class OptunaSchedule:
         proposal, values = configuration.proposal, configuration.values(self.tuning.objectives)
         if isinstance(proposal, FrozenTrial) or not configuration.complete:
             return configuration.is_reported
+        wait_for_lock(self.folder.path)
         if len(self.tuning.objectives) == 1:  # Optuna takes intermediate values of one objective alone
             for epoch, tau in taus(configuration.records[self.tuning.seeds[0]].history).items():
                 proposal.report(tau, epoch)
@@ -195,14 +196,3 @@ class OptunaSchedule:
         chosen = {id(each): each for each in (best, self._configurations[0])}.values()
         seeds = self.tuning.fresh_seeds
         return [self.tuning.trial(each.proposal.params, seed, self.oracle) for seed in seeds for each in chosen]
-
-
-def open_study(folder: Path, name: str, objectives: Sequence[str]) -> optuna.Study:
-    """Open or create Optuna's study in a folder; `optuna-dashboard sqlite:///FOLDER/optuna.db` shows it."""
-    return optuna.create_study(
-        storage=f"sqlite:///{(folder / 'optuna.db').absolute()}",
-        study_name=name,
-        directions=[OBJECTIVES[each] for each in objectives],
-        load_if_exists=True,
-        sampler=RandomSampler(),
-    )

@@ -90,15 +90,17 @@ class StudyFolder:
         """Add a complete checkpoint, with the code and a fingerprint of each file; the oldest ones are deleted."""
         path = self.trial_path(trial) / "progress.json"
         code = self.study.origin.get("code")
-        entries = [*self._checkpoints(path), {"folder": str(folder), "files": fingerprints(folder), "code": code}]
+        own, place = self.path.absolute(), folder.absolute()
+        place = place.relative_to(own) if place.is_relative_to(own) else place  # so that the study can be moved
+        entries = [*self._checkpoints(path), {"folder": str(place), "files": fingerprints(folder), "code": code}]
         write_json(path, entries[-KEPT_CHECKPOINTS:])
         for entry in entries[:-KEPT_CHECKPOINTS]:
-            shutil.rmtree(entry["folder"], ignore_errors=True)
+            shutil.rmtree(own / entry["folder"], ignore_errors=True)
 
     def resume_point(self, trial: Trial) -> Path | None:
         """Return the newest complete checkpoint of this version of the code; None: the trial starts anew."""
         for entry in reversed(self._checkpoints(self.trial_path(trial) / "progress.json")):
-            folder = Path(entry["folder"])
+            folder: Path = self.path.absolute() / entry["folder"]
             if entry.get("code") != self.study.origin.get("code"):
                 logger.warning("%s is of another version of the code: the trial starts anew", folder)
                 return None

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from nadlab.network import exempt_loopback
+from nadlab.sqlite import address
 from nadlab.study.records import StudyRecord
 
 CLIENT_SWITCHES = {
@@ -25,6 +27,7 @@ CLIENT_SWITCHES = {
 }
 for name, value in CLIENT_SWITCHES.items():
     os.environ.setdefault(name, value)  # before MLflow is imported: the functions below import it late
+exempt_loopback()
 SERVER_SWITCHES = {
     # jobs start processes of their own, and nadlab uses none
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -66,16 +69,56 @@ def make_tables(database: Path) -> None:
     from mlflow.store.db.utils import _initialize_tables
     from sqlalchemy import create_engine
 
-    engine = create_engine(f"sqlite:///{database}")
+    engine = create_engine(address(database))
     _initialize_tables(engine)  # type: ignore[no-untyped-call]
     engine.dispose()
+
+
+def has_tables(database: Path) -> bool:
+    """Return whether an SQLite file that exists is intact and has MLflow's tables."""
+    from mlflow.store.db.utils import _all_tables_exist
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import DatabaseError
+
+    engine = create_engine(address(database))
+    try:
+        with engine.connect() as connection:
+            intact = connection.scalar(text("PRAGMA quick_check")) == "ok"
+        return intact and bool(_all_tables_exist(engine))  # type: ignore[no-untyped-call]
+    except DatabaseError:
+        return False
+    finally:
+        engine.dispose()
+
+
+def move_artifacts(database: Path, artifacts: str) -> None:
+    """Have experiments and runs that keep files below a store's first location, another folder, keep them at this URI.
+
+    Nothing is written where that is so already, or where the location is no folder.
+    """
+    from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
+    from sqlalchemy import create_engine, func, literal, select, update
+
+    engine = create_engine(address(database))
+    try:
+        with engine.begin() as connection:
+            first = connection.scalar(select(SqlExperiment.artifact_location).where(SqlExperiment.experiment_id == 0))
+            former = (first or "").removesuffix("/0")
+            if former == artifacts or not former.startswith("file:"):
+                return
+            for table, column in ((SqlExperiment, SqlExperiment.artifact_location), (SqlRun, SqlRun.artifact_uri)):
+                below = func.substr(column.concat("/"), 1, len(former) + 1) == f"{former}/"
+                moved = literal(artifacts).concat(func.substr(column, len(former) + 1))
+                connection.execute(update(table).where(below).values({column: moved}))
+    finally:
+        engine.dispose()
 
 
 def make_default_experiment(database: Path, artifacts: str) -> None:
     """Complete a SQLite file with MLflow's tables: its default experiment keeps artifacts at this URI."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    store = SqlAlchemyStore(f"sqlite:///{database.absolute()}", artifacts)  # type: ignore[no-untyped-call]
+    store = SqlAlchemyStore(address(database), artifacts)  # type: ignore[no-untyped-call]
     store.engine.dispose()
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from nadlab.errors import UserError
+from nadlab.sqlite import address
 from nadlab.tracking.mlflow_internals import AUTH_SETTINGS, SERVER_SWITCHES
-from nadlab.tracking.store import STORE_ERRORS, make_database
+from nadlab.tracking.store import STORE_ERRORS, follow_folder, make_database
 
 LOOPBACK = "127.0.0.1"
 USER = "admin"
@@ -60,7 +61,7 @@ class Server:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             # here and not in the command, which every user of the machine can read: it may contain a password
-            store = {STORE_VARIABLE: self.store or f"sqlite:///{(self.folder / 'mlflow.db').absolute()}"}
+            store = {STORE_VARIABLE: self.store or address(self.folder / "mlflow.db")}
             return SERVER_SWITCHES | store | (self._secrets() if self.auth else {})
         except OSError as error:
             raise UserError(
@@ -74,6 +75,7 @@ class Server:
         if not self.store:
             try:
                 make_database(self.folder, "mlflow-artifacts:/")
+                follow_folder(self.folder)  # a study's own is served too
             except STORE_ERRORS as error:
                 raise UserError(
                     f"no database can be made in {self.folder} ({error}): name another folder by --folder"
@@ -84,7 +86,7 @@ class Server:
         settings = self.folder / "auth.ini"
         lines = [
             "[mlflow]",
-            f"database_uri = sqlite:///{(self.folder / 'users.db').absolute()}",
+            f"database_uri = {address(self.folder / 'users.db').replace('%', '%%')}",  # as an ini file has a percent sign
             "default_permission = NO_PERMISSIONS",
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
             *AUTH_SETTINGS,

@@ -1,7 +1,9 @@
 """An MLflow store: opened, or made in a study's folder."""
 
 import logging
+import shlex
 import shutil
+import sqlite3
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,8 +12,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from nadlab.cache import cache_folder, made_once
+from nadlab.cache import cache_folder, is_there, locked, made_once, replacing
 from nadlab.errors import UserError
+from nadlab.sqlite import address
 from nadlab.tracking import mlflow_internals as internals
 from nadlab.tracking.runs import without_password
 
@@ -23,14 +26,30 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 
 def default_store(out: Path) -> tuple[str, Path]:
     """Return the URI of a study's own SQLite store and the folder of its artifacts, both in the output folder."""
-    return f"sqlite:///{(out / 'mlflow.db').absolute()}", out / "mlartifacts"
+    return address(out / "mlflow.db"), out / "mlartifacts"
 
 
 def made_store(out: Path) -> tuple[str, Path]:
-    """Return a study's own store, made where absent."""
+    """Return a study's own store, made where absent; UserError when it can't be used."""
     uri, artifacts = default_store(out)
     make_database(out, artifacts.absolute().as_uri())
+    follow_folder(out)
     return uri, artifacts
+
+
+def follow_folder(out: Path) -> None:
+    """Have a store find its artifacts in the study's folder where that is now; one that can't be written stays as it is.
+
+    Raises UserError when the store can't be used.
+    """
+    uri, artifacts = default_store(out)
+    try:
+        internals.move_artifacts(out / "mlflow.db", artifacts.absolute().as_uri())
+    except SQLAlchemyError as error:
+        code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+        if code & 0xFF != sqlite3.SQLITE_READONLY:
+            raise unusable(uri, error) from error
+        logger.warning("%s was moved and can't be written: MLflow looks for artifacts where it was before", out)
 
 
 def make_database(folder: Path, artifacts: str) -> None:
@@ -41,13 +60,23 @@ def make_database(folder: Path, artifacts: str) -> None:
         incomplete.unlink()
     internals.quiet()
     try:
-        # once for a machine: MLflow takes seconds for its tables
-        tables = made_once(cache_folder() / "mlflow" / f"{mlflow.__version__}.db", internals.make_tables)
-        shutil.copyfile(tables, folder / DRAFT)
+        shutil.copyfile(_tables(), folder / DRAFT)
     except UserError as error:
         logger.warning("%s: MLflow makes its tables anew for each study, which takes seconds", error)
     internals.make_default_experiment(folder / DRAFT, artifacts)
     (folder / DRAFT).replace(folder / "mlflow.db")
+
+
+def _tables() -> Path:
+    """Return a file with MLflow's tables, made once for a machine, as it takes seconds; a damaged one is made anew."""
+    tables = cache_folder() / "mlflow" / f"{mlflow.__version__}.db"
+    if is_there(tables) and not internals.has_tables(tables):
+        with locked(tables):
+            if not internals.has_tables(tables):  # another process may have made it meanwhile
+                logger.warning("%s is damaged: it is made anew", tables)
+                with replacing(tables) as partial:
+                    internals.make_tables(partial)
+    return made_once(tables, internals.make_tables)
 
 
 def check_store(uri: str) -> None:
@@ -78,7 +107,7 @@ def unusable(uri: str, error: Exception) -> UserError:
         cause = "nothing answers there" if isinstance(error.__context__, OSError) else cause
     elif internals.is_database(scheme) and not isinstance(error, OSError):
         advice = (
-            f"if another version of MLflow made this database, install that one or run `mlflow db upgrade {shown}`; if it is "
+            f"if another version of MLflow made this database, install that one or run `mlflow db upgrade {shlex.quote(shown)}`; if it is "
             "incomplete, move it away, and the study's command fills a new one from its folder"
         )
     return UserError(f"the tracking store {shown} can't be used ({cause.replace(uri, shown)}): {advice}")
