@@ -95,10 +95,12 @@ def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_comma
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
-    with served(tmp_path, "--auth", "--workers", "1") as server:
+    folder = tmp_path / "what?now#1 50%20 'é' & \"q\";x+y"
+    folder.mkdir()
+    with served(folder, "--auth", "--workers", "1") as server:
         address = server.address
-        password = (tmp_path / "password").read_text()
-        assert {file: (tmp_path / file).stat().st_mode & 0o777 for file in ("password", "session_key", "users.db")} == {
+        password = (folder / "password").read_text()
+        assert {file: (folder / file).stat().st_mode & 0o777 for file in ("password", "session_key", "users.db")} == {
             "password": 0o600, "session_key": 0o600, "users.db": 0o600,
         }  # fmt: skip
         question = f"{address}/api/2.0/mlflow/experiments/search"
@@ -110,9 +112,10 @@ def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_comma
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
         check_store(address)
         assert MlflowClient(tracking_uri=address).create_experiment("mine")
-        said = (tmp_path / "log.txt").read_text()
+        said = (folder / "log.txt").read_text()
     assert password not in said
-    assert password not in " ".join(Server(folder=tmp_path, auth=True).command())
+    assert password not in " ".join(Server(folder=folder, auth=True).command())
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7"])  # noqa: S104
