@@ -36,7 +36,9 @@ def record(alpha: float, seed: int, accuracies: list[tuple[float, float]], **cha
     best = max(accuracies)[1]
     metrics: dict[str, float | None] = {"best_reported": best, "regret": 95 - best}
     trial = Trial("toy", "0" * 64, seed, {"alpha": alpha}, "module:class")
-    done = Record(trial, "FINISHED", metrics, [{"generator": 0.7}, {"generator": 0.6}], ledger, 0.0, 1.0, {"git_revision": "abc"})
+    done = Record(
+        trial, "FINISHED", metrics, [{"generator": 0.7}, {"generator": 0.6}], ledger, 0.0, 1.0, {"git_revision": "abc"}
+    )
     return replace(done, **changes)
 
 

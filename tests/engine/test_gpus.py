@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nadlab.cluster.resources import Resources, resources_per_trial, slots
+from nadlab.cluster.resources import Resources, resources_per_trial, slots, trials_at_once
 from nadlab.errors import UserError
 from tests.conftest import TOY
 from trainables.biarch2perf import BiArch2PerfTrainable
@@ -59,6 +59,20 @@ def test_no_device_ever_has_more_than_two_halves(halves: list[dict[str, Any]]) -
 
 def test_trials_use_the_devices_of_both_nodes(halves: list[dict[str, Any]]) -> None:
     assert len(Counter(row["node"] for row in halves)) == 2
+
+
+def test_default_shares_place_as_many_trials_as_the_forecast_says() -> None:
+    for cpus in range(1, 17):
+        for gpus in range(1, 17):
+            cluster = Resources(cpus, gpus)
+            asked = trials_at_once(None, None, cluster)
+            share = resources_per_trial(asked, None, cluster)["gpu"]
+            placed = 0
+            free = [1.0] * gpus  # Ray never joins what is left of two devices
+            while placed < asked and max(free) >= share - 1e-9:
+                free[free.index(max(free))] -= share
+                placed += 1
+            assert placed == asked == cpus, (cpus, gpus, share)
 
 
 def test_trials_share_the_gpus_evenly_where_no_share_is_named() -> None:

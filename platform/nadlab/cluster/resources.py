@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from math import ceil
 
 import ray
 
@@ -35,7 +36,10 @@ def resources_per_trial(concurrent: int, gpus: float | None, cluster: Resources)
     gpus: a fraction or a number; a fraction lets trials share a device, and Ray fills one device before the next.
     None shares all GPUs of the cluster evenly, so that trials spread over them; without GPUs a trial gets none.
     """
-    share = min(1.0, cluster.gpus / concurrent) if gpus is None else gpus
+    share = gpus
+    if share is None:
+        # a share is of one device: as many trials on each as the fullest must hold
+        share = 1 / ceil(concurrent / cluster.gpus) if cluster.gpus else 0.0
     return {"cpu": 1.0} | ({"gpu": int(share * 1000) / 1000} if share else {})
 
 
