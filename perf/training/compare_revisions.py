@@ -33,9 +33,9 @@ def found(*names):
         except ModuleNotFoundError:
             pass
     return import_module(names[-1])
-ledger = found("nadlab.queries.ledger", "nadlab.queries.ledger")
+ledger = found("nadlab.queries.ledger", "nadlab.benchmarks.ledger")
 from nadlab.benchmarks.registry import benchmark
-method = found("nadlab.semigan.method", "nadlab.semigan.method")
+method = found("nadlab.semigan.method", "nadlab.searchers.semigan_nad")
 from nadlab.semigan.settings import Settings
 settings = Settings()
 queries = ledger.QueryLedger(benchmark(sys.argv[1]), settings.budget)
