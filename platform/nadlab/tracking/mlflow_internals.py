@@ -97,6 +97,7 @@ def move_artifacts(database: Path, artifacts: str) -> None:
     Nothing is written where that is so already, or where the location is no folder.
     """
     from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
+    from mlflow.tracking._tracking_service import utils
     from sqlalchemy import create_engine, func, literal, select, update
 
     engine = create_engine(address(database))
@@ -110,6 +111,7 @@ def move_artifacts(database: Path, artifacts: str) -> None:
                 below = func.substr(column.concat("/"), 1, len(former) + 1) == f"{former}/"
                 moved = literal(artifacts).concat(func.substr(column, len(former) + 1))
                 connection.execute(update(table).where(below).values({column: moved}))
+        utils._artifact_repos_cache.clear()  # it remembers by run where this process wrote before
     finally:
         engine.dispose()
 
