@@ -17,6 +17,7 @@ def world(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return means, means + rng.normal(0, DEVIATION, 3000)
 
 
+@pytest.mark.slow
 def test_estimated_regret_of_the_oracle_is_that_of_the_true_means() -> None:
     true, estimated = [], []
     for seed in range(8):

@@ -40,6 +40,7 @@ def read(source: Path) -> None:
         assert len(oracle.evaluate(cells[oracle.queryable(cells)])) <= 3
 
 
+@pytest.mark.slow
 def test_each_format_is_read_as_it_is(tmp_path: Path) -> None:
     for name, write in writers().items():
         folder = tmp_path / name
@@ -47,6 +48,7 @@ def test_each_format_is_read_as_it_is(tmp_path: Path) -> None:
         read(write(folder, lambda data: data))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_each_of_a_thousand_damaged_files_is_read_or_refused_in_one_sentence(tmp_path: Path) -> None:
     rng = np.random.default_rng(25)

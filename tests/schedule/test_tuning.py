@@ -171,6 +171,7 @@ def test_objective_is_the_mean_over_the_seeds(tmp_path: Path) -> None:
         assert values == [np.mean([each.accuracy for each in ours]), params["labels"] + small().settings.final_k]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["asha", "median"])
 def test_pruned_configuration_runs_on_its_first_seed_alone(tmp_path: Path, pruner: str) -> None:
     records = Driver(small(pruner=pruner, configurations=14), tmp_path, workers=2).run()
@@ -236,6 +237,7 @@ def test_budget_beyond_the_benchmark_is_refused() -> None:
         tuning_record(replace(TUNING, benchmark=TOY), benchmark(TOY), "")
 
 
+@pytest.mark.slow
 def test_report_names_the_best_its_interval_what_mattered_and_the_front(tmp_path: Path) -> None:
     tuning = small(configurations=20, fresh=6, objectives=("accuracy", "queries"))
     driver = Driver(tuning, tmp_path, workers=2)

@@ -43,6 +43,7 @@ def test_decoder_draws_every_choice_that_a_place_has_and_no_other(name: str) -> 
     assert (written.log_probability < 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "least"), [("nasbench201", 1.0), ("nasbench101", 0.6)])
 def test_generator_writes_valid_cells_after_a_short_pretraining(name: str, least: float) -> None:
     space = SPACES[name]
