@@ -38,7 +38,7 @@ types: install
 quick: install
 	$(PYTEST) --quiet -m 'not services and not slow'
 
-# The kernel for CPUs wants a C++ compiler, MLflow's UI is tested in Chromium, its server also with PostgreSQL; who is not root and
+# The accelerator wants a C++ compiler, MLflow's UI is tested in Chromium, its server also with PostgreSQL; who is not root and
 # lacks one is told, and its tests are skipped
 system:
 	@command -v c++ >/dev/null && command -v chromium >/dev/null && command -v chromedriver >/dev/null && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || \
