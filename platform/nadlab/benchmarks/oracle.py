@@ -42,8 +42,23 @@ def evaluations(valid: NDArray[np.float64], test: NDArray[np.float64]) -> list[E
     return [Evaluation(*(None if np.isnan(value) else value for value in pair)) for pair in pairs]
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a benchmark declares about its answers; the defaults claim nothing."""
+
+    answers: Literal["stored", "predicted", "trained"] = "trained"
+    """`stored` trainings are looked up, `predicted` ones come from a surrogate; each of the others costs a training"""
+    trained_by: str = ""
+    """who trained the cells and by which code; empty where the benchmark does not say"""
+
+    @property
+    def free(self) -> bool:
+        """Whether an answer costs nothing, so that diagnostics may look at cells that no search queried."""
+        return self.answers != "trained"
+
+
 class Oracle(Protocol):
-    """A benchmark. Methods reach it through a `QueryLedger` only."""
+    """A benchmark. Methods reach it through a `QueryLedger` only. It may have `facts` (`Facts`) as well."""
 
     @property
     def name(self) -> str: ...
@@ -90,3 +105,9 @@ class Oracle(Protocol):
     def evaluate(self, cells: Cells) -> list[Evaluation]:
         """Return the evaluations of queryable cells, in their order."""
         ...
+
+
+def facts_of(oracle: Oracle) -> Facts:
+    """Return what a benchmark declares about its answers; one that declares nothing may train for every answer."""
+    facts: Facts = getattr(oracle, "facts", Facts())
+    return facts
