@@ -1,6 +1,7 @@
 """Train Bi-Arch2Perf and design with it: one Ray Tune trial, one step a few epochs, the last step NACG."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,10 @@ class BiArch2PerfTrainable(Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train a few epochs; after the last one generate, predict, query K cells and report."""
+        """Train a few epochs; after the last one generate, predict, query K cells and report; an ended trial reports again."""
         started = time.perf_counter()
-        count = min(self.epochs_per_step, self.run.epochs_left)
-        report = self.run.trained([self.run.model.epoch() for _ in range(count)])
-        return report | {"train_seconds": self.run.took(time.perf_counter() - started)}
+        losses = [asdict(self.run.model.epoch()) for _ in range(min(self.epochs_per_step, self.run.epochs_left))]
+        return self.run.trained(losses, time.perf_counter() - started)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write weights, optimizers, random state, losses and ledger."""

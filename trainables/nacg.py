@@ -9,6 +9,7 @@ from ray.tune import Trainable
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.semigan.checkpoint import load
+from nadlab.semigan.divergence import Diverged
 from nadlab.semigan.nacg import design
 
 
@@ -29,12 +30,11 @@ class NACGTrainable(Trainable):
         """Keep the labels' queries, design anew with K queries, and report."""
         folder, oracle = Path(self.trial["checkpoint"]), benchmark(self.trial["benchmark"])
         model, ledger, _ = load(folder, oracle, final_k=self.trial["final_k"])
-        generation = design(model, ledger, self.trial["final_k"], self.trial["generated"])
-        return {
-            "done": True,
-            **asdict(generation),
-            **ledger.outcome(),
-        }
+        try:
+            found = asdict(design(model, ledger, self.trial["final_k"], self.trial["generated"]))
+        except Diverged as error:
+            found = {"diverged": str(error)}
+        return {"done": True, **found, **ledger.outcome()}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Hold nothing: one step is the whole trial."""

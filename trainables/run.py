@@ -1,5 +1,7 @@
 """A trial of SemiGAN-NAD: networks, ledger, progress and reports."""
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from nadlab.benchmarks.registry import benchmark
+from nadlab.provenance.training import Segment, extended, largest_pack
 from nadlab.queries.ledger import QueryLedger
-from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses
+from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.checkpoint import State, load, random_state, save
 from nadlab.semigan.diagnostics import held_out_tau
+from nadlab.semigan.divergence import Diverged, finite
 from nadlab.semigan.method import finish, start
 from nadlab.semigan.settings import Settings
 
@@ -36,36 +40,80 @@ class Run:
     @property
     def epochs_left(self) -> int:
         """Epochs of training still to come."""
-        return self.state.settings.epochs - self.state.epoch
+        return 0 if self.ended else self.state.settings.epochs - self.state.epoch
 
-    def trained(self, losses: Sequence[EpochLosses]) -> dict[str, Any]:
-        """Add epochs that the model was trained for; after the last one design. Return the report."""
-        rows = [asdict(row) for row in losses]
-        last = self.state.epoch + len(rows)
-        over = last == self.state.settings.epochs
-        report: dict[str, Any] = {"done": over and self.ledger.remaining == 0}
+    @property
+    def ended(self) -> bool:
+        """Whether the trial has its last report; it is trained no more."""
+        return self.state.report is not None
+
+    def trained(
+        self, losses: Sequence[Mapping[str, float]], seconds: float, pack: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Add epochs that the model was trained for in some seconds; after the last one design. Return the report.
+
+        losses: `EpochLosses` by name, a row an epoch. pack: the ids of the trials in the program; None: the model alone.
+        A trial whose numbers are no longer finite ends; its report says so as `diverged`. One that has ended takes
+        nothing and reports what it reported.
+        """
+        if self.state.report is not None:
+            return self._whole(self.state.report)
+        began, before = time.perf_counter(), self.state.epoch
+        rows: list[dict[str, float | None]] = []
+        report: dict[str, Any] = {}
+        try:
+            for number, row in enumerate(losses, before + 1):
+                rows.append(dict(finite(row, f"epoch {number}")))
+            report |= self._measured(rows, over=before + len(rows) == self.state.settings.epochs)
+        except Diverged as error:
+            report |= {"done": True, "diverged": str(error)}
+        segments = self.state.trained
+        if losses:  # up to the epoch that diverged, if one did
+            last = before + min(len(rows) + 1, len(losses))
+            way = Segment(
+                before + 1, last, list(pack) if pack else None, self.model.settings.precision, self.model.backend
+            )
+            segments = extended(segments, way)
+        if packed := largest_pack(segments):
+            report["packed"] = packed
+        report |= {"epoch": before + len(rows), **self.ledger.outcome()}
+        report["train_seconds"] = self.state.seconds + seconds + time.perf_counter() - began
+        self.state = replace(
+            self.state,
+            epoch=report["epoch"],
+            history=[*self.state.history, *rows],
+            seconds=report["train_seconds"],
+            trained=segments,
+            report=report if report["done"] else None,
+        )
+        return self._whole(report) if report["done"] or self.watch else report
+
+    def save(self, folder: Path) -> None:
+        """Write weights, optimizers, random state, losses, ledger and last report into an existing folder."""
+        save(folder, self.model, self.ledger, self.state)
+
+    def _measured(self, rows: list[dict[str, float | None]], over: bool) -> dict[str, Any]:
+        """Return PP's tau, also as part of the last row where it is watched, and at the end what the design gave."""
+        report: dict[str, Any] = {"done": over}
         ends = over and self.ledger.remaining > 0
         if ends or (rows and self.watch):
-            report["predictor_tau"] = held_out_tau(self.model, self.ledger)
+            report["predictor_tau"] = _number(held_out_tau(self.model, self.ledger))
         if rows and self.watch:
             rows[-1]["predictor_tau"] = report["predictor_tau"]
         if ends:
             self.state = replace(self.state, design_random=random_state(self.model))
-            generation = finish(self.model, self.ledger)
-            report |= {"done": True, **asdict(generation)}
-        self.state = replace(self.state, epoch=last, history=[*self.state.history, *rows])
-        if report["done"] or self.watch:
-            report |= {
-                "history": self.state.history,
-                "ledger": [asdict(query) for query in self.ledger.queries],
-            }
-        return {**report, "epoch": last, **self.ledger.outcome()}
+            report |= asdict(finish(self.model, self.ledger))
+        return report
 
-    def took(self, seconds: float) -> float:
-        """Add to the seconds that the trial has taken, and return their sum."""
-        self.state = replace(self.state, seconds=self.state.seconds + seconds)
-        return self.state.seconds
+    def _whole(self, report: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **report,
+            "history": self.state.history,
+            "ledger": [asdict(query) for query in self.ledger.queries],
+            "trained": [asdict(each) for each in self.state.trained],
+        }
 
-    def save(self, folder: Path) -> None:
-        """Write weights, optimizers, random state, losses and ledger into an existing folder."""
-        save(folder, self.model, self.ledger, self.state)
+
+def _number(tau: float | None) -> float | None:
+    """Return a tau; None of constant predictions, which have no order."""
+    return None if tau is None or math.isnan(tau) else tau

@@ -12,6 +12,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.methods.registry import run_search
 from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import QueryLedger
+from nadlab.semigan.divergence import Diverged
 
 
 class SearcherTrainable(Trainable):
@@ -36,9 +37,13 @@ class SearcherTrainable(Trainable):
         request = SearchRequest(**self.trial["settings"])
         ledger = QueryLedger(benchmark(self.trial["benchmark"]), request.queries)
         started = time.perf_counter()
-        run_search(request.method, ledger, np.random.default_rng(self.trial["seed"]))
+        ended: dict[str, Any] = {"done": True}
+        try:
+            run_search(request.method, ledger, np.random.default_rng(self.trial["seed"]))
+        except Diverged as error:
+            ended["diverged"] = str(error)
         return {
-            "done": True,
+            **ended,
             "history": [],
             "ledger": [asdict(query) for query in ledger.queries],
             "epoch": 1,

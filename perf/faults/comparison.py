@@ -11,7 +11,8 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 
-from nadlab.study.folder import StudyFolder, fingerprints, read_owner
+from nadlab.study.checkpoints import fingerprints
+from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.tracking.content import LEDGER, STUDY, TRIAL
 from nadlab.tracking.mlflow_internals import PARENT
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from nadlab.cli.study import command
 from nadlab.engine.forecast import Forecast, Timing
 from nadlab.errors import UserError
-from nadlab.study.folder import fingerprints
+from nadlab.study.checkpoints import fingerprints
 from studies.ablate_alpha import STUDY
 from tests.conftest import TOY
 

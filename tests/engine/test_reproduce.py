@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from nadlab.cli.command_line import run_command
 from nadlab.cli.main import nadlab
-from nadlab.tracking.content import TRIAL_CONTENT
+from nadlab.tracking.content import TRAINED, TRIAL_CONTENT
 
 
 class Copy:
@@ -53,9 +53,22 @@ def test_other_number_than_the_recorded_is_told_and_status_1(copy: Copy, capsys:
 
 def test_trial_of_a_pack_is_not_retrained_alone(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
     copy.client.log_metric(copy.id, "packed", 3)
+    way = "(accelerator, float32)"
+    copy.client.set_tag(copy.id, TRAINED, f"epochs 1 to 4 in a pack of 3 {way}, epochs 5 to 8 alone {way}")
     assert copy.reproduce("--retrain") == 2
-    assert "trained in one program with 2 others" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"was trained in epochs 1 to 4 in a pack of 3 {way}, epochs 5 to 8 alone {way}, and differs by rounding" in said
     assert copy.reproduce() == 0
+    copy.reproduce("--retrain", "--anyway")
+    assert "note: the run was trained in epochs 1 to 4 in a pack of 3" in capsys.readouterr().err
+
+
+def test_trial_of_two_backends_is_not_retrained(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert copy.run.data.tags[TRAINED].startswith("epochs 1 to ")
+    trained = "epochs 1 to 4 alone (accelerator, float32), epochs 5 to 8 alone (torch, float32)"
+    copy.client.set_tag(copy.id, TRAINED, trained)
+    assert copy.reproduce("--retrain") == 2
+    assert f"was trained in {trained}, and differs by rounding" in capsys.readouterr().err
 
 
 def test_other_packages_are_refused_but_anyway(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:

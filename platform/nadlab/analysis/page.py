@@ -67,6 +67,7 @@ class Report:
         status = [record.status for record in self.evidence.records]
         stopped = {"trials_stopped": status.count("KILLED")} if self.evidence.study.is_tuning else {}
         counts = {"trials_finished": status.count("FINISHED"), **stopped, "trials_failed": status.count("FAILED")}
+        counts["trials_diverged"] = sum(record.diverged for record in self.evidence.records)
         return {**counts, **self.numbers}
 
 

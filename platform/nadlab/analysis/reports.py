@@ -28,7 +28,9 @@ def write_report(
     rng = np.random.default_rng(0)
     report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
     if mixed := mixture(records):
-        report = replace(report, evidence=replace(report.evidence, conclusions=(mixed, *report.evidence.conclusions)))
+        report = _with(report, mixed)
+    if diverged := [record for record in records if record.diverged]:
+        report = _with(report, _divergence(report.evidence.study, diverged))
     return report, write(report, folder, rng)
 
 
@@ -65,6 +67,20 @@ def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]
         paths[-1].write_text(latex(table))
     paths[0].write_text(html(page, found, drawings))
     return paths
+
+
+def _with(report: Report, sentence: str) -> Report:
+    """Return the report with one more conclusion, the first."""
+    return replace(report, evidence=replace(report.evidence, conclusions=(sentence, *report.evidence.conclusions)))
+
+
+def _divergence(study: StudyRecord, records: Sequence[Record]) -> str:
+    first, *others = records
+    count = f"{len(records)} trials" if others else "1 trial"
+    return (
+        f"{count} diverged and {'are' if others else 'is'} in no mean: {study.factor} {study.level(first.trial)}, seed "
+        f"{first.trial.seed}, {first.error}{f'; and {len(others)} more' if others else ''}."
+    )
 
 
 def _cleared(folder: Path) -> Path:

@@ -72,4 +72,4 @@ def plan_tuning(tuning: Tuning, oracle: Oracle) -> StudyPlan:
 
 
 def _ended(records: Sequence[Record]) -> set[str]:
-    return {record.trial.id for record in records if record.status != "FAILED"}
+    return {record.trial.id for record in records if record.is_final}

@@ -113,7 +113,8 @@ class RecordWriter(tune.Callback):
         status: Status = "KILLED" if name in self.pruned else "FINISHED"
         reports = _reports(trial, internals.take_result(trial))
         for each, report in reports:
-            self.events.append(partial(self._finish, each, status, report, None))
+            diverged = report.get("diverged")
+            self.events.append(partial(self._finish, each, "FAILED" if diverged else status, report, diverged))
         if len(reports) > 1:
             self.packs.ended()
         if status == "FINISHED" and (written := self.written.get(name)):
@@ -154,6 +155,8 @@ class RecordWriter(tune.Callback):
             ended=time.time(),
             provenance=self.provenance | hardware_at(result.get("node_ip", "")),
             error=error,
+            trained=result.get("trained", []),
+            diverged="diverged" in result,
         )
         self.folder.finish(record, self.checkpoints.get(trial.id) if status == "FINISHED" else None)
         self.progress.ended(record)

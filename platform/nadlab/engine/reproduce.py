@@ -19,7 +19,7 @@ from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import Query, best
 from nadlab.semigan.checkpoint import redesigned
 from nadlab.study.records import Trial
-from nadlab.tracking.content import LEDGER, TRIAL_CONTENT
+from nadlab.tracking.content import LEDGER, TRAINED, TRIAL_CONTENT
 from nadlab.tracking.runs import without_password
 from nadlab.tracking.store import STORE_ERRORS, check_store, open_client
 
@@ -65,19 +65,26 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
         ) from error
     oracle = _same_benchmark(run, trial)
     trainable = _trainable(trial)
-    packed = int(run.data.metrics.get("packed", 1))
-    if retrain and packed > 1 and not anyway:
-        raise UserError(
-            f"run {run_id} was trained in one program with {packed - 1} others, and alone differs by rounding: leave out "
-            "--retrain, or try --anyway"
-        )
-    notes = _notes(run, trainable.__module__.partition(".")[0], anyway)
+    unlike = _unlike_alone(run) if retrain else None
+    if unlike and not anyway:
+        raise UserError(f"run {run_id} {unlike}: leave out --retrain, or try --anyway")
+    notes = [*([f"the run {unlike}"] if unlike else []), *_notes(run, trainable.__module__.partition(".")[0], anyway)]
     ledger = _retrained(trainable, trial) if retrain else _from_checkpoint(client, run, trial, oracle)
     original = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]
     different = sum(one != two for one, two in zip(original, ledger, strict=False)) + abs(len(original) - len(ledger))
     return Reproduction(
         run_id, run.data.metrics["best_reported"], _best(ledger, oracle), len(original), different, tuple(notes)
     )  # fmt: skip
+
+
+def _unlike_alone(run: "Run") -> str | None:
+    """Return why training a run's trial alone on one machine can't repeat it bit for bit; None where it can."""
+    trained, packed = run.data.tags.get(TRAINED, ""), "packed" in run.data.metrics
+    ways = {trained[start : trained.find(")", start)] for start, sign in enumerate(trained) if sign == "("}
+    if not packed and len(ways) <= 1:
+        return None
+    how = f"was trained in {trained}" if trained else "was trained in a pack"
+    return f"{how}, and differs by rounding from a trial that is trained alone on one backend"
 
 
 def _trial(run: "Run") -> Trial:

@@ -1,7 +1,8 @@
 """Run a study: missing trials run on Ray Tune, their records go to disk, from there to MLflow and into the report.
 
 A trainable (see `trainables/biarch2perf.py`) takes `nadlab.engine.request.request` as config["trial"]. Each of its
-results holds `epoch` and numbers, the last one also `done`, `history` and `ledger`.
+results holds `epoch` and numbers, the last one also `done`, `history` and `ledger`, and where it has them `trained` (how,
+by segments) and `diverged` (why the trial failed, a sentence).
 """
 
 import shlex
@@ -117,8 +118,9 @@ def _conclude(
     for record in failed:
         last = (record.error or "").strip().splitlines()[-1]
         name = f"{folder.study.factor} {folder.study.level(record.trial)}, seed {record.trial.seed}"
-        click.echo(f"error: trial {name} failed: {last}; traceback in {folder.trial_path(record.trial)}", err=True)
-    if not failed:
+        where = "" if record.diverged else f"; traceback in {folder.trial_path(record.trial)}"
+        click.echo(f"error: trial {name} failed: {last}{where}", err=True)
+    if all(record.is_final for record in failed):
         folder.clear_engine()
     try:
         tracker.report(report.markdown(), folder.path, files, report.metrics())

@@ -17,6 +17,7 @@ from nadlab.engine.record_writer import RecordWriter
 from nadlab.engine.request import name_of, request
 from nadlab.schedule.packing import UNPACKED, Packing, TrialPacks
 from nadlab.schedule.trial_schedule import TrialSchedule
+from nadlab.study.checkpoints import processes
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import Record
 
@@ -41,8 +42,11 @@ def run_trials(
     Raises UserError when the cluster has no room for a trial.
     """
     cluster = cluster_resources()
-    concurrent = min(trials_at_once(concurrent, gpus, cluster), schedule.remaining)
-    packs = TrialPacks(schedule, replace(packing, size=min(packing.size, ceil(schedule.remaining / concurrent))))
+    at_once = trials_at_once(concurrent, gpus, cluster)
+    concurrent = min(at_once, schedule.remaining)
+    # by the whole study, not by what is left: packs are the same after a kill, and rounding depends on them
+    size = min(packing.size, ceil(schedule.total / min(at_once, schedule.total)))
+    packs = TrialPacks(schedule, replace(packing, size=size), processes(folder.path))
     with Progress(schedule.remaining, schedule.epochs) as progress:
         writer = RecordWriter(packs, folder, deliver, check, progress)
         tuner = tune.Tuner(
@@ -90,7 +94,9 @@ class Suggestions(Searcher):
         trials = self.packs.next()
         if not trials:
             return Searcher.FINISHED if self.packs.over else None
-        found = [request(each, self.folder.resume_point(each), self.packs.schedule.prunes) for each in trials]
+        points = self.folder.resume_together(trials)
+        prunes = self.packs.schedule.prunes
+        found = [request(each, point, prunes) for each, point in zip(trials, points, strict=True)]
         return {"trials": found} if self.packs.packing.on else {"trial": found[0]}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

@@ -27,7 +27,7 @@ os.environ |= SWITCHES
 LOGGER = "ray.tune.tune"
 logging.getLogger(LOGGER).setLevel(logging.CRITICAL)  # it lists the failures that nadlab reports itself
 
-BULKY = ("history", "ledger", "trials")
+BULKY = ("history", "ledger", "trained", "trials")
 """keys of a result that Tune must not keep"""
 
 

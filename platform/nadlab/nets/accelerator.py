@@ -37,9 +37,13 @@ def fits(cells: GINInput, weights: Sequence[Tensor]) -> bool:
     return (
         cells.features.device.type == "cpu"
         and all(tensor.dtype == torch.float32 for tensor in (*cells, *weights))
-        and weights[0].shape[-2] % LANES == 0
-        and library(SOURCE) is not None
+        and accelerates(weights[0].shape[-2])
     )
+
+
+def accelerates(width: int) -> bool:
+    """Return whether the accelerator takes the layers of a width on a CPU of this machine."""
+    return width % LANES == 0 and library(SOURCE) is not None
 
 
 def last_layer(cells: GINInput, weights: Sequence[Tensor]) -> Tensor:

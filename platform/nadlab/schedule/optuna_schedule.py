@@ -84,7 +84,7 @@ class OptunaSchedule:
             self._take(proposal)
         self._advance()
         # records of fresh seeds may belong to a former best configuration: they do not count
-        done = sum(record.status != "FAILED" and record.trial.id in self.trial_ids for record in folder.records())
+        done = sum(record.is_final and record.trial.id in self.trial_ids for record in folder.records())
         self.remaining = max(1, self.total - done)
         self.epochs = self.remaining * tuning.settings.epochs
 
@@ -155,7 +155,7 @@ class OptunaSchedule:
         """Queue trials that have no record and, with `again`, those that failed; use the records of the others."""
         for trial in trials:
             record = self.folder.record(trial)
-            if record and not (record.status == "FAILED" and again):
+            if record and (record.is_final or not again):
                 self.ended(record)
             elif trial.id not in self.trial_ids:
                 self._queue.append(trial)

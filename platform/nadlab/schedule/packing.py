@@ -1,7 +1,7 @@
 """Which trials share a process: one each, or several that are trained at once (`--pack`)."""
 
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +40,15 @@ def packed(trainable: Any, size: int) -> tuple[type, Packing]:
 
 
 class TrialPacks:
-    """The trials of a schedule, grouped into processes."""
+    """The trials of a schedule, grouped into processes.
 
-    def __init__(self, schedule: TrialSchedule, packing: Packing) -> None:
-        self.schedule, self.packing = schedule, packing
+    begun: trial -> the process that it began in; those of one process stay together, and apart from all others.
+    """
+
+    def __init__(self, schedule: TrialSchedule, packing: Packing, begun: Mapping[str, str] | None = None) -> None:
+        self.schedule, self.packing, self._begun = schedule, packing, begun or {}
         self._waiting: dict[Hashable, deque[tuple[int, Trial]]] = {}
-        """agreement -> places in the schedule and trials"""
+        """agreement and process -> places in the schedule and trials"""
         self._count = 0
         self._alone: list[Trial] = []
         self._running_packs = 0
@@ -56,14 +59,15 @@ class TrialPacks:
             return [self._alone.pop(0)]
         while trial := self.schedule.next():
             agreement = self.packing.agreement(trial.settings) if self.packing.agreement else None
-            self._waiting.setdefault(agreement, deque()).append((self._count, trial))
+            alike = agreement, self._begun.get(trial.id)
+            self._waiting.setdefault(alike, deque()).append((self._count, trial))
             self._count += 1
         if not self._waiting:
             return []
         first = min(self._waiting, key=lambda each: self._waiting[each][0][0])
-        alike = self._waiting[first]
-        pack = [alike.popleft()[1] for _ in range(min(len(alike), self.packing.size))]
-        if not alike:
+        waiting = self._waiting[first]
+        pack = [waiting.popleft()[1] for _ in range(min(len(waiting), self.packing.size))]
+        if not waiting:
             del self._waiting[first]
         self._running_packs += len(pack) > 1
         return pack

@@ -5,6 +5,7 @@ therefore the same in whatever order trials end.
 """
 
 from collections.abc import Sequence
+from math import nan
 
 import optuna
 from optuna.pruners import BasePruner
@@ -14,8 +15,12 @@ from nadlab.schedule.trial_schedule import History
 
 
 def taus(history: History) -> dict[int, float]:
-    """Return epoch -> PP's tau, at the epochs where it was measured."""
-    return {epoch: row["predictor_tau"] for epoch, row in enumerate(history, 1) if "predictor_tau" in row}
+    """Return epoch -> PP's tau, at the epochs where it was measured; not a number, to Optuna the worst, where it had none."""
+    return {
+        epoch: nan if (tau := row["predictor_tau"]) is None else tau
+        for epoch, row in enumerate(history, 1)
+        if "predictor_tau" in row
+    }
 
 
 class PruningRun:

@@ -14,8 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nadlab.errors import UserError
+from nadlab.nets.accelerator import accelerates
 from nadlab.nets.graphs import GINInput, Graphs, graphs_from_bytes, read
 from nadlab.nets.nade import gumbel
+from nadlab.semigan.divergence import Diverged
 from nadlab.semigan.networks.decisions import decisions_of
 from nadlab.semigan.networks.discriminator import Discriminator
 from nadlab.semigan.networks.generator import LATENT, Generator, Latents
@@ -131,12 +133,21 @@ class BiArch2Perf:
         return gumbel((count, *self.decisions.allowed.shape), self.random).to(self.device)
 
     def predict(self, cells: Cells) -> NDArray[np.float64]:
-        """Return PP's scores of cells in canonical form, higher is better, (N,)."""
+        """Return PP's scores of cells in canonical form, higher is better, (N,); raise Diverged when one is not finite."""
         with torch.inference_mode():
             chunks = (self._bytes(cells[start : start + 4096]) for start in range(0, len(cells), 4096))
             parts = [self.networks.PP(self.as_read(*chunk)) for chunk in chunks]
             predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
+        if not np.isfinite(predicted).all():
+            raise Diverged(f"epoch {self.epochs}", "the predictor's scores are not finite")
         return predicted
+
+    @property
+    def backend(self) -> str:
+        """What computes the networks: `cuda`, `accelerator` or `torch`."""
+        if self.device.type == "cuda":
+            return "cuda"
+        return "accelerator" if accelerates(self.settings.width) else "torch"
 
     def epoch(self) -> EpochLosses:
         """Train D, AG and PP once in turn on every batch of one epoch (Supplement C)."""

@@ -4,8 +4,9 @@ A folder holds `weights.safetensors`, `optimizers.safetensors` and `state.json`.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
+from nadlab.provenance.training import Segment
 from nadlab.queries.ledger import Query, QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.method import build, finish
@@ -30,11 +32,15 @@ class State:
     seed: int
     settings: Settings
     epoch: int
-    history: list[dict[str, float]]
-    """one row of losses an epoch"""
+    history: list[dict[str, float | None]]
+    """one row of losses an epoch, all of them finite; PP's tau where it is watched, None of constant predictions"""
     seconds: float
     design_random: str = ""
     """state of the random numbers when the final queries were designed, hexadecimal; empty before"""
+    trained: list[Segment] = field(default_factory=list)
+    """how the epochs were trained, as it was, not as the run was last resumed"""
+    report: dict[str, Any] | None = None
+    """the last report, without history and ledger; None while the run has not ended"""
 
 
 def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) -> None:
@@ -66,7 +72,8 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
     raw = json.loads((folder / "state.json").read_text())
     queries = tuple(Query(**query) for query in raw.pop("queries"))
     random = raw.pop("random")
-    state = State(**raw | {"settings": Settings(**raw["settings"])})
+    trained = [Segment(**each) for each in raw.pop("trained", [])]
+    state = State(**raw | {"settings": Settings(**raw["settings"]), "trained": trained})
     if state.digest != oracle.digest:
         raise UserError(f"{folder} was trained on another {state.benchmark} table (digest {state.digest[:12]})")
     if final_k is not None and state.settings.per_round is not None:

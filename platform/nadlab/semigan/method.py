@@ -1,7 +1,7 @@
 """SemiGAN-NAD: label at random, train Bi-Arch2Perf, design by NACG, at once or in rounds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import first_cells
 from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.divergence import check_weights, finite
 from nadlab.semigan.nacg import Generation, ask_best, design, over_rounds
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells, SearchSpace
@@ -36,8 +37,12 @@ def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -
 
 
 def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
-    """Spend what is left of the budget on generated cells: at once, or in rounds that the networks learn from."""
+    """Spend what is left of the budget on generated cells: at once, or in rounds that the networks learn from.
+
+    Raises Diverged when a weight, a loss of a round or a score is not finite; what was queried before is in the ledger.
+    """
     settings = model.settings
+    check_weights(model.networks, f"epoch {model.epochs}")
     if settings.per_round is None:
         return design(model, ledger, ledger.remaining, settings.generated)
     drawn = torch.randint(2**31, (1,), generator=model.random)
@@ -65,13 +70,14 @@ def best_cells(ledger: QueryLedger, count: int) -> list[Cells]:
 
 
 def learn_more(model: BiArch2Perf, ledger: QueryLedger) -> None:
-    """Train on for `round_epochs`, with every answer of the ledger as a label."""
+    """Train on for `round_epochs`, with every answer of the ledger as a label; raise Diverged by a loss or weight."""
     space, epochs = ledger.oracle.space, model.settings.round_epochs
     labelled = concatenate([space.parse(query.cell) for query in ledger.queries])
     y = np.array([ledger.answer(query) for query in ledger.queries])
     model.learn_from(space.canonical(labelled), y, others(space, labelled)[1], epochs)
-    for _ in range(epochs):
-        model.epoch()
+    for number in range(1, epochs + 1):
+        finite(asdict(model.epoch()), f"epoch {number} after {len(labelled)} queries")
+    check_weights(model.networks, f"epoch {epochs} after {len(labelled)} queries")
 
 
 def others(space: SearchSpace, labelled: Cells) -> tuple[Cells, NDArray[np.int64]]:
@@ -89,10 +95,10 @@ class SemiGANNAD:
     """benchmark -> t of equation 11 in percent; on others the settings decide"""
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
-        """Spend the whole budget; raise UserError when it is too small."""
+        """Spend the whole budget; raise UserError when it is too small, Diverged when training diverges."""
         settings = self.settings.within(ledger.budget)
         settings = replace(settings, t=self.t.get(ledger.oracle.name, settings.t))
         model = start(ledger, settings, rng)
-        for _ in range(settings.epochs):
-            model.epoch()
+        for number in range(1, settings.epochs + 1):
+            finite(asdict(model.epoch()), f"epoch {number}")
         finish(model, ledger)

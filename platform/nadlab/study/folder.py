@@ -9,23 +9,21 @@ tune/                      what Ray Tune writes; removed when every trial has en
 """
 
 import fcntl
-import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from nadlab.errors import UserError
+from nadlab.study.checkpoints import UNREADABLE, fingerprints, noted, of_one_moment
 from nadlab.study.records import Record, StudyRecord, Trial, origin_text, read_record, write_json
 
 logger = logging.getLogger(__name__)
 
 KEPT_CHECKPOINTS = 2
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 
 class StudyFolder:
@@ -68,7 +66,7 @@ class StudyFolder:
             return None
         try:
             return read_record(path)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             logger.warning("%s is unreadable (%s): the trial is run again", path, error)
             return None
 
@@ -78,7 +76,7 @@ class StudyFolder:
         for path in (self.path / "trials").glob("*/record.json"):
             try:
                 found.append(read_record(path))
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 logger.warning("%s is unreadable (%s): left out", path, error)
         return sorted(found, key=lambda record: (record.trial.seed, json.dumps(record.trial.settings)))
 
@@ -92,22 +90,35 @@ class StudyFolder:
         code = self.study.origin.get("code")
         own, place = self.path.absolute(), folder.absolute()
         place = place.relative_to(own) if place.is_relative_to(own) else place  # so that the study can be moved
-        entries = [*self._checkpoints(path), {"folder": str(place), "files": fingerprints(folder), "code": code}]
+        entries = [*noted(path), {"folder": str(place), "files": fingerprints(folder), "code": code}]
         write_json(path, entries[-KEPT_CHECKPOINTS:])
         for entry in entries[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(own / entry["folder"], ignore_errors=True)
 
-    def resume_point(self, trial: Trial) -> Path | None:
-        """Return the newest complete checkpoint of this version of the code; None: the trial starts anew."""
-        for entry in reversed(self._checkpoints(self.trial_path(trial) / "progress.json")):
+    def resume_points(self, trial: Trial) -> Iterator[tuple[str, Path]]:
+        """Yield the complete checkpoints of this version of the code, newest first, each after where it was written."""
+        for entry in reversed(noted(self.trial_path(trial) / "progress.json")):
             folder: Path = self.path.absolute() / entry["folder"]
             if entry.get("code") != self.study.origin.get("code"):
                 logger.warning("%s is of another version of the code: the trial starts anew", folder)
-                return None
-            if folder.is_dir() and fingerprints(folder) == entry["files"]:
-                return folder
-            logger.warning("%s is incomplete or gone: the trial continues from an earlier checkpoint", folder)
-        return None
+                return
+            # the last one lies there where a kill came between it and the record
+            places = [folder, self.trial_path(trial).absolute() / "checkpoint"]
+            whole = next((each for each in places if each.is_dir() and fingerprints(each) == entry["files"]), None)
+            if whole:
+                yield entry["folder"], whole
+            else:
+                logger.warning("%s is incomplete or gone: the trial continues from an earlier checkpoint", folder)
+
+    def resume_point(self, trial: Trial) -> Path | None:
+        """Return the newest complete checkpoint of this version of the code; None: the trial starts anew."""
+        return next((path for _, path in self.resume_points(trial)), None)
+
+    def resume_together(self, trials: Sequence[Trial]) -> list[Path | None]:
+        """Return the resume point of each trial of a process (`nadlab.study.checkpoints.of_one_moment`)."""
+        if len(trials) == 1:
+            return [self.resume_point(trials[0])]
+        return of_one_moment([dict(self.resume_points(each)) for each in trials])
 
     def finish(self, record: Record, checkpoint: Path | None) -> None:
         """Write an ended trial: first its last checkpoint, then its record."""
@@ -117,7 +128,7 @@ class StudyFolder:
             shutil.rmtree(path / "checkpoint", ignore_errors=True)
             checkpoint.replace(path / "checkpoint")
         write_json(path / "record.json", asdict(record))
-        if record.status == "FINISHED":
+        if record.status == "FINISHED" or record.diverged:
             (path / "progress.json").unlink(missing_ok=True)
 
     def attach(self, files: Mapping[str, str]) -> None:
@@ -134,18 +145,8 @@ class StudyFolder:
     def clear_engine(self) -> None:
         """Remove the files of Ray Tune, unless an unfinished trial needs its checkpoints."""
         unfinished = {path.parent.name for path in (self.path / "trials").glob("*/progress.json")}
-        if not unfinished or unfinished <= {each.trial.id for each in self.records() if each.status != "FAILED"}:
+        if not unfinished or unfinished <= {each.trial.id for each in self.records() if each.is_final}:
             shutil.rmtree(self.path / "tune", ignore_errors=True)
-
-    def _checkpoints(self, path: Path) -> list[dict[str, Any]]:
-        if not path.exists():
-            return []
-        try:
-            entries: list[dict[str, Any]] = json.loads(path.read_text())
-            return [entry for entry in entries if entry["folder"] and entry["files"]]
-        except _UNREADABLE as error:
-            logger.warning("%s is unreadable (%s): the trial starts anew", path, error)
-            return []
 
 
 def read_owner(path: Path) -> StudyRecord | None:
@@ -154,7 +155,7 @@ def read_owner(path: Path) -> StudyRecord | None:
     if file.exists():
         try:
             return StudyRecord(**json.loads(file.read_text()))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise UserError(
                 f"{file} is no record of a study ({error}): remove it or name another folder by --out"
             ) from error
@@ -170,16 +171,6 @@ def _same_owner(path: Path, study: StudyRecord, anyway: bool) -> StudyRecord | N
     if owner:
         check_same(path, owner, study, anyway)
     return owner
-
-
-def fingerprints(folder: Path) -> dict[str, str]:
-    """Return relative path -> SHA-256 of every file of a folder."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
 
 
 def check_same(path: Path, owner: StudyRecord, study: StudyRecord, anyway: bool = False) -> None:
@@ -234,6 +225,6 @@ def _recorded_origin(path: Path) -> Mapping[str, str]:
     for file in sorted((path / "trials").glob("*/record.json")):
         try:
             return read_record(file).provenance
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             logger.warning("%s is unreadable (%s): left out", file, error)
     return {}

@@ -56,8 +56,8 @@ class Record:
     status: Status
     metrics: dict[str, float | None]
     """the last result's numbers; None where the benchmark has none"""
-    history: list[dict[str, float]]
-    """losses, one row an epoch; PP's tau where a study watches it"""
+    history: list[dict[str, float | None]]
+    """losses, one row an epoch, all of them finite; PP's tau where a study watches it, None of constant predictions"""
     ledger: list[dict[str, Any]]
     """queries in order: number, key, cell, valid, test (percent)"""
     started: float
@@ -66,7 +66,16 @@ class Record:
     provenance: dict[str, str]
     """git revision, versions, host"""
     error: str | None = None
-    """traceback of a failed trial"""
+    """traceback of a failed trial; one sentence where it diverged"""
+    trained: list[dict[str, Any]] = field(default_factory=list)
+    """how its epochs were trained (`nadlab.provenance.training.Segment`); empty where a trainable does not say"""
+    diverged: bool = False
+    """a failed trial whose numbers did not stay finite: it would diverge again"""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the study has no reason to run the trial again."""
+        return self.status != "FAILED" or self.diverged
 
     @cached_property
     def queries(self) -> tuple[Query, ...]:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from mlflow.entities import Metric, Param, RunTag
 
+from nadlab.provenance.training import Segment, training_text
 from nadlab.study.records import Record, StudyRecord, incumbents
 from nadlab.tracking.mlflow_internals import ARTIFACTS, DESCRIPTION, artifacts_tag
 
@@ -12,6 +13,10 @@ TRIAL, RECORD, STUDY = "nadlab.trial_id", "nadlab.record", "nadlab.study_id"
 TRIAL_CONTENT = "nadlab.trial"
 """the trial itself, as JSON"""
 LEDGER = "ledger.json"
+TRAINED = "trained"
+"""how the trial was trained, in words"""
+LONGEST = 5000
+"""characters of a tag, as every server of MLflow takes them"""
 LEADING = ("best_reported", "regret", "queries")
 """metrics that come first: the UI's compare view opens with the first one"""
 
@@ -54,6 +59,7 @@ def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
         "preset": study.preset,
         ARTIFACTS: artifacts_tag(LEDGER),
         **record.provenance,
+        TRAINED: training_text([Segment(**each) for each in record.trained])[:LONGEST],
     }
 
 
@@ -91,6 +97,7 @@ def trial_metrics(record: Record, study: StudyRecord) -> list[Metric]:
             Metric(key if key == "predictor_tau" else f"loss/{key}", value, now, epoch)
             for epoch, row in enumerate(record.history, 1)
             for key, value in row.items()
+            if value is not None
         ),
         *(Metric("best_so_far", value, now, number) for number, value in enumerate(incumbents(record, study), 1)),
     ]
