@@ -57,7 +57,9 @@ def test_trial_of_a_pack_is_not_retrained_alone(copy: Copy, capsys: pytest.Captu
     copy.client.set_tag(copy.id, TRAINED, f"epochs 1 to 4 in a pack of 3 {way}, epochs 5 to 8 alone {way}")
     assert copy.reproduce("--retrain") == 2
     said = capsys.readouterr().err
-    assert f"was trained in epochs 1 to 4 in a pack of 3 {way}, epochs 5 to 8 alone {way}, and differs by rounding" in said
+    assert (
+        f"was trained in epochs 1 to 4 in a pack of 3 {way}, epochs 5 to 8 alone {way}, and differs by rounding" in said
+    )
     assert copy.reproduce() == 0
     copy.reproduce("--retrain", "--anyway")
     assert "note: the run was trained in epochs 1 to 4 in a pack of 3" in capsys.readouterr().err

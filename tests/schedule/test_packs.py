@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster.execution import ExecutionConfig
@@ -123,6 +124,33 @@ def test_trials_that_stand_at_other_epochs_end_together(tmp_path: Path) -> None:
 def test_pack_in_rounds_trains_each_trial_on_alone() -> None:
     reports = ended(PackTrainable(config(final_k=6, per_round=3, round_epochs=1)))
     assert [len(each["ledger"]) for each in reports.values()] == [26, 26, 26]
+
+
+def poisoned(trainable: PackTrainable, place: int) -> str:
+    """Take the finite numbers of one trial's discriminator away; return the trial."""
+    name = list(trainable.runs)[place]
+    with torch.no_grad():
+        next(trainable.runs[name].model.networks.D.parameters()).fill_(torch.inf)
+    return name
+
+
+@pytest.mark.usefixtures("data")
+def test_diverged_trial_leaves_its_pack_and_takes_no_other_along(tmp_path: Path) -> None:
+    pack, killed = PackTrainable(config()), PackTrainable(config())
+    for each in (pack, killed):
+        each.step()
+        name = poisoned(each, 1)
+        each.step()
+    killed.save_checkpoint(str(tmp_path))
+    reports, resumed = ended(pack), ended(PackTrainable(config(tmp_path)))
+    diverged = reports[name]
+    assert diverged["diverged"] == "diverged in epoch 2: the discriminator's loss is nan; lower learning_rate"
+    assert (len(diverged["history"]), len(diverged["ledger"])) == (1, 20)
+    others = [report for each, report in reports.items() if each != name]
+    assert [len(each["history"]) for each in others] == [4, 4]
+    assert [len(each["ledger"]) for each in others] == [23, 23]
+    assert [[len(way["pack"]) for way in each["trained"]] for each in others] == [[3, 2], [3, 2]]
+    assert resumed == reports
 
 
 def by_trial(records: list[Record]) -> dict[str, Record]:

@@ -147,6 +147,8 @@ class StudyFolder:
         unfinished = {path.parent.name for path in (self.path / "trials").glob("*/progress.json")}
         if not unfinished or unfinished <= {each.trial.id for each in self.records() if each.is_final}:
             shutil.rmtree(self.path / "tune", ignore_errors=True)
+            for name in unfinished:  # a kill came between record and note, or the trial was pruned
+                (self.path / "trials" / name / "progress.json").unlink(missing_ok=True)
 
 
 def read_owner(path: Path) -> StudyRecord | None:
