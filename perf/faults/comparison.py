@@ -1,9 +1,12 @@
-"""Compare a study that was killed with an uninterrupted one: what is lost, doubled or different, on disk and in MLflow."""
+"""Compare a study that was killed with an uninterrupted one: what is lost, doubled, different or incomplete.
+
+Records are compared field by field, on disk and in MLflow, but for times, and for git, which sees the campaign's own files.
+"""
 
 import json
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,13 @@ from mlflow.entities import Run
 
 from nadlab.study.checkpoints import fingerprints
 from nadlab.study.folder import StudyFolder, read_owner
-from nadlab.tracking.content import LEDGER, STUDY, TRIAL
+from nadlab.study.records import Record
+from nadlab.tracking.content import LEDGER, RECORD, STUDY, TRIAL
 from nadlab.tracking.mlflow_internals import PARENT
 
 TENSORS = ("weights.safetensors", "optimizers.safetensors")
+TIMES = ("started", "ended")
+"""fields of a record"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +35,29 @@ class Verdict:
     doubled: int
     """with two runs in MLflow, in whatever state; and parent runs beyond the first"""
     differing: int
-    """whose metrics, curves, ledger or weights differ by a bit"""
+    """of which a field of the record or of the run, a weight or the state of the checkpoint differs by a bit"""
+    incomplete: int
+    """whose run in MLflow is of another record than the disk's, or that left notes of an unfinished trial behind"""
 
     @property
     def clean(self) -> bool:
         """Whether the kills left no trace."""
-        return self.lost == self.doubled == self.differing == 0
+        return self.lost == self.doubled == self.differing == self.incomplete == 0
 
 
 @dataclass(frozen=True, slots=True)
 class StudyLeft:
-    """What a study left: on disk and in MLflow by trial, how many runs each trial has there, and the parents."""
+    """What a study left: on disk and in MLflow by trial, how many runs each trial has there, and the parents.
+
+    unlike: trials whose run carries another record than the disk. noted: trials with notes of an unfinished one.
+    """
 
     on_disk: dict[str, Any]
     in_mlflow: dict[str, Any]
     runs: Counter[str]
     parents: int
+    unlike: set[str]
+    noted: set[str]
 
 
 def verdict(killed: StudyLeft, whole: StudyLeft) -> Verdict:
@@ -59,7 +72,7 @@ def verdict(killed: StudyLeft, whole: StudyLeft) -> Verdict:
         or _differ(killed.in_mlflow[trial], whole.in_mlflow[trial])
     ]
     unasked = (killed.on_disk.keys() | killed.in_mlflow.keys()) - trials
-    return Verdict(len(trials), len(lost), doubled, len(differing) + len(unasked))
+    return Verdict(len(trials), len(lost), doubled, len(differing) + len(unasked), len(killed.unlike | killed.noted))
 
 
 def left_by(out: Path, uri: str) -> StudyLeft:
@@ -67,15 +80,9 @@ def left_by(out: Path, uri: str) -> StudyLeft:
     owner = read_owner(out)
     assert owner
     folder = StudyFolder(out, owner)
+    records = [record for record in folder.records() if record.status == "FINISHED"]
     on_disk = {
-        record.trial.id: (
-            _numbers(record.metrics),
-            record.history,
-            record.ledger,
-            _tensors(folder.trial_path(record.trial) / "checkpoint"),
-        )
-        for record in folder.records()
-        if record.status == "FINISHED"
+        each.trial.id: (content(each), _checkpoint(folder.trial_path(each.trial) / "checkpoint")) for each in records
     }
     client = MlflowClient(tracking_uri=uri)
     (experiment,) = [each.experiment_id for each in client.search_experiments() if each.name == owner.study]
@@ -91,6 +98,14 @@ def left_by(out: Path, uri: str) -> StudyLeft:
         {run.data.tags[TRIAL]: _content(client, uri, run) for run in finished},
         Counter(run.data.tags[TRIAL] for run in children),
         len(parents),
+        {record.trial.id for record in records}
+        - {
+            record.trial.id
+            for record in records
+            for run in finished
+            if (run.data.tags[TRIAL], run.data.tags[RECORD]) == (record.trial.id, record.digest)
+        },
+        {path.parent.name for path in out.glob("trials/*/progress.json")},
     )
 
 
@@ -102,7 +117,18 @@ def _content(client: MlflowClient, uri: str, run: Run) -> Any:
     }
     with tempfile.TemporaryDirectory() as folder:
         files = Path(download_artifacts(run_id=run_id, tracking_uri=uri, dst_path=folder))
-        return run.data.params, curves, json.loads((files / LEDGER).read_text()), _tensors(files / "checkpoint")
+        ledger = json.loads((files / LEDGER).read_text())
+        return run.data.params, _tags(run.data.tags), curves, ledger, _checkpoint(files / "checkpoint")
+
+
+def content(record: Record) -> dict[str, Any]:
+    """Return every field of a record but times, in metrics too, and git."""
+    fields = {key: value for key, value in asdict(record).items() if key not in TIMES}
+    return fields | {"metrics": _numbers(record.metrics), "provenance": _tags(record.provenance)}
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if not key.startswith(("mlflow.", "git_")) and key != RECORD}
 
 
 def _differ(one: Any, other: Any) -> bool:
@@ -114,5 +140,8 @@ def _numbers(metrics: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metrics.items() if not key.endswith("seconds")}
 
 
-def _tensors(checkpoint: Path) -> dict[str, str]:
-    return {name: digest for name, digest in fingerprints(checkpoint).items() if name in TENSORS}
+def _checkpoint(folder: Path) -> dict[str, Any]:
+    """Return the digests of a checkpoint's tensors, and its state without seconds."""
+    tensors = {name: digest for name, digest in fingerprints(folder).items() if name in TENSORS}
+    state = _numbers(json.loads((folder / "state.json").read_text()))
+    return tensors | {"state": state | {"report": _numbers(state["report"])}}

@@ -15,6 +15,8 @@ from perf.mlflow_server import Server
 from perf.processes import started
 
 POLL = 0.1
+POSTPONED = 4.0
+"""seconds at most, by which a kill that is to meet a trial is put off while none runs"""
 STUCK = 7200
 """seconds after which a study is given up: it hangs"""
 
@@ -32,14 +34,29 @@ class Kill:
     """trials that had ended"""
 
 
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """The command of a study's first start, and of every later one, which may ask for more levels."""
+
+    first: tuple[str, ...]
+    later: tuple[str, ...]
+
+    @property
+    def grows(self) -> bool:
+        """Whether the study is not over with its first command."""
+        return self.first != self.later
+
+
 class StudyUnderFire:
     """A study in a folder `out`, tracked by a server of its own in a folder `mlflow`.
 
-    pace: the seconds from one kill to the next are uniform between 0 and this, and a server is back within half of it.
+    scenario: the commands of its first start and of every later one. pace: the seconds from one kill to the next are
+    uniform between 0 and this, and a server is back within half of it; every other kill waits until a trial runs, for a
+    study spends more time on its start than on trials as short as these.
     """
 
-    def __init__(self, study: tuple[str, ...], work: Path, rng: np.random.Generator, pace: float) -> None:
-        self.study = study
+    def __init__(self, scenario: Scenario, work: Path, rng: np.random.Generator, pace: float) -> None:
+        self.scenario = scenario
         self.work = work
         self.rng = rng
         self.pace = pace
@@ -63,7 +80,7 @@ class StudyUnderFire:
         driver = self._start(ray_folder)
         next_kill, server_back, number = began + self._pause(), began, 0
         try:
-            while driver.poll() != 0:
+            while driver.poll() != 0 or (self.starts == 1 and self.scenario.grows):
                 now = time.monotonic()
                 if now > began + STUCK:
                     raise UserError(f"the study in {self.work} is not done after {STUCK} s: see its log.txt")
@@ -71,7 +88,9 @@ class StudyUnderFire:
                     self.server.start()
                 if driver.poll() is not None:
                     driver = self._start(ray_folder)
-                if now > next_kill and number != at_most:
+                if now > next_kill and number % 2 and not workers(driver):
+                    next_kill = now + float(self.rng.uniform(0, POSTPONED))
+                elif now > next_kill and number != at_most:
                     next_kill, server_back = now + self._pause(), now + self._pause() / 2
                     number += 1
                     done = len(list(self.out.glob("trials/*/record.json")))
@@ -83,7 +102,8 @@ class StudyUnderFire:
     def _start(self, ray_folder: str) -> psutil.Popen:
         self.starts += 1
         place = ("--out", str(self.out), "--tracking-uri", self.server.address)
-        return started((*self.study, *place), self.work, {"RAY_TMPDIR": ray_folder})
+        study = self.scenario.first if self.starts == 1 else self.scenario.later
+        return started((*study, *place), self.work, {"RAY_TMPDIR": ray_folder})
 
     def _kill(self, driver: psutil.Popen) -> str:
         """Kill one of the kinds that live, each as likely as the others; return which."""

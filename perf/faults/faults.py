@@ -1,8 +1,8 @@
 """Kill a study at random moments until it is done, again and again, and compare it with an uninterrupted one.
 
 SIGKILL goes to the study's driver, a Ray worker, the Ray node or the MLflow server (`nadlab mlflow`); what was killed is
-started again by the same command. A round is one study in a fresh folder; rounds are added until there were `--kills`.
-Every kill is written at once, and a campaign that was stopped goes on with its next round by the same command.
+started again by the same command. A round is one study in a fresh folder; rounds are added until there were `--kills`:
+in turn of single trials, of packs of two, and of a study that gets one more level at its second start. Every kill is written at once, and a campaign that was stopped goes on with its next round by the same command.
 
 python perf/faults/faults.py --kills 100 --seed 0
 """
@@ -27,17 +27,18 @@ from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.tracking.store import default_store
 from perf.faults.comparison import StudyLeft, Verdict, left_by, verdict
-from perf.faults.fault_campaign import Kill, StudyUnderFire
+from perf.faults.fault_campaign import Kill, Scenario, StudyUnderFire
 from perf.faults.victim_processes import VICTIMS, kill_driver
 from perf.measuring import machine
 from perf.processes import started
 
-STUDY = (
-    "studies/ablate_alpha.py", "--smoke", "--alphas", "0.1,0.5,0.9", "--seeds", "2", "--epochs", "40",
-    "--concurrent", "2",
-)  # fmt: skip
+COMMAND = ("studies/ablate_alpha.py", "--smoke", "--seeds", "2", "--epochs", "40", "--concurrent", "2", "--alphas")
+WHOLE, FEWER = (*COMMAND, "0.1,0.5,0.9"), (*COMMAND, "0.1,0.5")
+PACKED = (*WHOLE, "--pack", "2")
+SCENARIOS = {"single": Scenario(WHOLE, WHOLE), "packed": Scenario(PACKED, PACKED), "grown": Scenario(FEWER, WHOLE)}
 KILLS = ["round", *(each.name for each in fields(Kill))]
-ROUNDS = ["round", "kills", "starts", "seconds", *(each.name for each in fields(Verdict))]
+FAULTS = ("lost", "doubled", "differing", "incomplete")
+ROUNDS = ["round", "scenario", "kills", "starts", "seconds", *(each.name for each in fields(Verdict))]
 
 
 def uninterrupted(study: tuple[str, ...], work: Path) -> StudyLeft:
@@ -87,17 +88,17 @@ def summary(kills: list[dict[str, str]], rounds: list[dict[str, str]], seed: int
     """Return the campaign in words; kills of rounds that were not finished are left out."""
     over = {row["round"] for row in rounds}
     victims = Counter(row["victim"] for row in kills if row["round"] in over)
-    total = {
-        name: sum(int(row[name]) for row in rounds) for name in ("trials", "starts", "lost", "doubled", "differing")
-    }
+    total = {name: sum(int(row[name]) for row in rounds) for name in ("trials", "starts", *FAULTS)}
+    scenarios = Counter(row["scenario"] for row in rounds)
     return "\n".join(
         [
             f"machine: {machine()}",
-            f"study: python {' '.join(STUDY)}; seed of the campaign: {seed}",
+            f"study: python {' '.join(WHOLE)}; seed of the campaign: {seed}",
+            "rounds: " + ", ".join(f"{scenarios[name]} {name}" for name in SCENARIOS),
             f"kills: {victims.total()} in {len(rounds)} rounds: "
             + ", ".join(f"{victims[victim]} of the {victim}" for victim in VICTIMS),
             f"starts of the driver: {total['starts']}",
-            f"trials: {total['trials']}, lost: {total['lost']}, doubled: {total['doubled']}, differing: {total['differing']}",
+            ", ".join(f"{name}: {total[name]}" for name in ("trials", *FAULTS)),
         ]
     )  # fmt: skip
 
@@ -119,32 +120,33 @@ def command(wanted: int, seed: int, pace: float | None, results: Path) -> int:
             add(kills_file, KILLS, list(row.values()))
     work = Path(tempfile.mkdtemp(prefix="faults-"))
     began = time.monotonic()
-    whole = uninterrupted(STUDY, work / "whole")
+    single = uninterrupted(WHOLE, work / "single")
     pace = pace or time.monotonic() - began
+    whole = {"single": single, "grown": single, "packed": uninterrupted(PACKED, work / "packed")}
     with tqdm(total=wanted, initial=len(kills), unit="kill", disable=None) as progress:
         while len(kills) < wanted:
             number = len(rounds) + 1
-            fire = StudyUnderFire(STUDY, work / str(number), np.random.default_rng((seed, number)), pace)
+            name = list(SCENARIOS)[(number - 1) % len(SCENARIOS)]
+            fire = StudyUnderFire(SCENARIOS[name], work / str(number), np.random.default_rng((seed, number)), pace)
             began = time.monotonic()
             try:
                 for kill in fire.kills():
                     add(kills_file, KILLS, (number, *astuple(kill)))
                     progress.update()
-                found = judged(fire, whole)
+                found = judged(fire, whole[name])
             finally:
                 fire.server.kill()
             kills = rows_of(kills_file, KILLS)
             count = sum(row["round"] == str(number) for row in kills)
-            add(rounds_file, ROUNDS, (number, count, fire.starts, time.monotonic() - began, *astuple(found)))
+            add(rounds_file, ROUNDS, (number, name, count, fire.starts, time.monotonic() - began, *astuple(found)))
             rounds = rows_of(rounds_file, ROUNDS)
             if found.clean:
                 shutil.rmtree(fire.work)
             else:
                 click.echo(f"error: round {number}: {found}; its folder is kept: {fire.work}", err=True)
-    text = summary(kills, rounds, seed)
-    (results / "summary.txt").write_text(text + "\n")
-    click.echo(text)
-    clean = all(row[name] == "0" for row in rounds for name in ("lost", "doubled", "differing"))
+            (results / "summary.txt").write_text(summary(kills, rounds, seed) + "\n")
+    click.echo(summary(kills, rounds, seed))
+    clean = all(row[name] == "0" for row in rounds for name in FAULTS)
     if clean:
         shutil.rmtree(work)
     return 0 if clean else 1

@@ -1,5 +1,6 @@
 """The engine without Ray: Tune's part is played in this process, so that a kill at each write takes no second."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from nadlab.schedule.trial_schedule import FixedSchedule
 from nadlab.study import folder as folders
 from nadlab.study.checkpoints import processes
 from nadlab.study.folder import StudyFolder
-from nadlab.study.records import Record, StudyRecord, Trial
+from nadlab.study.records import Record, StudyRecord, Trial, write_json
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 
@@ -32,8 +33,8 @@ class Writes:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.left: int | None = None
         self.names: list[str] = []
-        patch.setattr(folders, "write_json", self.counted("json", folders.write_json))
-        patch.setattr(folders.shutil, "rmtree", self.counted("rmtree", folders.shutil.rmtree))
+        patch.setattr(folders, "write_json", self.counted("json", write_json))
+        patch.setattr(shutil, "rmtree", self.counted("rmtree", shutil.rmtree))
         patch.setattr(Path, "replace", self.counted("replace", Path.replace))
         patch.setattr(Path, "unlink", self.counted("unlink", Path.unlink))
 

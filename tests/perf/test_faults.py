@@ -2,18 +2,20 @@
 
 import tempfile
 import time
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from perf.faults.comparison import Verdict, left_by, verdict
-from perf.faults.fault_campaign import StudyUnderFire
+from nadlab.study.records import Record
+from perf.faults.comparison import TIMES, Verdict, content, left_by, verdict
+from perf.faults.fault_campaign import Scenario, StudyUnderFire
 from perf.faults.faults import judged
 from perf.faults.victim_processes import kill_driver, kill_one, nodes, workers
 from perf.processes import started
-from tests.conftest import TOY
+from tests.conftest import TOY, records_of
 
 pytestmark = pytest.mark.services
 
@@ -23,11 +25,11 @@ KILLS = 2
 def test_study_that_is_killed_ends_as_an_uninterrupted_one(smoke_study: Any, tmp_path: Path) -> None:
     whole = left_by(smoke_study.out, smoke_study.store)
     study = ("studies/ablate_alpha.py", "--smoke", "--benchmark", TOY, "--concurrent", "1")
-    fire = StudyUnderFire(study, tmp_path, np.random.default_rng(0), pace=6.0)
+    fire = StudyUnderFire(Scenario(study, study), tmp_path, np.random.default_rng(0), pace=6.0)
     fire.server.options = ("--workers", "1")
     try:
         assert len(list(fire.kills(at_most=KILLS))) == KILLS
-        assert judged(fire, whole) == Verdict(trials=4, lost=0, doubled=0, differing=0)
+        assert judged(fire, whole) == Verdict(trials=4, lost=0, doubled=0, differing=0, incomplete=0)
     finally:
         fire.server.kill()
 
@@ -62,9 +64,19 @@ def test_verdict_counts_what_is_lost_doubled_or_different(smoke_study: Any) -> N
     whole = left_by(smoke_study.out, smoke_study.store)
     killed = left_by(smoke_study.out, smoke_study.store)
     first, second, third, fourth = killed.on_disk
-    for left in (whole, killed):
-        left.on_disk[fourth][0]["predictor_tau"] = float("nan")  # of constant predictions; differs from nothing
+    assert verdict(killed, whole) == Verdict(trials=4, lost=0, doubled=0, differing=0, incomplete=0)
     del killed.in_mlflow[first]
     killed.runs[second] += 1
-    killed.on_disk[third] = (*killed.on_disk[third][:2], [], {})
-    assert verdict(killed, whole) == Verdict(trials=4, lost=1, doubled=1, differing=1)
+    record, _ = killed.on_disk[third]
+    record["trained"][0]["pack"] = [third]
+    killed.unlike.add(fourth)
+    killed.noted.add(fourth)
+    assert verdict(killed, whole) == Verdict(trials=4, lost=1, doubled=1, differing=1, incomplete=1)
+
+
+@pytest.mark.parametrize("field", [each.name for each in fields(Record) if each.name not in ("trial", *TIMES)])
+def test_record_that_differs_in_any_field_differs(smoke_study: Any, field: str) -> None:
+    record = records_of(smoke_study.out)[0]
+    changed: dict[str, Any] = {"metrics": {}, "history": [], "ledger": [], "provenance": {}, "trained": []}
+    other = replace(record, **{field: changed.get(field, "other")})
+    assert content(other) != content(replace(record, started=0.0, ended=1.0))

@@ -128,7 +128,7 @@ def test_pack_in_rounds_trains_each_trial_on_alone() -> None:
 
 def poisoned(trainable: PackTrainable, place: int) -> str:
     """Take the finite numbers of one trial's discriminator away; return the trial."""
-    name = list(trainable.runs)[place]
+    name: str = list(trainable.runs)[place]
     with torch.no_grad():
         next(trainable.runs[name].model.networks.D.parameters()).fill_(torch.inf)
     return name
