@@ -3,6 +3,10 @@
 python studies/reproduce_table4.py --seeds 0-9
 """
 
+# first, so that Ctrl-C ends the imports below in one line
+from nadlab.cli.command_line import run_command
+
+# isort: split
 import json
 import math
 import sys
@@ -17,7 +21,6 @@ from rich.table import Table
 
 from nadlab import benchmark
 from nadlab.analysis.cells.generated import GeneratedQuality, quality
-from nadlab.cli.command_line import run_command
 from nadlab.cli.options import parse_seeds
 from nadlab.processes import side_by_side
 from nadlab.queries.ledger import QueryLedger

@@ -7,6 +7,7 @@ import logging
 import click
 
 from nadlab.errors import UserError
+from nadlab.interrupts import Stopped, Stopping
 from nadlab.network import exempt_loopback
 
 # otherwise the interpreter collects half a million objects of Ray, MLflow and torch at exit, for up to three seconds
@@ -17,10 +18,13 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> i
     """Run a click command and return its exit status; arguments default to the process's."""
     exempt_loopback()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    stopping = Stopping()
     try:
-        return int(command.main(arguments, standalone_mode=False) or 0)
-    except click.Abort:
-        return 130
+        with stopping.caught():
+            return int(command.main(arguments, standalone_mode=False) or 0)
+    except Stopped as stop:
+        stopping.say()
+        return 128 + stop.number
     except click.ClickException as error:
         click.echo(f"error: {error.format_message()}", err=True)
     except UserError as error:
