@@ -113,7 +113,7 @@ def reproduce(oracle: Oracle, settings: Settings, seed: int, folder: Path) -> No
         "agreement": agreement, "groups": {name: shares(found, space) for name, found in groups.items()},
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    (folder / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     for name, figure in drawn.items():
         save(figure, folder, name)
 

@@ -75,7 +75,10 @@ def command(name: str, seeds: str, labels: int, rank0_share: float, temperature:
     if out:
         by_seed = {seed: asdict(row) for seed, row in zip(chosen, rows, strict=True)}
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({"benchmark": name, "settings": asdict(settings), "seeds": by_seed}, indent=1) + "\n")
+        out.write_text(
+            json.dumps({"benchmark": name, "settings": asdict(settings), "seeds": by_seed}, indent=1) + "\n",
+            encoding="utf-8",
+        )
     if any(math.isnan(row.above[0]) for row in rows):
         click.echo("some seed generated no cell that the table holds", err=True)
 

@@ -101,7 +101,12 @@ def _content(client: MlflowClient, uri: str, run: Run) -> Any:
     }
     with tempfile.TemporaryDirectory() as folder:
         files = Path(download_artifacts(run_id=run_id, tracking_uri=uri, dst_path=folder))
-        return run.data.params, curves, json.loads((files / LEDGER).read_text()), _tensors(files / "checkpoint")
+        return (
+            run.data.params,
+            curves,
+            json.loads((files / LEDGER).read_text(encoding="utf-8")),
+            _tensors(files / "checkpoint"),
+        )
 
 
 def _differ(one: Any, other: Any) -> bool:

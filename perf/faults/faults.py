@@ -65,7 +65,7 @@ def rows_of(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Read a CSV file, none where it is missing; raise UserError when it has other columns."""
     if not file.exists():
         return []
-    with file.open() as lines:
+    with file.open(encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
         rows = list(reader)
     if reader.fieldnames != list(columns):
@@ -76,7 +76,7 @@ def rows_of(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 def add(file: Path, columns: Sequence[str], row: Sequence[Any]) -> None:
     """Append a row to a CSV file."""
     fresh = not file.exists()
-    with file.open("a", newline="") as lines:
+    with file.open("a", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines)
         if fresh:
             writer.writerow(columns)
@@ -142,7 +142,7 @@ def command(wanted: int, seed: int, pace: float | None, results: Path) -> int:
             else:
                 click.echo(f"error: round {number}: {found}; its folder is kept: {fire.work}", err=True)
     text = summary(kills, rounds, seed)
-    (results / "summary.txt").write_text(text + "\n")
+    (results / "summary.txt").write_text(text + "\n", encoding="utf-8")
     click.echo(text)
     clean = all(row[name] == "0" for row in rounds for name in ("lost", "doubled", "differing"))
     if clean:

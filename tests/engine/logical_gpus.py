@@ -1,6 +1,8 @@
-"""Run trials on a Ray cluster of two nodes with two logical GPUs each; a process of its own, as one holds one Ray.
+"""Run trials on a Ray cluster of equal nodes with logical GPUs; a process of its own, as one holds one Ray.
 
-python tests/engine/logical_gpus.py FOLDER GPUS_PER_TRIAL TRIALS    # prints where and when each trial ran, as JSON
+python tests/engine/logical_gpus.py FOLDER GPUS_PER_TRIAL TRIALS NODES CPUS GPUS    # CPUs and GPUs of each node
+
+Prints where and when each trial ran, as JSON.
 """
 
 import json
@@ -19,7 +21,7 @@ from nadlab.schedule.trial_schedule import FixedSchedule
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import StudyRecord, Trial
 
-NODE = {"num_cpus": 4, "num_gpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+NODE = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 SECONDS = 1.5
 
 
@@ -48,13 +50,14 @@ class Probe(Trainable):
         """Hold nothing."""
 
 
-def main(folder: Path, gpus: float | None, count: int) -> None:
+def main(folder: Path, gpus: float | None, count: int, nodes: int, node: dict[str, Any]) -> None:
     notes = folder / "notes"
     notes.mkdir(parents=True)
     trials = [Trial("", "", seed, {"folder": str(notes)}, "nadlab.engine.tune:Probe") for seed in range(count)]
     study = StudyRecord("probe", "", "", "nadlab.engine.tune:Probe", "", "", "", "valid", "valid", 0.0, {}, {}, "")
-    cluster = Cluster(initialize_head=True, head_node_args=NODE)
-    cluster.add_node(**NODE)
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    for _ in range(nodes - 1):
+        cluster.add_node(**node)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
         run_trials(Probe, FixedSchedule(trials), StudyFolder(folder, study), None, gpus, lambda _: None, lambda: None)
@@ -65,5 +68,7 @@ def main(folder: Path, gpus: float | None, count: int) -> None:
 
 
 if __name__ == "__main__":
-    _, out, share, number = sys.argv
-    main(Path(out), None if share == "none" else float(share), int(number))
+    out, share, *numbers = sys.argv[1:]
+    trials, nodes, cpus, gpus = map(int, numbers)
+    shape = NODE | {"num_cpus": cpus, "num_gpus": gpus}
+    main(Path(out), None if share == "none" else float(share), trials, nodes, shape)
