@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections import Counter
 from itertools import product
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,14 @@ ROOT = Path(__file__).parents[2]
 FOUR = Resources(cpus=16, gpus=4)
 
 
-def placed(folder: Path, gpus: str, trials: int, nodes: int, cpus: int, gpus_of_node: int) -> list[dict[str, Any]]:
-    """Run trials on nodes with so many CPUs and logical GPUs each; return where and when each ran."""
-    numbers = map(str, (trials, nodes, cpus, gpus_of_node))
+def placed(
+    folder: Path, gpus: str, trials: int, nodes: int, node: tuple[int, int], together: int
+) -> list[dict[str, Any]]:
+    """Run trials on nodes with so many CPUs and logical GPUs each; return where and when each ran.
+
+    together: trials of which each waits for the others.
+    """
+    numbers = map(str, (trials, nodes, *node, together))
     command = [sys.executable, "tests/engine/logical_gpus.py", str(folder / "out"), gpus, *numbers]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "platform"), str(ROOT)])
@@ -48,7 +54,7 @@ def most_at_once(rows: list[dict[str, Any]]) -> int:
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Ten trials of half a GPU each on four GPUs."""
-    return placed(tmp_path_factory.mktemp("halves"), "0.5", 10, nodes=2, cpus=4, gpus_of_node=2)
+    return placed(tmp_path_factory.mktemp("halves"), "0.5", 10, nodes=2, node=(4, 2), together=1)
 
 
 def test_trial_of_half_a_gpu_sees_one_device(halves: list[dict[str, Any]]) -> None:
@@ -67,9 +73,10 @@ def test_trials_use_the_devices_of_both_nodes(halves: list[dict[str, Any]]) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize(("cpus", "gpus"), [(6, 4), (8, 3)])
 def test_default_share_runs_as_many_trials_at_once_as_the_forecast_says(cpus: int, gpus: int, tmp_path: Path) -> None:
-    rows = placed(tmp_path, "none", cpus, nodes=1, cpus=cpus, gpus_of_node=gpus)
-    assert most_at_once(rows) == trials_at_once(None, None, Resources(cpus, gpus)) == cpus
-    assert {row["devices"] for row in rows} == {str(each) for each in range(gpus)}
+    forecast = trials_at_once(None, None, Resources(cpus, gpus))
+    rows = placed(tmp_path, "none", forecast, nodes=1, node=(cpus, gpus), together=forecast)
+    assert most_at_once(rows) == forecast == cpus
+    assert max(Counter(row["devices"] for row in rows).values()) == ceil(cpus / gpus)
 
 
 def counted(amount: float) -> int:
