@@ -148,7 +148,9 @@ def operators(function: Callable[[], object]) -> int:
 
 def machine() -> dict[str, Any]:
     """Return what the figures depend on."""
-    cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    cpu = next(
+        line for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if line.startswith("model name")
+    )
     return {
         "cpu": cpu.partition(":")[2].strip(),
         "cores": os.cpu_count(),

@@ -25,7 +25,7 @@ def started(arguments: Sequence[str], folder: Path, variables: Mapping[str, str]
     """Start a Python process in a session of its own; what it says is appended to `log.txt` in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | dict(variables or {})
-    with (folder / "log.txt").open("a") as log:
+    with (folder / "log.txt").open("a", encoding="utf-8") as log:
         return psutil.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,

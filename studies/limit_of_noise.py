@@ -9,6 +9,10 @@ without them, since that error holds the noise and more. `--deviations` takes an
     python studies/limit_of_noise.py --benchmark mnist1d-201 --queries 160
 """
 
+# first, so that Ctrl-C ends the imports below in one line
+from nadlab.cli.command_line import run_command
+
+# isort: split
 import sys
 from collections.abc import Sequence
 
@@ -23,7 +27,6 @@ from nadlab.analysis.statistics.noise import oracle_regrets, pooled_deviation
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark, sources
 from nadlab.benchmarks.tabular import TableBenchmark
-from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.queries.ledger import distinct_cells
 from nadlab.queries.path_encoding import path_encoding

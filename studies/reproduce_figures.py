@@ -8,6 +8,10 @@ of NAS-Bench-101's space, Figure 3 of NAS-Bench-201's; numbers.json beside them 
     python studies/reproduce_figures.py --benchmark nasbench101 --benchmark nasbench201/cifar10
 """
 
+# first, so that Ctrl-C ends the imports below in one line
+from nadlab.cli.command_line import run_command
+
+# isort: split
 import json
 import sys
 from dataclasses import asdict
@@ -24,7 +28,6 @@ from nadlab.analysis.cells.generated import quality
 from nadlab.analysis.cells.signatures import Signature, overlap, signature
 from nadlab.analysis.figures.style import save
 from nadlab.benchmarks.oracle import Oracle
-from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import one_of_each
@@ -110,7 +113,7 @@ def reproduce(oracle: Oracle, settings: Settings, seed: int, folder: Path) -> No
         "agreement": agreement, "groups": {name: shares(found, space) for name, found in groups.items()},
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    (folder / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     for name, figure in drawn.items():
         save(figure, folder, name)
 

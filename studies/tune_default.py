@@ -4,9 +4,12 @@ python studies/tune_default.py --smoke
 python studies/tune_default.py --benchmark mnist1d-101 --queries 110 --configurations 40
 """
 
+# first, so that Ctrl-C ends the imports below in one line
+from nadlab import Tuning, main
+
+# isort: split
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from nadlab import Tuning, main
 from nadlab.semigan.settings import Settings
 from trainables.biarch2perf import BiArch2PerfTrainable
 

@@ -4,9 +4,12 @@ python studies/tune_semigan.py --smoke
 python studies/tune_semigan.py --configurations 100 --objectives accuracy,queries --sampler nsga2 --pruner asha
 """
 
+# first, so that Ctrl-C ends the imports below in one line
+from nadlab import Tuning, main
+
+# isort: split
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from nadlab import Tuning, main
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 TUNING = Tuning(

@@ -1,5 +1,6 @@
 """The shape of the repository: small files, small folders, and no name that shadows the standard library's."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -64,3 +65,24 @@ def test_package_itself_does_not_import_its_public_api() -> None:
         if re.search(r"^\s*from nadlab import", path.read_text(), re.MULTILINE)
     ]
     assert found == [str(ROOT / "platform" / "nadlab" / "__init__.py")]  # its docstring
+
+
+def test_every_text_file_is_opened_as_utf_8() -> None:
+    # the locale decides otherwise: a report of Greek letters could not be written in some, nor read in others
+    found = []
+    for path in python_files("platform", "trainables", "studies", "perf"):
+        for call in (
+            node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+        ):
+            opens = getattr(call.func, "attr", getattr(call.func, "id", "")) in (
+                "open",
+                "fdopen",
+                "read_text",
+                "write_text",
+            )
+            texts = [ast.unparse(each) for each in (*call.args, *(keyword.value for keyword in call.keywords))]
+            binary = any(re.search(r"'[rwax+]*b[+]?'", text) for text in texts)
+            encoded = any(keyword.arg == "encoding" for keyword in call.keywords)
+            if opens and not binary and not encoded and ast.unparse(call.func) != "os.open":
+                found.append(f"{name(path)}:{call.lineno}: {ast.unparse(call)[:80]}")
+    assert found == []

@@ -117,7 +117,7 @@ def _content(client: MlflowClient, uri: str, run: Run) -> Any:
     }
     with tempfile.TemporaryDirectory() as folder:
         files = Path(download_artifacts(run_id=run_id, tracking_uri=uri, dst_path=folder))
-        ledger = json.loads((files / LEDGER).read_text())
+        ledger = json.loads((files / LEDGER).read_text(encoding="utf-8"))
         return run.data.params, _tags(run.data.tags), curves, ledger, _checkpoint(files / "checkpoint")
 
 
@@ -143,5 +143,5 @@ def _numbers(metrics: dict[str, Any]) -> dict[str, Any]:
 def _checkpoint(folder: Path) -> dict[str, Any]:
     """Return the digests of a checkpoint's tensors, and its state without seconds."""
     tensors = {name: digest for name, digest in fingerprints(folder).items() if name in TENSORS}
-    state = _numbers(json.loads((folder / "state.json").read_text()))
+    state = _numbers(json.loads((folder / "state.json").read_text(encoding="utf-8")))
     return tensors | {"state": state | {"report": _numbers(state["report"])}}

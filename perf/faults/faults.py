@@ -66,7 +66,7 @@ def rows_of(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Read a CSV file, none where it is missing; raise UserError when it has other columns."""
     if not file.exists():
         return []
-    with file.open() as lines:
+    with file.open(encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
         rows = list(reader)
     if reader.fieldnames != list(columns):
@@ -77,7 +77,7 @@ def rows_of(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 def add(file: Path, columns: Sequence[str], row: Sequence[Any]) -> None:
     """Append a row to a CSV file."""
     fresh = not file.exists()
-    with file.open("a", newline="") as lines:
+    with file.open("a", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines)
         if fresh:
             writer.writerow(columns)
@@ -144,7 +144,7 @@ def command(wanted: int, seed: int, pace: float | None, results: Path) -> int:
                 shutil.rmtree(fire.work)
             else:
                 click.echo(f"error: round {number}: {found}; its folder is kept: {fire.work}", err=True)
-            (results / "summary.txt").write_text(summary(kills, rounds, seed) + "\n")
+            (results / "summary.txt").write_text(summary(kills, rounds, seed) + "\n", encoding="utf-8")
     click.echo(summary(kills, rounds, seed))
     clean = all(row[name] == "0" for row in rounds for name in FAULTS)
     if clean:

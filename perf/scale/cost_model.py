@@ -65,7 +65,7 @@ def trial_seconds(labels: int, epochs: int) -> float:
 def read_runs(path: Path, store: str) -> tuple[list[Load], list[dict[str, Any]]]:
     """Return the runs of a file of simulated_cluster.py with a store, the largest last; UserError when they are too few."""
     try:
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         runs = sorted((run for run in lines if run["store"] == store), key=lambda run: int(run["trials"]))
         loads = [Load(run["trials"], run["workers"], run["seconds"], run["epochs"], run["queries"]) for run in runs]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -93,7 +93,7 @@ def command(
                     usage = simulate(each, trials, execution, server.pid if server else None)
                 if append:
                     line = {"machine": machine(), "store": store, "workers": workers, **asdict(each), **asdict(usage)}
-                    with append.open("a") as file:
+                    with append.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(line) + "\n")
                 figures |= {f"{shape}: {name}": value for name, value in usage.figures().items()}
     show(figures, as_json)

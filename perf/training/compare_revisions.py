@@ -87,7 +87,7 @@ def command(before: Path, pairs: int, name: str, seed: int, out: Path | None) ->
         lines.append(line(f"{kind} / before", ratios))
     click.echo("\n".join(lines))
     if out:
-        out.write_text("\n".join(lines) + "\n")
+        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,10 @@ Importing `nadlab` is cheap: a name is imported from its module when it is first
 
 from typing import TYPE_CHECKING
 
+from nadlab.interrupts import quiet_imports
+
+quiet_imports()
+
 if TYPE_CHECKING:
     from nadlab.analysis.results import load
     from nadlab.api import main, search

@@ -35,7 +35,9 @@ def compiler_version() -> str:
     found = compiler()
     if not found or os.environ.get(OFF) == "0":
         return "none"
-    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
+    said = subprocess.run(
+        [found, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False
+    ).stdout.splitlines()
     return said[0] if said else "none"
 
 
@@ -76,4 +78,4 @@ def _built(found: str, source: Path) -> Path:
 
 
 def _run(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True).stdout

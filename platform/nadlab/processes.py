@@ -1,9 +1,11 @@
 """Independent computations side by side, one a process and core, in order and with a progress bar."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, resource_tracker
 from typing import TypeVar
 
 import torch
@@ -26,8 +28,27 @@ def side_by_side(
         yield from map(compute, requests)
         return
     # a forked process would inherit torch's threads in an unknown state
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as processes:
-        yield from tqdm(processes.map(compute, requests), total=len(requests), unit=unit)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin) as processes:
+        with _shielded():
+            results = processes.map(compute, requests)
+        yield from tqdm(results, total=len(requests), unit=unit)
+
+
+@contextmanager
+def _shielded() -> Iterator[None]:
+    """Start processes that Ctrl-C reaches only when they have imported what they need: earlier, each prints a traceback."""
+    resource_tracker.ensure_running()  # it would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends the process without a word
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    _one_thread()
 
 
 def _one_thread() -> None:

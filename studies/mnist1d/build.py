@@ -67,12 +67,12 @@ def open_results(path: Path, recipe: Recipe) -> set[tuple[int, int]]:
     }
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"# {json.dumps(stamp)}\n{HEADER}\n")
-    text = path.read_text()
+        path.write_text(f"# {json.dumps(stamp)}\n{HEADER}\n", encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
     if json.loads(text.partition("\n")[0].removeprefix("# "))["recipe"] != stamp["recipe"]:
         raise UserError(f"{path} was built by another recipe: move it away or give another --results")
-    path.write_text(text[: text.rindex("\n") + 1])
-    rows = [line.split(",") for line in path.read_text().splitlines()[2:]]
+    path.write_text(text[: text.rindex("\n") + 1], encoding="utf-8")
+    rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()[2:]]
     return {(int(key), int(seed)) for key, seed, *_ in rows}
 
 
@@ -98,7 +98,7 @@ def command(name: str, seeds: str, results: Path | None, limit: int | None, addr
     waiting = (train_cells.remote(batch, recipe, seed) for batch, seed in batches)
     running = set(islice(waiting, 2 * int(ray.cluster_resources()["CPU"])))
     with (
-        path.open("a") as file,
+        path.open("a", encoding="utf-8") as file,
         tqdm(total=sum(len(batch) for batch, _ in batches), unit="training", mininterval=5) as progress,
     ):
         while running:

@@ -139,7 +139,7 @@ def command(spaces: tuple[str, ...], results: Path, to: Path) -> None:
         source, path = results / f"{name}.csv", to / f"{BENCHMARKS[name]}{SUFFIX}"
         if not source.exists():
             raise UserError(f"{source} is missing: run python studies/mnist1d/build.py {name}")
-        stamp = json.loads(source.read_text().partition("\n")[0].removeprefix("# "))
+        stamp = json.loads(source.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# "))
         provenance = {
             "command": f"python studies/mnist1d/build.py {name}",
             **{part: json.dumps(stamp[part]) for part in ("recipe", "versions")},

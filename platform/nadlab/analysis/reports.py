@@ -48,7 +48,7 @@ def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
     """
     name, data = report.data
     paths = [folder / each for each in ("report.md", name, "trials.csv")]
-    paths[0].write_text(report.markdown())
+    paths[0].write_text(report.markdown(), encoding="utf-8")
     data.to_csv(paths[1], index=False)
     trials = [_trial_row(report.evidence, record) for record in report.evidence.records]
     pd.DataFrame(trials).to_csv(paths[2], index=False)
@@ -64,8 +64,8 @@ def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]
         paths += files
     for table in (table for section in found for table in section.tables):
         paths.append(tables / f"{table.name}.tex")
-        paths[-1].write_text(latex(table))
-    paths[0].write_text(html(page, found, drawings))
+        paths[-1].write_text(latex(table), encoding="utf-8")
+    paths[0].write_text(html(page, found, drawings), encoding="utf-8")
     return paths
 
 

@@ -66,8 +66,8 @@ def serve(handle: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends this process
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # progress bars are shown; what libraries print themselves, such as an abort's last words, is not
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
-    with open(os.devnull, "w") as nothing:
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
+    with open(os.devnull, "w", encoding="utf-8") as nothing:
         os.dup2(nothing.fileno(), 2)
     warnings.simplefilter("ignore")  # what a library thinks of a damaged file
     connection = Connection(handle)
@@ -94,7 +94,7 @@ def _answer(call: Callable[..., Any], arguments: tuple[Any, ...], limits: Limits
 
 def _limit(limits: Limits) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    pages = int(Path("/proc/self/statm").read_text().split()[0]) if sys.platform == "linux" else 0
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) if sys.platform == "linux" else 0
     wanted = {
         resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime) + 1 + limits.seconds,
         resource.RLIMIT_AS: pages * resource.getpagesize() + limits.memory,

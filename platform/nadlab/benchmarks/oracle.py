@@ -107,6 +107,9 @@ class Oracle(Protocol):
         ...
 
 
+STORED, PREDICTED = Facts("stored"), Facts("predicted")
+
+
 def facts_of(oracle: Oracle) -> Facts:
     """Return what a benchmark declares about its answers; one that declares nothing may train for every answer."""
     facts: Facts = getattr(oracle, "facts", Facts())

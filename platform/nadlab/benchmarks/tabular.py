@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.benchmarks.archive import open_archive
-from nadlab.benchmarks.oracle import SPLITS, Evaluation, Facts, Split, evaluations
+from nadlab.benchmarks.oracle import SPLITS, STORED, Evaluation, Facts, Split, evaluations
 from nadlab.benchmarks.presets import Protocol, draw, protocol
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
@@ -35,7 +35,7 @@ class TableBenchmark:
     identities: Keys
     runs: Mapping[Split, NDArray[Any]]
     listed: Callable[[], Cells]
-    facts: Facts = Facts("stored")
+    facts: Facts = STORED
 
     @property
     def search_split(self) -> Split:

@@ -1,28 +1,65 @@
 """Runs every command: bad input becomes one sentence on stderr and exit status 2."""
 
 import atexit
+import errno
 import gc
+import io
 import logging
+import os
+import sys
 
 import click
 
 from nadlab.errors import UserError
+from nadlab.interrupts import Stopped, Stopping
 from nadlab.network import exempt_loopback
 
 # otherwise the interpreter collects half a million objects of Ray, MLflow and torch at exit, for up to three seconds
 atexit.register(gc.freeze)
 
+ADVICE = {
+    errno.ENOSPC: ": make room, or choose a folder on another disk",
+    errno.EDQUOT: ": make room, or choose a folder on another disk",
+    errno.EFBIG: ": this user may not write files of this size",
+    errno.ENAMETOOLONG: ": choose a shorter name",
+    errno.EACCES: ": choose a folder that you may use, or have its owner permit it",
+    errno.EPERM: ": choose a folder that you may use, or have its owner permit it",
+    errno.EROFS: ": choose a folder that can be written",
+}
+"""What to do about an error of the system."""
+
 
 def run_command(command: click.Command, arguments: list[str] | None = None) -> int:
     """Run a click command and return its exit status; arguments default to the process's."""
     exempt_loopback()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale may lack a letter, a file's name be no text
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    stopping = Stopping()
     try:
-        return int(command.main(arguments, standalone_mode=False) or 0)
-    except click.Abort:
-        return 130
+        with stopping.caught():
+            return int(command.main(arguments, standalone_mode=False) or 0)
+    except Stopped as stop:
+        stopping.say()
+        return 128 + stop.number
     except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
+        _say(error.format_message())
     except UserError as error:
-        click.echo(f"error: {error}", err=True)
+        _say(str(error))
+    except BrokenPipeError:  # whoever read the output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the flush at exit fails once more
+        return 1
+    except OSError as error:
+        if error.errno is None:
+            raise  # no message of the system: a mistake of ours
+        place = f"{error.filename}: " if error.filename else ""
+        _say(f"{place}{error.strerror}{ADVICE.get(error.errno, '')}")
     return 2
+
+
+def _say(sentence: str) -> None:
+    """Print an error on one line, whatever the names in it hold."""
+    line = " ".join(sentence.splitlines())
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    click.echo(f"error: {shown}", err=True)

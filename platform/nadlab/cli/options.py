@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from nadlab.study.tuning import Tuning
 
 RUNS = Path("runs")
+MOST_SEEDS = 10_000
+LARGEST_SEED = 2**32 - 1
+"""what every random generator takes"""
 Option = Callable[[Any], Any]
 MakePlan = Callable[[dict[str, Any]], "tuple[StudyPlan, Sequence[str]]"]
 """options -> a plan, and the words that its folder's name adds to the benchmark"""
@@ -111,17 +114,28 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """Return seeds from a count (`10`), a range (`0-9`), a list (`1,4,7`) or a mixture; UserError otherwise."""
     seeds: list[int] = []
     try:
-        if text.strip().isdigit():
-            seeds = list(range(int(text)))
+        if text.strip().isdecimal():
+            ranges = [range(min(int(text), MOST_SEEDS + 1))]
         else:
-            for part in filter(None, text.split(",")):
-                first, dash, last = part.strip().partition("-")
-                seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+            parts = [part.strip().partition("-") for part in text.split(",") if part.strip()]
+            ranges = [range(int(first), int(last if dash else first) + 1) for first, dash, last in parts]
     except ValueError:
-        seeds = []
+        ranges = []
+    for each in ranges:
+        seeds += each[: MOST_SEEDS + 1]
     if not seeds or len(set(seeds)) < len(seeds):
-        raise UserError(f"{text!r} names no seeds: give a count (10), a range (0-9) or a list of distinct ones (1,4,7)")
+        raise UserError(
+            f"{_short(text)} names no seeds: give a count (10), a range (0-9) or a list of distinct ones (1,4,7)"
+        )
+    if len(seeds) > MOST_SEEDS or max(seeds) > LARGEST_SEED:
+        raise UserError(
+            f"{_short(text)} names too many seeds or too large ones: at most {MOST_SEEDS}, none above {LARGEST_SEED}"
+        )
     return tuple(seeds)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
 
 
 def seeds_of(given: Mapping[str, Any], default: Sequence[int]) -> Sequence[int]:

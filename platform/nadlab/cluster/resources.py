@@ -2,11 +2,14 @@
 
 import os
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 
 import ray
 
 from nadlab.errors import UserError
+
+UNIT = 10_000
+"""Ray counts resources in ten thousandths"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +33,44 @@ def cluster_resources() -> Resources:
     return Resources(found.get("CPU", 1.0), found.get("GPU", 0.0))
 
 
+def share_of_gpus(gpus: float) -> float:
+    """Return what a trial takes when it is given so many GPUs: a whole number, or a fraction that Ray can count, rounded down.
+
+    Raises UserError for anything else: a negative number, none, infinity, a fraction of several or one below Ray's unit.
+    """
+    if 1 / UNIT <= gpus <= 1:
+        return floor(gpus * UNIT + 1e-6) / UNIT
+    if gpus == 0 or (gpus > 1 and gpus % 1 == 0):  # infinity % 1 is not a number
+        return gpus
+    raise UserError(
+        f"a trial can't have {gpus:g} GPUs: --gpus-per-trial is a whole number, or a fraction of one from {1 / UNIT} on"
+    )
+
+
 def resources_per_trial(concurrent: int, gpus: float | None, cluster: Resources) -> dict[str, float]:
     """Return one CPU and the GPUs of each of so many trials at once.
 
     gpus: a fraction or a number; a fraction lets trials share a device, and Ray fills one device before the next.
-    None shares all GPUs of the cluster evenly, so that trials spread over them; without GPUs a trial gets none.
+    None shares all GPUs of the cluster evenly, so that trials spread over them; without GPUs a trial gets none. Raises
+    UserError for a share that Ray can't count.
     """
-    share = gpus
-    if share is None:
+    if gpus is None:
         # a share is of one device: as many trials on each as the fullest must hold
-        share = 1 / ceil(concurrent / cluster.gpus) if cluster.gpus else 0.0
-    return {"cpu": 1.0} | ({"gpu": int(share * 1000) / 1000} if share else {})
+        gpus = max(1 / UNIT, 1 / ceil(concurrent / cluster.gpus)) if cluster.gpus else 0.0
+    share = share_of_gpus(gpus)
+    return {"cpu": 1.0} | ({"gpu": share} if share else {})
 
 
 def slots(gpus: float | None, cluster: Resources) -> int:
     """Return how many trials of one CPU, and of so many GPUs where they are given, fit on the cluster at once.
 
-    Raises UserError when none fits.
+    Raises UserError when none fits, and for a share that Ray can't count.
     """
-    if not gpus:
+    share = share_of_gpus(gpus or 0.0)
+    if not share:
         return max(1, int(cluster.cpus))
-    if (gpus > 1 and gpus % 1) or gpus < 0:
-        raise UserError(f"a trial can't have {gpus:g} GPUs: --gpus-per-trial is a fraction of one or a whole number")
     # a fraction is of one device: what is left of several can't be joined
-    fitting = int(cluster.gpus) * int(1 / gpus + 1e-9) if gpus <= 1 else int(cluster.gpus / gpus)
+    fitting = int(cluster.gpus) * int(1 / share + 1e-9) if share <= 1 else int(cluster.gpus / share)
     if not fitting:
         raise UserError(f"there are {cluster.gpus:g} GPUs, too few for one trial: give less by --gpus-per-trial")
     return max(1, min(int(cluster.cpus), fitting))
@@ -63,9 +80,10 @@ def trials_at_once(concurrent: int | None, gpus: float | None, cluster: Resource
     """Return how many trials run at once: `concurrent`, at most as many as fit on the cluster, which is the default.
 
     More than it has CPUs are accepted as they are: a cluster that starts nodes on demand is small at first. Raises UserError
-    when none fits.
+    when none fits, and for a share that Ray can't count.
     """
     if concurrent and concurrent > cluster.cpus:
+        share_of_gpus(gpus or 0.0)
         return concurrent
     fitting = slots(gpus, cluster)
     return min(concurrent or fitting, fitting)

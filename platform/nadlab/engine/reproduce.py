@@ -58,7 +58,7 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
     try:
         run = client.get_run(run_id)
         trial = _trial(run)
-        recorded = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text())
+        recorded = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text(encoding="utf-8"))
     except STORE_ERRORS as error:
         raise UserError(
             f"run {run_id} can't be read from {without_password(tracking_uri)}: check it and --tracking-uri"

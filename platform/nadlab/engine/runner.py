@@ -19,10 +19,10 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster.connection import check_address, connected
 from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.plans import StudyPlan, plan_study
-from nadlab.engine.stopping import Stopped, Stopping
 from nadlab.engine.tune import run_trials
 from nadlab.engine.worker import check_tables, prepared
 from nadlab.errors import UserError
+from nadlab.interrupts import Stopped, Stopping
 from nadlab.plugins import plugin_modules
 from nadlab.schedule.packing import packed
 from nadlab.schedule.trial_schedule import TrialSchedule
@@ -50,19 +50,21 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
         check_address(execution.address)
     if execution.tracking_uri:
         check_store(execution.tracking_uri)
-    stopping = Stopping()
+    stopping = Stopping(f"Stopped. The records are in {execution.out}: the same command resumes the study.")
     with stopping.caught(), StudyFolder.claim(execution.out, plan.record, execution.anyway) as folder:
-        uri, artifacts = (execution.tracking_uri, None) if execution.tracking_uri else made_store(execution.out)
-        tracker = Tracker.connect(uri, folder.study, artifacts)
+        tracker = None
         try:
+            uri, artifacts = (execution.tracking_uri, None) if execution.tracking_uri else made_store(execution.out)
+            tracker = Tracker.connect(uri, folder.study, artifacts)
             schedule = plan.schedule(folder)
             undelivered = _run_trials(plan, schedule, folder, tracker, execution, stopping)
             return _conclude(schedule, folder, tracker, execution, undelivered)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
-            with suppress(*STORE_ERRORS):  # a store that is down must not prevent stopping
-                tracker.close("KILLED")
-            click.echo(f"Stopped. The records are in {execution.out}: the same command resumes the study.", err=True)
+            if tracker:
+                with suppress(*STORE_ERRORS):  # a store that is down must not prevent stopping
+                    tracker.close("KILLED")
+            stopping.say()
             return 128 + number
 
 

@@ -55,7 +55,7 @@ def has_failed(trial: Any) -> bool:
 
 def traceback_of(trial: Any) -> str:
     """Return the traceback of a failed trial."""
-    return Path(trial.error_file).read_text()
+    return Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
 
 
 def lost_its_process(trial: Any) -> bool:

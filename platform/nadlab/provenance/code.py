@@ -98,7 +98,11 @@ def git_diff(folder: Path) -> str:
         code = ("--", "*.py", "*.toml", "*.yaml", "constraints.txt")
         changes = _git(root, "diff", "HEAD", *code)
         unknown = _git(root, "ls-files", "--others", "--exclude-standard", "--", "*.py").splitlines()
-        texts = [named, changes, *(f"+++ {path}\n{(root / path).read_text(errors='replace')}" for path in unknown)]
+        texts = [
+            named,
+            changes,
+            *(f"+++ {path}\n{(root / path).read_text(errors='replace', encoding='utf-8')}" for path in unknown),
+        ]
     except (OSError, subprocess.CalledProcessError):
         return ""
     text = "\n".join(filter(None, texts))
@@ -115,5 +119,6 @@ def _digest(text: str) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)  # noqa: S607 - git is found by PATH
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True)
     return done.stdout.rstrip()

@@ -32,7 +32,7 @@ def backend() -> str:
 def _fact(name: str) -> str:
     """Return a fact of the first processor from Linux; empty on other systems."""
     facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
+    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
@@ -42,6 +42,10 @@ def _gpus() -> str:
     if not tool:
         return "none"
     done = subprocess.run(
-        [tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=False
+        [tool, "--query-gpu=name", "--format=csv,noheader"],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     return ", ".join(done.stdout.strip().splitlines()) if done.returncode == 0 and done.stdout.strip() else "none"

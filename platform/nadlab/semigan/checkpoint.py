@@ -59,7 +59,7 @@ def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) ->
             "queries": [asdict(query) for query in ledger.queries],
         }
     )
-    (folder / "state.json").write_text(text)
+    (folder / "state.json").write_text(text, encoding="utf-8")
 
 
 def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiArch2Perf, QueryLedger, State]:
@@ -69,7 +69,7 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
     """
     if not (folder / "state.json").exists():
         raise UserError(f"{folder} holds no checkpoint: state.json is missing")
-    raw = json.loads((folder / "state.json").read_text())
+    raw = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     queries = tuple(Query(**query) for query in raw.pop("queries"))
     random = raw.pop("random")
     trained = [Segment(**each) for each in raw.pop("trained", [])]

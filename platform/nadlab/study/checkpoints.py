@@ -28,7 +28,7 @@ def noted(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        entries: list[dict[str, Any]] = json.loads(path.read_text())
+        entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
         return [entry for entry in entries if entry["folder"] and entry["files"]]
     except UNREADABLE as error:
         logger.warning("%s is unreadable (%s): the trial starts anew", path, error)

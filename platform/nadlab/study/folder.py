@@ -44,7 +44,7 @@ class StudyFolder:
         _same_owner(path, study, anyway)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            lock = (path / ".lock").open("w")
+            lock = (path / ".lock").open("w", encoding="utf-8")
         except OSError as error:
             raise UserError(
                 f"the output folder {path} can't be written ({error.strerror}): name another by --out"
@@ -136,7 +136,7 @@ class StudyFolder:
         for name, text in files.items():
             path = self.path / "provenance" / name
             path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
 
     def attached(self) -> list[Path]:
         """Return the files that records name."""
@@ -156,7 +156,7 @@ def read_owner(path: Path) -> StudyRecord | None:
     file = path / "study.json"
     if file.exists():
         try:
-            return StudyRecord(**json.loads(file.read_text()))
+            return StudyRecord(**json.loads(file.read_text(encoding="utf-8")))
         except UNREADABLE as error:
             raise UserError(
                 f"{file} is no record of a study ({error}): remove it or name another folder by --out"

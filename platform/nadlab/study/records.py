@@ -201,7 +201,7 @@ def write_json(path: Path, value: object) -> None:
     """Write a JSON file such that a reader, also after a crash, finds the old or the new content and no mixture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w") as file:
+    with draft.open("w", encoding="utf-8") as file:
         json.dump(value, file)
         file.flush()
         os.fsync(file.fileno())
@@ -210,5 +210,5 @@ def write_json(path: Path, value: object) -> None:
 
 def read_record(path: Path) -> Record:
     """Read a record; raise ValueError (also for incomplete JSON), KeyError or TypeError when the file is none."""
-    raw = json.loads(path.read_text())
+    raw = json.loads(path.read_text(encoding="utf-8"))
     return Record(**raw | {"trial": Trial(**raw["trial"])})

@@ -91,7 +91,7 @@ class Server:
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
             *AUTH_SETTINGS,
         ]
-        settings.write_text("\n".join(lines) + "\n")
+        settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return {
             "MLFLOW_AUTH_CONFIG_PATH": str(settings.absolute()),
             "MLFLOW_AUTH_ADMIN_USERNAME": USER,
@@ -116,14 +116,14 @@ def _password(file: Path) -> str:
 def _kept(file: Path, fresh: str) -> str:
     """Return the content of a file that only its owner can read; a new file gets the fresh value."""
     try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as secret:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as secret:
             secret.write(fresh)
     except FileExistsError:
         if file.stat().st_mode & 0o077:
             raise UserError(
                 f"{file} can be read by others: chmod 600 it, or remove it and {file.parent / 'users.db'}"
             ) from None
-    return file.read_text()
+    return file.read_text(encoding="utf-8")
 
 
 def _is_loopback(host: str) -> bool:

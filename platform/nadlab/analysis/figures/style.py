@@ -104,5 +104,5 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[str, list[Path]]:
     paths = [folder / f"{name}.png", folder / f"{name}.svg"]
     with matplotlib.rc_context(STYLE):
         figure.savefig(paths[0], dpi=130)
-    paths[1].write_text(f'<?xml version="1.0" encoding="utf-8"?>\n{element}')
+    paths[1].write_text(f'<?xml version="1.0" encoding="utf-8"?>\n{element}', encoding="utf-8")
     return element, paths

@@ -45,7 +45,7 @@ class Columns:
 @cache
 def columns() -> Columns:
     """Return the columns; raise UserError when the package is not installed, or holds something else."""
-    space = json.loads(official_file("configspace.json").read_text())
+    space = json.loads(official_file("configspace.json").read_text(encoding="utf-8"))
     try:
         settings = _assigned(official_file("api.py"), "fixed_hyperparameters")
         hyperparameters = {one["name"]: one for one in space["hyperparameters"]}
@@ -72,14 +72,14 @@ def official_file(name: str) -> Path:
 
 
 def _assigned(path: Path, name: str) -> Mapping[str, Any]:
-    assignments = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Assign))
+    assignments = (node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.Assign))
     value = next(node.value for node in assignments if ast.unparse(node.targets[0]) == name)
     found: Mapping[str, Any] = ast.literal_eval(value)
     return found
 
 
 def _widened(path: Path) -> list[dict[str, Any]]:
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     chosen = [(call, _KINDS[call.func.attr]) for call in calls if getattr(call.func, "attr", "") in _KINDS]  # type: ignore[attr-defined]
     return [
         {"type": kind, "log": False, **{str(k.arg): ast.literal_eval(k.value) for k in call.keywords}}

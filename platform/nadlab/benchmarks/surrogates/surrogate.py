@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.benchmarks.container import Container, open_container
-from nadlab.benchmarks.oracle import Evaluation, Facts, Split
+from nadlab.benchmarks.oracle import PREDICTED, Evaluation, Facts, Split
 from nadlab.benchmarks.presets import Protocol, draw, protocol
 from nadlab.benchmarks.surrogates.features import VECTORS, WIDTHS
 from nadlab.benchmarks.surrogates.trees import Trees, check
@@ -73,7 +73,7 @@ class SurrogateBenchmark:
 
     search_split: Split = "valid"
     report_split: Split = "valid"
-    facts: Facts = Facts("predicted")
+    facts: Facts = PREDICTED
 
     @property
     def preset(self) -> str:

@@ -1,0 +1,145 @@
+"""Ctrl-C and SIGTERM end a command within two seconds, with one line and status 128 + signal."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock, Timer, current_thread, main_thread
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 1.0
+"""seconds from the first signal until the process is ended whatever it does"""
+INTERRUPTED = "Interrupted."
+IMPORT = "<frozen importlib._bootstrap>"
+"""the file of the frames of an import"""
+
+
+class Stopped(BaseException):
+    """A signal arrived; like KeyboardInterrupt it passes through `except Exception`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Stopping:
+    """Raises Stopped on the first signal and ignores later ones; after `PATIENCE` seconds it ends the process."""
+
+    def __init__(self, farewell: str = INTERRUPTED) -> None:
+        """farewell: the last line on stderr."""
+        self._farewell = farewell
+        self._said = Lock()
+        self._deferred = False
+        self._number: int | None = None
+        self._deadline: Timer | None = None
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Handle the signals inside the block; outside of the main thread, which alone may, do nothing."""
+        if current_thread() is not main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        self.install()
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            if self._deadline:
+                self._deadline.cancel()
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Raise in `check` only: inside Ray's compiled code an exception becomes a SystemError."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+        self.check()
+
+    def install(self) -> None:
+        """Install the handlers, also after other code replaced them."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN if self._number else self._handle)
+
+    def check(self) -> None:
+        """Raise Stopped when a signal arrived."""
+        if self._number:
+            raise Stopped(self._number)
+
+    def say(self) -> None:
+        """Print the farewell, once."""
+        if self._said.acquire(blocking=False):
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"{self._farewell}\n".encode())
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._number = number
+        self.install()
+        self._deadline = Timer(PATIENCE, self._end)
+        self._deadline.daemon = True
+        self._deadline.start()
+        if self._deferred:
+            return
+        if any(file == IMPORT for file in _files(frame)):
+            self._end()
+        raise Stopped(number)
+
+    def _end(self) -> NoReturn:
+        self.say()
+        end(128 + (self._number or signal.SIGINT))
+
+
+def end(status: int) -> NoReturn:
+    """End this process at once, and all that it and they started: workers of a search, Ray's processes."""
+    for process in _descendants():
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    os._exit(status)
+
+
+def _descendants() -> list[int]:
+    """Return the processes below this one, as Linux lists them; elsewhere none."""
+    children: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            parent = int(file.read_bytes().rpartition(b")")[2].split()[1])  # after the name, which may hold anything
+            children.setdefault(parent, []).append(int(file.parent.name))
+    found = [os.getpid()]
+    for process in found:
+        found += children.get(process, [])
+    return found[1:]
+
+
+def quiet_imports() -> None:
+    """Have Ctrl-C end a script in its first imports at once; from then on, and in a session, Python's handler is called.
+
+    The default handler's exception would be a traceback there, and in compiled modules an ImportError or nothing at all.
+    """
+    session = hasattr(sys, "ps1") or sys.flags.interactive
+    if session or current_thread() is not main_thread():
+        return
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _while_importing)
+
+
+def _while_importing(number: int, frame: FrameType | None) -> None:
+    outermost = _files(frame)[-2:]
+    if len(outermost) == 2 and outermost[0] == IMPORT:  # the script's own import statement
+        os.write(2, f"{INTERRUPTED}\n".encode())
+        end(128 + number)
+    signal.default_int_handler(number, frame)
+
+
+def _files(frame: FrameType | None) -> list[str]:
+    """Return the source of every frame, the innermost first."""
+    files = []
+    while frame:
+        files.append(frame.f_code.co_filename)
+        frame = frame.f_back
+    return files

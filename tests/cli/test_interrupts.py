@@ -1,0 +1,142 @@
+"""Ctrl-C at any moment ends a command within two seconds: one line, status 130, no process left, a folder that resumes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nadlab.interrupts import INTERRUPTED, PATIENCE, Stopped, Stopping
+from tests.conftest import TOY, records_of, run_alpha
+
+ROOT = Path(__file__).parents[2]
+ALPHA = [sys.executable, "studies/ablate_alpha.py"]
+NADLAB = [sys.executable, "-c", "from nadlab.cli.main import main; main()"]
+SEARCH = ["search", "--method", "random-search", "--benchmark", TOY, "--seeds", "5000", "--queries", "100"]
+SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended after Ctrl-C."""
+
+    status: int
+    words: list[str]
+    seconds: float
+    left: list[str]
+    """processes that outlived it"""
+
+
+def marked(mark: str) -> list[str]:
+    """Return the commands of the processes that have a text in their environment."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in file.read_bytes():
+                found.append((file.parent / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue  # another user's, or it has ended
+    return found
+
+
+def interrupted(command: list[str], when: Callable[[float], bool]) -> Ended:
+    """Start a command, send SIGINT to its process group as a terminal does, and wait for its end.
+
+    when: seconds since the start -> whether it is the moment.
+    """
+    mark = uuid.uuid4().hex
+    environment = os.environ | {"MARK": mark, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    start = time.monotonic()
+    while not when(time.monotonic() - start):
+        assert process.poll() is None, "it ended before"
+        time.sleep(0.01)
+    sent = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(timeout=60)
+    seconds, left = time.monotonic() - sent, marked(mark)
+    words = [line for line in process.communicate()[1].splitlines() if "epoch/s" not in line and line.strip()]
+    return Ended(process.returncode, words, seconds, left)
+
+
+def check(ended: Ended, line: str) -> None:
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert (ended.status, ended.words, ended.left) == (130, [line], [])
+    assert ended.seconds < SECONDS * busy
+
+
+@pytest.mark.parametrize("seconds", [0.15, 0.3, 0.6, 1.0])
+@pytest.mark.parametrize("command", [ALPHA, [sys.executable, "studies/tune_semigan.py"]], ids=["study", "tuning"])
+def test_while_a_script_imports(command: list[str], seconds: float, tmp_path: Path) -> None:
+    check(interrupted([*command, "--out", str(tmp_path / "out")], lambda passed: passed > seconds), INTERRUPTED)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 3.0, 6.0])
+@pytest.mark.parametrize("concurrent", ["1", "2"])
+def test_while_searches_run(concurrent: str, seconds: float) -> None:
+    ended = interrupted([*NADLAB, *SEARCH, "--concurrent", concurrent], lambda passed: passed > seconds)
+    bars = [line for line in ended.words if "search/s" in line or "?search" in line]
+    check(Ended(ended.status, [w for w in ended.words if w not in bars], ended.seconds, ended.left), INTERRUPTED)
+
+
+@pytest.mark.services
+@pytest.mark.slow
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize(
+    "moment", ["study.json", "mlflow.db", "tune/*", "trials/*/progress.json", "trials/*/record.json"]
+)
+def test_while_a_study_runs(moment: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    longer = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "40", "--concurrent", "1"]
+    ended = interrupted([*ALPHA, *longer, "--out", str(out)], lambda _: any(out.glob(moment)))
+    check(ended, f"Stopped. The records are in {out}: the same command resumes the study.")
+    assert run_alpha(out, *longer) == 0
+    assert [record.status for record in records_of(out)] == ["FINISHED"] * 2
+
+
+def test_signal_that_a_library_swallows_still_ends_the_process() -> None:
+    code = """
+import os, signal, time
+from nadlab.interrupts import Stopping
+with Stopping("Gone.").caught():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+    except BaseException:
+        time.sleep(60)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "platform")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=50)  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "Gone.\n")
+
+
+def test_handlers_are_those_of_before_after_a_stop() -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop() -> None:
+        with Stopping().caught():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(PATIENCE)
+
+    with pytest.raises(Stopped) as stopped:
+        stop()
+    assert stopped.value.number == signal.SIGINT
+    assert signal.getsignal(signal.SIGINT) is before
+    time.sleep(PATIENCE)  # no deadline is left
