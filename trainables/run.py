@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nadlab.benchmarks.registry import benchmark
 from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.opening import opened
 from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses
 from nadlab.semigan.checkpoint import State, load, random_state, save
 from nadlab.semigan.diagnostics import held_out_tau
@@ -25,7 +25,7 @@ class Run:
     @classmethod
     def opened(cls, trial: Mapping[str, Any]) -> "Run":
         """Query the labels and build the networks, or resume from the checkpoint of the request, bit for bit."""
-        oracle, watch = benchmark(trial["benchmark"]), bool(trial.get("watch"))
+        oracle, watch = opened(trial), bool(trial.get("watch"))
         if trial["resume"]:
             return cls(*load(Path(trial["resume"]), oracle), watch)
         settings = Settings(**trial["settings"])
@@ -46,9 +46,11 @@ class Run:
         report: dict[str, Any] = {"done": over and self.ledger.remaining == 0}
         ends = over and self.ledger.remaining > 0
         if ends or (rows and self.watch):
-            report["predictor_tau"] = held_out_tau(self.model, self.ledger)
-        if rows and self.watch:
-            rows[-1]["predictor_tau"] = report["predictor_tau"]
+            tau = held_out_tau(self.model, self.ledger)
+            if tau is not None:
+                report["predictor_tau"] = tau
+                if rows and self.watch:
+                    rows[-1]["predictor_tau"] = tau
         if ends:
             self.state = replace(self.state, design_random=random_state(self.model))
             generation = finish(self.model, self.ledger)

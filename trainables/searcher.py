@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from ray.tune import Trainable
 
-from nadlab.benchmarks.registry import benchmark
 from nadlab.methods.registry import run_search
 from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.opening import opened
 
 
 class SearcherTrainable(Trainable):
@@ -34,7 +34,7 @@ class SearcherTrainable(Trainable):
     def step(self) -> dict[str, Any]:
         """Spend the budget and report."""
         request = SearchRequest(**self.trial["settings"])
-        ledger = QueryLedger(benchmark(self.trial["benchmark"]), request.queries)
+        ledger = QueryLedger(opened(self.trial), request.queries)
         started = time.perf_counter()
         run_search(request.method, ledger, np.random.default_rng(self.trial["seed"]))
         return {

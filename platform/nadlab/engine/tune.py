@@ -90,7 +90,8 @@ class Suggestions(Searcher):
         trials = self.packs.next()
         if not trials:
             return Searcher.FINISHED if self.packs.over else None
-        found = [request(each, self.folder.resume_point(each), self.packs.schedule.prunes) for each in trials]
+        folder, watch = self.folder, self.packs.schedule.prunes
+        found = [request(each, folder.resume_point(each), watch, folder.answers) for each in trials]
         return {"trials": found} if self.packs.packing.on else {"trial": found[0]}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
