@@ -71,11 +71,8 @@ class KeptAnswers:
     def _write(self, key: int, answer: Evaluation) -> None:
         path = self._path(key)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
-        with draft.open("w") as file:
-            json.dump(asdict(answer), file, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        draft.write_text(json.dumps(asdict(answer), allow_nan=False))
+        draft.replace(path)  # what a power failure leaves incomplete is evaluated again
 
 
 @contextmanager

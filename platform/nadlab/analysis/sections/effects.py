@@ -99,13 +99,10 @@ def ranking_pictures(
     Without regrets there are no profiles.
     """
     averaged = ", averaged over benchmarks" if blocks == "benchmarks" else ""
-    pictures = [
-        Picture(
-            "performance_profiles",
-            profile_lines(regrets, default),
-            f"Share of runs whose regret is below a bound{averaged}: higher is better.",
-        )
-    ][: len(regrets)]
+    pictures = []
+    if regrets:
+        caption = f"Share of runs whose regret is below a bound{averaged}: higher is better."
+        pictures.append(Picture("performance_profiles", profile_lines(regrets, default), caption))
     if ranking and ranking.is_significant:
         pictures.append(
             Picture(
