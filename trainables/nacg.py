@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from ray.tune import Trainable
 
-from nadlab.benchmarks.registry import benchmark
+from nadlab.queries.opening import opened
 from nadlab.semigan.checkpoint import load
 from nadlab.semigan.divergence import Diverged
 from nadlab.semigan.nacg import design
@@ -28,7 +28,7 @@ class NACGTrainable(Trainable):
 
     def step(self) -> dict[str, Any]:
         """Keep the labels' queries, design anew with K queries, and report."""
-        folder, oracle = Path(self.trial["checkpoint"]), benchmark(self.trial["benchmark"])
+        folder, oracle = Path(self.trial["checkpoint"]), opened(self.trial)
         model, ledger, _ = load(folder, oracle, final_k=self.trial["final_k"])
         try:
             found = asdict(design(model, ledger, self.trial["final_k"], self.trial["generated"]))

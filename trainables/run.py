@@ -1,6 +1,5 @@
 """A trial of SemiGAN-NAD: networks, ledger, progress and reports."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -9,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nadlab.benchmarks.registry import benchmark
 from nadlab.provenance.training import Segment, extended, largest_pack
 from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.opening import opened
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.checkpoint import State, load, random_state, save
 from nadlab.semigan.diagnostics import held_out_tau
@@ -29,7 +28,7 @@ class Run:
     @classmethod
     def opened(cls, trial: Mapping[str, Any]) -> "Run":
         """Query the labels and build the networks, or resume from the checkpoint of the request, bit for bit."""
-        oracle, watch = benchmark(trial["benchmark"]), bool(trial.get("watch"))
+        oracle, watch = opened(trial), bool(trial.get("watch"))
         if trial["resume"]:
             return cls(*load(Path(trial["resume"]), oracle), watch)
         settings = Settings(**trial["settings"])
@@ -97,9 +96,11 @@ class Run:
         report: dict[str, Any] = {"done": over}
         ends = over and self.ledger.remaining > 0
         if ends or (rows and self.watch):
-            report["predictor_tau"] = _number(held_out_tau(self.model, self.ledger))
-        if rows and self.watch:
-            rows[-1]["predictor_tau"] = report["predictor_tau"]
+            tau = held_out_tau(self.model, self.ledger)
+            if tau is not None:
+                report["predictor_tau"] = tau
+                if rows and self.watch:
+                    rows[-1]["predictor_tau"] = tau
         if ends:
             self.state = replace(self.state, design_random=random_state(self.model))
             report |= asdict(finish(self.model, self.ledger))
@@ -112,8 +113,3 @@ class Run:
             "ledger": [asdict(query) for query in self.ledger.queries],
             "trained": [asdict(each) for each in self.state.trained],
         }
-
-
-def _number(tau: float | None) -> float | None:
-    """Return a tau; None of constant predictions, which have no order."""
-    return None if tau is None or math.isnan(tau) else tau

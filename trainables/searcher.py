@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from ray.tune import Trainable
 
-from nadlab.benchmarks.registry import benchmark
 from nadlab.methods.registry import run_search
 from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.opening import opened
 from nadlab.semigan.divergence import Diverged
 
 
@@ -35,7 +35,7 @@ class SearcherTrainable(Trainable):
     def step(self) -> dict[str, Any]:
         """Spend the budget and report."""
         request = SearchRequest(**self.trial["settings"])
-        ledger = QueryLedger(benchmark(self.trial["benchmark"]), request.queries)
+        ledger = QueryLedger(opened(self.trial), request.queries)
         started = time.perf_counter()
         ended: dict[str, Any] = {"done": True}
         try:

@@ -39,7 +39,8 @@ def search(
         a script needs `if __name__ == "__main__":`. Each search uses one thread of torch.
 
     Columns: `method`, `benchmark`, `seed`, `queries`; `best_valid` and `best_test`, percent, of the cell with the best
-    search accuracy (missing where the benchmark has none); `regret`, percentage points; `seconds`, wall-clock.
+    search accuracy (missing where the benchmark has none); `regret`, percentage points (no column where the benchmark does
+    not know its optimum); `seconds`, wall-clock.
 
     Raises UserError, a ValueError of one sentence, for an unknown method or benchmark and for a budget that the benchmark
     or a method can't meet.
@@ -51,4 +52,5 @@ def search(
     methods = [method] if isinstance(method, str) else list(method)
     if not methods or not seeds:
         raise UserError("a search needs at least one method and one seed")
-    return pd.DataFrame(list(searches(methods, benchmark, queries, seeds, concurrent)))
+    found = searches(methods, benchmark, queries, seeds, concurrent)
+    return pd.DataFrame([each.row() for each in found])

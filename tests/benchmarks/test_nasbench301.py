@@ -225,7 +225,7 @@ def test_every_cell_can_be_asked_and_the_ledger_counts(archive: Path) -> None:
     cells = DARTS.sample(10, np.random.default_rng(3))
     assert (ledger.query(cells) == oracle.accuracies(cells)).all()
     assert ledger.queries[0].test is None
-    assert ledger.regret() > 0
+    assert (ledger.regret() or 0) > 0
     assert (oracle.search_split, oracle.report_split) == ("valid", "valid")
 
 

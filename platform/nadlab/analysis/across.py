@@ -24,7 +24,7 @@ FEW = 6
 
 
 def across(benchmarks: Sequence[Evidence], rng: np.random.Generator) -> tuple[Page, list[Section]]:
-    """Return a page over several benchmarks of one study, by regret, which all benchmarks share.
+    """Return a page over several benchmarks of one study that know their optimum, by regret, which they share.
 
     Raises UserError when no level ran on all of them.
     """

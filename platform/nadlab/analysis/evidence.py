@@ -67,6 +67,11 @@ class Evidence:
         """Level -> reported accuracy of the best cell so far, (seeds, queries)."""
         return {level: _stack([incumbents(each, self.study) for each in group]) for level, group in self.groups.items()}
 
+    def anytime(self, level: str) -> Values:
+        """Return regret after each query, (seeds, queries), or accuracy where the benchmark does not know its optimum."""
+        curves, optimum = self.curves[level], self.study.optimum
+        return curves if optimum is None else optimum - curves
+
     @cached_property
     def drawn(self) -> list[str]:
         """Levels that plots show as lines: the default and the best by mean accuracy, in the order of the levels.

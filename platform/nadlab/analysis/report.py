@@ -19,6 +19,7 @@ from nadlab.analysis.text import (
     level_name,
     number,
     published_cells,
+    regret_cells,
 )
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
@@ -34,7 +35,8 @@ def report_on(
     """Summarise the records of a study; `rng` draws the bootstrap samples."""
     rows = summarize(study, records, rng)
     evidence = Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs)
-    heading = (study.factor, *ACCURACY, "IQM %", "regret", *COMPARED, *(("paper %",) if study.published else ()))
+    regret = () if study.optimum is None else ("regret",)
+    heading = (study.factor, *ACCURACY, "IQM %", *regret, *COMPARED, *(("paper %",) if study.published else ()))
     table = Table("levels", heading, tuple(_cells(study, row) for row in rows))
     shown = [column for column, name in enumerate(heading) if name not in WIDE]
     brief, *rest = (tuple(row[column] for column in shown) for row in (heading, *table.rows))
@@ -50,7 +52,7 @@ def report_on(
 
 
 def _cells(study: StudyRecord, row: LevelSummary) -> tuple[str, ...]:
-    numbers = (*accuracy_cells(row), number(row.iqm.mean), number(row.regret))
+    numbers = (*accuracy_cells(row), number(row.iqm.mean), *regret_cells(study, row.regret))
     return (
         level_name(row.level, study.default_level),
         *numbers,

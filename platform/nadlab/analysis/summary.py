@@ -24,7 +24,8 @@ class LevelSummary:
     """its highest value"""
     iqm: Interval
     """its interquartile mean"""
-    regret: float
+    regret: float | None
+    """None where the benchmark does not know its optimum"""
     comparison: Comparison | None
     """with the default level on the same seeds; None for the default and where it was not run"""
     is_default: bool
@@ -57,12 +58,18 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
             float(values.std(ddof=1)) if len(values) > 1 else None,
             float(values.max()),
             iqm_interval(values, rng),
-            float(np.mean([record.metrics["regret"] for record in groups[level]])),
+            mean_regret(groups[level]),
             comparisons.get(level),
             level == default,
         )
         for level, values in ((level, np.array(list(found.values()))) for level, found in accuracies.items())
     ]
+
+
+def mean_regret(records: Sequence[Record]) -> float | None:
+    """Return the mean regret of trials, None where the benchmark does not know its optimum."""
+    regrets = [value for record in records if (value := record.metrics.get("regret")) is not None]
+    return float(np.mean(regrets)) if regrets else None
 
 
 def trial_row(study: StudyRecord, record: Record) -> dict[str, object]:
@@ -86,7 +93,7 @@ def _level_row(row: LevelSummary) -> dict[str, object]:
         **interval_columns("", row.accuracy, "n", "mean", "low", "high"),
         "sd": row.deviation,
         "best": row.best,
-        "regret": row.regret,
+        **({} if row.regret is None else {"regret": row.regret}),
         "iqm": row.iqm.mean,
         **interval_columns("iqm_", row.iqm, "low", "high"),
         **interval_columns("difference_", found.difference if found else None, "mean", "low", "high", "n"),

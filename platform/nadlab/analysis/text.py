@@ -30,16 +30,22 @@ def published_cells(study: StudyRecord, level: str) -> tuple[str, ...]:
     return (number(study.published.get(level)),) if study.published else ()
 
 
+def regret_cells(study: StudyRecord, regret: float | None) -> tuple[str, ...]:
+    """Return the cell of the column for regret, which a study without an optimum has not."""
+    return () if study.optimum is None else (number(regret),)
+
+
 def level_name(level: str, default: str) -> str:
     """Return a level as it is shown."""
     return f"{level} (default)" if level == default else level
 
 
 def accuracy_note(study: StudyRecord) -> str:
-    """Say what accuracy and regret are in a study."""
+    """Say what accuracy and, where the optimum is known, regret are in a study."""
+    regret = "" if study.optimum is None else f"; regret is counted from the table's best, {study.optimum:.2f} %"
     return (
         f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} accuracy among those "
-        f"queried; regret is counted from the table's best, {study.optimum:.2f} %."
+        f"queried{regret}."
     )
 
 

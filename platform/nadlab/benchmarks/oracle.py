@@ -10,6 +10,8 @@ from nadlab.spaces import Cells, SearchSpace
 
 Split = Literal["valid", "test"]
 SPLITS: tuple[Split, Split] = ("valid", "test")
+RANGE = (0.0, 100.0)
+"""least and greatest accuracy, in percent"""
 
 
 class Evaluated(Protocol):
@@ -36,6 +38,13 @@ def accuracy(evaluated: Evaluated, split: Split) -> float:
     return value
 
 
+def number_in_range(value: object) -> float | None:
+    """Return a number of `RANGE`, NumPy's too, as a plain float; None for anything else, such as NaN, a bool or text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return None
+    return float(value) if RANGE[0] <= value <= RANGE[1] else None
+
+
 def evaluations(valid: NDArray[np.float64], test: NDArray[np.float64]) -> list[Evaluation]:
     """Return accuracies of both splits, (N,), as evaluations; NaN becomes None."""
     pairs = zip(valid.tolist(), test.tolist(), strict=True)
@@ -58,7 +67,10 @@ class Facts:
 
 
 class Oracle(Protocol):
-    """A benchmark. Methods reach it through a `QueryLedger` only. It may have `facts` (`Facts`) as well."""
+    """A benchmark. Methods reach it through a `QueryLedger` only.
+
+    It may have `facts` (`Facts`) and `optimum`, the best reported accuracy of a queryable cell in percent, as well.
+    """
 
     @property
     def name(self) -> str: ...
@@ -85,11 +97,6 @@ class Oracle(Protocol):
         ...
 
     @property
-    def optimum(self) -> float:
-        """Best reported accuracy of a queryable cell, in percent."""
-        ...
-
-    @property
     def queryable_count(self) -> int:
         """Number of cells that can be queried."""
         ...
@@ -103,7 +110,7 @@ class Oracle(Protocol):
         ...
 
     def evaluate(self, cells: Cells) -> list[Evaluation]:
-        """Return the evaluations of queryable cells, in their order."""
+        """Return the evaluations of queryable cells, in their order; a ledger never repeats a cell."""
         ...
 
 
@@ -114,3 +121,9 @@ def facts_of(oracle: Oracle) -> Facts:
     """Return what a benchmark declares about its answers; one that declares nothing may train for every answer."""
     facts: Facts = getattr(oracle, "facts", Facts())
     return facts
+
+
+def optimum_of(oracle: Oracle) -> float | None:
+    """Return the best reported accuracy of a queryable cell in percent, None where the benchmark does not know it."""
+    optimum = getattr(oracle, "optimum", None)
+    return None if optimum is None else float(optimum)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, number_in_range
 from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.surrogates import surrogate
 from nadlab.benchmarks.table import SAMPLE, tables
@@ -211,4 +211,7 @@ def _own(name: str, preset: str) -> Oracle:
     for what, got, asked in (("name", oracle.name, name), ("preset", oracle.preset, preset)):
         if got != asked:
             raise UserError(f"the benchmark {name} has the {what} {got!r}: it must be {asked!r}")
+    optimum = getattr(oracle, "optimum", None)
+    if optimum is not None and number_in_range(optimum) is None:
+        raise UserError(f"the benchmark {name} has the optimum {optimum!r}: it must be an accuracy in percent, or None")
     return oracle

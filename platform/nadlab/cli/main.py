@@ -71,11 +71,12 @@ def search(
     for row in found:
         rows.append(row)
         if as_json:
-            click.echo(json.dumps(asdict(row)))
+            click.echo(json.dumps(row.row()))
     if not as_json:
-        _print_table(benchmark_name, [asdict(row) for row in rows])
+        _print_table(benchmark_name, [row.row() for row in rows])
         _print_table(
-            "best cell by the reported accuracy, mean over seeds", compared(rows, benchmark(benchmark_name).optimum)
+            "best cell by the reported accuracy, mean over seeds",
+            compared(rows, benchmark(benchmark_name).report_split),
         )
 
 

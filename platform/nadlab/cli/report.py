@@ -11,6 +11,7 @@ from nadlab.analysis.across import across
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.page import PAGE
 from nadlab.analysis.reports import write_page, write_report
+from nadlab.analysis.text import listed
 from nadlab.cli.options import RUNS
 from nadlab.errors import UserError
 from nadlab.study.folder import StudyFolder, read_owner
@@ -30,7 +31,10 @@ def report_studies(name: str, tracking_uri: str | None) -> None:
     for folder, each in zip(folders, studies, strict=True):
         _say(folder, each.study.benchmark, each.conclusions)
     # tuning studies share no levels but the default
-    if len(alike := comparable([each for each in studies if not each.study.is_tuning])) > 1:
+    alike = comparable([each for each in studies if not each.study.is_tuning])
+    if unknown := [each.study.benchmark for each in alike if each.study.optimum is None and len(alike) > 1]:
+        click.echo(f"left out of the comparison of benchmarks, which is by regret: {listed(unknown)}, optimum unknown")
+    if len(alike := [each for each in alike if each.study.optimum is not None]) > 1:
         page, sections = across(alike, np.random.default_rng(0))
         parent = folders[0].parent
         write_page(parent, page, sections)

@@ -7,7 +7,7 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, facts_of
 from nadlab.cluster.connection import connected
 from nadlab.cluster.execution import ExecutionConfig
 from nadlab.cluster.resources import (
@@ -36,6 +36,8 @@ class Timing:
     trial: float
     ready: float
     source: str
+    left_out: str = ""
+    """what comes on top of these seconds"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Forecast:
         return [
             f"About {self.minutes:.3g} minutes with {self.at_once} at once: {self.hours:.3g} CPU-hours, {devices}.",
             f"A trial takes about {self.timing.trial:.3g} s: {self.timing.source}.",
+            *([f"{self.timing.left_out} are not counted."] if self.timing.left_out else []),
             *(["Trials that share a process are counted as if one followed the other."] if pack > 1 else []),
         ]
 
@@ -110,21 +113,27 @@ def timed(plan: StudyPlan, records: Sequence[Record]) -> Timing:
 
 
 def calibrated(study: Study, oracle: Oracle) -> Timing:
-    """Run one trial of the default level in this process, of a few epochs where it has epochs, and extrapolate."""
+    """Run one trial of the default level in this process, of a few epochs where it has epochs, and extrapolate.
+
+    Nothing is evaluated: a stand-in answers for the benchmark.
+    """
     settings = asdict(study.settings)
     epochs = int(settings.get("epochs", 1))
     if "epochs" in settings:
         settings["epochs"] = min(CALIBRATION_EPOCHS, epochs)
     trial = Trial(oracle.name, oracle.digest, study.seeds[0], settings, study.trainable_name)
-    config = {"trial": request(trial)}
+    config = {"trial": request(trial, stand_in=True)}
     trainable = without_constructor(study.trainable)
     _, ready = _clocked(lambda: trainable.setup(config))
     _, again = _clocked(lambda: trainable.reset_config(config))
     steps = _steps(trainable)
     epoch = median(steps[1:-1] or steps[:1])
     part = f"{trial.epochs} of its {epochs} epochs" if epochs > trial.epochs else "all its steps"
-    source = f"{part} were run in this process just now, at the default level with seed {trial.seed}"
-    return Timing(again + max(0, epochs - 1) * epoch + steps[-1], ready, source)
+    source = (
+        f"{part} were run in this process just now, at the default level with seed {trial.seed}, on made-up accuracies"
+    )
+    left_out = "" if facts_of(oracle).free else f"The evaluations of {oracle.name}"
+    return Timing(again + max(0, epochs - 1) * epoch + steps[-1], ready, source, left_out)
 
 
 def _steps(trainable: Any) -> list[float]:

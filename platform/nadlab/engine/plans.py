@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, facts_of
+from nadlab.errors import UserError
 from nadlab.schedule.optuna_schedule import OptunaSchedule
 from nadlab.schedule.trial_schedule import FixedSchedule, TrialSchedule
 from nadlab.study.folder import StudyFolder
@@ -56,8 +57,16 @@ def plan_study(study: Study, oracle: Oracle) -> StudyPlan:
 
 
 def plan_tuning(tuning: Tuning, oracle: Oracle) -> StudyPlan:
-    """Return the plan of a tuning study; raise UserError when the largest budget is larger than the benchmark."""
+    """Return the plan of a tuning study; raise UserError when the largest budget is larger than the benchmark.
+
+    A pruner needs answers that are free, for PP's tau: UserError on another benchmark.
+    """
     prunes = tuning.pruner != "none"
+    if prunes and not facts_of(oracle).free:
+        raise UserError(
+            f"--pruner {tuning.pruner} judges trials by accuracies that no search queried, and {oracle.name} trains a network "
+            "for each: leave out --pruner"
+        )
     return StudyPlan(
         tuning.study,
         oracle,

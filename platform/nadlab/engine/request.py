@@ -12,10 +12,17 @@ from nadlab.study.records import Trial
 FIELDS = [each.name for each in fields(Trial)]
 
 
-def request(trial: Trial, resume: Path | None = None, watch: bool = False) -> dict[str, Any]:
-    """Return the request of one trial.
+def request(
+    trial: Trial,
+    resume: Path | None = None,
+    watch: bool = False,
+    answers: Path | None = None,
+    stand_in: bool = False,
+) -> dict[str, Any]:
+    """Return the request of one trial; trainables open its benchmark by `nadlab.queries.opening.opened`.
 
     resume: the checkpoint from which the trial continues. watch: report history and ledger, with PP's tau, at every step.
+    answers: the folder that keeps the answers of a benchmark that is not free. stand_in: evaluate nothing.
     """
     return {
         "id": trial.id,
@@ -23,6 +30,8 @@ def request(trial: Trial, resume: Path | None = None, watch: bool = False) -> di
         "epochs_per_step": ceil(trial.epochs / STEPS_A_TRIAL),
         "resume": str(resume.absolute()) if resume else None,
         "watch": watch,
+        "answers": str(answers.absolute()) if answers else None,
+        "stand_in": stand_in,
     }
 
 

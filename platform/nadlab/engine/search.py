@@ -1,22 +1,26 @@
 """Search methods on a benchmark, each with the same budget and seeds."""
 
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.text import interval_text, mean_and_deviation
+from nadlab.benchmarks.oracle import Split
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.methods.registry import run_search
 from nadlab.methods.request import SearchRequest
 from nadlab.processes import side_by_side
 from nadlab.queries.ledger import QueryLedger, distinct_cells
+from nadlab.queries.opening import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,27 @@ class Search:
     best_valid: float | None
     best_test: float | None
     """of the cell that is best by search accuracy"""
-    regret: float
-    """optimum less that cell's reported accuracy"""
+    regret: float | None
+    """optimum less that cell's reported accuracy; None where the benchmark does not know its optimum"""
     seconds: float
+
+    def row(self) -> dict[str, Any]:
+        """Return the values by name, without an unknown regret."""
+        return {name: value for name, value in asdict(self).items() if name != "regret" or value is not None}
+
+    def reported(self, split: Split) -> float:
+        """Return that cell's accuracy on the split by which the benchmark reports."""
+        value = self.best_valid if split == "valid" else self.best_test
+        assert value is not None
+        return value
 
 
 def searches(
     methods: Sequence[str], benchmark_name: str, queries: int, seeds: Sequence[int], concurrent: int | None
 ) -> Iterator[Search]:
     """Run every method once a seed, `concurrent` at a time, and give the results in order.
+
+    They share the answers of a benchmark that is not free: a cell is evaluated once.
 
     Raises UserError at once for an unknown method or benchmark and for a budget that the benchmark or a method can't
     meet.
@@ -48,12 +64,13 @@ def searches(
     distinct = distinct_cells(benchmark(benchmark_name))
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
-    yield from side_by_side(partial(_search, benchmark_name), requests, "search", concurrent)
+    with tempfile.TemporaryDirectory(prefix="nadlab-answers-") as answers:
+        yield from side_by_side(partial(_search, benchmark_name, Path(answers)), requests, "search", concurrent)
 
 
-def _search(benchmark_name: str, request_and_seed: tuple[SearchRequest, int]) -> Search:
+def _search(benchmark_name: str, answers: Path, request_and_seed: tuple[SearchRequest, int]) -> Search:
     request, seed = request_and_seed
-    ledger = QueryLedger(benchmark(benchmark_name), request.queries)
+    ledger = QueryLedger(opened({"benchmark": benchmark_name, "answers": answers}), request.queries)
     started = time.perf_counter()
     run_search(request.method, ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
@@ -63,26 +80,33 @@ def _search(benchmark_name: str, request_and_seed: tuple[SearchRequest, int]) ->
     )
 
 
-def compared(rows: Sequence[Search], optimum: float) -> list[dict[str, Any]]:
-    """Return a row a method: accuracy with its standard deviation, regret, and the paired difference to the first.
+def compared(rows: Sequence[Search], split: Split) -> list[dict[str, Any]]:
+    """Return a row a method: accuracy with its standard deviation, regret where it is known, and how far it is behind.
 
-    optimum: the benchmark's, from which regrets are counted.
+    split: the one by which the benchmark reports. Behind the first method, the difference is paired by seed.
     """
     rng = np.random.default_rng(0)
-    by_method: dict[str, dict[int, float]] = {}
+    by_method: dict[str, list[Search]] = {}
     for row in rows:
-        by_method.setdefault(row.method, {})[row.seed] = row.regret
+        by_method.setdefault(row.method, []).append(row)
     first = next(iter(by_method))
+    missing = {method: {row.seed: -row.reported(split) for row in found} for method, found in by_method.items()}
     return [
         {
             "method": method,
-            "seeds": len(regrets),
-            "accuracy": mean_and_deviation([optimum - regret for regret in regrets.values()], 3),
-            "regret": _text(mean_interval(np.array(list(regrets.values())), rng)),
-            f"behind {first}": "" if method == first else _text(paired_difference(regrets, by_method[first], rng)),
+            "seeds": len(found),
+            "accuracy": mean_and_deviation([row.reported(split) for row in found], 3),
+            **_regret([row.regret for row in found if row.regret is not None], rng),
+            f"behind {first}": ""
+            if method == first
+            else _text(paired_difference(missing[method], missing[first], rng)),
         }
-        for method, regrets in by_method.items()
+        for method, found in by_method.items()
     ]
+
+
+def _regret(regrets: Sequence[float], rng: np.random.Generator) -> dict[str, str]:
+    return {"regret": _text(mean_interval(np.array(regrets), rng))} if regrets else {}
 
 
 def _text(interval: Interval | None) -> str:

@@ -95,8 +95,8 @@ class Suggestions(Searcher):
         if not trials:
             return Searcher.FINISHED if self.packs.over else None
         points = self.folder.resume_together(trials)
-        prunes = self.packs.schedule.prunes
-        found = [request(each, point, prunes) for each, point in zip(trials, points, strict=True)]
+        watch, answers = self.packs.schedule.prunes, self.folder.answers
+        found = [request(each, point, watch, answers) for each, point in zip(trials, points, strict=True)]
         return {"trials": found} if self.packs.packing.on else {"trial": found[0]}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Oracle, Split, accuracy
+from nadlab.benchmarks.oracle import Oracle, Split, accuracy, optimum_of
 from nadlab.errors import UserError
+from nadlab.queries.answers import evaluated
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 
@@ -41,7 +42,8 @@ class Outcome(TypedDict):
     best_valid: float | None
     best_test: float | None
     best_reported: float
-    regret: float
+    regret: NotRequired[float]
+    """absent where the benchmark does not know its optimum"""
 
 
 def distinct_cells(oracle: Oracle) -> int:
@@ -94,8 +96,10 @@ class QueryLedger:
     def query(self, cells: Cells) -> NDArray[np.float64]:
         """Return the search accuracy of each cell in percent, shape (N,).
 
-        Raises BudgetSpent before any evaluation when the new architectures among them outnumber the budget, and
-        UserError when one is not in the benchmark.
+        The new architectures among them are evaluated in one call, in their order.
+
+        Raises BudgetSpent before any evaluation when they outnumber the budget, UserError when a cell is not in the
+        benchmark, and what `nadlab.queries.answers.evaluated` raises; then nothing is counted.
         """
         keys = self.oracle.space.keys(cells)
         missing = ~self.oracle.queryable(cells)
@@ -103,12 +107,13 @@ class QueryLedger:
             first = int(np.flatnonzero(missing)[0])
             text = self.oracle.space.format(cells[first : first + 1])
             raise UserError(f"{text} cannot be queried: {self.oracle.name} does not hold it")
-        fresh = len(set(keys.tolist()) - set(self._queries))
-        if fresh > self.remaining:
-            raise BudgetSpent(f"{fresh} queries asked, {self.remaining} of {self.budget} left")
-        for key, cell in zip(keys.tolist(), cells, strict=True):
-            if key not in self._queries:
-                answer = self.oracle.evaluate(cell)[0]
+        fresh = {key: row for row, key in reversed(list(enumerate(keys.tolist()))) if key not in self._queries}
+        if len(fresh) > self.remaining:
+            raise BudgetSpent(f"{len(fresh)} queries asked, {self.remaining} of {self.budget} left")
+        if fresh:
+            rows = sorted(fresh.values())
+            new = cells[rows]
+            for key, cell, answer in zip(keys[rows].tolist(), new, evaluated(self.oracle, new), strict=True):
                 text = self.oracle.space.format(cell)
                 self._queries[key] = Query(len(self._queries) + 1, key, text, answer.valid, answer.test)
                 self._cells.append(cell)
@@ -128,20 +133,21 @@ class QueryLedger:
             raise UserError("nothing was queried yet")
         return best(self.queries, self.oracle.search_split)
 
-    def regret(self) -> float:
-        """Return the optimum less the incumbent's reported accuracy, in percentage points."""
-        return self.oracle.optimum - self.reported(self.best())
+    def regret(self) -> float | None:
+        """Return the optimum less the incumbent's reported accuracy, in percentage points; None without an optimum."""
+        optimum = optimum_of(self.oracle)
+        return None if optimum is None else optimum - self.reported(self.best())
 
     def outcome(self) -> Outcome:
         """Return the search's result so far, for its record; raise UserError when nothing was queried yet."""
-        incumbent = self.best()
-        return {
+        incumbent, regret = self.best(), self.regret()
+        outcome: Outcome = {
             "queries": len(self.queries),
             "best_valid": incumbent.valid,
             "best_test": incumbent.test,
             "best_reported": self.reported(incumbent),
-            "regret": self.regret(),
         }
+        return outcome if regret is None else {**outcome, "regret": regret}
 
     def load(self, queries: tuple[Query, ...]) -> None:
         """Restore the queries of a checkpoint; the ledger must be empty."""

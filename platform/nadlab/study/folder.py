@@ -4,6 +4,7 @@ study.json                 the study, its table and the version of the code
 trials/<id>/record.json    an ended trial
 trials/<id>/checkpoint/    its last checkpoint
 trials/<id>/progress.json  the newest checkpoints of an unfinished trial, newest last
+answers/                   what a benchmark of one's own answered, once for each distinct cell of all trials
 provenance/                package lists and changes of code named in the records
 tune/                      what Ray Tune writes; removed when every trial has ended
 """
@@ -83,6 +84,11 @@ class StudyFolder:
     def trial_path(self, trial: Trial) -> Path:
         """Return a trial's own folder."""
         return self.path / "trials" / trial.id
+
+    @property
+    def answers(self) -> Path:
+        """The folder of a benchmark's answers (`nadlab.queries.kept_answers`)."""
+        return self.path / "answers"
 
     def note_checkpoint(self, trial: Trial, folder: Path) -> None:
         """Add a complete checkpoint, with the code and a fingerprint of each file; the oldest ones are deleted."""

@@ -109,8 +109,8 @@ class StudyRecord:
     """protocol by which the benchmark answers (`nadlab.benchmarks.presets`)"""
     search_split: Split
     report_split: Split
-    optimum: float
-    """best reported accuracy that the table allows, percent"""
+    optimum: float | None
+    """best reported accuracy that the table allows, percent; None where it is unknown"""
     settings: dict[str, Any]
     default: dict[str, Any]
     """factor -> its default level"""

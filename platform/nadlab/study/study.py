@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, optimum_of
 from nadlab.errors import UserError
 from nadlab.provenance.code import origin
 from nadlab.queries.ledger import distinct_cells
@@ -146,7 +146,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         preset=oracle.preset,
         search_split=oracle.search_split,
         report_split=oracle.report_split,
-        optimum=oracle.optimum,
+        optimum=optimum_of(oracle),
         settings={name: value for name, value in asdict(study.settings).items() if name not in study.vary},
         default=dict(study.default),
         study_id=study_id,

@@ -47,7 +47,7 @@ VIEW_KEY, VIEW_MODE = "viewStateShareKey", "compareRunsMode"
 TRAINING = {"workflowType": "machine_learning"}
 """without it the UI opens on its pages for language models"""
 PICTURE = "get-artifact"
-MAIN_PLOTS = ("accuracy_by_", "anytime_regret", "importance")
+MAIN_PLOTS = ("accuracy_by_", "anytime_", "importance")
 _SECTION = "study"
 
 
@@ -161,7 +161,7 @@ def run_link(experiment: str, run: str, tab: str = "") -> str:
 
 
 def plots(run: str, artifacts: str, folder: Path, files: Iterable[Path]) -> str:
-    """Return Markdown that shows the main effects and the regret by query: files of a folder, which are a run's artifacts below `artifacts`."""
+    """Return Markdown that shows the main effects and the search by query: files of a folder, which are a run's artifacts below `artifacts`."""
     shown = [file for file in files if file.suffix == ".png" and file.stem.startswith(MAIN_PLOTS)]
     paths = [f"{artifacts}/{file.relative_to(folder).as_posix()}" for file in shown]
     return "\n\n".join(f"![plot]({PICTURE}?{urlencode({'path': path, 'run_uuid': run})})" for path in paths)

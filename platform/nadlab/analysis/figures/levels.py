@@ -81,7 +81,8 @@ def accuracy_by_number(evidence: Evidence, number: str, rng: np.random.Generator
         ends = [(each.low, each.high) for each in points.values()]
         if all(low is not None for low, _ in ends):
             drawn.fill_between(list(points), *np.array(ends, float).T, alpha=0.12, color=colour, linewidth=0)
-    drawn.axhline(evidence.study.optimum, color=GREY, linestyle=":", linewidth=1, label="best of the table")
+    if evidence.study.optimum is not None:
+        drawn.axhline(evidence.study.optimum, color=GREY, linestyle=":", linewidth=1, label="best of the table")
     log_ticks(drawn, trials[number])
     legend(drawn, 1 + (len(lines) > 6))
     return figure_of(drawn)

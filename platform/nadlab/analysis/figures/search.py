@@ -1,4 +1,4 @@
-"""The course of a trial: regret by query, losses by epoch, shares of generated cells."""
+"""The course of a trial: regret or accuracy by query, losses by epoch, shares of generated cells."""
 
 from collections.abc import Mapping
 
@@ -17,24 +17,26 @@ SMALL_REGRET = 0.05
 """percentage points below which the axis is linear"""
 
 
-def anytime_regret(evidence: Evidence, rng: np.random.Generator) -> Figure:
-    """Draw the mean regret of the best cell so far by query, a line a level, with 95 % bands."""
-    drawn = axes("queries", "regret, percentage points")
+def anytime_curves(evidence: Evidence, rng: np.random.Generator) -> Figure:
+    """Draw the mean regret of the best cell so far by query, a line a level, with 95 % bands; accuracy without an optimum."""
+    known = evidence.study.optimum is not None
+    drawn = axes("queries", "regret, percentage points" if known else "accuracy of the best cell so far, %")
     for level, colour in level_colours(evidence).items():
-        regrets = evidence.study.optimum - evidence.curves[level]
-        queries = np.arange(1, regrets.shape[1] + 1)
+        curves = evidence.anytime(level)
+        queries = np.arange(1, curves.shape[1] + 1)
         drawn.step(
             queries,
-            regrets.mean(axis=0),
+            curves.mean(axis=0),
             where="post",
             color=colour,
             label=level_name(level, evidence.study.default_level),
         )
-        if len(regrets) > 1:
-            drawn.fill_between(queries, *band(regrets, rng), step="post", alpha=0.13, color=colour, linewidth=0)
-    drawn.set_yscale("symlog", linthresh=SMALL_REGRET)
-    drawn.set_ylim(bottom=0)
-    drawn.yaxis.set_major_formatter("{x:g}")
+        if len(curves) > 1:
+            drawn.fill_between(queries, *band(curves, rng), step="post", alpha=0.13, color=colour, linewidth=0)
+    if known:
+        drawn.set_yscale("symlog", linthresh=SMALL_REGRET)
+        drawn.set_ylim(bottom=0)
+        drawn.yaxis.set_major_formatter("{x:g}")
     legend(drawn, 1 + (len(evidence.drawn) > 5))
     return figure_of(drawn)
 

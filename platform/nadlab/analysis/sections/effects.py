@@ -19,10 +19,10 @@ from nadlab.analysis.text import (
     accuracy_cells,
     comparison_cells,
     estimate,
-    number,
     p_equals,
     p_text,
     published_cells,
+    regret_cells,
 )
 
 
@@ -31,16 +31,17 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     if not evidence.rows:
         return None
     study = evidence.study
+    regret = () if study.optimum is None else ("regret",)
     rows = {
         row.level: (
-            *accuracy_cells(row), *estimate(row.iqm), number(row.regret), *published_cells(study, row.level),
+            *accuracy_cells(row), *estimate(row.iqm), *regret_cells(study, row.regret), *published_cells(study, row.level),
         )
         for row in evidence.rows
     }  # fmt: skip
     table = level_table(
         evidence,
         "levels",
-        (*ACCURACY, "IQM %", "95 % interval of the IQM", "regret", *(("paper %",) if study.published else ())),
+        (*ACCURACY, "IQM %", "95 % interval of the IQM", *regret, *(("paper %",) if study.published else ())),
         rows,
         "The default is marked. SD: standard deviation over seeds. IQM: interquartile mean, robust to one failed seed."
         + (" Last column: the paper's result, its best." if study.published else ""),
@@ -84,7 +85,7 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
             f"All {len(ranking.ranks)} levels together, ranked within each of {ranking.blocks} seeds: Friedman's test gives "
             f"{p_equals(ranking.p_value)}, so {verdict} at 5 %."
         )
-    regrets = {level: [evidence.regrets(level)] for level in evidence.drawn}
+    regrets = {} if evidence.study.optimum is None else {each: [evidence.regrets(each)] for each in evidence.drawn}
     return Section(
         "Comparisons", tuple(said), (picture, *ranking_pictures(regrets, default, ranking, "seeds")), (table,)
     )
@@ -93,15 +94,15 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
 def ranking_pictures(
     regrets: Mapping[str, Sequence[Values]], default: str, ranking: Ranking | None, blocks: str
 ) -> list[Picture]:
-    """Return performance profiles and, where levels differ, mean ranks; each level has one array a benchmark."""
+    """Return performance profiles and, where levels differ, mean ranks; each level has one array a benchmark.
+
+    Without regrets there are no profiles.
+    """
     averaged = ", averaged over benchmarks" if blocks == "benchmarks" else ""
-    pictures = [
-        Picture(
-            "performance_profiles",
-            profile_lines(regrets, default),
-            f"Share of runs whose regret is below a bound{averaged}: higher is better.",
-        )
-    ]
+    pictures = []
+    if regrets:
+        caption = f"Share of runs whose regret is below a bound{averaged}: higher is better."
+        pictures.append(Picture("performance_profiles", profile_lines(regrets, default), caption))
     if ranking and ranking.is_significant:
         pictures.append(
             Picture(

@@ -7,7 +7,7 @@ import numpy as np
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
 from nadlab.analysis.sections.tables import links
-from nadlab.analysis.text import number
+from nadlab.analysis.text import number, regret_cells
 
 FEW_TRIALS = 30
 """that are shown at once"""
@@ -34,7 +34,7 @@ def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         ("benchmark digest (SHA-256)", study.digest),
         ("protocol", study.preset),
         ("searched by, reported by", f"{study.searched_by}, {study.reported_by} accuracy"),
-        ("best of the table", f"{study.optimum:.2f} %"),
+        *((("best of the table", f"{study.optimum:.2f} %"),) if study.optimum is not None else ()),
         ("trainable", study.trainable),
         ("first trial began, last ended", f"{_time(first)}, {_time(last)}"),
         *((key.replace("_", " "), ", ".join(found)) for key, found in values.items()),
@@ -57,16 +57,17 @@ def all_trials(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         return None
     ordered = [record for group in evidence.groups.values() for record in group]
     ordered += [record for record in evidence.records if record.status != "FINISHED"]
+    regret = () if evidence.study.optimum is None else ("regret",)
     table = Table(
         "trials",
-        (evidence.study.factor, "seed", "status", "accuracy %", "regret", "queries", "seconds", "trial"),
+        (evidence.study.factor, "seed", "status", "accuracy %", *regret, "queries", "seconds", "trial"),
         tuple(
             (
                 evidence.study.level(record.trial),
                 str(record.trial.seed),
                 record.status.lower(),
                 number(record.metrics.get("best_reported")),
-                number(record.metrics.get("regret")),
+                *regret_cells(evidence.study, record.metrics.get("regret")),
                 str(len(record.ledger)),
                 f"{record.ended - record.started:.1f}",
                 record.trial.id,

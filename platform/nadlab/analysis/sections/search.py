@@ -1,4 +1,4 @@
-"""Accuracy against queries: anytime regret, label efficiency, the Pareto front, all columns at once."""
+"""Accuracy against queries: anytime regret or accuracy, label efficiency, the Pareto front, all columns at once."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pandas as pd
 from nadlab.analysis.configurations import on_front
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.levels import accuracy_by_number, parallel_coordinates, pareto
-from nadlab.analysis.figures.search import anytime_regret
+from nadlab.analysis.figures.search import anytime_curves
 from nadlab.analysis.sections.content import Picture, Section
 from nadlab.analysis.sections.tables import level_table
 
@@ -18,27 +18,29 @@ OUTCOMES = ("predictor_tau", "share_valid", "share_unique", "share_novel")
 
 
 def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
-    """Return regret by query."""
+    """Return regret by query, or accuracy where the benchmark does not know its optimum."""
     if not evidence.drawn:
         return None
+    word, unit = ("accuracy", "%") if evidence.study.optimum is None else ("regret", "percentage points")
     longest = max(evidence.curves[level].shape[1] for level in evidence.drawn)
     marks = sorted({max(1, round(part * longest)) for part in MARKS})
     table = level_table(
         evidence,
         "anytime",
         [f"after {mark}" for mark in marks],
-        {level: [_regret(evidence, level, mark) for mark in marks] for level in evidence.drawn},
-        "Mean regret after so many queries, in percentage points.",
+        {level: [_after(evidence, level, mark) for mark in marks] for level in evidence.drawn},
+        f"Mean {word} after so many queries, in {unit}.",
         [evidence.study.default_level],
     )
     left_out = len(evidence.groups) - len(evidence.drawn)
     picture = Picture(
-        "anytime_regret",
-        anytime_regret(evidence, rng),
-        "Mean regret of the best cell so far with 95 % bands over seeds; below 0.05 points the axis is linear."
+        f"anytime_{word}",
+        anytime_curves(evidence, rng),
+        f"Mean {word} of the best cell so far with 95 % bands over seeds"
+        + ("." if word == "accuracy" else "; below 0.05 points the axis is linear.")
         + (f" {left_out} levels are left out: shorter budgets, or beyond the ten best." if left_out else ""),
     )
-    return Section("Anytime regret", (), (picture,), (table,))
+    return Section(f"Anytime {word}", (), (picture,), (table,))
 
 
 def by_number(evidence: Evidence, rng: np.random.Generator) -> Section | None:
@@ -108,6 +110,6 @@ def _plain(values: list[object]) -> list[object]:
     return values if numeric else [str(value) for value in values]
 
 
-def _regret(evidence: Evidence, level: str, mark: int) -> str:
-    curves = evidence.curves[level]
-    return f"{evidence.study.optimum - curves[:, mark - 1].mean():.2f}" if mark <= curves.shape[1] else ""
+def _after(evidence: Evidence, level: str, mark: int) -> str:
+    curves = evidence.anytime(level)
+    return f"{curves[:, mark - 1].mean():.2f}" if mark <= curves.shape[1] else ""

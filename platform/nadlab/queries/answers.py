@@ -1,0 +1,70 @@
+"""The answers of a benchmark's `evaluate`, checked before anything else sees them."""
+
+from collections.abc import Sequence
+from reprlib import repr as short
+
+from nadlab.benchmarks.oracle import RANGE, SPLITS, Evaluation, Oracle, Split, number_in_range
+from nadlab.errors import UserError
+from nadlab.spaces import Cells
+
+NAMED = 3
+"""cells that a sentence names; of others it says how many"""
+
+
+class EvaluationFailed(RuntimeError):  # noqa: N818 - as Python's own: its cause is the error
+    """A benchmark's own code raised; the cause is what it raised."""
+
+
+def evaluated(oracle: Oracle, cells: Cells) -> list[Evaluation]:
+    """Evaluate cells in one call and return the checked answers.
+
+    Raises UserError as `checked` does, and EvaluationFailed that names benchmark and cells when `evaluate` raises.
+    """
+    try:
+        answers = oracle.evaluate(cells)
+    except (UserError, EvaluationFailed):
+        raise
+    except Exception as error:
+        raise EvaluationFailed(
+            f"{oracle.name} raised {type(error).__name__} ({error}) when it evaluated {_named(oracle, cells)}"
+        ) from error
+    return checked(answers, oracle, cells)
+
+
+def checked(answers: object, oracle: Oracle, cells: Cells) -> list[Evaluation]:
+    """Return what `evaluate` returned for cells, with plain floats.
+
+    Raises UserError that names benchmark, cell and value where there is not one answer a cell, or where an answer lacks a
+    number in `RANGE` on a split: both splits must be there, and one that the benchmark neither searches nor reports by
+    may be None.
+    """
+    if not isinstance(answers, Sequence) or len(answers) != len(cells):
+        found = f"{len(answers)} answers" if isinstance(answers, Sequence) else short(answers)
+        raise UserError(
+            f"{oracle.name} returned {found} for {len(cells)} cells ({_named(oracle, cells)}): let its evaluate return a "
+            "list of one Evaluation a cell, in their order"
+        )
+    return [
+        Evaluation(*(_accuracy(oracle, cell, answer, split) for split in SPLITS))
+        for cell, answer in zip(cells, answers, strict=True)
+    ]
+
+
+def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split) -> float | None:
+    optional = split not in (oracle.search_split, oracle.report_split)
+    value = getattr(answer, split, answer)  # an answer without the split is no number, and is named
+    if value is None and answer is not None and optional:
+        return None
+    number = number_in_range(value)
+    if number is None or value is answer:
+        low, high = RANGE
+        raise UserError(
+            f"{oracle.name} answered {oracle.space.format(cell)} with {split} = {short(value)}: let its evaluate return an "
+            f"Evaluation whose {split} is a number from {low:g} to {high:g}{', or None' if optional else ''}"
+        )
+    return number
+
+
+def _named(oracle: Oracle, cells: Cells) -> str:
+    more = f" and {len(cells) - NAMED} more" if len(cells) > NAMED else ""
+    return ", ".join(oracle.space.format(cell) for cell in cells[:NAMED]) + more

@@ -1,0 +1,61 @@
+"""The benchmark of a trial, opened as its request says: every trainable opens it here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.oracle import Evaluation, Facts, Oracle, Split, facts_of, optimum_of
+from nadlab.benchmarks.presets import draw
+from nadlab.benchmarks.registry import benchmark
+from nadlab.queries.kept_answers import KeptAnswers
+from nadlab.spaces import Cells, SearchSpace
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A benchmark whose answers come from elsewhere; see `Oracle`."""
+
+    name: str
+    space: SearchSpace
+    search_split: Split
+    report_split: Split
+    preset: str
+    digest: str
+    optimum: float | None
+    facts: Facts
+    queryable_count: int
+    pool: Callable[[], Cells]
+    queryable: Callable[[Cells], NDArray[np.bool_]]
+    evaluate: Callable[[Cells], list[Evaluation]]
+
+
+def opened(trial: Mapping[str, Any]) -> Oracle:
+    """Return the benchmark of a trial's request (`nadlab.engine.request.request`).
+
+    One that is not free is evaluated through the answers that the request's folder keeps. A `stand_in` evaluates nothing.
+    """
+    oracle = benchmark(trial["benchmark"])
+    if trial.get("stand_in"):
+        return answered(oracle, partial(made_up, oracle.space))
+    if trial.get("answers") and not facts_of(oracle).free:
+        return answered(oracle, KeptAnswers(oracle, Path(trial["answers"])).evaluate)
+    return oracle
+
+
+def answered(oracle: Oracle, evaluate: Callable[[Cells], list[Evaluation]]) -> Oracle:
+    """Return a benchmark that is evaluated by another function."""
+    return Answered(
+        oracle.name, oracle.space, oracle.search_split, oracle.report_split, oracle.preset, oracle.digest,
+        optimum_of(oracle), facts_of(oracle), oracle.queryable_count, oracle.pool, oracle.queryable, evaluate,
+    )  # fmt: skip
+
+
+def made_up(space: SearchSpace, cells: Cells) -> list[Evaluation]:
+    """Return answers that no benchmark gave, from 0 to 100, alike for isomorphic cells."""
+    numbers = (draw(space.keys(cells), 0) % np.uint64(10_000)) / 100
+    return [Evaluation(number, number) for number in numbers.tolist()]

@@ -1,0 +1,212 @@
+"""The door to a benchmark: one batch for each call, checked answers, and answers that are kept and shared by processes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nadlab.benchmarks.oracle import Evaluation
+from nadlab.errors import UserError
+from nadlab.queries.answers import EvaluationFailed
+from nadlab.queries.kept_answers import KeptAnswers
+from nadlab.queries.ledger import BudgetSpent, QueryLedger
+from nadlab.queries.opening import answered
+from nadlab.spaces import Cells
+from tests.oracles import counting
+
+ORACLE = counting("nasbench201", 30)
+CELLS = ORACLE.pool()[:6]
+
+
+@dataclass
+class Logged:
+    """Evaluates as the benchmark does, and keeps the keys of each call."""
+
+    calls: list[list[int]] = field(default_factory=list)
+
+    def evaluate(self, cells: Cells) -> list[Evaluation]:
+        self.calls.append(ORACLE.space.keys(cells).tolist())
+        return ORACLE.evaluate(cells)
+
+
+def answering(value: object) -> QueryLedger:
+    """Return a ledger of a benchmark that answers like this."""
+    return QueryLedger(answered(ORACLE, lambda _: value), 10)  # type: ignore[arg-type, return-value]
+
+
+def test_new_distinct_cells_are_evaluated_in_one_call_in_their_order() -> None:
+    logged = Logged()
+    ledger = QueryLedger(answered(ORACLE, logged.evaluate), 10)
+    keys = ORACLE.space.keys(CELLS)
+    ledger.query(CELLS[[2]])
+    ledger.query(CELLS[[5, 2, 0, 5, 1]])
+    ledger.query(CELLS[[0, 1]])
+    assert logged.calls == [[keys[2]], [keys[5], keys[0], keys[1]]]
+    assert [query.key for query in ledger.queries] == keys[[2, 5, 0, 1]].tolist()
+    with pytest.raises(BudgetSpent):
+        ledger.query(ORACLE.pool())
+    assert len(logged.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (float("nan"), "= nan: let its evaluate return an Evaluation whose valid is a number from 0 to 100$"),
+        (np.float32("nan"), "= np.float32\\(nan\\)"),
+        (float("inf"), "= inf"),
+        (103.0, "= 103.0"),
+        (-1, "= -1"),
+        (None, "= None"),
+        ("75", "= '75'"),
+        (True, "= True"),
+        (np.True_, "= np.True_"),
+        (np.array([75.0]), "= array"),
+    ],
+    ids=str,
+)
+def test_what_is_no_accuracy_is_one_sentence_that_names_benchmark_cell_and_value(value: object, words: str) -> None:
+    ledger = answering([Evaluation(50.0, None), Evaluation(value, None)])  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=words) as raised:
+        ledger.query(CELLS[:2])
+    assert f"counting answered {ORACLE.space.format(CELLS[1:2])} with valid" in str(raised.value)
+    assert ledger.queries == ()
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([Evaluation(50.0, None)], r"counting returned 1 answers for 2 cells \(\|.*\|, \|.*\|\): let its evaluate"),
+        (None, "counting returned None for 2 cells"),
+        (np.array([50.0, 60.0]), "counting returned array"),
+        ([50.0, 60.0], "with valid = 50.0: let its evaluate return an Evaluation"),
+        ([None, None], "with valid = None"),
+        ([Evaluation(50.0, float("nan"))] * 2, "with test = nan: .* whose test is .*, or None$"),
+    ],
+    ids=["few", "nothing", "array", "numbers", "None", "other split"],
+)
+def test_answers_that_are_no_list_of_evaluations_are_one_sentence(answers: object, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        answering(answers).query(CELLS[:2])
+
+
+@pytest.mark.parametrize("value", [np.float32(75), np.float64(75), np.int64(75), 75])
+def test_numbers_of_numpy_become_plain_floats(value: float) -> None:
+    ledger = answering([Evaluation(value, value)])
+    ledger.query(CELLS[:1])
+    assert [type(each) for each in (ledger.queries[0].valid, ledger.queries[0].test)] == [float, float]
+    assert json.loads(json.dumps(ledger.outcome()))["best_valid"] == 75
+
+
+def test_the_split_that_is_reported_must_be_answered_too() -> None:
+    oracle = replace(ORACLE, report_split="test")
+    with pytest.raises(UserError, match=r"with test = None: .* whose test is a number from 0 to 100$"):
+        QueryLedger(oracle, 3).query(CELLS[:1])
+
+
+def test_an_error_of_own_code_keeps_its_traceback_and_names_benchmark_and_cells() -> None:
+    def evaluate(_: Cells) -> list[Evaluation]:
+        raise ZeroDivisionError("no data")
+
+    with pytest.raises(
+        EvaluationFailed, match=r"counting raised ZeroDivisionError \(no data\) .* and 3 more"
+    ) as raised:
+        QueryLedger(answered(ORACLE, evaluate), 10).query(CELLS)
+    assert ORACLE.space.format(CELLS[:1]) in str(raised.value)
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+
+
+def test_kept_answers_are_read_and_only_missing_cells_are_evaluated(tmp_path: Path) -> None:
+    logged = Logged()
+    oracle = answered(ORACLE, logged.evaluate)
+    keys = ORACLE.space.keys(CELLS)
+    assert KeptAnswers(oracle, tmp_path).evaluate(CELLS[[3, 1]]) == ORACLE.evaluate(CELLS[[3, 1]])
+    assert KeptAnswers(oracle, tmp_path).evaluate(CELLS) == ORACLE.evaluate(CELLS)
+    assert logged.calls == [keys[[3, 1]].tolist(), keys[[0, 2, 4, 5]].tolist()]
+
+
+def test_another_digest_does_not_read_the_answers_of_the_first(tmp_path: Path) -> None:
+    first = replace(ORACLE, digest="1" * 64)
+    KeptAnswers(first, tmp_path).evaluate(CELLS)
+    logged = Logged()
+    other = KeptAnswers(answered(replace(ORACLE, digest="2" * 64), logged.evaluate), tmp_path)
+    other.evaluate(CELLS)
+    assert len(logged.calls) == 1
+
+
+def test_an_incomplete_answer_is_evaluated_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    logged = Logged()
+    kept = KeptAnswers(answered(ORACLE, logged.evaluate), tmp_path)
+    kept.evaluate(CELLS)
+    path = kept.folder / f"{logged.calls[0][2]}.json"
+    path.write_text("")
+    assert kept.evaluate(CELLS) == ORACLE.evaluate(CELLS)
+    assert logged.calls[1] == logged.calls[0][2:3]
+    assert "is unreadable" in caplog.text
+
+
+def test_nothing_is_kept_of_answers_that_are_refused(tmp_path: Path) -> None:
+    kept = KeptAnswers(answered(ORACLE, lambda cells: [Evaluation(103.0, None)] * len(cells)), tmp_path)
+    with pytest.raises(UserError, match="103"):
+        kept.evaluate(CELLS)
+    assert list(kept.folder.glob("*.json")) == []
+
+
+PROCESS = """
+import sys, time
+from pathlib import Path
+from nadlab.queries.kept_answers import KeptAnswers
+from nadlab.queries.opening import answered
+from tests.oracles import counting
+
+folder, seconds, rows = Path(sys.argv[1]), float(sys.argv[2]), [int(row) for row in sys.argv[3].split(",")]
+oracle = counting("nasbench201", 30)
+
+def evaluate(cells):
+    with (folder / "log").open("a") as log:
+        log.write("".join(f"{key}\\n" for key in oracle.space.keys(cells).tolist()))
+    time.sleep(seconds)
+    return oracle.evaluate(cells)
+
+found = KeptAnswers(answered(oracle, evaluate), folder).evaluate(oracle.pool()[rows])
+assert found == oracle.evaluate(oracle.pool()[rows])
+"""
+
+
+def asking(folder: Path, seconds: float, rows: str) -> subprocess.Popen[bytes]:
+    """Start a process that evaluates rows of the pool, each batch in so many seconds."""
+    return subprocess.Popen([sys.executable, "-c", PROCESS, str(folder), str(seconds), rows], cwd=ROOT)
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_processes_that_want_the_same_cells_at_once_evaluate_them_once(tmp_path: Path) -> None:
+    started = [asking(tmp_path, 0.5, rows) for rows in ("0,1,2,3", "3,2,4", "5,4,0")]
+    assert [each.wait(60) for each in started] == [0, 0, 0]
+    logged = (tmp_path / "log").read_text().split()
+    assert sorted(map(int, logged)) == sorted(ORACLE.space.keys(CELLS).tolist())
+
+
+@pytest.mark.slow
+def test_a_killed_process_releases_the_cells_that_it_was_evaluating(tmp_path: Path) -> None:
+    killed = asking(tmp_path, 600, "0,1")
+    wait_for((tmp_path / "log").exists)
+    waiting = asking(tmp_path, 0, "1,2")
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait(60) == -signal.SIGKILL
+    assert waiting.wait(60) == 0
