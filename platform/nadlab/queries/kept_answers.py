@@ -78,7 +78,7 @@ class KeptAnswers:
 @contextmanager
 def _locked(path: Path, keys: Iterable[int]) -> Iterator[None]:
     """Hold a lock for each key, taken in ascending order, so that two processes never wait for each other."""
-    with path.open("a") as file:
+    with path.open("ab") as file:
         for offset in sorted({key % LARGEST_OFFSET for key in keys}):
             fcntl.lockf(file, fcntl.LOCK_EX, 1, offset)
         yield  # closing the file releases all
