@@ -1,6 +1,6 @@
 """Compare a study that was killed with an uninterrupted one: what is lost, doubled, different or incomplete.
 
-Records are compared field by field, on disk and in MLflow, but for times, and for git, which sees the campaign's own files.
+Records are compared field by field, on disk and in MLflow, but for times and what is no result (`OUTSIDE`).
 """
 
 import json
@@ -21,6 +21,8 @@ from nadlab.tracking.content import LEDGER, RECORD, STUDY, TRIAL
 from nadlab.tracking.mlflow_internals import PARENT
 
 TENSORS = ("weights.safetensors", "optimizers.safetensors")
+OUTSIDE = ("mlflow.", "git_", "cluster")
+"""beginnings of tags and provenance: MLflow's own, git, which sees the campaign's files, memory free when Ray started"""
 TIMES = ("started", "ended")
 """fields of a record"""
 
@@ -122,13 +124,13 @@ def _content(client: MlflowClient, uri: str, run: Run) -> Any:
 
 
 def content(record: Record) -> dict[str, Any]:
-    """Return every field of a record but times, in metrics too, and git."""
+    """Return every field of a record but times, in metrics too, and what is no result."""
     fields = {key: value for key, value in asdict(record).items() if key not in TIMES}
     return fields | {"metrics": _numbers(record.metrics), "provenance": _tags(record.provenance)}
 
 
 def _tags(tags: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if not key.startswith(("mlflow.", "git_")) and key != RECORD}
+    return {key: value for key, value in tags.items() if not key.startswith(OUTSIDE) and key != RECORD}
 
 
 def _differ(one: Any, other: Any) -> bool:

@@ -59,8 +59,7 @@ def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
         "preset": study.preset,
         ARTIFACTS: artifacts_tag(LEDGER),
         **record.provenance,
-        TRAINED: training_text([Segment(**each) for each in record.trained])[:LONGEST],
-    }
+    } | ({TRAINED: training_text([Segment(**each) for each in record.trained])[:LONGEST]} if record.trained else {})
 
 
 def trial_description(record: Record, study: StudyRecord, parent: str, trials: str) -> str:
