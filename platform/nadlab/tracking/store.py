@@ -32,7 +32,10 @@ def default_store(out: Path) -> tuple[str, Path]:
 def made_store(out: Path) -> tuple[str, Path]:
     """Return a study's own store, made where absent; UserError when it can't be used."""
     uri, artifacts = default_store(out)
-    make_database(out, artifacts.absolute().as_uri())
+    try:
+        make_database(out, artifacts.absolute().as_uri())
+    except SQLAlchemyError as error:  # such as a path that SQLite finds too long
+        raise unusable(uri, error) from error
     follow_folder(out)
     return uri, artifacts
 
