@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from nadlab.interrupts import INTERRUPTED, PATIENCE, Stopped, Stopping
+from perf.processes import free_port
 from tests.conftest import TOY, records_of, run_alpha
 
 ROOT = Path(__file__).parents[2]
@@ -140,3 +142,21 @@ def test_handlers_are_those_of_before_after_a_stop() -> None:
     assert stopped.value.number == signal.SIGINT
     assert signal.getsignal(signal.SIGINT) is before
     time.sleep(PATIENCE)  # no deadline is left
+
+
+@pytest.mark.services
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", [False, True])
+def test_while_a_server_starts_and_answers(answers: bool, tmp_path: Path) -> None:
+    port = free_port()
+
+    def ready(passed: float) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            return not answers and (tmp_path / "mlflow.db").exists() and passed > PATIENCE
+        return True
+
+    ended = interrupted([*NADLAB, "mlflow", "--folder", str(tmp_path), "--port", str(port)], ready)
+    assert not any("Traceback" in line for line in ended.words)
+    check(Ended(ended.status, ended.words[-1:], ended.seconds, ended.left), "Stopped.")
