@@ -150,16 +150,22 @@ RUN_PROGRAM = (sys.executable, "-c", "import sys; from nadlab.interrupts import 
 
 
 def run(command: list[str]) -> int:
-    """Run a program and return its status; a signal ends it by SIGTERM, and by SIGKILL after `PATIENCE` seconds."""
+    """Run a program and return its status; a signal ends it by SIGTERM, and by SIGKILL after `PATIENCE` seconds.
+
+    Who becomes this process may have blocked the signals, so that none comes too early.
+    """
     import subprocess  # late: the handler of imports is to be there first
 
-    stopping = Stopping("Stopped.")
-    # in a session of its own: a terminal's Ctrl-C is for this process, which passes it on
-    with stopping.caught(), subprocess.Popen(command, start_new_session=True) as program:
+    stopping, program = Stopping("Stopped."), None
+    with stopping.caught():
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            # in a session of its own: a terminal's Ctrl-C is for this process, which passes it on
+            program = subprocess.Popen(command, start_new_session=True)
             return program.wait()
         except Stopped as stop:
-            program.terminate()
-            program.wait()
+            if program:
+                program.terminate()
+                program.wait()
             stopping.say()
             return 128 + stop.number

@@ -70,7 +70,9 @@ def interrupted(command: list[str], when: Callable[[float], bool]) -> Ended:
     sent = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     process.wait(timeout=60)
-    seconds, left = time.monotonic() - sent, marked(mark)
+    seconds = time.monotonic() - sent
+    while (left := marked(mark)) and time.monotonic() < sent + seconds + PATIENCE:
+        time.sleep(0.05)  # what notices by itself that its parent is gone
     words = [line for line in process.communicate()[1].splitlines() if "epoch/s" not in line and line.strip()]
     return Ended(process.returncode, words, seconds, left)
 

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import secrets
+import signal
 import socket
 import sys
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nadlab.errors import UserError
-from nadlab.interrupts import RUN_PROGRAM
+from nadlab.interrupts import RUN_PROGRAM, SIGNALS
 from nadlab.sqlite import address
 from nadlab.tracking.mlflow_internals import AUTH_SETTINGS, SERVER_SWITCHES
 from nadlab.tracking.store import STORE_ERRORS, follow_folder, make_database
@@ -82,7 +83,11 @@ class Server:
                 raise UserError(
                     f"no database can be made in {self.folder} ({error}): name another folder by --folder"
                 ) from error
-        os.execve(sys.executable, self.command(), environment)  # noqa: S606
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until that process handles them
+        try:
+            os.execve(sys.executable, self.command(), environment)  # noqa: S606
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _secrets(self) -> dict[str, str]:
         settings = self.folder / "auth.ini"
