@@ -5,7 +5,8 @@ The public API is what `__all__` lists (docs/api.md):
     from nadlab import Study, Tuning, benchmark, load, main, search
 
 All else is private by convention, whatever its name: a later version may move, rename or remove it without notice.
-Importing `nadlab` is cheap: a name is imported from its module when it is first used.
+Importing `nadlab` is cheap: a name is imported from its module when it is first used. In a script, Ctrl-C while its imports
+run ends it with one line; from then on Python's own handling is in force, and in a session always.
 """
 
 from typing import TYPE_CHECKING

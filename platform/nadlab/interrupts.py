@@ -143,3 +143,29 @@ def _files(frame: FrameType | None) -> list[str]:
         files.append(frame.f_code.co_filename)
         frame = frame.f_back
     return files
+
+
+RUN_PROGRAM = (sys.executable, "-c", "import sys; from nadlab.interrupts import run; sys.exit(run(sys.argv[1:]))")
+"""a command, before that of a program of others: `run` in a process that holds nothing else"""
+
+
+def run(command: list[str]) -> int:
+    """Run a program and return its status; a signal ends it by SIGTERM, and by SIGKILL after `PATIENCE` seconds.
+
+    Who becomes this process may have blocked the signals, so that none comes too early.
+    """
+    import subprocess  # late: the handler of imports is to be there first
+
+    stopping, program = Stopping("Stopped."), None
+    with stopping.caught():
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            # in a session of its own: a terminal's Ctrl-C is for this process, which passes it on
+            program = subprocess.Popen(command, start_new_session=True)
+            return program.wait()
+        except Stopped as stop:
+            if program:
+                program.terminate()
+                program.wait()
+            stopping.say()
+            return 128 + stop.number

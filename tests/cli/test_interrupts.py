@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from nadlab.interrupts import INTERRUPTED, PATIENCE, Stopped, Stopping
+from perf.processes import free_port
 from tests.conftest import TOY, records_of, run_alpha
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +70,9 @@ def interrupted(command: list[str], when: Callable[[float], bool]) -> Ended:
     sent = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     process.wait(timeout=60)
-    seconds, left = time.monotonic() - sent, marked(mark)
+    seconds = time.monotonic() - sent
+    while (left := marked(mark)) and time.monotonic() < sent + seconds + PATIENCE:
+        time.sleep(0.05)  # what notices by itself that its parent is gone
     words = [line for line in process.communicate()[1].splitlines() if "epoch/s" not in line and line.strip()]
     return Ended(process.returncode, words, seconds, left)
 
@@ -140,3 +144,22 @@ def test_handlers_are_those_of_before_after_a_stop() -> None:
     assert stopped.value.number == signal.SIGINT
     assert signal.getsignal(signal.SIGINT) is before
     time.sleep(PATIENCE)  # no deadline is left
+
+
+@pytest.mark.services
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", [False, True])
+def test_while_a_server_starts_and_answers(answers: bool, tmp_path: Path) -> None:
+    port = free_port()
+
+    def ready(passed: float) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            return not answers and (tmp_path / "mlflow.db").exists() and passed > PATIENCE
+        return True
+
+    ended = interrupted([*NADLAB, "mlflow", "--folder", str(tmp_path), "--port", str(port)], ready)
+    assert not any("Traceback" in line for line in ended.words)
+    assert ended.words[-1] in (("Stopped.",) if answers else ("Stopped.", INTERRUPTED))
+    check(Ended(ended.status, ended.words[-1:], ended.seconds, ended.left), ended.words[-1])

@@ -119,7 +119,7 @@ def test_moved_study_is_served_and_reported_with_its_artifacts_where_they_are_no
         Server(folder=present).serve()
     assert all(each.startswith((present / "mlartifacts").as_uri()) for each in locations(present))
     again = present.rename(tmp_path / "again")
-    report_on_folder(again, None)
+    report_on_folder(again, again, None)
     assert all(each.startswith((again / "mlartifacts").as_uri()) for each in locations(again))
 
 

@@ -53,7 +53,8 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> i
     except OSError as error:
         if error.errno is None:
             raise  # no message of the system: a mistake of ours
-        place = f"{error.filename}: " if error.filename else ""
+        named = error.filename2 or error.filename  # of a copy, the file that was written
+        place = f"{named}: " if named else ""
         _say(f"{place}{error.strerror}{ADVICE.get(error.errno, '')}")
     return 2
 

@@ -52,7 +52,9 @@ for each in COMMANDS:
 @click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
 @click.option("--queries", type=int, default=160, show_default=True, help="distinct architectures that may be queried")
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
-@click.option("--concurrent", type=click.IntRange(1), help="seeds at a time, each on one core  [default: all cores]")
+@click.option(
+    "--concurrent", type=click.IntRange(1, 10_000), help="seeds at a time, each on one core  [default: all cores]"
+)
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
 def search(
     methods: str, benchmark_name: str, queries: int, seeds: str, concurrent: int | None, as_json: bool
@@ -87,7 +89,10 @@ def search(
     metavar="URI",
     help="MLflow server or store of its runs  [default: mlflow.db in the study's folder]",
 )
-def report(study: str, tracking_uri: str | None) -> None:
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="where to write it  [default: the study's folder]"
+)
+def report(study: str, tracking_uri: str | None, out: Path | None) -> None:
     """Write a study's report anew from its records: a page that opens offline, plots, LaTeX tables.
 
     STUDY is the study's folder, or its name in runs/, which means every benchmark it ran on.
@@ -97,7 +102,7 @@ def report(study: str, tracking_uri: str | None) -> None:
     """
     from nadlab.cli.report import report_studies
 
-    report_studies(study, tracking_uri)
+    report_studies(study, tracking_uri, out)
 
 
 @nadlab.command()
@@ -128,7 +133,7 @@ def report(study: str, tracking_uri: str | None) -> None:
 @click.option(
     "--artifacts", metavar="URI", help="another location of artifacts, such as s3://... (needs the same installation)"
 )
-@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="processes that answer")
+@click.option("--workers", type=click.IntRange(1, 1_000), default=2, show_default=True, help="processes that answer")
 def mlflow(**options: Any) -> None:
     """Start an MLflow server; studies send their runs to it by --tracking-uri.
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nadlab.study.tuning import Tuning
 
 RUNS = Path("runs")
+MOST_AT_ONCE = 10_000
+"""trials: Ray starts a process for each"""
 MOST_SEEDS = 10_000
 LARGEST_SEED = 2**32 - 1
 """what every random generator takes"""
@@ -74,7 +76,7 @@ def _execution_options(trainable: type) -> list[Option]:
         "it pays for small networks  [default: 1]",
     )  # fmt: skip
     return [
-        click.option("--concurrent", type=click.IntRange(1), metavar="N", help="trials at once  [default: one a CPU]"),
+        click.option("--concurrent", type=click.IntRange(1, MOST_AT_ONCE), metavar="N", help="trials at once  [default: one a CPU]"),
         click.option("--gpus-per-trial", type=float, metavar="N",
                      help="a number or a fraction, such as 0.25, by which trials share a device  [default: an even share]"),
         click.option("--address", help="a Ray cluster to join  [default: one of this process, on loopback]"),

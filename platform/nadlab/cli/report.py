@@ -21,22 +21,26 @@ from nadlab.tracking.store import default_store, follow_folder
 from nadlab.tracking.tracker import find_runs
 
 
-def report_studies(name: str, tracking_uri: str | None) -> None:
+def report_studies(name: str, tracking_uri: str | None, out: Path | None = None) -> None:
     """Write the report of every study folder that `name` means, and one over all of them where they are several.
 
+    out: where to write instead of the study's folder; several get a folder each there, of their own names.
     Raises UserError when there is none, when one has no trial that ended, or when the store can't be used.
     """
     folders = study_folders(name)
-    studies = [report_on_folder(folder, tracking_uri) for folder in folders]
-    for folder, each in zip(folders, studies, strict=True):
-        _say(folder, each.study.benchmark, each.conclusions)
+    places = folders
+    if out:
+        places = [out] if len(folders) == 1 else [out / folder.name for folder in folders]
+    studies = [report_on_folder(*each, tracking_uri) for each in zip(folders, places, strict=True)]
+    for place, each in zip(places, studies, strict=True):
+        _say(place, each.study.benchmark, each.conclusions)
     # tuning studies share no levels but the default
     alike = comparable([each for each in studies if not each.study.is_tuning])
     if unknown := [each.study.benchmark for each in alike if each.study.optimum is None and len(alike) > 1]:
         click.echo(f"left out of the comparison of benchmarks, which is by regret: {listed(unknown)}, optimum unknown")
     if len(alike := [each for each in alike if each.study.optimum is not None]) > 1:
         page, sections = across(alike, np.random.default_rng(0))
-        parent = folders[0].parent
+        parent = places[0].parent
         write_page(parent, page, sections)
         _say(parent, "all benchmarks", page.conclusions)
 
@@ -66,14 +70,15 @@ def study_folders(name: str) -> list[Path]:
     raise UserError(f"{name!r} is neither a study's folder nor the name of one in {RUNS}/: {there}")
 
 
-def report_on_folder(folder: Path, tracking_uri: str | None) -> Evidence:
-    """Write the report of a folder; return the evidence behind it."""
+def report_on_folder(folder: Path, place: Path, tracking_uri: str | None) -> Evidence:
+    """Write the report of a study's folder to a place, which is made where absent; return the evidence behind it."""
     study = read_owner(folder)
     assert study
     records = StudyFolder(folder, study).records()
     if not records:
         raise UserError(f"{folder} has no trial that ended: run the study first")
-    report, _ = write_report(study, records, _runs(folder, study, tracking_uri), folder)
+    place.mkdir(parents=True, exist_ok=True)
+    report, _ = write_report(study, records, _runs(folder, study, tracking_uri), place)
     return report.evidence
 
 

@@ -82,7 +82,8 @@ def connected(
             )
         except Exception as error:  # Ray has no class for it: a busy machine, a long path, a port
             reason = (str(error).strip() or repr(error)).splitlines()[0]
-            raise UserError(f"Ray did not start on this machine: {reason}") from error
+            advice = ": set $HOME to a folder that you can write" if isinstance(error, PermissionError) else ""
+            raise UserError(f"Ray did not start on this machine: {reason}{advice}") from error
     try:
         yield
     finally:

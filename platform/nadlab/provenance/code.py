@@ -119,6 +119,6 @@ def _digest(text: str) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
+    command = ["git", "-C", str(folder), *arguments]  # found by PATH
     done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True)
     return done.stdout.rstrip()

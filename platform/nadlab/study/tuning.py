@@ -30,6 +30,8 @@ PRUNERS = ("none", "asha", "median")
 OBJECTIVES = {"accuracy": StudyDirection.MAXIMIZE, "queries": StudyDirection.MINIMIZE}
 POPULATION = 10
 """of NSGA-II: Optuna's 50 would be a random search over as many configurations as a study has"""
+MOST = 10_000
+"""configurations, configurations at once and fresh seeds"""
 STARTUP = 4
 """finished configurations before the median stops any"""
 
@@ -70,8 +72,8 @@ class Tuning:
         if "accuracy" not in self.objectives or not set(self.objectives) <= OBJECTIVES.keys():
             raise UserError("--objectives must be accuracy, or accuracy,queries")
         for name, least in (("configurations", 1), ("ahead", 1), ("fresh", 0)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
+            if not least <= getattr(self, name) <= MOST:
+                raise UserError(f"{name} must be at least {least} and at most {MOST}, not {getattr(self, name)}")
         _ = self.study
         if self.queries is not None:
             if "labels" in self.space:

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import secrets
+import signal
 import socket
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nadlab.errors import UserError
+from nadlab.interrupts import RUN_PROGRAM, SIGNALS
 from nadlab.sqlite import address
 from nadlab.tracking.mlflow_internals import AUTH_SETTINGS, SERVER_SWITCHES
 from nadlab.tracking.store import STORE_ERRORS, follow_folder, make_database
@@ -49,6 +51,7 @@ class Server:
         # a page of another site can't reach the server by another name
         hosts = [LOOPBACK, "localhost", self.host, *filter(None, self.allowed_hosts.split(","))]
         return [
+            *RUN_PROGRAM,
             *(sys.executable, "-m", "mlflow", "server"),
             *("--host", self.host, "--port", str(self.port), "--workers", str(self.workers)),
             *("--allowed-hosts", ",".join(f"{host}:*" for host in dict.fromkeys(hosts))),
@@ -69,7 +72,7 @@ class Server:
             ) from error
 
     def serve(self) -> NoReturn:
-        """Become the server, so that a signal to this process reaches it."""
+        """Become the process that holds the server and ends it within two seconds of a signal."""
         environment = os.environ | self.environment()
         os.umask(0o077)  # its files contain hashes of passwords and the results of others
         if not self.store:
@@ -80,7 +83,11 @@ class Server:
                 raise UserError(
                     f"no database can be made in {self.folder} ({error}): name another folder by --folder"
                 ) from error
-        os.execve(sys.executable, self.command(), environment)  # noqa: S606
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until that process handles them
+        try:
+            os.execve(sys.executable, self.command(), environment)  # noqa: S606
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _secrets(self) -> dict[str, str]:
         settings = self.folder / "auth.ini"

@@ -4,6 +4,7 @@ import logging
 import shlex
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,7 +33,10 @@ def default_store(out: Path) -> tuple[str, Path]:
 def made_store(out: Path) -> tuple[str, Path]:
     """Return a study's own store, made where absent; UserError when it can't be used."""
     uri, artifacts = default_store(out)
-    make_database(out, artifacts.absolute().as_uri())
+    try:
+        make_database(out, artifacts.absolute().as_uri())
+    except sqlite3.Error as error:  # such as a path that it finds too long
+        raise UserError(f"SQLite can't use {out / 'mlflow.db'} ({error}): name another folder by --out") from error
     follow_folder(out)
     return uri, artifacts
 
@@ -63,6 +67,8 @@ def make_database(folder: Path, artifacts: str) -> None:
         shutil.copyfile(_tables(), folder / DRAFT)
     except UserError as error:
         logger.warning("%s: MLflow makes its tables anew for each study, which takes seconds", error)
+    with closing(sqlite3.connect(folder / DRAFT)) as draft:
+        draft.execute("PRAGMA schema_version")  # MLflow tries for minutes to open what SQLite refuses
     internals.make_default_experiment(folder / DRAFT, artifacts)
     (folder / DRAFT).replace(folder / "mlflow.db")
 
