@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 
+from nadlab.json_text import strict_json
 from nadlab.study.folder import StudyFolder, fingerprints, read_owner
 from nadlab.tracking.content import LEDGER, STUDY, TRIAL
 from nadlab.tracking.mlflow_internals import PARENT
@@ -105,8 +106,7 @@ def _content(client: MlflowClient, uri: str, run: Run) -> Any:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    # as text, for a tau that is not a number equals itself only there
-    return json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True)
+    return strict_json(one, sort_keys=True) != strict_json(other, sort_keys=True)
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from nadlab.schedule.trial_schedule import History
 
 
 def taus(history: History) -> dict[int, float]:
-    """Return epoch -> PP's tau, at the epochs where it was measured."""
-    return {epoch: row["predictor_tau"] for epoch, row in enumerate(history, 1) if "predictor_tau" in row}
+    """Return epoch -> PP's tau, at the epochs where it was measured and defined."""
+    return {epoch: tau for epoch, row in enumerate(history, 1) if (tau := row.get("predictor_tau")) is not None}
 
 
 class PruningRun:

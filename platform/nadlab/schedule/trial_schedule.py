@@ -9,7 +9,7 @@ from nadlab.study.records import Record, Trial
 STEPS_A_TRIAL = 10
 """a kill costs at most a tenth of a trial"""
 
-History = Sequence[Mapping[str, float]]
+History = Sequence[Mapping[str, float | None]]
 
 
 class TrialSchedule(Protocol):

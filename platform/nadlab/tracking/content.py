@@ -1,10 +1,10 @@
 """What a study and a trial look like in MLflow: parameters, tags, metrics. Names are the same in every study."""
 
-import json
 from dataclasses import asdict
 
 from mlflow.entities import Metric, Param, RunTag
 
+from nadlab.json_text import strict_json
 from nadlab.study.records import Record, StudyRecord, incumbents
 from nadlab.tracking.mlflow_internals import ARTIFACTS, DESCRIPTION, artifacts_tag
 
@@ -43,7 +43,7 @@ def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
     return {
         TRIAL: trial.id,
         RECORD: record.digest,
-        TRIAL_CONTENT: json.dumps(asdict(trial)),
+        TRIAL_CONTENT: strict_json(asdict(trial)),
         "kind": "trial",
         "study": study.study,
         "factor": study.factor,
@@ -91,6 +91,7 @@ def trial_metrics(record: Record, study: StudyRecord) -> list[Metric]:
             Metric(key if key == "predictor_tau" else f"loss/{key}", value, now, epoch)
             for epoch, row in enumerate(record.history, 1)
             for key, value in row.items()
+            if value is not None
         ),
         *(Metric("best_so_far", value, now, number) for number, value in enumerate(incumbents(record, study), 1)),
     ]

@@ -53,7 +53,7 @@ def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
 
 
 def _mean_history(records: list[Record]) -> pd.DataFrame:
-    tables = [pd.DataFrame(record.history, index=range(1, len(record.history) + 1)) for record in records]
+    tables = [pd.DataFrame(record.history, index=range(1, len(record.history) + 1), dtype=float) for record in records]
     return pd.concat(tables).groupby(level=0).mean()
 
 
