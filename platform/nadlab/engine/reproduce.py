@@ -15,7 +15,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.request import request
 from nadlab.errors import UserError
 from nadlab.provenance.code import Sources, origin
-from nadlab.provenance.differences import differing, is_code, mismatches
+from nadlab.provenance.differences import differing, mismatches
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import Query, best
 from nadlab.semigan.checkpoint import redesigned
@@ -118,7 +118,7 @@ def _trainable(trial: Trial) -> type[Trainable]:
 
 def _notes(client: "MlflowClient", run: "Run", trial: Trial, anyway: bool) -> list[str]:
     here = origin(trial.trainable, [trial.benchmark, *trial.settings.values()])
-    ran = _sources(client, run) if any(map(is_code, differing(run.data.tags, here.values))) else {}
+    ran = _sources(client, run) if differing(run.data.tags, here.values) else {}
     others = mismatches(run.data.tags, here.values, ran, here.sources)
     if others and not anyway:
         revision = run.data.tags.get("git_revision", "unknown")

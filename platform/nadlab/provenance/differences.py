@@ -1,6 +1,6 @@
 """What differs between two origins of results, in words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from nadlab.provenance.code import ALWAYS, OWN, Sources
 
@@ -21,39 +21,41 @@ def differing(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     ]
 
 
-def changed_files(name: str, old: Sources, new: Sources) -> str:
-    """Return what differs in a part of the code, by the names of the files where they are known."""
-    before, now = old.get(name, {}), new.get(name, {})
-    files = sorted(file for file in before.keys() | now.keys() if before.get(file) != now.get(file)) if before else []
-    return f"{part_text(name)} differs" + (f" in {listed(files)}" if files else "")
+def reasons(old: Mapping[str, str], new: Mapping[str, str], ran: Sources, runs: Sources) -> list[str]:
+    """Return what differs between two origins: parts of the code by their files, all else by both values.
 
-
-def part_text(name: str) -> str:
-    """Return a part of the code in words."""
-    return f"your module {name.removeprefix(OWN)}" if name.startswith(OWN) else "the code"
-
-
-def is_code(name: str) -> bool:
-    """Return whether a name of an origin is a part of the code."""
-    return name == "code" or name.startswith(OWN)
-
-
-def listed(files: Iterable[str]) -> str:
-    """Return files in words, at most `FILES_NAMED` of them by name."""
-    names = list(files)
-    shown, others = names[:FILES_NAMED], len(names) - FILES_NAMED
-    if others > 0:
-        return f"{', '.join(shown)} and {others} others"
-    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
-
-
-def mismatches(recorded: Mapping[str, str], here: Mapping[str, str], ran: Sources, runs: Sources) -> list[str]:
-    """Return a sentence for each part of what decides a result that differs from where it was recorded.
-
-    ran, runs: the sources then and now; `ran` is empty where they were not kept.
+    ran, runs: the sources of each; `ran` lacks what was not kept. `code` has no line of its own where its files are unknown.
     """
     found = []
-    for name in differing(recorded, here):
-        values = f"{name} was {recorded.get(name, 'not recorded')}, here it is {here[name]}"
-        found.append(f"{changed_files(name, ran, runs)} ({values})" if is_code(name) else values)
+    for name in differing(old, new):
+        files = _changed(ran.get(name, {}), runs.get(name, {}))
+        where = f" in {_listed(files)}" if files else ""
+        if name.startswith(OWN):
+            found.append(f"your module {name.removeprefix(OWN)} differs{where}")
+        elif name != "code":
+            found.append(f"{name} {old.get(name, 'unknown')}, now {new[name]}")
+        elif files:
+            found.append(f"the code differs{where}")
     return found
+
+
+def mismatches(old: Mapping[str, str], new: Mapping[str, str], ran: Sources, runs: Sources) -> list[str]:
+    """Return a sentence for each value that decides results and differs; arguments as of `reasons`."""
+    files = {name: _changed(ran.get(name, {}), runs.get(name, {})) for name in differing(old, new)}
+    return [
+        f"{name} was {old.get(name, 'not recorded')}, here it is {new[name]}"
+        + (f" (different: {_listed(changed)})" if changed else "")
+        for name, changed in files.items()
+    ]
+
+
+def _changed(ran: Mapping[str, str], runs: Mapping[str, str]) -> list[str]:
+    """Return the files that differ, none where they were not kept."""
+    return sorted(file for file in ran.keys() | runs.keys() if ran.get(file) != runs.get(file)) if ran else []
+
+
+def _listed(files: Sequence[str]) -> str:
+    """Return files in words, at most `FILES_NAMED` of them by name."""
+    if len(files) > FILES_NAMED:
+        return f"{', '.join(files[:FILES_NAMED])} and {len(files) - FILES_NAMED} others"
+    return " and ".join(filter(None, [", ".join(files[:-1]), files[-1]]))

@@ -21,7 +21,7 @@ from typing import Any
 
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json
-from nadlab.provenance.differences import changed_files, differing, is_code
+from nadlab.provenance.differences import differing, reasons
 from nadlab.study.records import Record, StudyRecord, Trial, origin_text, read_record, write_json
 
 logger = logging.getLogger(__name__)
@@ -230,13 +230,11 @@ def _check_origin(path: Path, owner: StudyRecord, study: StudyRecord, mixable: b
     mixable: nothing else keeps the folder from taking them.
     """
     old, new = owner.origin or _recorded_origin(path), study.origin
-    others = differing(old, new)
-    if not others:
+    if not differing(old, new):
         return
-    reasons = [changed_files(name, owner.sources, study.sources) for name in others if is_code(name)]
-    reasons += [f"{name} {old.get(name, 'unknown')}, now {new[name]}" for name in others if not is_code(name)]
+    said = "; ".join(["", *reasons(old, new, owner.sources, study.sources)])
     raise UserError(
-        f"{path} was filled by {origin_text(old)}, and this is {origin_text(new)}{'; '.join(['', *reasons])}: name another "
+        f"{path} was filled by {origin_text(old)}, and this is {origin_text(new)}{said}: name another "
         f"folder by --out{', or mix the results knowingly by --anyway' if mixable else ''}"
     )
 
