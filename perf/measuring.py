@@ -1,6 +1,5 @@
 """What the measuring commands share: CPU clocks, spreads, the machine and its matrix peak, output as text or JSON."""
 
-import json
 import os
 import platform
 import time
@@ -17,6 +16,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from nadlab.json_text import strict_json
 from nadlab.nets import accelerator
 
 PEAK_SIZE = 2048
@@ -165,7 +165,7 @@ def show(figures: dict[str, Any], as_json: bool) -> None:
     figures = {"machine": machine(), **figures}
     if as_json:
         plain = {key: asdict(value) if is_dataclass(value) else value for key, value in figures.items()}  # type: ignore[arg-type]
-        click.echo(json.dumps(plain))
+        click.echo(strict_json(plain))
         return
     for name, value in figures.items():
         click.echo(f"{name}: {f'{value:.4g}' if isinstance(value, float) else value}")

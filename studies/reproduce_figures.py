@@ -12,7 +12,6 @@ of NAS-Bench-101's space, Figure 3 of NAS-Bench-201's; numbers.json beside them 
 from nadlab.cli.command_line import run_command
 
 # isort: split
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +28,7 @@ from nadlab.analysis.cells.signatures import Signature, overlap, signature
 from nadlab.analysis.figures.style import save
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import one_of_each
 from nadlab.semigan.biarch2perf import BiArch2Perf
@@ -113,7 +113,7 @@ def reproduce(oracle: Oracle, settings: Settings, seed: int, folder: Path) -> No
         "agreement": agreement, "groups": {name: shares(found, space) for name, found in groups.items()},
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    (folder / "numbers.json").write_text(strict_json(numbers, indent=1) + "\n", encoding="utf-8")
     for name, figure in drawn.items():
         save(figure, folder, name)
 

@@ -7,7 +7,6 @@ python studies/reproduce_table4.py --seeds 0-9
 from nadlab.cli.command_line import run_command
 
 # isort: split
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from rich.table import Table
 from nadlab import benchmark
 from nadlab.analysis.cells.generated import GeneratedQuality, quality
 from nadlab.cli.options import parse_seeds
+from nadlab.json_text import strict_json
 from nadlab.processes import side_by_side
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import start
@@ -75,10 +75,8 @@ def command(name: str, seeds: str, labels: int, rank0_share: float, temperature:
     if out:
         by_seed = {seed: asdict(row) for seed, row in zip(chosen, rows, strict=True)}
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(
-            json.dumps({"benchmark": name, "settings": asdict(settings), "seeds": by_seed}, indent=1) + "\n",
-            encoding="utf-8",
-        )
+        content = {"benchmark": name, "settings": asdict(settings), "seeds": by_seed}
+        out.write_text(strict_json(content, indent=1) + "\n", encoding="utf-8")
     if any(math.isnan(row.above[0]) for row in rows):
         click.echo("some seed generated no cell that the table holds", err=True)
 

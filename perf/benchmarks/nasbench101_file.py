@@ -1,7 +1,6 @@
 """A writer of NAS-Bench-101's official format: made-up trainings of any cells, up to the whole space."""
 
 import base64
-import json
 import struct
 from collections.abc import Iterable, Iterator
 from hashlib import md5
@@ -11,6 +10,7 @@ import numpy as np
 
 from nadlab.benchmarks.official.model_metrics import ModelMetrics
 from nadlab.benchmarks.official.tfrecord import masked_crc
+from nadlab.json_text import strict_json
 from nadlab.spaces import Cells
 from nadlab.spaces.nasbench101 import ABSENT, OPERATIONS
 
@@ -38,7 +38,7 @@ def nasbench101_records(
         for budget, by_run in zip(budgets, accuracies, strict=True):
             for by_step in by_run:
                 metrics = _metrics(budget, by_step, 1_000_000 + i)
-                yield json.dumps([module, budget, digits, labels, metrics]).encode()
+                yield strict_json([module, budget, digits, labels, metrics]).encode()
 
 
 def _metrics(budget: int, by_step: list[list[float]], parameters: int) -> str:

@@ -47,7 +47,7 @@ answer = oracle.evaluate(cell)[0]
 first, used = time.perf_counter() - start, time.process_time() - cpu
 grown = resident() - memory
 figures = {"import_s": import_seconds, "open_to_first_answer_s": first, "cpu_s": used, "memory_mb": grown}
-print(json.dumps(figures))
+print(json.dumps(figures, allow_nan=False))
 """
 
 

@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 
+from nadlab.json_text import strict_json
 from nadlab.study.checkpoints import fingerprints
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import Record
@@ -134,8 +135,7 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    # as text, for a tau that is not a number equals itself only there
-    return json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True)
+    return strict_json(one, sort_keys=True) != strict_json(other, sort_keys=True)
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ python perf/scale/simulated_cluster.py --trials 200 --shape 1,1 --shape 10,1 --s
 python perf/scale/simulated_cluster.py --trials 5000 --workers 64 --seconds 10 --shape 20,50 --append FILE
 """
 
-import json
 import sys
 import tempfile
 from contextlib import nullcontext, redirect_stdout
@@ -24,6 +23,7 @@ from nadlab.cluster.connection import connected
 from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.runner import run_study
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
 from perf.measuring import as_json, machine, show
 from perf.mlflow_server import served
 from perf.scale.sleeping import Sleep, study
@@ -94,7 +94,7 @@ def command(
                 if append:
                     line = {"machine": machine(), "store": store, "workers": workers, **asdict(each), **asdict(usage)}
                     with append.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(line) + "\n")
+                        file.write(strict_json(line) + "\n")
                 figures |= {f"{shape}: {name}": value for name, value in usage.figures().items()}
     show(figures, as_json)
 

@@ -41,11 +41,13 @@ def load_object(name: str) -> Any:
     return getattr(module, match["object"])
 
 
+def plugin_names(names: Iterable[object]) -> list[str]:
+    """Return the modules that names of the form `module:object` name, loaded; raises UserError as `load_object`."""
+    found = {str(name): load_object(str(name)) for name in names if is_plugin(name)}
+    return sorted({name.partition(":")[0] for name in found})
+
+
 def plugin_modules(names: Iterable[object]) -> list[ModuleType]:
-    """Return the top-level modules of those names that are of one's own, for a cluster's nodes to get; UserError as `own`."""
-    found = {}
-    for name in filter(is_plugin, names):
-        load_object(str(name))
-        package = str(name).partition(":")[0].partition(".")[0]
-        found[package] = sys.modules[package]
-    return list(found.values())
+    """Return the top-level modules of those names that are of one's own, for a cluster's nodes to get; UserError as `load_object`."""
+    packages = dict.fromkeys(name.partition(".")[0] for name in plugin_names(names))
+    return [sys.modules[package] for package in packages]

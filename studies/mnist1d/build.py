@@ -27,6 +27,7 @@ from tqdm import tqdm
 from nadlab.cli.command_line import run_command
 from nadlab.cli.options import parse_seeds
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
 from nadlab.spaces import Cells, space
 from nadlab.spaces.classes import classes
 from studies.mnist1d import Recipe, train_cell
@@ -67,7 +68,7 @@ def open_results(path: Path, recipe: Recipe) -> set[tuple[int, int]]:
     }
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"# {json.dumps(stamp)}\n{HEADER}\n", encoding="utf-8")
+        path.write_text(f"# {strict_json(stamp)}\n{HEADER}\n", encoding="utf-8")
     text = path.read_text(encoding="utf-8")
     if json.loads(text.partition("\n")[0].removeprefix("# "))["recipe"] != stamp["recipe"]:
         raise UserError(f"{path} was built by another recipe: move it away or give another --results")

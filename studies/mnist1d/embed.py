@@ -34,6 +34,7 @@ from nadlab.benchmarks.surrogates.trees import Model, Trees, ensemble
 from nadlab.benchmarks.tabular import DECODE
 from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
 from nadlab.spaces import space
 from nadlab.spaces.cells import Keys
 
@@ -142,7 +143,7 @@ def command(spaces: tuple[str, ...], results: Path, to: Path) -> None:
         stamp = json.loads(source.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# "))
         provenance = {
             "command": f"python studies/mnist1d/build.py {name}",
-            **{part: json.dumps(stamp[part]) for part in ("recipe", "versions")},
+            **{part: strict_json(stamp[part]) for part in ("recipe", "versions")},
         }
         rows = pd.read_csv(source, comment="#")
         embed = embed_table if name == "nasbench201" else embed_surrogate

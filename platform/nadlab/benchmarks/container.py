@@ -22,6 +22,7 @@ from safetensors.numpy import save_file
 from nadlab.benchmarks.files import check_file
 from nadlab.cache import replacing
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
 
 SUFFIX = ".safetensors"
 _TYPES = {"F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
@@ -39,9 +40,9 @@ class Container:
 
     def digest(self) -> str:
         """Compute the SHA-256 of everything in it; reads every array."""
-        total = hashlib.sha256(json.dumps([self.kind, self.facts], sort_keys=True).encode())
+        total = hashlib.sha256(strict_json([self.kind, self.facts], sort_keys=True).encode())
         for name, array in sorted(self.arrays.items()):
-            total.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+            total.update(strict_json([name, array.dtype.str, array.shape]).encode())
             total.update(np.ascontiguousarray(array).data.cast("B"))
         return total.hexdigest()
 
@@ -58,7 +59,7 @@ def write_container(container: Container, path: Path) -> str:
 def save_container(container: Container, path: Path) -> str:
     """Write the file and return the digest; raise OSError when the disk is full."""
     digest = container.digest()
-    metadata = {"format": container.kind, "digest": digest, "facts": json.dumps(container.facts)}
+    metadata = {"format": container.kind, "digest": digest, "facts": strict_json(container.facts)}
     arrays = {name: np.ascontiguousarray(array) for name, array in container.arrays.items()}
     try:
         save_file(arrays, path, metadata)

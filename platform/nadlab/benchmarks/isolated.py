@@ -23,6 +23,7 @@ from threading import Lock
 from typing import Any
 
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
 
 _PATIENCE = 10
 """Seconds on the clock for a second of computing: another process may have the cores, the file may come by network."""
@@ -75,21 +76,21 @@ def serve(handle: int, parent: int) -> None:
         while True:
             folder, call, arguments, limits = pickle.loads(connection.recv_bytes())  # noqa: S301 - from the parent
             os.chdir(folder)
-            connection.send_bytes(json.dumps(_answer(call, arguments, limits)).encode())
+            connection.send_bytes(_answer(call, arguments, limits).encode())
 
 
-def _answer(call: Callable[..., Any], arguments: tuple[Any, ...], limits: Limits) -> dict[str, Any]:
+def _answer(call: Callable[..., Any], arguments: tuple[Any, ...], limits: Limits) -> str:
     _limit(limits)
     try:
-        return {"value": call(*arguments)}
+        return strict_json({"value": call(*arguments)})
     except UserError as error:
-        return {"refused": str(error)}
+        return strict_json({"refused": str(error)})
     except OSError as error:
-        return {"system": error.strerror or str(error)}
+        return strict_json({"system": error.strerror or str(error)})
     except MemoryError:
-        return {"memory": True}
+        return strict_json({"memory": True})
     except Exception as error:  # a hostile file may make a library raise anything
-        return {"unforeseen": f"{type(error).__name__}: {error}"}
+        return strict_json({"unforeseen": f"{type(error).__name__}: {error}"})
 
 
 def _limit(limits: Limits) -> None:

@@ -1,12 +1,12 @@
 """`nadlab benchmarks fetch | convert | verify | show`: official files become archives in the cache folder."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
 
 
 @click.command()
@@ -80,7 +80,7 @@ def show(name: str, as_json: bool) -> None:
         "arrays": {key: list(array.shape) for key, array in sorted(container.arrays.items())},
     }
     if as_json:
-        click.echo(json.dumps(facts))
+        click.echo(strict_json(facts))
         return
     for key, value in facts.items():
         if isinstance(value, dict):

@@ -1,6 +1,5 @@
 """The command `nadlab`: benchmarks, searches, reports, MLflow's server, reproduction. Heavy imports are late: --help is fast."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from nadlab.cli.benchmarks import COMMANDS, for_people, readable_benchmarks
 from nadlab.cli.command_line import run_command
+from nadlab.json_text import strict_json
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -30,7 +30,7 @@ def benchmarks(context: click.Context, as_json: bool) -> None:
     rows, left_out = readable_benchmarks()
     if as_json:
         for row in rows:
-            click.echo(json.dumps(row))
+            click.echo(strict_json(row))
     else:
         _print_table("benchmarks", [for_people(row) for row in rows])
     for line in left_out:
@@ -73,7 +73,7 @@ def search(
     for row in found:
         rows.append(row)
         if as_json:
-            click.echo(json.dumps(row.row()))
+            click.echo(strict_json(row.row()))
     if not as_json:
         _print_table(benchmark_name, [row.row() for row in rows])
         _print_table(
@@ -173,7 +173,7 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_js
 
     done = reproduce(run_id, tracking_uri, retrain, anyway)
     if as_json:
-        click.echo(json.dumps(asdict(done) | {"equal": done.equal}))
+        click.echo(strict_json(asdict(done) | {"equal": done.equal}))
         return 0 if done.equal else 1
     for note in done.notes:
         click.echo(f"note: {note}", err=True)

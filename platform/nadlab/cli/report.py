@@ -1,6 +1,5 @@
 """`nadlab report`: find a study's folders and write their reports."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from nadlab.analysis.reports import write_page, write_report
 from nadlab.analysis.text import listed
 from nadlab.cli.options import RUNS
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import StudyRecord
 from nadlab.tracking.runs import Runs
@@ -49,7 +49,7 @@ def comparable(studies: Sequence[Evidence]) -> list[Evidence]:
     """Return the most studies that differ in nothing but their benchmark: a smoke run beside them is left out."""
     groups: dict[str, dict[str, Evidence]] = {}
     for each in studies:
-        same = json.dumps([each.study.settings, each.study.default], sort_keys=True)
+        same = strict_json([each.study.settings, each.study.default], sort_keys=True)
         groups.setdefault(same, {}).setdefault(each.study.benchmark, each)
     return list(max(groups.values(), key=len, default={}).values())
 

@@ -15,9 +15,11 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 import ray
 
 import nadlab
+from nadlab.compiler import OFF
 from nadlab.errors import UserError
 
-SENT_VARIABLES = ("NADLAB_DATA",)
+SENT_VARIABLES = ("NADLAB_DATA", OFF)
+"""that decide what a trial computes"""
 
 
 def runtime_env(trainable: type, modules: Sequence[ModuleType] = ()) -> dict[str, Any]:

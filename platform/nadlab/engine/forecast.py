@@ -17,7 +17,7 @@ from nadlab.cluster.resources import (
     resources_per_trial,
     trials_at_once,
 )
-from nadlab.engine.plans import StudyPlan
+from nadlab.engine.plans import StudyPlan, on_device
 from nadlab.engine.request import request
 from nadlab.engine.runner import check_packing
 from nadlab.engine.tune_internals import without_constructor
@@ -100,7 +100,7 @@ def kept_records(execution: ExecutionConfig, study: StudyRecord) -> list[Record]
     owner = read_owner(execution.out)
     if not owner:
         return []
-    check_same(execution.out, owner, study, execution.anyway)
+    check_same(execution.out, owner, on_device(study, execution.gpus_per_trial), execution.anyway)
     return StudyFolder(execution.out, owner).records()
 
 

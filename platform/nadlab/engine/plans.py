@@ -2,10 +2,11 @@
 
 import uuid
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nadlab.benchmarks.oracle import Oracle, facts_of
 from nadlab.errors import UserError
+from nadlab.provenance.hardware import backend
 from nadlab.schedule.optuna_schedule import OptunaSchedule
 from nadlab.schedule.trial_schedule import FixedSchedule, TrialSchedule
 from nadlab.study.folder import StudyFolder
@@ -78,6 +79,11 @@ def plan_tuning(tuning: Tuning, oracle: Oracle) -> StudyPlan:
         lambda records: min(tuning.trials, len(_ended(records))),
         prunes,
     )
+
+
+def on_device(study: StudyRecord, gpus_per_trial: float | None) -> StudyRecord:
+    """Return the study as its trials are computed: on a CPU where `gpus_per_trial` is 0, whatever the machine has."""
+    return study if gpus_per_trial != 0 else replace(study, origin=study.origin | {"backend": backend(gpus=False)})
 
 
 def _ended(records: Sequence[Record]) -> set[str]:

@@ -18,7 +18,7 @@ from nadlab.engine.request import is_pack, name_of, requests, trials_of
 from nadlab.provenance.code import provenance
 from nadlab.schedule.packing import TrialPacks
 from nadlab.study.folder import StudyFolder
-from nadlab.study.records import Record, Status, Trial, package_of
+from nadlab.study.records import Record, Status, Trial
 
 LOSSES = 20
 """process or node losses that a trial survives in one launch: spot instances are lost often"""
@@ -48,7 +48,7 @@ class RecordWriter(tune.Callback):
         self.deliver = deliver
         self.check = check
         self.progress = progress
-        made_by = provenance(package_of(folder.study.trainable))
+        made_by = provenance(folder.study.origin, folder.study.sources)
         folder.attach(made_by.files)
         self.provenance = made_by.values | {"cluster": cluster_resources_text()}
         self.pruned: dict[str, int] = {}

@@ -14,7 +14,8 @@ from nadlab.benchmarks.oracle import Oracle, accuracy
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.request import request
 from nadlab.errors import UserError
-from nadlab.provenance.code import mismatches
+from nadlab.provenance.code import Sources, origin
+from nadlab.provenance.differences import differing, mismatches
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import Query, best
 from nadlab.semigan.checkpoint import redesigned
@@ -68,7 +69,7 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
     unlike = _unlike_alone(run) if retrain else None
     if unlike and not anyway:
         raise UserError(f"run {run_id} {unlike}: leave out --retrain, or try --anyway")
-    notes = [*([f"the run {unlike}"] if unlike else []), *_notes(run, trainable.__module__.partition(".")[0], anyway)]
+    notes = [*([f"the run {unlike}"] if unlike else []), *_notes(client, run, trial, anyway)]
     ledger = _retrained(trainable, trial) if retrain else _from_checkpoint(client, run, trial, oracle)
     original = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]
     different = sum(one != two for one, two in zip(original, ledger, strict=False)) + abs(len(original) - len(ledger))
@@ -122,20 +123,33 @@ def _trainable(trial: Trial) -> type[Trainable]:
     return found
 
 
-def _notes(run: "Run", package: str, anyway: bool) -> list[str]:
-    others = mismatches(run.data.tags, package)
+def _notes(client: "MlflowClient", run: "Run", trial: Trial, anyway: bool) -> list[str]:
+    here = origin(trial.trainable, [trial.benchmark, *trial.settings.values()])
+    ran = _sources(client, run) if differing(run.data.tags, here.values) else {}
+    others = mismatches(run.data.tags, here.values, ran, here.sources)
     if others and not anyway:
         revision = run.data.tags.get("git_revision", "unknown")
         raise UserError(
             f"run {run.info.run_id} can't be reproduced for sure: {'; '.join(others)}. Take its code (git revision "
             f"{revision}) and packages, or try --anyway"
         )
-    here = hardware()
+    machine = hardware()
     return others + [
-        f"{name} was {run.data.tags.get(name, 'not recorded')}, here it is {here[name]}"
-        for name in ("cpu", "gpus")
-        if run.data.tags.get(name) != here[name]
+        f"{name} was {run.data.tags.get(name, 'not recorded')}, here it is {machine[name]}"
+        for name in ("cpu", "gpus", "cpp_compiler")
+        if run.data.tags.get(name) != machine[name]
     ]
+
+
+def _sources(client: "MlflowClient", run: "Run") -> Sources:
+    """Return what ran, as the study's run keeps it; empty where it does not, as in early versions."""
+    tags = run.data.tags
+    try:
+        kept = client.download_artifacts(tags["mlflow.parentRunId"], f"provenance/{tags['sources']}")
+        found: Sources = json.loads(Path(kept).read_text(encoding="utf-8"))
+        return found
+    except (KeyError, *STORE_ERRORS):
+        return {}
 
 
 def _from_checkpoint(client: "MlflowClient", run: "Run", trial: Trial, oracle: Oracle) -> list[dict[str, Any]]:

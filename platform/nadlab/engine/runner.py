@@ -18,7 +18,7 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster.connection import check_address, connected
 from nadlab.cluster.execution import ExecutionConfig
-from nadlab.engine.plans import StudyPlan, plan_study
+from nadlab.engine.plans import StudyPlan, on_device, plan_study
 from nadlab.engine.tune import run_trials
 from nadlab.engine.worker import check_tables, prepared
 from nadlab.errors import UserError
@@ -51,7 +51,8 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
     if execution.tracking_uri:
         check_store(execution.tracking_uri)
     stopping = Stopping(f"Stopped. The records are in {execution.out}: the same command resumes the study.")
-    with stopping.caught(), StudyFolder.claim(execution.out, plan.record, execution.anyway) as folder:
+    study = on_device(plan.record, execution.gpus_per_trial)
+    with stopping.caught(), StudyFolder.claim(execution.out, study, execution.anyway) as folder:
         tracker = None
         try:
             uri, artifacts = (execution.tracking_uri, None) if execution.tracking_uri else made_store(execution.out)

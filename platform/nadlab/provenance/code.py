@@ -3,21 +3,28 @@
 import hashlib
 import platform
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import distributions, version
+from functools import cache
+from importlib.metadata import distribution, distributions, packages_distributions, version
 from pathlib import Path
 
-import nadlab
+from nadlab.json_text import strict_json
+from nadlab.plugins import plugin_names
 from nadlab.provenance.hardware import backend
+from nadlab.provenance.reachable import Reach, reachable
 
 PACKAGES = ("nadlab", "torch", "torch-geometric", "ray", "mlflow", "numpy", "scipy", "scikit-learn")
-DECISIVE = ("code", "backend", "python", "torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
-"""must agree for a trial to give the same numbers: `nadlab reproduce` and a resumed study compare them"""
-SOURCES = (".py", ".cpp", ".hpp")
+"""recorded with every result, whether it uses them or not"""
 LONGEST_DIFF = 2**20
 """characters"""
+ALWAYS = ("code", "backend", "python")
+"""what decides a result, besides modules of one's own and the versions of used packages"""
+OWN = "own "
+"""begins the name of a part that is a module of one's own"""
+
+Sources = Mapping[str, Mapping[str, str]]
+"""part of the code -> its files -> their SHA-256, 16 digits; a part is `code`, or `own NAME` for a module of one's own"""
 
 
 @dataclass(frozen=True)
@@ -29,53 +36,63 @@ class Provenance:
     """name -> text"""
 
 
-def provenance(package: str) -> Provenance:
-    """Return the provenance of a result of a trainable in a package.
+@dataclass(frozen=True)
+class Origin:
+    """What decides the numbers of trials; all of it must agree for them to be the same (`provenance.differences`)."""
+
+    values: dict[str, str]
+    """`code`, `own NAME`, `backend`, `python`, the used packages' versions; the git revision is there to be read"""
+    sources: dict[str, dict[str, str]]
+    """as `Sources`"""
+
+
+def provenance(origin: Mapping[str, str], sources: Sources) -> Provenance:
+    """Return the provenance of results of an `Origin`.
 
     `git_revision` is `unknown` outside a checkout, `git_diff` names the changes since (`none` without), `packages` the
-    list of what is installed, `code` is a digest of the sources.
+    list of what is installed, `sources` the list of what ran, `uses` the packages whose versions decide the result.
     """
-    diff, installed = git_diff(Path(__file__).parent), _installed()
+    diff, installed, ran = git_diff(Path(__file__).parent), _installed(), strict_json(sources, indent=1)
     diff_file, packages_file = f"diff-{_digest(diff)}.txt", f"packages-{_digest(installed)}.txt"
+    sources_file = f"sources-{_digest(ran)}.json"
     values = {
-        "git_revision": git_revision(Path(__file__).parent),
         "git_diff": diff_file if diff else "none",
         "packages": packages_file,
-        **decisive(package),
+        "sources": sources_file,
+        "uses": ", ".join(
+            name for name in origin if name not in (*ALWAYS, "git_revision") and not name.startswith(OWN)
+        ),
         **{name: version(name) for name in PACKAGES},
+        **origin,
     }
-    return Provenance(values, {packages_file: installed} | ({diff_file: diff} if diff else {}))
+    return Provenance(values, {packages_file: installed, sources_file: ran} | ({diff_file: diff} if diff else {}))
 
 
-def decisive(package: str) -> dict[str, str]:
-    """Return the values of `DECISIVE` on this machine, for a trainable of a package."""
-    own = {"code": code_digest(package), "backend": backend(), "python": platform.python_version()}
-    return {name: own.get(name) or version(name) for name in DECISIVE}
+def origin(trainable: str, names: Iterable[object] = ()) -> Origin:
+    """Return what decides the numbers of a trainable's trials on this machine.
 
-
-def origin(package: str) -> dict[str, str]:
-    """Return the git revision and `DECISIVE`: the origin by which a study's folder is resumed or refused."""
-    return {"git_revision": git_revision(Path(__file__).parent), **decisive(package)}
-
-
-def mismatches(recorded: Mapping[str, str], package: str) -> list[str]:
-    """Return a sentence for each of `DECISIVE` that differs from where a result was recorded."""
-    here = decisive(package)
-    return [
-        f"{name} was {recorded.get(name, 'not recorded')}, here it is {here[name]}"
-        for name in DECISIVE
-        if recorded.get(name) != here[name]
-    ]
-
-
-def code_digest(package: str) -> str:
-    """Return a digest of the sources of nadlab and of one more imported package, in Python and C++."""
-    total = hashlib.sha256()
-    for module in {"nadlab": nadlab, package: sys.modules[package]}.values():
-        folder = Path(module.__file__).parent if module.__file__ else Path(next(iter(module.__path__)))
-        for path in sorted(path for path in folder.rglob("*") if path.suffix in SOURCES):
-            total.update(f"{folder.name}/{path.relative_to(folder)}\n".encode() + path.read_bytes() + b"\0")
-    return total.hexdigest()[:16]
+    trainable: `module:class`. names: settings and benchmark, of which some may be `module:object`; they are loaded.
+    A module without a file, and one that imports others by computed names, has that said in its value.
+    """
+    module = trainable.partition(":")[0]
+    ours = {"nadlab", module.partition(".")[0]}
+    main = reachable([module], ours)
+    own = {f"{OWN}{name}": reachable([name], {*ours, name.partition(".")[0]}) for name in plugin_names(names)}
+    parts = {"code": main} | {name: _without(reach, main) for name, reach in own.items()}
+    sources = {
+        part: {name: _digest(path.read_bytes()) for name, path in sorted(reach.files.items())}
+        for part, reach in parts.items()
+    }
+    used = {name for reach in parts.values() for name in reach.packages}
+    values = {
+        "git_revision": git_revision(Path(__file__).parent),
+        "code": _part(parts["code"], sources["code"]),
+        "backend": backend(),
+        "python": platform.python_version(),
+        **dict(sorted(pair for name in used for pair in _versions(name).items())),
+        **{part: _part(reach, sources[part]) for part, reach in parts.items() if part != "code"},
+    }
+    return Origin(values, sources)
 
 
 def git_revision(folder: Path) -> str:
@@ -109,13 +126,41 @@ def git_diff(folder: Path) -> str:
     return text if len(text) <= LONGEST_DIFF else f"{text[:LONGEST_DIFF]}\n... cut: {len(text)} characters in all"
 
 
+def _without(reach: Reach, other: Reach) -> Reach:
+    files = {name: path for name, path in reach.files.items() if name not in other.files}
+    by_name = reach.by_name - other.by_name
+    return Reach(files, reach.packages, reach.without_file - other.without_file, by_name)
+
+
+def _part(reach: Reach, files: Mapping[str, str]) -> str:
+    """Return the digest of a part of the code, with what it could not take in."""
+    gaps = [f"{name} has no file" for name in sorted(reach.without_file)]
+    gaps += [f"{name} imports by computed names" for name in sorted(reach.by_name) if not name.startswith("nadlab/")]
+    return "; ".join([_digest(strict_json(files, sort_keys=True)), *gaps])
+
+
+def _versions(name: str) -> dict[str, str]:
+    """Return the version of the package of an imported module; a namespace such as `google` is shared by several."""
+    found = dict.fromkeys(_packages().get(name.partition(".")[0], ()))
+    inside = name.replace(".", "/")
+    if len(found) > 1:
+        files = {each: [str(file) for file in distribution(each).files or ()] for each in found}
+        found = {each: None for each in found if any(file.startswith(inside) for file in files[each])} or found
+    return {each: version(each) for each in found} or {name.partition(".")[0]: "not installed"}
+
+
+@cache
+def _packages() -> Mapping[str, list[str]]:
+    return packages_distributions()
+
+
 def _installed() -> str:
     lines = {f"{each.name}=={each.version}" for each in distributions()}
     return "\n".join(sorted(lines, key=str.lower)) + "\n"
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _digest(content: str | bytes) -> str:
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()[:16]
 
 
 def _git(folder: Path, *arguments: str) -> str:

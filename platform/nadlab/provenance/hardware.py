@@ -20,11 +20,11 @@ def hardware() -> dict[str, str]:
     return dict(zip(FIELDS, values, strict=True))
 
 
-def backend() -> str:
-    """Return what computes the networks on this machine: `cuda`, `accelerator` or `torch`."""
+def backend(gpus: bool = True) -> str:
+    """Return what computes the networks on this machine: `cuda`, `accelerator` or `torch`; gpus: trials may use them."""
     import torch  # late: commands that compute nothing need none of it
 
-    if torch.version.cuda and _gpus() != "none":  # torch itself sees no GPU in a task of Ray's without one
+    if gpus and torch.version.cuda and _gpus() != "none":  # torch itself sees no GPU in a task of Ray's without one
         return "cuda"
     return "torch" if compiler_version() == "none" else "accelerator"
 

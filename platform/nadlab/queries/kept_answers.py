@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nadlab.benchmarks.oracle import Evaluation, Oracle
+from nadlab.json_text import strict_json
 from nadlab.queries.answers import evaluated
 from nadlab.spaces import Cells
 
@@ -32,7 +33,7 @@ class KeptAnswers:
 
     def __init__(self, oracle: Oracle, folder: Path) -> None:
         self.oracle = oracle
-        owner = hashlib.sha256(json.dumps([oracle.name, oracle.digest]).encode()).hexdigest()
+        owner = hashlib.sha256(strict_json([oracle.name, oracle.digest]).encode()).hexdigest()
         self.folder = folder / owner[:16]
 
     def evaluate(self, cells: Cells) -> list[Evaluation]:
@@ -71,7 +72,7 @@ class KeptAnswers:
     def _write(self, key: int, answer: Evaluation) -> None:
         path = self._path(key)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(asdict(answer), allow_nan=False), encoding="utf-8")
+        draft.write_text(strict_json(asdict(answer)), encoding="utf-8")
         draft.replace(path)  # what a power failure leaves incomplete is evaluated again
 
 

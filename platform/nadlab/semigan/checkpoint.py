@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
 from nadlab.provenance.training import Segment
 from nadlab.queries.ledger import Query, QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
@@ -52,7 +53,7 @@ def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) ->
             moments |= {f"{name}.{index}.{key}": value.contiguous().cpu() for key, value in values.items()}
     save_file(weights, folder / "weights.safetensors")
     save_file(moments, folder / "optimizers.safetensors")
-    text = json.dumps(
+    text = strict_json(
         asdict(state)
         | {
             "random": random_state(model),

@@ -19,6 +19,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nadlab.errors import UserError
+from nadlab.json_text import strict_json
+from nadlab.provenance.differences import differing, reasons
 from nadlab.study.checkpoints import UNREADABLE, fingerprints, noted, of_one_moment
 from nadlab.study.records import Record, StudyRecord, Trial, origin_text, read_record, write_json
 
@@ -56,7 +58,7 @@ class StudyFolder:
             except BlockingIOError:
                 raise UserError(f"{path} is in use by another run of this study: wait for it or stop it") from None
             owner = _same_owner(path, study, anyway)  # again: another run may have made the folder meanwhile
-            study = replace(study, study_id=owner.study_id) if owner else study
+            study = _joined(owner, study) if owner else study
             write_json(path / "study.json", asdict(study))
             yield cls(path, study)
 
@@ -79,7 +81,7 @@ class StudyFolder:
                 found.append(read_record(path))
             except UNREADABLE as error:
                 logger.warning("%s is unreadable (%s): left out", path, error)
-        return sorted(found, key=lambda record: (record.trial.seed, json.dumps(record.trial.settings)))
+        return sorted(found, key=lambda record: (record.trial.seed, strict_json(record.trial.settings)))
 
     def trial_path(self, trial: Trial) -> Path:
         """Return a trial's own folder."""
@@ -91,12 +93,11 @@ class StudyFolder:
         return self.path / "answers"
 
     def note_checkpoint(self, trial: Trial, folder: Path) -> None:
-        """Add a complete checkpoint, with the code and a fingerprint of each file; the oldest ones are deleted."""
+        """Add a complete checkpoint, with its origin and a fingerprint of each file; the oldest ones are deleted."""
         path = self.trial_path(trial) / "progress.json"
-        code = self.study.origin.get("code")
         own, place = self.path.absolute(), folder.absolute()
         place = place.relative_to(own) if place.is_relative_to(own) else place  # so that the study can be moved
-        entries = [*noted(path), {"folder": str(place), "files": fingerprints(folder), "code": code}]
+        entries = [*noted(path), {"folder": str(place), "files": fingerprints(folder), "origin": self.study.origin}]
         write_json(path, entries[-KEPT_CHECKPOINTS:])
         for entry in entries[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(own / entry["folder"], ignore_errors=True)
@@ -105,8 +106,8 @@ class StudyFolder:
         """Yield the complete checkpoints of this version of the code, newest first, each after where it was written."""
         for entry in reversed(noted(self.trial_path(trial) / "progress.json")):
             folder: Path = self.path.absolute() / entry["folder"]
-            if entry.get("code") != self.study.origin.get("code"):
-                logger.warning("%s is of another version of the code: the trial starts anew", folder)
+            if differing(entry.get("origin", {}), self.study.origin):
+                logger.warning("%s is of another version of the code or of its packages: the trial starts anew", folder)
                 return
             # the last one lies there where a kill came between it and the record
             places = [folder, self.trial_path(trial).absolute() / "checkpoint"]
@@ -181,6 +182,12 @@ def _same_owner(path: Path, study: StudyRecord, anyway: bool) -> StudyRecord | N
     return owner
 
 
+def _joined(owner: StudyRecord, study: StudyRecord) -> StudyRecord:
+    """Return the study as its folder goes on with it: what came from modules that are not used this time stays noted."""
+    origin, sources = owner.origin | study.origin, owner.sources | study.sources
+    return replace(study, study_id=owner.study_id, origin=origin, sources=sources)
+
+
 def check_same(path: Path, owner: StudyRecord, study: StudyRecord, anyway: bool = False) -> None:
     """Raise UserError when a folder that belongs to `owner` can't take this study's trials.
 
@@ -192,7 +199,7 @@ def check_same(path: Path, owner: StudyRecord, study: StudyRecord, anyway: bool 
             raise UserError(f"{path} belongs to the {name} {old}, not {new}: name another folder by --out")
     reason = _difference(owner, study)
     if not anyway:
-        _check_origin(path, owner.origin or _recorded_origin(path), study.origin, mixable=reason is None)
+        _check_origin(path, owner, study, mixable=reason is None)
     if reason:
         raise UserError(f"{path} {reason}: name another folder by --out")
 
@@ -213,17 +220,17 @@ def _difference(owner: StudyRecord, study: StudyRecord) -> str | None:
     return None
 
 
-def _check_origin(path: Path, old: Mapping[str, str], new: Mapping[str, str], mixable: bool) -> None:
-    """Raise UserError that names both versions of the code when results of one folder would come from both.
+def _check_origin(path: Path, owner: StudyRecord, study: StudyRecord, mixable: bool) -> None:
+    """Raise UserError that names what differs when results of one folder would come from two origins.
 
     mixable: nothing else keeps the folder from taking them.
     """
-    others = [name for name in new if name != "git_revision" and old.get(name) != new[name]]
-    if not others:
+    old, new = owner.origin or _recorded_origin(path), study.origin
+    if not differing(old, new):
         return
-    reasons = [f"{name} {old.get(name, 'unknown')}, now {new[name]}" for name in others if name != "code"]
+    said = "; ".join(["", *reasons(old, new, owner.sources, study.sources)])
     raise UserError(
-        f"{path} was filled by {origin_text(old)}, and this is {origin_text(new)}{'; '.join(['', *reasons])}: name another "
+        f"{path} was filled by {origin_text(old)}, and this is {origin_text(new)}{said}: name another "
         f"folder by --out{', or mix the results knowingly by --anyway' if mixable else ''}"
     )
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nadlab.benchmarks.oracle import Split, accuracy
-from nadlab.provenance.code import DECISIVE
+from nadlab.json_text import strict_json
+from nadlab.provenance.code import OWN
 from nadlab.queries.ledger import Query, best
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -45,7 +46,7 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """Sixteen hexadecimal digits that name this trial on every machine."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(strict_json(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Record:
     @cached_property
     def digest(self) -> str:
         """Fingerprint of the whole record: a delivery to MLflow carries it."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(strict_json(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ class StudyRecord:
     """level as text -> the short name by which a report calls it"""
     origin: dict[str, str] = field(default_factory=dict)
     """git revision and what else decides results (`nadlab.provenance.code.origin`); empty in folders of early versions"""
+    sources: dict[str, dict[str, str]] = field(default_factory=dict)
+    """part of the code -> file -> digest (`nadlab.provenance.code.Sources`)"""
 
     @property
     def searched_by(self) -> str:
@@ -162,19 +165,16 @@ class StudyRecord:
         return self.names.get(level, level)
 
 
-def package_of(trainable: str) -> str:
-    """Return the top-level package of `module:class`."""
-    return trainable.partition(":")[0].partition(".")[0]
-
-
 def mixture(records: Sequence[Record]) -> str | None:
     """Return the sentence that names the origins of records where they differ in what decides results; None elsewhere."""
     origins = [record.provenance for record in sorted(records, key=lambda each: each.ended)]
     versions = {each.get("code", each.get("git_revision")): origin_text(each) for each in origins}
     found = [f"{len(versions)} versions of the code, {'; '.join(versions.values())}"] if len(versions) > 1 else []
-    for name in DECISIVE:
-        values = sorted({each.get(name, "unknown") for each in origins})
-        if name != "code" and len(values) > 1:
+    used = {name for each in origins for name in each.get("uses", "").split(", ") if name}
+    own = {name for each in origins for name in each if name.startswith(OWN)}
+    for name in ("backend", "python", *sorted(used), *sorted(own)):
+        values = sorted({each[name] for each in origins if name in each})  # a module of one's own may come later
+        if len(values) > 1:
             found.append(f"{len(values)} values of {name}, {'; '.join(values)}")
     return f"The results are mixed: they come from {', and from '.join(found)}." if found else None
 
@@ -201,8 +201,9 @@ def write_json(path: Path, value: object) -> None:
     """Write a JSON file such that a reader, also after a crash, finds the old or the new content and no mixture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
+    text = strict_json(value)
     with draft.open("w", encoding="utf-8") as file:
-        json.dump(value, file)
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

@@ -16,7 +16,7 @@ from nadlab.errors import UserError
 from nadlab.provenance.code import origin
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
-from nadlab.study.records import StudyRecord, Trial, package_of
+from nadlab.study.records import StudyRecord, Trial
 
 Level = float | int | str | bool | None
 
@@ -136,6 +136,8 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
 
 def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
     """Return the study as its folder remembers it."""
+    levels = (level for levels in study.vary.values() for level in levels)
+    made_by = origin(study.trainable_name, [oracle.name, *asdict(study.settings).values(), *levels])
     return StudyRecord(
         study=study.name,
         question=study.question,
@@ -152,7 +154,8 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         study_id=study_id,
         published=dict(study.published.get(oracle.name, {})),
         one_at_a_time=study.one_at_a_time,
-        origin=origin(package_of(study.trainable_name)),
+        origin=made_by.values,
+        sources=made_by.sources,
     )
 
 

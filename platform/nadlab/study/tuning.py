@@ -5,6 +5,7 @@ TUNING = Tuning(name="tune_semigan", ..., space={"alpha": FloatDistribution(0.05
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
 from typing import Any
 
 from optuna.distributions import (
@@ -152,7 +153,8 @@ def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
         **{f"space/{factor}": distribution_to_json(each) for factor, each in tuning.space.items()},
     }
     fixed = {name: value for name, value in record.settings.items() if tuning.queries is None or name != "labels"}
-    return replace(record, settings=fixed | search)
+    # which trials there are depends on what proposes them
+    return replace(record, settings=fixed | search, origin=record.origin | {"optuna": version("optuna")})
 
 
 def smoke_tuning(tuning: Tuning) -> Tuning:

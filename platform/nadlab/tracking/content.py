@@ -1,10 +1,10 @@
 """What a study and a trial look like in MLflow: parameters, tags, metrics. Names are the same in every study."""
 
-import json
 from dataclasses import asdict
 
 from mlflow.entities import Metric, Param, RunTag
 
+from nadlab.json_text import strict_json
 from nadlab.provenance.training import Segment, training_text
 from nadlab.study.records import Record, StudyRecord, incumbents
 from nadlab.tracking.mlflow_internals import ARTIFACTS, DESCRIPTION, artifacts_tag
@@ -48,7 +48,7 @@ def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
     return {
         TRIAL: trial.id,
         RECORD: record.digest,
-        TRIAL_CONTENT: json.dumps(asdict(trial)),
+        TRIAL_CONTENT: strict_json(asdict(trial)),
         "kind": "trial",
         "study": study.study,
         "factor": study.factor,

@@ -5,7 +5,6 @@ is what its *Share* button writes: an experiment's tag that a link names. `trial
 the means over seeds. Links are relative to the server's address. tests/test_mlflow_ui.py opens them in a browser.
 """
 
-import json
 import logging
 import os
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from nadlab.json_text import strict_json
 from nadlab.network import exempt_loopback
 from nadlab.sqlite import address
 from nadlab.study.records import StudyRecord
@@ -131,7 +131,7 @@ def refuses_user(error: Exception) -> bool:
 
 def artifacts_tag(path: str) -> str:
     """Return the value of the tag `ARTIFACTS` for one table."""
-    return json.dumps([{"path": path, "type": "table"}])
+    return strict_json([{"path": path, "type": "table"}])
 
 
 def experiment_tags(study: StudyRecord) -> dict[str, str]:
@@ -147,7 +147,7 @@ def experiment_tags(study: StudyRecord) -> dict[str, str]:
         "trials": _view(factors, [coordinates, curve, accuracy], None),
         "levels": _view(factors, [accuracy, curve], means),
     }
-    return {PRIMARY_METRIC: "best_reported"} | {f"{VIEW}{name}": json.dumps(view) for name, view in views.items()}
+    return {PRIMARY_METRIC: "best_reported"} | {f"{VIEW}{name}": strict_json(view) for name, view in views.items()}
 
 
 def view_link(experiment: str, view: str, mode: str = "CHART") -> str:

@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
 
+from nadlab.json_text import strict_json
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.content import (
     LEDGER,
@@ -132,7 +133,7 @@ class Tracker:
         if record.ledger:
             columns = list(record.ledger[0])
             rows = [[query[column] for column in columns] for query in record.ledger]
-            self.client.log_dict(run_id, {"columns": columns, "data": rows}, LEDGER)
+            self.client.log_text(run_id, strict_json({"columns": columns, "data": rows}, indent=2), LEDGER)
         if checkpoint.is_dir():
             self.client.log_artifacts(run_id, str(checkpoint), "checkpoint")
         if record.error:

@@ -1,0 +1,34 @@
+"""Strict JSON (RFC 8259): it has no NaN and no infinity, which Python's own writer would write all the same."""
+
+import json
+import math
+
+from nadlab.errors import UserError
+
+
+def strict_json(value: object, *, indent: int | None = None, sort_keys: bool = False) -> str:
+    """Return a value as strict JSON; raise UserError that names the field which is NaN or infinite.
+
+    What is missing is None, written as null.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, indent=indent, sort_keys=sort_keys)
+    except ValueError as error:
+        if "circular" in str(error).lower():
+            raise
+        raise UserError(
+            f"{_not_finite(value, '')}, which JSON cannot hold: a missing number is written as null"
+        ) from error
+
+
+def _not_finite(value: object, name: str) -> str | None:
+    """Return the first number that is not finite, with its place such as `history[3].loss`."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{name or 'the value'} is {value}"
+    if isinstance(value, dict):
+        parts = [(f"{name}.{key}" if name else str(key), each) for key, each in value.items()]
+    elif isinstance(value, list | tuple):
+        parts = [(f"{name}[{index}]", each) for index, each in enumerate(value)]
+    else:
+        return None
+    return next((found for place, each in parts if (found := _not_finite(each, place))), None)

@@ -1,0 +1,27 @@
+"""A tau that is undefined is None in a history; pruners and means leave it out."""
+
+from dataclasses import replace
+from typing import Any
+
+from nadlab.analysis.sections.training import _mean_history
+from nadlab.schedule.pruning import taus
+from nadlab.study.folder import read_owner
+from nadlab.tracking.content import trial_metrics
+from tests.conftest import records_of
+
+
+def test_pruner_sees_the_epochs_where_it_is_defined() -> None:
+    assert taus([{"D": 1.0, "predictor_tau": None}, {"D": 1.0}, {"predictor_tau": 0.5}]) == {3: 0.5}
+
+
+def test_means_and_metrics_leave_it_out(smoke_study: Any) -> None:
+    one, two, *_ = records_of(smoke_study.out)
+    without, with_tau = ([{**row, "predictor_tau": tau} for row in one.history] for tau in (None, 0.5))
+    records = [replace(one, history=without), replace(two, history=with_tau)]
+    assert _mean_history(records)["predictor_tau"].tolist() == [0.5] * len(without)
+    assert _mean_history(records[:1])["predictor_tau"].isna().all()
+    owner = read_owner(smoke_study.out)
+    assert owner
+    assert "predictor_tau" not in {
+        metric.key for metric in trial_metrics(replace(one, history=without, metrics={}), owner)
+    }
