@@ -33,7 +33,7 @@ from perf.measuring import machine
 from perf.processes import started
 
 STUDY = (
-    "studies/ablate_alpha.py", "--smoke", "--alphas", "0.1,0.5,0.9", "--seeds", "2", "--epochs", "40",
+    "studies/ablate_alpha.py", "--smoke", "--vary", "alpha=0.1,0.5,0.9", "--seeds", "2", "--set", "epochs=40",
     "--concurrent", "2",
 )  # fmt: skip
 KILLS = ["round", *(each.name for each in fields(Kill))]

@@ -113,6 +113,8 @@ class StudyRecord:
     """a trial differs from the default in one factor at most, and its level is named by that"""
     names: dict[str, str] = field(default_factory=dict)
     """level as text -> the short name by which a report calls it"""
+    reference: str = "default"
+    """the word for `default`: `baseline` where the user named the level to compare with"""
     origin: dict[str, str] = field(default_factory=dict)
     """git revision and what else decides results (`nadlab.provenance.code.origin`); empty in folders of early versions"""
 
