@@ -4,17 +4,14 @@ import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nadlab.errors import UserError
 from nadlab.study.levels import distinct, known_name, level_type, value_of
 from nadlab.study.records import level_text
-from nadlab.study.study import Study, TrialSettings, changed, names
-
-if TYPE_CHECKING:
-    from nadlab.study.tuning import Tuning
+from nadlab.study.study import AnySettings, Study, TrialSettings, changed, names
 
 Option = Callable[[Any], Any]
 
@@ -47,9 +44,10 @@ def varied(study: Study, texts: Sequence[str], baseline: Sequence[str]) -> Study
 
     Raises UserError for an unknown name, or a level that its setting cannot take.
     """
-    owner = f"the study {study.name}"
     levels = {
-        known_name(name, names(study.settings), owner): distinct(name, level_type(study.settings, name), _list(text))
+        known_name(name, names(study.settings), "this study"): distinct(
+            name, level_type(study.settings, name), _list(text)
+        )
         for name, text in assigned("--vary", texts).items()
     }
     further = [each for name, each in levels.items() if name not in study.vary]
@@ -65,19 +63,19 @@ def varied(study: Study, texts: Sequence[str], baseline: Sequence[str]) -> Study
     )
 
 
-def held(study: "Study | Tuning", texts: Sequence[str], factors: Collection[str]) -> tuple[TrialSettings, list[str]]:
+def held(settings: AnySettings, texts: Sequence[str], factors: Collection[str]) -> tuple[AnySettings, list[str]]:
     """Return the settings with the values of `--set`, and a word for each that changes one.
 
     Raises UserError for an unknown name, a factor, or a value that the setting cannot take.
     """
     values = assigned("--set", texts)
     for name in values:
-        known_name(name, names(study.settings), f"the study {study.name}")
+        known_name(name, names(settings), "this study")
         if name in factors:
             raise UserError(f"{name} is varied in this study, so it cannot be held by --set")
-    settings = changed(study.settings, values)
-    changes = [name for name in values if value_of(settings, name) != value_of(study.settings, name)]
-    return settings, [word(name, value_of(settings, name)) for name in changes]
+    found = changed(settings, values)
+    changes = [name for name in values if value_of(found, name) != value_of(settings, name)]
+    return found, [word(name, value_of(found, name)) for name in changes]
 
 
 def word(name: str, value: object) -> str:

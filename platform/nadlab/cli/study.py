@@ -52,7 +52,7 @@ def _plan(study: Study, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[st
     words = ["smoke"] if given["smoke"] else []
     bfloat16 = has_bfloat16(given["address"], given["gpus_per_trial"])
     own, named = smoke(study) if given["smoke"] else study, assigned("--vary", given["vary"])
-    settings, changes = held(own, given["set_"], {*own.vary, *named})
+    settings, changes = held(own.settings, given["set_"], {*own.vary, *named})
     chosen = varied(replace(own, settings=settings), given["vary"], given["baseline"])
     chosen, said = fitted(chosen, oracle, bfloat16, named)
     chosen = replace(chosen, seeds=seeds_of(given, chosen.seeds), benchmark=given["benchmark"])

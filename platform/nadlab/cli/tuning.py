@@ -82,7 +82,7 @@ def _plan(tuning: Tuning, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[
     if given["smoke"]:
         tuning = smoke_tuning(tuning)
     numbers = {key: given[key] for key in ("configurations", "fresh", "ahead") if given[key] is not None}
-    settings, changes = held(tuning, given["set_"], tuning.space)
+    settings, changes = held(tuning.settings, given["set_"], tuning.space)
     tuning = replace(
         tuning,
         settings=settings,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def inert(settings: "Settings") -> dict[str, str]:
     """Return setting -> why its value changes no number of a trial, given the others."""
-    found = {}
+    found: dict[str, str] = {}
     for reason, holds, names in _rules(settings):
         if holds:
             found |= dict.fromkeys(names, reason)

@@ -5,7 +5,6 @@ import math
 import types
 import typing
 from collections.abc import Collection, Iterable, Sequence
-from functools import cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,7 +17,7 @@ TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 def level_type(settings: Any, name: str) -> Any:
     """Return the declared type of a setting."""
-    return _types(type(settings))[name]
+    return typing.get_type_hints(type(settings))[name]
 
 
 def value_of(settings: Any, name: str) -> Level:
@@ -69,11 +68,6 @@ def distinct(name: str, declared: Any, levels: Iterable[object]) -> tuple[Level,
             shown = "none" if level is None else level
             raise UserError(f"{name} has the level {shown} twice, written {' and '.join(texts)}: leave one out")
     return tuple(found)
-
-
-@cache
-def _types(settings: type) -> dict[str, Any]:
-    return typing.get_type_hints(settings)
 
 
 def _place(level: Level, levels: Sequence[Level]) -> int:
