@@ -65,7 +65,7 @@ def test_help_teaches_question_expectation_examples_and_defaults() -> None:
         "both ends lose",
         "--smoke",
         "alpha=0.1,0.3,0.5,0.7,0.9  [default: 0.5]",
-        "labels=120 ",
+        "labels=120",
     ):
         assert words in shown
 

@@ -1,7 +1,7 @@
 """What can be varied in SemiGAN-NAD; DESIGN.md says where the defaults are not the paper's, and why."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
@@ -98,6 +98,17 @@ class Settings:
         """Return a sentence for each setting that may leave nothing to learn on this benchmark."""
         return doubts(self, oracle)
 
+    def chosen_on(self, varied: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return the nearest preset and what differs from it, factors left out -> benchmarks that it was chosen on."""
+        own = {each.name for each in fields(self)} - set(varied)
+        differences = {
+            preset: sorted(name for name in own if getattr(self, name) != getattr(settings, name))
+            for preset, (settings, _) in CHOSEN.items()
+        }
+        preset = min(differences, key=lambda each: len(differences[each]))
+        apart = f" but for {', '.join(differences[preset])}" if differences[preset] else ""
+        return {f"SemiGAN-NAD's {preset} settings{apart}": CHOSEN[preset][1]}
+
     def within(self, budget: int) -> "Settings":
         """Return these settings with labels and K for another budget.
 
@@ -171,3 +182,11 @@ SEQUENTIAL = Settings(
     unlabelled_per_epoch=2048, generated=1000, candidates=200,
 )  # fmt: skip
 """The same budget in rounds: a quarter of it labels at random, then ten queries a round"""
+
+_DEFAULTS_ON = ("mnist1d-201", "nasbench201/cifar10")
+CHOSEN: dict[str, tuple[Settings, tuple[str, ...]]] = {
+    "default": (Settings(), _DEFAULTS_ON),
+    "paper": (PAPER, _DEFAULTS_ON),
+    "sequential": (SEQUENTIAL, (*_DEFAULTS_ON, "mnist1d-101", "mnist1d-darts")),
+}
+"""preset -> settings, and the benchmarks on which they were chosen; of the paper's, what the paper leaves open (DESIGN.md)"""

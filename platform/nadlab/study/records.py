@@ -115,6 +115,14 @@ class StudyRecord:
     """level as text -> the short name by which a report calls it"""
     reference: str = "default"
     """the word for `default`: `baseline` where the user named the level to compare with"""
+    answers: str = "unknown"
+    """`stored`, `predicted` or `trained`, where the benchmark says so"""
+    trained_by: str = ""
+    """who trained the benchmark's cells; empty where it does not say"""
+    training_code: str = ""
+    """the command that trains them anew; empty where the benchmark names none"""
+    chosen_on: dict[str, list[str] | None] = field(default_factory=dict)
+    """settings or method -> benchmarks on which they were chosen: none for published settings, None where that is not known"""
     origin: dict[str, str] = field(default_factory=dict)
     """git revision and what else decides results (`nadlab.provenance.code.origin`); empty in folders of early versions"""
 

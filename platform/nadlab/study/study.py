@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, facts_of
 from nadlab.errors import UserError
 from nadlab.provenance.code import origin
 from nadlab.queries.ledger import distinct_cells
@@ -191,6 +191,7 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
 
 def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
     """Return the study as its folder remembers it."""
+    facts = facts_of(oracle)
     return StudyRecord(
         study=study.name,
         question=study.question,
@@ -207,9 +208,23 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         reference="baseline" if study.baseline else "default",
         study_id=study_id,
         published=dict(study.published.get(oracle.name, {})),
+        answers=facts.answers if hasattr(oracle, "facts") else "unknown",
+        trained_by=facts.trained_by,
+        training_code=facts.training_code,
+        chosen_on=_chosen_on(study),
         one_at_a_time=study.one_at_a_time,
         origin=origin(package_of(study.trainable_name)),
     )
+
+
+def _chosen_on(study: Study) -> dict[str, list[str] | None]:
+    """Return settings or methods of a study -> benchmarks on which they were chosen, where its settings declare that."""
+    found: dict[str, list[str] | None] = {}
+    for values in study.combinations:
+        declared = getattr(changed(study.settings, values), "chosen_on", None)
+        for name, benchmarks in (declared(study.vary) if declared else {}).items():
+            found[name] = None if benchmarks is None else list(benchmarks)
+    return found
 
 
 def smoke(study: Study) -> Study:
