@@ -61,6 +61,11 @@ def test_published_accuracy_is_found_by_a_level_written_otherwise() -> None:
     assert study.published == {TOY: {"1.0": 93.0}}
 
 
+def test_published_accuracy_as_a_fraction_is_refused() -> None:
+    with pytest.raises(UserError, match=r"the published accuracy of 0.1, 0.94, must be in percent"):
+        replace(STUDY, published={TOY: {"0.1": 0.94}})
+
+
 @pytest.mark.parametrize(
     ("vary", "words"),
     [

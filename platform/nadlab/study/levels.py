@@ -70,6 +70,16 @@ def distinct(name: str, declared: Any, levels: Iterable[object]) -> tuple[Level,
     return tuple(found)
 
 
+def row_levels(settings: Any, factors: Collection[str], row: Sequence[object]) -> tuple[Level, ...]:
+    """Return one level of each factor as the types of their settings; raise UserError where that can't be."""
+    if len(row) != len(factors):
+        raise UserError(f"{tuple(row)} must have a level for each of {', '.join(factors)}")
+    return tuple(
+        coerced(level_type(settings, name), name, level.strip() if isinstance(level, str) else level)
+        for name, level in zip(factors, row, strict=True)
+    )
+
+
 def _place(level: Level, levels: Sequence[Level]) -> int:
     return next(place for place, each in enumerate(levels) if each == level and type(each) is type(level))
 

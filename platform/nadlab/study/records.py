@@ -6,7 +6,7 @@ A trial's identity is what decides its result: benchmark table, settings, seed a
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -161,6 +161,16 @@ class StudyRecord:
 
     def _named(self, level: str) -> str:
         return self.names.get(level, level)
+
+
+def declared_choices(configurations: Iterable[object], varied: Collection[str]) -> dict[str, list[str] | None]:
+    """Return settings or methods -> benchmarks on which they were chosen, where the settings of trials declare that."""
+    found: dict[str, list[str] | None] = {}
+    for settings in configurations:
+        declared = getattr(settings, "chosen_on", None)
+        for name, benchmarks in (declared(varied) if declared else {}).items():
+            found[name] = None if benchmarks is None else list(benchmarks)
+    return found
 
 
 def package_of(trainable: str) -> str:

@@ -16,8 +16,8 @@ from nadlab.errors import UserError
 from nadlab.provenance.code import origin
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
-from nadlab.study.levels import Level, coerced, distinct, known_name, level_type, value_of
-from nadlab.study.records import StudyRecord, Trial, level_text, package_of
+from nadlab.study.levels import Level, coerced, distinct, known_name, level_type, row_levels, value_of
+from nadlab.study.records import StudyRecord, Trial, declared_choices, level_text, package_of
 
 
 class TrialSettings(Protocol):
@@ -80,7 +80,9 @@ class Study:
         object.__setattr__(self, "settings", changed(self.settings, own))
         object.__setattr__(self, "vary", vary)
         if self.rows is not None:
-            object.__setattr__(self, "rows", tuple(dict.fromkeys(self._levels(row) for row in self.rows)))
+            object.__setattr__(
+                self, "rows", tuple(dict.fromkeys(row_levels(self.settings, self.vary, row) for row in self.rows))
+            )
         if self.baseline:
             self._take_baseline()
         published = {name: self._published(accuracies) for name, accuracies in self.published.items()}
@@ -103,19 +105,14 @@ class Study:
                 f"the baseline {levels} is none of the levels that study {self.name} runs: add it by --vary"
             )
 
-    def _levels(self, row: Sequence[object]) -> tuple[Level, ...]:
-        """Return one level of each factor as the types of their settings."""
-        if len(row) != len(self.vary):
-            raise UserError(f"study {self.name}: {tuple(row)} must have a level for each of {', '.join(self.vary)}")
-        return tuple(
-            coerced(level_type(self.settings, name), name, level) for name, level in zip(self.vary, row, strict=True)
-        )
-
     def _published(self, accuracies: Mapping[str, float]) -> dict[str, float]:
         """Return levels as the report writes them -> accuracy; one at a time, a level is named by its change."""
+        for text, value in accuracies.items():
+            if not 1 < value <= 100:
+                raise UserError(f"study {self.name}: the published accuracy of {text}, {value:g}, must be in percent")
         if self.one_at_a_time:
             return dict(accuracies)
-        texts = {text: self._levels([part.strip() for part in text.split(",")]) for text in accuracies}
+        texts = {text: row_levels(self.settings, self.vary, text.split(",")) for text in accuracies}
         return {level_text(dict(zip(self.vary, texts[text], strict=True))): value for text, value in accuracies.items()}
 
     @property
@@ -211,20 +208,10 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         answers=facts.answers if hasattr(oracle, "facts") else "unknown",
         trained_by=facts.trained_by,
         training_code=facts.training_code,
-        chosen_on=_chosen_on(study),
+        chosen_on=declared_choices([changed(study.settings, each) for each in study.combinations], study.vary),
         one_at_a_time=study.one_at_a_time,
         origin=origin(package_of(study.trainable_name)),
     )
-
-
-def _chosen_on(study: Study) -> dict[str, list[str] | None]:
-    """Return settings or methods of a study -> benchmarks on which they were chosen, where its settings declare that."""
-    found: dict[str, list[str] | None] = {}
-    for values in study.combinations:
-        declared = getattr(changed(study.settings, values), "chosen_on", None)
-        for name, benchmarks in (declared(study.vary) if declared else {}).items():
-            found[name] = None if benchmarks is None else list(benchmarks)
-    return found
 
 
 def smoke(study: Study) -> Study:
