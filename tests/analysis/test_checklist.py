@@ -32,9 +32,7 @@ RECORD = StudyRecord(
 )
 
 
-def answers(
-    study: StudyRecord, provenance: dict[str, str] | None = None, **settings: Any
-) -> dict[str, tuple[str, str]]:
+def answers(study: StudyRecord, provenance: Any = None, **settings: Any) -> dict[str, tuple[str, str]]:
     """Return item -> answer and reason for a study with one finished trial."""
     trial = Trial(study.benchmark, study.digest, 0, settings or dict(study.default), "module:class")
     record = Record(trial, "FINISHED", {"best_reported": 94.0, "regret": 1.0}, [], [], 0.0, 1.0, provenance or {})
@@ -140,5 +138,5 @@ def test_versions_that_no_record_holds_are_not_called_equal() -> None:
 def test_settings_of_a_method_by_name_are_not_called_recorded() -> None:
     study = replace(RECORD, default={"method": "nao"})
     assert answers(study, method="nao", queries=20)[SETTINGS][0] == "partly"
-    assert answers(study, method="nao", **{"nao.width": 3})[SETTINGS][0] == "yes"
+    assert answers(study, None, **{"method": "nao", "nao.width": 3})[SETTINGS][0] == "yes"
     assert answers(RECORD)[SETTINGS][0] == "yes"

@@ -60,7 +60,14 @@ def doubts(settings: "Settings", oracle: Oracle) -> list[str]:
 
 
 def _too_high(settings: "Settings", oracle: Oracle) -> bool:
-    return settings.t is not None and oracle.optimum is not None and settings.t >= oracle.optimum
+    best = _optimum(oracle)
+    return settings.t is not None and best is not None and settings.t >= best
+
+
+def _optimum(oracle: Oracle) -> float | None:
+    """Return the best reported accuracy in percent, None where the benchmark does not know it."""
+    best: float | None = getattr(oracle, "optimum", None)
+    return best
 
 
 def _is_sure(oracle: Oracle) -> bool:
@@ -69,4 +76,4 @@ def _is_sure(oracle: Oracle) -> bool:
 
 
 def _beyond(settings: "Settings", oracle: Oracle) -> str:
-    return f"t = {settings.t:g} is not below the best known accuracy of {oracle.name}, {oracle.optimum:.2f} %"
+    return f"t = {settings.t:g} is not below the best known accuracy of {oracle.name}, {_optimum(oracle):.2f} %"
