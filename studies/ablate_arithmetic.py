@@ -1,7 +1,7 @@
 """Ablate what makes training fast: the precision of the GINs' products and the size of the unlabelled batch.
 
 Every epoch sees all unlabelled cells, 60 times, as in the paper; weights, losses and optimizers stay in float32.
-bfloat16 needs a GPU: on a CPU run `--precisions float32`.
+bfloat16 needs a GPU: without one that level is left out.
 
 python studies/ablate_arithmetic.py --smoke
 """

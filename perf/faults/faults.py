@@ -32,8 +32,8 @@ from perf.faults.victim_processes import VICTIMS, kill_driver
 from perf.measuring import machine
 from perf.processes import started
 
-COMMAND = ("studies/ablate_alpha.py", "--smoke", "--seeds", "2", "--epochs", "40", "--concurrent", "2", "--alphas")
-WHOLE, FEWER = (*COMMAND, "0.1,0.5,0.9"), (*COMMAND, "0.1,0.5")
+COMMAND = ("studies/ablate_alpha.py", "--smoke", "--seeds", "2", "--set", "epochs=40", "--concurrent", "2", "--vary")
+WHOLE, FEWER = (*COMMAND, "alpha=0.1,0.5,0.9"), (*COMMAND, "alpha=0.1,0.5")
 PACKED = (*WHOLE, "--pack", "2")
 SCENARIOS = {"single": Scenario(WHOLE, WHOLE), "packed": Scenario(PACKED, PACKED), "grown": Scenario(FEWER, WHOLE)}
 KILLS = ["round", *(each.name for each in fields(Kill))]

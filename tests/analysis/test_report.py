@@ -164,6 +164,17 @@ def test_checklist_says_no_where_the_records_do_not_show_a_yes(tmp_path: Path) -
     assert found["Ran several seeds and reported them"] == "partly"
 
 
+def test_report_calls_the_level_to_compare_with_a_baseline_where_the_user_named_it(tmp_path: Path) -> None:
+    study = replace(STUDY, default={"method": "local-search", "queries": 8}, reference="baseline")
+    written(tmp_path, study, searches(study, seeds=8))
+    text = (tmp_path / "report.md").read_text()
+    assert "local-search, 8 (baseline)" in text
+    assert "difference to baseline" in text
+    assert "one of the baseline" in text
+    assert "the baseline local-search, 8" in text
+    assert "default" not in text
+
+
 def test_latex_of_a_table_is_escaped() -> None:
     text = latex(Table("t", ("alpha_p", "95 %"), (("a & b", "1 ± 2"),)))
     assert r"alpha\_p & 95 \% \\" in text

@@ -43,7 +43,7 @@ def test_new_study_is_timed_by_a_part_of_a_trial_and_nothing_is_written(
 ) -> None:
     monkeypatch.setattr("ray.tune.trainable.trainable.DEFAULT_STORAGE_PATH", str(tmp_path / "ray_results"))
     before = fingerprints(data)
-    words = said("--epochs", "50", "--out", str(tmp_path / "out"))
+    words = said("--set", "epochs=50", "--out", str(tmp_path / "out"))
     assert f"ablate_alpha on {TOY}: 4 trials, 2 levels x 2 seeds; 0 of them are done" in words
     assert "3 of its 50 epochs were run in this process just now, at the default level with seed 0" in words
     assert "no GPU" in words
@@ -63,9 +63,9 @@ def test_finished_trials_are_skipped_and_time_the_missing_ones(smoke_study: Any)
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--labels", "299"], "more than the 300 distinct cells"), (["--gpus-per-trial", "0.5"], "there are 0 GPUs")],
+    [(["--set", "labels=299"], "more than the 300 distinct cells"), (["--gpus-per-trial", "0.5"], "there are 0 GPUs")],
 )
 def test_request_that_would_be_refused_is_refused(data: Path, arguments: list[str], words: str) -> None:  # noqa: ARG001
-    asked = [*SMOKE, "--epochs", "1", "--dry-run", *arguments]
+    asked = [*SMOKE, "--set", "epochs=1", "--dry-run", *arguments]
     with pytest.raises(UserError, match=words):
         command(STUDY).main(asked, standalone_mode=False)

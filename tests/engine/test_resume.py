@@ -21,7 +21,7 @@ from nadlab.study.records import mixture
 from tests.conftest import TOY, children, records_of, run_alpha, same_results
 
 ROOT = Path(__file__).parents[2]
-LONGER = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "40", "--concurrent", "1"]
+LONGER = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--set", "epochs=40", "--concurrent", "1"]
 
 
 def stopped(out: Path, number: signal.Signals, when: Callable[[], bool]) -> tuple[int, str]:
@@ -53,7 +53,7 @@ def test_more_seeds_and_levels_run_only_what_is_missing(smoke_study: Any, tmp_pa
     out = tmp_path / "out"
     assert run_alpha(out, "--smoke", "--benchmark", TOY, "--seeds", "1") == 0
     before = {record.trial.id: record for record in records_of(out)}
-    assert run_alpha(out, "--smoke", "--benchmark", TOY, "--seeds", "2", "--alphas", "0.1,0.5,0.9") == 0
+    assert run_alpha(out, "--smoke", "--benchmark", TOY, "--seeds", "2", "--vary", "alpha=0.1,0.5,0.9") == 0
     after = {record.trial.id: record for record in records_of(out)}
     assert len(after) == 6
     assert before.items() <= after.items()
@@ -141,7 +141,7 @@ def test_folder_of_another_version_of_the_code_is_refused_with_both_and_mixed_kn
     for record in (out / "trials").glob("*/record.json"):
         content = json.loads(record.read_text())
         record.write_text(json.dumps(content | {"provenance": content["provenance"] | other}))
-    assert run_alpha(out, "--smoke", "--benchmark", TOY, "--seeds", "2", "--alphas", "0.1,0.5,0.9", "--anyway") == 0
+    assert run_alpha(out, "--smoke", "--benchmark", TOY, "--seeds", "2", "--vary", "alpha=0.1,0.5,0.9", "--anyway") == 0
     assert len({record.provenance["code"] for record in records_of(out)}) == 2
     mixed = f"The results are mixed: they come from 2 versions of the code, revision {'a' * 12}+dirty"
     assert mixed in (out / "report.md").read_text()

@@ -17,7 +17,7 @@ cd "$here/../.."
 
 TRIALS=12
 OUT=/mnt/runs/alpha
-STUDY="python studies/ablate_alpha.py --smoke --seeds 6 --epochs 60 --address auto \
+STUDY="python studies/ablate_alpha.py --smoke --seeds 6 --set epochs=60 --address auto \
 --tracking-uri http://127.0.0.1:5000 --out $OUT"
 JOBS="--address http://127.0.0.1:8265 --log-style=pretty --log-color=false"
 LAUNCHER="--log-style=pretty --log-color=false"

@@ -35,7 +35,7 @@ def test_factorial_design_runs_every_combination() -> None:
 @pytest.mark.usefixtures("local_ray")
 def test_report_of_a_factorial_design_names_both_factors_and_compares_with_the_default_pair(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    asked = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--labels", "10,120", "--out", str(out)]
+    asked = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--vary", "labels=10,120", "--out", str(out)]
     assert command(factorial_alpha_labels.STUDY).main(asked, standalone_mode=False) == 0
     rows = list(csv.DictReader((out / "levels.csv").read_text().splitlines()))
     assert [row["level"] for row in rows] == ["0.1, 10", "0.1, 120", "0.5, 10", "0.5, 120"]

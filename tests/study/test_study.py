@@ -60,7 +60,13 @@ def test_study_of_an_unknown_setting_is_refused() -> None:
 
 def test_help_teaches_question_expectation_examples_and_defaults() -> None:
     shown = CliRunner().invoke(command(STUDY), ["--help"]).output
-    for words in ("How much does alpha", "both ends lose", "--smoke", "0.1,0.3,0.5,0.7,0.9", "[default: 120]"):
+    for words in (
+        "How much does alpha",
+        "both ends lose",
+        "--smoke",
+        "alpha=0.1,0.3,0.5,0.7,0.9  [default: 0.5]",
+        "labels=120",
+    ):
         assert words in shown
 
 
@@ -68,9 +74,9 @@ def test_help_teaches_question_expectation_examples_and_defaults() -> None:
     ("arguments", "words"),
     [
         (["--benchmark", "nope"], "unknown benchmark 'nope'"),
-        (["--alphas", "0.1,1.5"], "alpha must lie strictly between 0 and 1"),
-        (["--alphas", "much"], "'much' is no level of alpha"),
-        (["--labels", "299"], "299 labels \\+ 40 final queries are more than the 300 distinct cells"),
+        (["--vary", "alpha=0.1,1.5"], "alpha must lie strictly between 0 and 1"),
+        (["--vary", "alpha=much"], "'much' is no level of alpha"),
+        (["--set", "labels=299"], "299 labels \\+ 40 final queries are more than the 300 distinct cells"),
         (["--tracking-uri", "http://127.0.0.1:9"], "tracking store"),
         (["--address", "127.0.0.1:9"], "no Ray cluster answers"),
         (["--out", "/proc/out"], "can't be written"),

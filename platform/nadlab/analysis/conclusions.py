@@ -22,12 +22,15 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
     """Return the sentences in order."""
     default, factor = study.default_level, study.factor
     if not any(row.is_default for row in rows):
-        return [f"The default level {factor} = {default} has no finished trial: nothing can be compared with it."]
+        return [
+            f"The {study.reference} level {factor} = {default} has no finished trial: nothing can be compared with it; "
+            "--baseline names another level."
+        ]
     compared = [(row, row.comparison) for row in rows if row.comparison]
     if not compared:
         return []
     said = [
-        f"{factor} = {row.level} is {'better' if found.difference.mean > 0 else 'worse'} than the default {default} by "
+        f"{factor} = {row.level} is {'better' if found.difference.mean > 0 else 'worse'} than the {study.reference} {default} by "
         f"{abs(found.difference.mean):.2f} points ({interval_text(found.difference)}, {found.difference.n} paired seeds, "
         f"{p_equals(found.p_value)})."
         for row, found in compared
@@ -64,7 +67,7 @@ def _not_significant(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[s
         subject = f"Of {len(compared)} other levels, {len(alike)}"
     verb = "does" if span or len(alike) == 1 else "do"
     said = [
-        f"{subject} {verb} not differ significantly from the default {study.default_level} with {seeds} "
+        f"{subject} {verb} not differ significantly from the {study.reference} {study.default_level} with {seeds} "
         f"seed{'s' * (seeds != 1)}."
     ]
     ends = [abs(end) for _, difference in alike for end in (difference.low, difference.high) if end]

@@ -24,7 +24,7 @@ from nadlab.analysis.text import (
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
-COMPARED = ("difference to default", "95 % interval ", "p", "A", "95 % interval  ")
+COMPARED = ("95 % interval ", "p", "A", "95 % interval  ")
 WIDE = ("SD", "best %", "IQM %", "regret", "A", "95 % interval  ")
 """columns that a terminal has no room for"""
 
@@ -36,7 +36,8 @@ def report_on(
     rows = summarize(study, records, rng)
     evidence = Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs)
     regret = () if study.optimum is None else ("regret",)
-    heading = (study.factor, *ACCURACY, "IQM %", *regret, *COMPARED, *(("paper %",) if study.published else ()))
+    paper = ("paper %",) if study.published else ()
+    heading = (study.factor, *ACCURACY, "IQM %", *regret, f"difference to {study.reference}", *COMPARED, *paper)
     table = Table("levels", heading, tuple(_cells(study, row) for row in rows))
     shown = [column for column, name in enumerate(heading) if name not in WIDE]
     brief, *rest = (tuple(row[column] for column in shown) for row in (heading, *table.rows))
@@ -54,7 +55,7 @@ def report_on(
 def _cells(study: StudyRecord, row: LevelSummary) -> tuple[str, ...]:
     numbers = (*accuracy_cells(row), number(row.iqm.mean), *regret_cells(study, row.regret))
     return (
-        level_name(row.level, study.default_level),
+        level_name(row.level, study.default_level, study.reference),
         *numbers,
         *comparison_cells(row.comparison),
         *published_cells(study, row.level),
@@ -65,7 +66,7 @@ def _note(study: StudyRecord) -> str:
     return (
         f"{accuracy_note(study)} Intervals are percentile bootstraps over seeds; differences are paired by seed. SD is the "
         "standard deviation over seeds, IQM the interquartile mean; p is Wilcoxon's, corrected by Holm; A is the chance that "
-        "a run beats one of the default."
+        f"a run beats one of the {study.reference}."
         + (" The last column is the paper's result, its best." if study.published else "")
     )
 

@@ -35,9 +35,9 @@ def regret_cells(study: StudyRecord, regret: float | None) -> tuple[str, ...]:
     return () if study.optimum is None else (number(regret),)
 
 
-def level_name(level: str, default: str) -> str:
-    """Return a level as it is shown."""
-    return f"{level} (default)" if level == default else level
+def level_name(level: str, default: str, word: str = "default") -> str:
+    """Return a level as it is shown; word: what the level that others are compared with is called."""
+    return f"{level} ({word})" if level == default else level
 
 
 def accuracy_note(study: StudyRecord) -> str:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from nadlab.benchmarks.files import check_file
+from nadlab.benchmarks.oracle import Facts
 from nadlab.cache import replacing
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json
@@ -66,6 +67,13 @@ def save_container(container: Container, path: Path) -> str:
     except SafetensorError as error:  # its library wraps the system's error in its own
         raise OSError(str(error)) from error
     return digest
+
+
+def facts_from(answers: Literal["stored", "predicted"], provenance: Mapping[str, str]) -> Facts:
+    """Return what a file's own provenance says of its cells' trainings: a command and its recipe, or an official file."""
+    if {"command", "recipe"} <= provenance.keys():
+        return Facts(answers, "this project", provenance["command"])
+    return Facts(answers, "the benchmark's authors" if "source_sha256" in provenance else "")
 
 
 def open_container(path: Path) -> tuple[Container, str]:

@@ -58,7 +58,9 @@ class Facts:
     answers: Literal["stored", "predicted", "trained"] = "trained"
     """`stored` trainings are looked up, `predicted` ones come from a surrogate; each of the others costs a training"""
     trained_by: str = ""
-    """who trained the cells and by which code; empty where the benchmark does not say"""
+    """who trained the cells; empty where the benchmark does not say"""
+    training_code: str = ""
+    """the command that trains them anew; empty where the benchmark names none"""
 
     @property
     def free(self) -> bool:

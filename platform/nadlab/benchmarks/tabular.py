@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.benchmarks.archive import open_archive
+from nadlab.benchmarks.container import facts_from
 from nadlab.benchmarks.oracle import SPLITS, STORED, Evaluation, Facts, Split, evaluations
 from nadlab.benchmarks.presets import Protocol, draw, protocol
 from nadlab.errors import UserError
@@ -115,4 +116,7 @@ def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -
         split: content.arrays[f"{prefixes[split]}/accuracy"][:, :, -1] for split in SPLITS if split in prefixes
     }
     listed = DECODE[content.space]
-    return TableBenchmark(name, space(content.space), digest, chosen, keys, runs, lambda: listed(np.asarray(keys)))
+    facts = facts_from("stored", content.provenance)
+    return TableBenchmark(
+        name, space(content.space), digest, chosen, keys, runs, lambda: listed(np.asarray(keys)), facts
+    )

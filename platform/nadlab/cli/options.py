@@ -1,8 +1,6 @@
-"""The grammar of all study commands: shared options, and how texts become levels and seeds."""
+"""The options that all study commands share, and how a text becomes seeds."""
 
 import inspect
-import types
-import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nadlab.errors import UserError
-from nadlab.study.study import Level, Study, TrialSettings
+from nadlab.study.study import Study
 
 if TYPE_CHECKING:
     from nadlab.cluster.execution import ExecutionConfig
@@ -96,20 +94,6 @@ def _execution(given: Mapping[str, Any], default_out: Path) -> "ExecutionConfig"
 
     names = ("tracking_uri", "address", "concurrent", "gpus_per_trial", "pack", "anyway")
     return ExecutionConfig(given["out"] or default_out, **{name: given[name] for name in names if name in given})
-
-
-def parse_level(settings: TrialSettings, factor: str, text: str) -> Level:
-    """Return a level as the type of its setting; raise UserError when it is none."""
-    declared = typing.get_type_hints(type(settings))[factor]
-    kinds = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
-    if type(None) in kinds and text.lower() == "none":
-        return None
-    kind = next(kind for kind in kinds if kind is not type(None))
-    try:
-        value: Level = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
-    except (ValueError, KeyError):
-        raise UserError(f"{text!r} is no level of {factor}: it must be a {kind.__name__}") from None
-    return value
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

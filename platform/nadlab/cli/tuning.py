@@ -10,8 +10,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
+from nadlab.cli.grammar import SET, held, settings_help
 from nadlab.cli.options import Option, seeds_of, study_command
-from nadlab.study.study import changed
+from nadlab.provenance.hardware import has_bfloat16
 from nadlab.study.tuning import OBJECTIVES, PRUNERS, SAMPLERS, Tuning, smoke_tuning
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def tuning_command(tuning: Tuning) -> click.Command:
     space = "\n".join(f"  {name}: {_range(each)}" for name, each in tuning.space.items())
     about = (
         f"\b\nThe space; the default is the first configuration:\n{space}\n\n"
+        f"{settings_help(tuning.settings, tuning.space, '--set')}\n\n"
         "Every configuration is run at every seed. You may stop the study at any time: the same command resumes it and "
         "proposes the same configurations. `optuna-dashboard sqlite:///OUT/optuna.db` shows the search."
     )
@@ -60,7 +62,7 @@ def _options(tuning: Tuning) -> list[Option]:
         click.option("--ahead", type=click.IntRange(1), metavar="N",
                      help=f"configurations that run at once, on any cluster  [default: {tuning.ahead}]"),
         *([] if tuning.queries is None else [queries]),
-        click.option("--epochs", type=int, metavar="N", help=f"epochs of training  [default: {tuning.settings.epochs}]"),
+        SET,
     ]  # fmt: skip
 
 
@@ -80,9 +82,10 @@ def _plan(tuning: Tuning, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[
     if given["smoke"]:
         tuning = smoke_tuning(tuning)
     numbers = {key: given[key] for key in ("configurations", "fresh", "ahead") if given[key] is not None}
+    settings, changes = held(tuning.settings, given["set_"], tuning.space)
     tuning = replace(
         tuning,
-        settings=changed(tuning.settings, {"epochs": given["epochs"]}) if given["epochs"] else tuning.settings,
+        settings=settings,
         seeds=seeds_of(given, tuning.seeds),
         sampler=given["sampler"],
         objectives=tuple(part.strip() for part in given["objectives"].split(",")),
@@ -93,4 +96,5 @@ def _plan(tuning: Tuning, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[
     words = [tuning.sampler, *tuning.objectives]
     words += [tuning.pruner] if tuning.pruner != "none" else []
     words = words if tuning.queries is None else [str(tuning.queries), *words]
-    return plan_tuning(tuning, oracle), [*words, *(["smoke"] if given["smoke"] else [])]
+    bfloat16 = has_bfloat16(given["address"], given["gpus_per_trial"])
+    return plan_tuning(tuning, oracle, bfloat16), [*words, *(["smoke"] if given["smoke"] else []), *changes]

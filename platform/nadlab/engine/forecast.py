@@ -78,6 +78,7 @@ def dry_run(plan: StudyPlan, execution: ExecutionConfig) -> list[str]:
     return [
         f"{plan.record.study} on {plan.record.benchmark}: {plan.size}; {done} of them are done in {execution.out} and would "
         "be skipped.",
+        *plan.said(records),
         *(
             forecast(plan, records, execution).sentences(execution.pack)
             if done < plan.total

@@ -9,6 +9,7 @@ from nadlab.errors import UserError
 from nadlab.provenance.hardware import backend
 from nadlab.schedule.optuna_schedule import OptunaSchedule
 from nadlab.schedule.trial_schedule import FixedSchedule, TrialSchedule
+from nadlab.study.cautions import cautions, ceiling, check, check_tuning
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import Record, StudyRecord
 from nadlab.study.study import Study, plan, study_record
@@ -35,11 +36,19 @@ class StudyPlan:
     """trials may be stopped early"""
     plugins: Collection[object] = ()
     """values of settings, some of which may name objects as `module:object`"""
+    said: Callable[[Sequence[Record]], list[str]] = lambda _: []
+    """the records of a folder -> what to say of the study's choices before it runs"""
 
 
-def plan_study(study: Study, oracle: Oracle) -> StudyPlan:
-    """Return the plan of a study; raise UserError when a budget is larger than the benchmark."""
+def plan_study(study: Study, oracle: Oracle, bfloat16: bool | None = None, said: Sequence[str] = ()) -> StudyPlan:
+    """Return the plan of a study.
+
+    bfloat16: whether trials can compute in it; None where that is not known. said: sentences about the study so far.
+    Raises UserError when a budget is larger than the benchmark, or a choice cannot run or changes nothing.
+    """
     trials = plan(study, oracle)
+    check(study, oracle, bfloat16)
+    record = study_record(study, oracle, uuid.uuid4().hex)
 
     def schedule(folder: StudyFolder) -> TrialSchedule:
         records = [record for trial in trials if (record := folder.record(trial))]
@@ -48,20 +57,23 @@ def plan_study(study: Study, oracle: Oracle) -> StudyPlan:
     return StudyPlan(
         study,
         oracle,
-        study_record(study, oracle, uuid.uuid4().hex),
+        record,
         schedule,
         len(trials),
         f"{len(trials)} trials, {len(study.combinations)} levels x {len(study.seeds)} seeds",
         lambda records: len(_ended(records) & {trial.id for trial in trials}),
         plugins={name for trial in trials for name in trial.settings.values()},
+        said=lambda records: [*said, *cautions(study, oracle, record, records)],
     )
 
 
-def plan_tuning(tuning: Tuning, oracle: Oracle) -> StudyPlan:
-    """Return the plan of a tuning study; raise UserError when the largest budget is larger than the benchmark.
+def plan_tuning(tuning: Tuning, oracle: Oracle, bfloat16: bool | None = None) -> StudyPlan:
+    """Return the plan of a tuning study; see `plan_study`.
 
     A pruner needs answers that are free, for PP's tau: UserError on another benchmark.
     """
+    check_tuning(tuning, oracle, bfloat16)
+    record = tuning_record(tuning, oracle, uuid.uuid4().hex)
     prunes = tuning.pruner != "none"
     if prunes and not facts_of(oracle).free:
         raise UserError(
@@ -71,13 +83,14 @@ def plan_tuning(tuning: Tuning, oracle: Oracle) -> StudyPlan:
     return StudyPlan(
         tuning.study,
         oracle,
-        tuning_record(tuning, oracle, uuid.uuid4().hex),
+        record,
         lambda folder: OptunaSchedule(tuning, oracle, folder),
         tuning.trials,
         f"at most {tuning.trials} trials{', fewer as the pruner stops some' if prunes else ''}: {tuning.configurations} "
         f"configurations x {len(tuning.seeds)} seeds, and the best and the default at {tuning.fresh} fresh seeds",
         lambda records: min(tuning.trials, len(_ended(records))),
         prunes,
+        said=lambda records: ceiling(record, [each for each in records if each.status == "FINISHED"]),
     )
 
 

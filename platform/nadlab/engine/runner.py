@@ -24,6 +24,7 @@ from nadlab.engine.worker import check_tables, prepared
 from nadlab.errors import UserError
 from nadlab.interrupts import Stopped, Stopping
 from nadlab.plugins import plugin_modules
+from nadlab.provenance.hardware import has_bfloat16
 from nadlab.schedule.packing import packed
 from nadlab.schedule.trial_schedule import TrialSchedule
 from nadlab.study.folder import StudyFolder
@@ -37,7 +38,8 @@ from nadlab.tracking.tracker import Tracker
 
 def run_study(study: Study, oracle: Oracle, execution: ExecutionConfig) -> int:
     """Run a study; see `run`."""
-    return run(plan_study(study, oracle), execution)
+    bfloat16 = has_bfloat16(execution.address, execution.gpus_per_trial)
+    return run(plan_study(study, oracle, bfloat16), execution)
 
 
 def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
@@ -93,6 +95,8 @@ def _run_trials(
     )
     trainable, packing = packed(plan.study.trainable, execution.pack)
     modules = plugin_modules([study.benchmark, *plan.plugins])
+    for sentence in plan.said(folder.records()):
+        console().print(sentence, soft_wrap=True)
     with Delivery(tracker, folder) as delivery:
         for record in folder.records():
             delivery.submit(record)

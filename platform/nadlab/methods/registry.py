@@ -1,6 +1,6 @@
 """Search methods by name: each is called as `searcher(ledger, rng)` and spends the ledger's budget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -21,7 +21,7 @@ from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import PAPER, PAPER_T, SEQUENTIAL
+from nadlab.semigan.settings import CHOSEN, PAPER, PAPER_T, SEQUENTIAL
 
 Searcher = Callable[[QueryLedger, np.random.Generator], None]
 
@@ -46,6 +46,14 @@ SEARCHERS: dict[str, Searcher] = {
 
 COMPARED = tuple(name for name in SEARCHERS if name != "semigan-nad-paper")
 """The methods of studies of all methods: the paper's setting trains on the whole space, on NAS-Bench-101 for an hour."""
+
+
+def chosen_on(method: str) -> Sequence[str] | None:
+    """Return the benchmarks on which a method's settings were chosen; empty for published ones, None for your own methods."""
+    found = SEARCHERS.get(method)
+    if isinstance(found, SemiGANNAD):
+        return next(benchmarks for settings, benchmarks in CHOSEN.values() if settings == found.settings)
+    return None if found is None else ()
 
 
 def searcher(method: str) -> Searcher:

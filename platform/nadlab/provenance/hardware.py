@@ -29,6 +29,16 @@ def backend(gpus: bool = True) -> str:
     return "torch" if compiler_version() == "none" else "accelerator"
 
 
+def has_bfloat16(address: str | None, gpus_per_trial: float | None) -> bool | None:
+    """Return whether trials have a GPU, whose products may be bfloat16; None where a cluster elsewhere decides.
+
+    gpus_per_trial: None is an even share of what there is.
+    """
+    if gpus_per_trial == 0:
+        return False
+    return None if address else backend() == "cuda"
+
+
 def _fact(name: str) -> str:
     """Return a fact of the first processor from Linux; empty on other systems."""
     facts = Path("/proc/cpuinfo")

@@ -1,8 +1,11 @@
 """What can be varied in SemiGAN-NAD; DESIGN.md says where the defaults are not the paper's, and why."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
+from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
+from nadlab.semigan.inert import doubts, inert, misfits
 from nadlab.semigan.ranks import SCALES
 
 PRECISIONS = ("float32", "bfloat16")
@@ -83,6 +86,29 @@ class Settings:
         """Queries of a trial."""
         return self.labels + self.final_k
 
+    def inert(self) -> Mapping[str, str]:
+        """Return setting -> why its value changes nothing, given the others."""
+        return inert(self)
+
+    def misfits(self, oracle: Oracle, bfloat16: bool | None) -> Mapping[str, str]:
+        """Return setting -> sentence that says why no trial can use it on this benchmark and machine."""
+        return misfits(self, oracle, bfloat16)
+
+    def doubts(self, oracle: Oracle) -> list[str]:
+        """Return a sentence for each setting that may leave nothing to learn on this benchmark."""
+        return doubts(self, oracle)
+
+    def chosen_on(self, varied: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return the nearest preset and what differs from it, factors left out -> benchmarks that it was chosen on."""
+        own = {each.name for each in fields(self)} - set(varied)
+        differences = {
+            preset: sorted(name for name in own if getattr(self, name) != getattr(settings, name))
+            for preset, (settings, _) in CHOSEN.items()
+        }
+        preset = min(differences, key=lambda each: len(differences[each]))
+        apart = f" but for {', '.join(differences[preset])}" if differences[preset] else ""
+        return {f"SemiGAN-NAD's {preset} settings{apart}": CHOSEN[preset][1]}
+
     def within(self, budget: int) -> "Settings":
         """Return these settings with labels and K for another budget.
 
@@ -101,7 +127,11 @@ class Settings:
         for name in ("alpha", "alpha_p", "rank0_share"):
             value = getattr(self, name)
             if not 0 < value < 1:
-                raise UserError(f"{name} must lie strictly between 0 and 1, not {value:g}")
+                meant = f": it is a share, so write {value / 100:g} for {value:g} %" if 1 < value < 100 else ""
+                raise UserError(f"{name} must lie strictly between 0 and 1, not {value:g}{meant}")
+        if self.t is not None and not 1 < self.t < 100:
+            meant = f": write {100 * self.t:g} for {self.t:g}" if 0 < self.t < 1 else ", between 1 and 100"
+            raise UserError(f"t is in percent{meant}")
         depths = ("generator_depth", "predictor_depth", "discriminator_depth")
         counts = (
             "final_k",
@@ -139,7 +169,7 @@ class Settings:
 
 PAPER = Settings(
     labels=155, final_k=5, saturating=True, scale="linear", coverage=0, pseudo_real=0, unlabelled_per_epoch=None, epochs=60,
-    candidates=5, generation_rounds=1, rank0_share=0.1549,
+    generation_rounds=1, rank0_share=0.1549,
 )  # fmt: skip
 """What the paper says, and the defaults where it says nothing. Of the data sets whose t it leaves open, rank 0 takes the
 share of cells that 93 % leaves above it on NAS-Bench-101 (Table 4)"""
@@ -152,3 +182,11 @@ SEQUENTIAL = Settings(
     unlabelled_per_epoch=2048, generated=1000, candidates=200,
 )  # fmt: skip
 """The same budget in rounds: a quarter of it labels at random, then ten queries a round"""
+
+_DEFAULTS_ON = ("mnist1d-201", "nasbench201/cifar10")
+CHOSEN: dict[str, tuple[Settings, tuple[str, ...]]] = {
+    "default": (Settings(), _DEFAULTS_ON),
+    "paper": (PAPER, _DEFAULTS_ON),
+    "sequential": (SEQUENTIAL, (*_DEFAULTS_ON, "mnist1d-101", "mnist1d-darts")),
+}
+"""preset -> settings, and the benchmarks on which they were chosen; of the paper's, what the paper leaves open (DESIGN.md)"""

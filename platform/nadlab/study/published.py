@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from nadlab.methods.registry import COMPARED
+from nadlab.study.levels import Level
 from nadlab.study.records import level_text
-from nadlab.study.study import Level
 
 
 @dataclass(frozen=True, slots=True)

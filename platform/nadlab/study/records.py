@@ -6,7 +6,7 @@ A trial's identity is what decides its result: benchmark table, settings, seed a
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -123,6 +123,16 @@ class StudyRecord:
     """a trial differs from the default in one factor at most, and its level is named by that"""
     names: dict[str, str] = field(default_factory=dict)
     """level as text -> the short name by which a report calls it"""
+    reference: str = "default"
+    """the word for `default`: `baseline` where the user named the level to compare with"""
+    answers: str = "unknown"
+    """`stored`, `predicted` or `trained`, where the benchmark says so"""
+    trained_by: str = ""
+    """who trained the benchmark's cells; empty where it does not say"""
+    training_code: str = ""
+    """the command that trains them anew; empty where the benchmark names none"""
+    chosen_on: dict[str, list[str] | None] = field(default_factory=dict)
+    """settings or method -> benchmarks on which they were chosen: none for published settings, None where that is not known"""
     origin: dict[str, str] = field(default_factory=dict)
     """git revision and what else decides results (`nadlab.provenance.code.origin`); empty in folders of early versions"""
     sources: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -163,6 +173,16 @@ class StudyRecord:
 
     def _named(self, level: str) -> str:
         return self.names.get(level, level)
+
+
+def declared_choices(configurations: Iterable[object], varied: Collection[str]) -> dict[str, list[str] | None]:
+    """Return settings or methods -> benchmarks on which they were chosen, where the settings of trials declare that."""
+    found: dict[str, list[str] | None] = {}
+    for settings in configurations:
+        declared = getattr(settings, "chosen_on", None)
+        for name, benchmarks in (declared(varied) if declared else {}).items():
+            found[name] = None if benchmarks is None else list(benchmarks)
+    return found
 
 
 def mixture(records: Sequence[Record]) -> str | None:

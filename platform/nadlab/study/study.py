@@ -11,14 +11,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from nadlab.benchmarks.oracle import Oracle, optimum_of
+from nadlab.benchmarks.oracle import Oracle, facts_of, optimum_of
 from nadlab.errors import UserError
 from nadlab.provenance.code import origin
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
-from nadlab.study.records import StudyRecord, Trial
-
-Level = float | int | str | bool | None
+from nadlab.study.levels import Level, coerced, distinct, known_name, level_type, row_levels, value_of
+from nadlab.study.records import StudyRecord, Trial, declared_choices, level_text
 
 
 class TrialSettings(Protocol):
@@ -46,7 +45,8 @@ SMOKE_SEEDS = 2
 class Study:
     """A question about a method and the trials that answer it; its name is its file's and its MLflow experiment's.
 
-    Raises UserError when a factor is no setting or a level is none that the setting can take.
+    Levels and settings become the declared type of their setting, so that 1 and 1.0 are one trial. Raises UserError when a
+    factor is no setting, or a level is none that the setting can take or stands there twice.
     """
 
     name: str
@@ -61,6 +61,8 @@ class Study:
     one_at_a_time: bool = False
     """change one factor and leave the others at their default levels, instead of running every combination"""
     settings: TrialSettings = field(default_factory=Settings)
+    baseline: Mapping[str, Level] = field(default_factory=dict)
+    """factor -> the level that the report compares with, where that is not the default"""
     benchmark: str = "mnist1d-201"
     seeds: Sequence[int] = (0, 1, 2)
     """each is used at every level, so that differences are paired"""
@@ -68,16 +70,60 @@ class Study:
     """benchmark -> levels as text -> the accuracy that a paper reports, to stand beside ours"""
 
     def __post_init__(self) -> None:
+        own = {name: value_of(self.settings, name) for name in names(self.settings)}
+        vary: dict[str, tuple[Level, ...]] = {}
         for factor, levels in self.vary.items():
-            if factor not in names(self.settings):
-                raise UserError(f"study {self.name}: {factor!r} is no setting of {type(self.settings).__name__}")
-            for level in levels:
+            known_name(factor, own, type(self.settings).__name__)
+            vary[factor] = distinct(factor, level_type(self.settings, factor), levels)
+            for level in vary[factor]:
                 changed(self.settings, {factor: level})
+        object.__setattr__(self, "settings", changed(self.settings, own))
+        object.__setattr__(self, "vary", vary)
+        if self.rows is not None:
+            object.__setattr__(
+                self, "rows", tuple(dict.fromkeys(row_levels(self.settings, self.vary, row) for row in self.rows))
+            )
+        if self.baseline:
+            self._take_baseline()
+        published = {name: self._published(accuracies) for name, accuracies in self.published.items()}
+        object.__setattr__(self, "published", published)
+
+    def _take_baseline(self) -> None:
+        """Take the named levels as their types; raise UserError when the study does not run them together."""
+        named = {
+            known_name(factor, self.vary, "what this study varies"): coerced(
+                level_type(self.settings, factor), factor, level
+            )
+            for factor, level in self.baseline.items()
+        }
+        object.__setattr__(self, "baseline", named)
+        if self.one_at_a_time:
+            raise UserError(f"study {self.name} changes one setting at a time from its default, which is its baseline")
+        if self.reference not in self.combinations:
+            levels = "; ".join(f"{name} = {level_text({'': value})}" for name, value in self.reference.items())
+            raise UserError(
+                f"the baseline {levels} is none of the levels that study {self.name} runs: add it by --vary"
+            )
+
+    def _published(self, accuracies: Mapping[str, float]) -> dict[str, float]:
+        """Return levels as the report writes them -> accuracy; one at a time, a level is named by its change."""
+        for text, value in accuracies.items():
+            if not 1 < value <= 100:
+                raise UserError(f"study {self.name}: the published accuracy of {text}, {value:g}, must be in percent")
+        if self.one_at_a_time:
+            return dict(accuracies)
+        texts = {text: row_levels(self.settings, self.vary, text.split(",")) for text in accuracies}
+        return {level_text(dict(zip(self.vary, texts[text], strict=True))): value for text, value in accuracies.items()}
 
     @property
     def default(self) -> dict[str, Level]:
         """Factor -> default level."""
-        return {factor: getattr(self.settings, factor) for factor in self.vary}
+        return {factor: value_of(self.settings, factor) for factor in self.vary}
+
+    @property
+    def reference(self) -> dict[str, Level]:
+        """Factor -> the level that others are compared with: the default's, or the baseline's where that is named."""
+        return self.default | dict(self.baseline)
 
     @property
     def combinations(self) -> list[dict[str, Level]]:
@@ -108,8 +154,13 @@ def names(settings: TrialSettings) -> set[str]:
 
 
 def changed(settings: AnySettings, values: Mapping[str, Any]) -> AnySettings:
-    """Return settings with other values; raise UserError that names the value which can't be."""
-    return replace(settings, **values)
+    """Return settings with other values, each as its declared type; raise UserError that names the value which can't be."""
+    own = type(settings).__name__
+    typed = {
+        known_name(name, names(settings), own): coerced(level_type(settings, name), name, value)
+        for name, value in values.items()
+    }
+    return replace(settings, **typed)
 
 
 def plan(study: Study, oracle: Oracle) -> list[Trial]:
@@ -123,9 +174,10 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
         raise UserError(f"study {study.name} runs none of these levels together: name others")
     for settings in configurations:
         if settings.budget > distinct:
-            words, option = _budget_words(settings)
+            words, name = _budget_words(settings)
+            option = "--vary" if name in study.vary else "--set"
             raise UserError(
-                f"{words} are more than the {distinct} distinct cells of {oracle.name}: reduce them by {option}"
+                f"{words} are more than the {distinct} distinct cells of {oracle.name}: reduce them by {option} {name}=N"
             )
     return [
         Trial(oracle.name, oracle.digest, seed, asdict(settings), study.trainable_name)
@@ -138,6 +190,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
     """Return the study as its folder remembers it."""
     levels = (level for levels in study.vary.values() for level in levels)
     made_by = origin(study.trainable_name, [oracle.name, *asdict(study.settings).values(), *levels])
+    facts = facts_of(oracle)
     return StudyRecord(
         study=study.name,
         question=study.question,
@@ -150,9 +203,14 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         report_split=oracle.report_split,
         optimum=optimum_of(oracle),
         settings={name: value for name, value in asdict(study.settings).items() if name not in study.vary},
-        default=dict(study.default),
+        default=study.reference,
+        reference="baseline" if study.baseline else "default",
         study_id=study_id,
         published=dict(study.published.get(oracle.name, {})),
+        answers=facts.answers if hasattr(oracle, "facts") else "unknown",
+        trained_by=facts.trained_by,
+        training_code=facts.training_code,
+        chosen_on=declared_choices([changed(study.settings, each) for each in study.combinations], study.vary),
         one_at_a_time=study.one_at_a_time,
         origin=made_by.values,
         sources=made_by.sources,
@@ -164,17 +222,19 @@ def smoke(study: Study) -> Study:
     known = names(study.settings)
     small = {name: value for name, value in SMOKE.items() if name in known and name not in study.vary}
     settings = changed(study.settings, small)
-    vary = {factor: _other_and_default(levels, study.default[factor]) for factor, levels in study.vary.items()}
+    vary = {factor: _other_and_default(levels, study.reference[factor]) for factor, levels in study.vary.items()}
     if "queries" in vary:  # a level of the smoke run alone: the study's own budgets take minutes
         vary["queries"] = (SMOKE["queries"],)
         settings = changed(settings, {"queries": SMOKE["queries"]})
-    return replace(study, settings=settings, vary=vary, seeds=tuple(study.seeds)[:SMOKE_SEEDS])
+    baseline = {factor: level for factor, level in study.baseline.items() if level in vary[factor]}
+    return replace(study, settings=settings, vary=vary, baseline=baseline, seeds=tuple(study.seeds)[:SMOKE_SEEDS])
 
 
 def _budget_words(settings: TrialSettings) -> tuple[str, str]:
+    """Return what is spent in words, and the setting that spends most of it."""
     if isinstance(settings, Settings):
-        return f"{settings.labels} labels + {settings.final_k} final queries", "--labels"
-    return f"{settings.budget} queries", "--queries"
+        return f"{settings.labels} labels + {settings.final_k} final queries", "labels"
+    return f"{settings.budget} queries", "queries"
 
 
 def _other_and_default(levels: Sequence[Level], default: Level) -> tuple[Level, ...]:

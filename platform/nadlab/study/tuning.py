@@ -23,8 +23,9 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
+from nadlab.study.levels import Level, coerced, distinct, known_name, level_type, value_of
 from nadlab.study.records import StudyRecord, Trial
-from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, changed, study_record
+from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, changed, names, study_record
 
 SAMPLERS = ("tpe", "gp", "nsga2")
 PRUNERS = ("none", "asha", "median")
@@ -75,7 +76,10 @@ class Tuning:
         for name, least in (("configurations", 1), ("ahead", 1), ("fresh", 0)):
             if not least <= getattr(self, name) <= MOST:
                 raise UserError(f"{name} must be at least {least} and at most {MOST}, not {getattr(self, name)}")
-        _ = self.study
+        study = self.study
+        object.__setattr__(self, "settings", study.settings)
+        space = {name: typed(name, level_type(self.settings, name), each) for name, each in self.space.items()}
+        object.__setattr__(self, "space", space)
         if self.queries is not None:
             if "labels" in self.space:
                 raise UserError("with --queries the labels are what final_k leaves: search final_k instead of labels")
@@ -84,15 +88,20 @@ class Tuning:
         for factor, (low, high) in self.ends().items():
             self.configured({factor: low})
             self.configured({factor: high})
-            if not low <= getattr(self.settings, factor) <= high:
-                raise UserError(
-                    f"the default {factor} = {getattr(self.settings, factor)} is outside of {low} to {high}"
-                )
+            default = value_of(self.settings, factor)
+            if not (isinstance(default, int | float) and low <= default <= high):
+                raise UserError(f"the default {factor} = {default} is outside of {low} to {high}")
+        for factor, choices in self.choices().items():
+            for choice in choices:
+                self.configured({factor: choice})
+            if (default := value_of(self.settings, factor)) not in choices:
+                raise UserError(f"the default {factor} = {default} is none of {', '.join(map(str, choices))}")
 
     @property
     def study(self) -> Study:
         """The study of the default level alone, of which records and reports are made."""
-        vary = {factor: (getattr(self.settings, factor, None),) for factor in self.space}
+        own, owner = names(self.settings), type(self.settings).__name__
+        vary = {factor: (value_of(self.settings, known_name(factor, own, owner)),) for factor in self.space}
         return Study(
             name=self.name, question=self.question, expectation=self.expectation, trainable=self.trainable, vary=vary,
             settings=self.settings, benchmark=self.benchmark, seeds=self.seeds,
@@ -113,6 +122,10 @@ class Tuning:
         """Return the least and the greatest value of each numeric setting."""
         numeric = {k: d for k, d in self.space.items() if isinstance(d, FloatDistribution | IntDistribution)}
         return {factor: (each.low, each.high) for factor, each in numeric.items()}
+
+    def choices(self) -> dict[str, tuple[Level, ...]]:
+        """Return the choices of each setting that has a list of them."""
+        return {k: d.choices for k, d in self.space.items() if isinstance(d, CategoricalDistribution)}
 
     def configured(self, values: Mapping[str, Any]) -> Settings:
         """Return the settings of a configuration; raise UserError when there are none with these values."""
@@ -167,6 +180,19 @@ def smoke_tuning(tuning: Tuning) -> Tuning:
     return replace(
         tuning, settings=settings, queries=queries, space=space, seeds=seeds, configurations=3, ahead=2, fresh=1
     )
+
+
+def typed(name: str, declared: Any, distribution: BaseDistribution) -> BaseDistribution:
+    """Return what a setting may be as its declared type; raise UserError when some of it is no level of the setting."""
+    if isinstance(distribution, CategoricalDistribution):
+        return CategoricalDistribution(distinct(name, declared, distribution.choices))
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    low, high = (coerced(declared, name, end) for end in (distribution.low, distribution.high))
+    if isinstance(distribution, FloatDistribution) and isinstance(low, int):
+        raise UserError(f"{name} is a whole number: search it by IntDistribution({low}, {high})")
+    if isinstance(distribution, IntDistribution) and isinstance(low, float) and not distribution.log:
+        return FloatDistribution(low, float(distribution.high), step=float(distribution.step))
+    return distribution
 
 
 def _up_to(most: int, distribution: BaseDistribution) -> BaseDistribution:

@@ -51,14 +51,14 @@ def critical_differences(ranking: Ranking) -> Figure:
     return figure_of(drawn)
 
 
-def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str) -> Figure:
+def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str, word: str = "default") -> Figure:
     """Draw performance profiles; each level has one array of regrets a benchmark."""
     highest = max(float(values.max()) for strata in regrets.values() for values in strata)
     bounds = np.linspace(0, max(highest * 1.05, 0.1), 201)
     drawn = axes("regret, percentage points", "share of runs with less")
     for level, colour in colours(list(regrets), ordered=False).items():
         above = performance_profile([-values for values in regrets[level]], -bounds - 1e-9)
-        drawn.step(bounds, above, where="post", color=colour, label=level_name(level, default))
+        drawn.step(bounds, above, where="post", color=colour, label=level_name(level, default, word))
     drawn.set_ylim(-0.02, 1.02)
     legend(drawn)
     return figure_of(drawn)

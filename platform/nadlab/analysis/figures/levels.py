@@ -33,7 +33,7 @@ def accuracy_by_level(evidence: Evidence) -> Figure:
         drawn.plot(seed["level"].map(places), seed["accuracy"], color="0.8", linewidth=0.8, marker=".", zorder=1)
     for row in rows:
         mark(drawn, places[row.level], row.accuracy, DEFAULT if row.is_default else OTHER)
-    name_levels(drawn, [row.level for row in rows], evidence.study.default_level)
+    name_levels(drawn, [row.level for row in rows], evidence.study.default_level, evidence.study.reference)
     return figure_of(drawn)
 
 

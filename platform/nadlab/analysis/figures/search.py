@@ -29,7 +29,7 @@ def anytime_curves(evidence: Evidence, rng: np.random.Generator) -> Figure:
             curves.mean(axis=0),
             where="post",
             color=colour,
-            label=level_name(level, evidence.study.default_level),
+            label=level_name(level, evidence.study.default_level, evidence.study.reference),
         )
         if len(curves) > 1:
             drawn.fill_between(queries, *band(curves, rng), step="post", alpha=0.13, color=colour, linewidth=0)
@@ -54,7 +54,7 @@ def losses(evidence: Evidence, histories: Mapping[str, pd.DataFrame]) -> Figure:
                     histories[level].index,
                     histories[level][name],
                     color=colour,
-                    label=level_name(level, evidence.study.default_level),
+                    label=level_name(level, evidence.study.default_level, evidence.study.reference),
                 )
         panel.set_title(title, fontsize=10, loc="left")
         panel.set_xlabel("epoch")
@@ -70,7 +70,7 @@ def shares(means: pd.DataFrame, evidence: Evidence) -> Figure:
         drawn.plot(range(len(means)), means[name], marker="o", color=colour, label=name.removeprefix("share_"))
     drawn.set_ylim(-0.02, 1.02)
     drawn.axhline(1, color=GREY, linewidth=0.8)
-    name_levels(drawn, [str(level) for level in means.index], evidence.study.default_level)
+    name_levels(drawn, [str(level) for level in means.index], evidence.study.default_level, evidence.study.reference)
     legend(drawn)
     return figure_of(drawn)
 

@@ -77,9 +77,9 @@ def log_ticks(drawn: Axes, numbers: Iterable[float]) -> None:
     drawn.minorticks_off()
 
 
-def name_levels(drawn: Axes, levels: Sequence[str], default: str) -> None:
+def name_levels(drawn: Axes, levels: Sequence[str], default: str, word: str = "default") -> None:
     """Label the x axis with the levels, upright where they would overlap."""
-    texts = [f"{level}\n(default)" if level == default and len(levels) <= 7 else level for level in levels]
+    texts = [f"{level}\n({word})" if level == default and len(levels) <= 7 else level for level in levels]
     crowded = len(levels) > 7 or max(map(len, levels)) * len(levels) > 80
     drawn.set_xticks(range(len(levels)), texts, rotation=90 if crowded else 0, fontsize="small" if crowded else None)
 

@@ -3,7 +3,7 @@
 An answer is `no` unless the records show more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,9 +40,12 @@ def checklist(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
 
 
 def _evaluation_code(evidence: Evidence) -> Answer:
-    if evidence.study.benchmark.startswith("mnist1d"):
-        return Answer("yes", "This project trained the cells: studies/mnist1d/build.py, studies/mnist1d/embed.py.")
-    return Answer("partly", "The cells were trained by the benchmark's authors; here only their table is read.")
+    study = evidence.study
+    if not study.trained_by:
+        return Answer("no", "The benchmark does not say who trained its cells, nor by which code.")
+    if study.training_code:
+        return Answer("yes", f"The cells were trained by {study.trained_by}; recorded command: {study.training_code}.")
+    return Answer("partly", f"The cells were trained by {study.trained_by}; the records don't name the code.")
 
 
 def _code(evidence: Evidence) -> Answer:
@@ -62,6 +65,9 @@ def _same_benchmark(evidence: Evidence) -> Answer:
 
 
 def _confounders(evidence: Evidence) -> Answer:
+    missing = [key for key in (*VERSIONS, "host", "cpus", "git_revision") if "unknown" in evidence.provenance(key)]
+    if missing:
+        return Answer("no", f"Some records don't hold {', '.join(missing)}.")
     mixed = [key for key in (*VERSIONS, "host", "cpus", "git_revision") if len(evidence.provenance(key)) > 1]
     if mixed:
         return Answer("no", f"Trials differ in {', '.join(mixed)}.")
@@ -102,7 +108,44 @@ def _repeats(evidence: Evidence) -> Answer:
 def _tuning(evidence: Evidence) -> Answer:
     if evidence.study.is_tuning:
         return Answer("yes", f"This study is the tuning; it took the {len(evidence.records)} trials below.")
-    return Answer("no", "The records don't say how the default settings were chosen, nor what that cost.")
+    chosen = evidence.study.chosen_on
+    if not chosen:
+        return Answer("no", "The records don't say how the settings were chosen, nor what that cost.")
+    groups: dict[str, list[str]] = {}
+    for name, benchmarks in chosen.items():
+        groups.setdefault(_chosen(benchmarks, evidence.study.benchmark), []).append(name)
+    said = "; ".join(f"{', '.join(names)}: {how}" for how, names in groups.items())
+    return Answer("no" if None in chosen.values() else "partly", f"{said}. What that cost is not in the records.")
+
+
+def _chosen(benchmarks: Sequence[str] | None, benchmark: str) -> str:
+    """Say where settings were chosen, and whether a result on this benchmark is therefore optimistic."""
+    if benchmarks is None:
+        return "not known how its settings were chosen"
+    if not benchmarks:
+        return "published settings"
+    here = ", this benchmark among them, which makes its results here optimistic" if benchmark in benchmarks else ""
+    return f"chosen on {', '.join(benchmarks)}{here}"
+
+
+def _hyperparameters(evidence: Evidence) -> Answer:
+    count = f"({len(evidence.records)} records)"
+    names = {name for record in evidence.records for name in record.trial.settings}
+    if "method" in names and not any("." in name for name in names):
+        return Answer(
+            "partly", f"Every record holds method and seed {count}; a method's settings are those of the code."
+        )
+    return Answer("yes", f"Every record holds its settings and seed {count}.")
+
+
+def _depth(evidence: Evidence) -> Answer:
+    words = {"stored": "returns stored trainings", "predicted": "returns the predictions of a surrogate"}
+    name, answers = evidence.study.benchmark, evidence.study.answers
+    if answers in words:
+        return Answer("yes", f"{name} {words[answers]}.")
+    if answers == "trained":
+        return Answer("no", f"{name} trains for its answers.")
+    return Answer("no", f"{name} does not say whether its answers are stored, predicted or trained.")
 
 
 def _details(evidence: Evidence) -> Answer:
@@ -128,7 +171,9 @@ def _random_search(evidence: Evidence) -> Answer:
 def _end_to_end(evidence: Evidence) -> Answer:
     names = sorted({name for record in evidence.records for name in record.metrics if name.endswith("seconds")})
     measured = f"Measured: {', '.join(names)}. " if names else ""
-    return Answer("no", f"{measured}The training of the queried cells is looked up, so its time is not in the records.")
+    free = evidence.study.answers in ("stored", "predicted")
+    why = f"is {evidence.study.answers}, so its time is not in the records" if free else "is not timed by itself"
+    return Answer("no", f"{measured}The training of the queried cells {why}.")
 
 
 ITEMS: tuple[tuple[str, Callable[[Evidence], Answer]], ...] = (
@@ -140,7 +185,7 @@ ITEMS: tuple[tuple[str, Callable[[Evidence], Answer]], ...] = (
     ),
     (
         "Released the method's hyperparameters and seeds",
-        lambda each: Answer("yes", f"Every record holds its settings and seed ({len(each.records)} records)."),
+        _hyperparameters,
     ),
     ("Compared on exactly the same benchmark", _same_benchmark),
     ("Controlled confounding factors", _confounders),
@@ -151,7 +196,7 @@ ITEMS: tuple[tuple[str, Callable[[Evidence], Answer]], ...] = (
     ("Ran several seeds and reported them", _repeats),
     (
         "Used tabular or surrogate benchmarks for depth",
-        lambda each: Answer("yes", f"{each.study.benchmark} returns stored or predicted accuracies."),
+        _depth,
     ),
     ("Reported how hyperparameters were tuned, and its cost", _tuning),
     ("Reported the time of the whole method, end to end", _end_to_end),

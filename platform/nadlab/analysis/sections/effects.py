@@ -43,7 +43,7 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         "levels",
         (*ACCURACY, "IQM %", "95 % interval of the IQM", *regret, *(("paper %",) if study.published else ())),
         rows,
-        "The default is marked. SD: standard deviation over seeds. IQM: interquartile mean, robust to one failed seed."
+        f"The {study.reference} is marked. SD: standard deviation over seeds. IQM: interquartile mean, robust to one failed seed."
         + (" Last column: the paper's result, its best." if study.published else ""),
         [study.default_level],
     )
@@ -67,7 +67,7 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
         ("pairs", f"difference to {default}", "95 % interval", "p (Holm)", "A", "95 % interval "),
         {level: (str(found.difference.n), *comparison_cells(found)) for level, found in compared.items()},
         "Differences in percentage points, paired by seed. p: Wilcoxon's signed-rank test, corrected by Holm. A: Vargha and "
-        "Delaney's chance that a run beats one of the default (probability of improvement), 0.5 for no difference.",
+        f"Delaney's chance that a run beats one of the {evidence.study.reference} (probability of improvement), 0.5 for no difference.",
         [level for level, found in compared.items() if found.is_significant],
         evidence.groups[default],
     )
@@ -87,12 +87,15 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
         )
     regrets = {} if evidence.study.optimum is None else {each: [evidence.regrets(each)] for each in evidence.drawn}
     return Section(
-        "Comparisons", tuple(said), (picture, *ranking_pictures(regrets, default, ranking, "seeds")), (table,)
+        "Comparisons",
+        tuple(said),
+        (picture, *ranking_pictures(regrets, default, ranking, "seeds", evidence.study.reference)),
+        (table,),
     )
 
 
 def ranking_pictures(
-    regrets: Mapping[str, Sequence[Values]], default: str, ranking: Ranking | None, blocks: str
+    regrets: Mapping[str, Sequence[Values]], default: str, ranking: Ranking | None, blocks: str, word: str = "default"
 ) -> list[Picture]:
     """Return performance profiles and, where levels differ, mean ranks; each level has one array a benchmark.
 
@@ -102,7 +105,7 @@ def ranking_pictures(
     pictures = []
     if regrets:
         caption = f"Share of runs whose regret is below a bound{averaged}: higher is better."
-        pictures.append(Picture("performance_profiles", profile_lines(regrets, default), caption))
+        pictures.append(Picture("performance_profiles", profile_lines(regrets, default, word), caption))
     if ranking and ranking.is_significant:
         pictures.append(
             Picture(

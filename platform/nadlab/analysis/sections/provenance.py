@@ -45,7 +45,7 @@ def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         "settings",
         ("setting", "value"),
         tuple((name, str(value)) for name, value in sorted({**study.settings, **study.default}.items())),
-        "Settings of the default level; the factors vary as the tables above say.",
+        f"Settings of the {study.reference} level; the factors vary as the tables above say.",
         folded=True,
     )
     return Section("Provenance", tuple(said), (), (Table("provenance", ("", ""), tuple(rows)), settings))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.container import Container, open_container
+from nadlab.benchmarks.container import Container, facts_from, open_container
 from nadlab.benchmarks.oracle import PREDICTED, Evaluation, Facts, Split
 from nadlab.benchmarks.presets import Protocol, draw, protocol
 from nadlab.benchmarks.surrogates.features import VECTORS, WIDTHS
@@ -135,7 +135,8 @@ def open_surrogate(path: Path, name: str, preset: str = "paper") -> SurrogateBen
             check(trees, WIDTHS[facts["features"]])
         content = Surrogate(facts["space"], facts["features"], performance, runtime, facts["provenance"])
         best = float(facts["best_known"]["accuracy"])
-        return SurrogateBenchmark(name, space(content.space), digest, protocol(preset, "surrogate"), content, best)
+        chosen, own = protocol(preset, "surrogate"), facts_from("predicted", content.provenance)
+        return SurrogateBenchmark(name, space(content.space), digest, chosen, content, best, facts=own)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise

@@ -1,0 +1,111 @@
+"""One grammar of options in all studies: `--vary alpha=0.1,0.5 --vary labels=60,120 --set epochs=60 --baseline alpha=0.1`."""
+
+import textwrap
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import click
+
+from nadlab.errors import UserError
+from nadlab.study.levels import distinct, known_name, level_type, value_of
+from nadlab.study.records import level_text
+from nadlab.study.study import AnySettings, Study, TrialSettings, changed, names
+
+Option = Callable[[Any], Any]
+
+SET = click.option("--set", "set_", multiple=True, metavar="NAME=VALUE", help="another value of a setting that is held")
+VARY = click.option(
+    "--vary", multiple=True, metavar="NAME=LIST",
+    help="levels of a factor, separated by commas: in place of the study's own, or of one more setting",
+)  # fmt: skip
+BASELINE = click.option(
+    "--baseline", multiple=True, metavar="NAME=LEVEL",
+    help="the level of a factor that the report compares the others with  [default: the study's default]",
+)  # fmt: skip
+
+
+def assigned(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Return name -> text of all `NAME=TEXT` of an option; raise UserError for any other form, or a name given twice."""
+    found: dict[str, str] = {}
+    for each in texts:
+        name, equals, text = (part.strip() for part in each.partition("="))
+        if not (name and equals and text):
+            raise UserError(f"{option} {each}: write {option} NAME=VALUE")
+        if name in found:
+            raise UserError(f"{option} names {name} twice: write it once")
+        found[name] = text
+    return found
+
+
+def varied(study: Study, texts: Sequence[str], baseline: Sequence[str]) -> Study:
+    """Return the study with the levels of `--vary` and `--baseline`; rows of levels meet every level of a further factor.
+
+    Raises UserError for an unknown name, or a level that its setting cannot take.
+    """
+    levels = {
+        known_name(name, names(study.settings), "this study"): distinct(
+            name, level_type(study.settings, name), _list(text)
+        )
+        for name, text in assigned("--vary", texts).items()
+    }
+    further = [each for name, each in levels.items() if name not in study.vary]
+    rows = study.rows
+    if rows is not None and further:
+        rows = [(*row, *others) for row in rows for others in product(*further)]
+    return replace(
+        study,
+        vary={**study.vary, **levels},
+        rows=rows,
+        baseline={**study.baseline, **assigned("--baseline", baseline)},
+        published={} if further else study.published,  # a paper's accuracy belongs to its own factors
+    )
+
+
+def held(settings: AnySettings, texts: Sequence[str], factors: Collection[str]) -> tuple[AnySettings, list[str]]:
+    """Return the settings with the values of `--set`, and a word for each that changes one.
+
+    Raises UserError for an unknown name, a factor, or a value that the setting cannot take.
+    """
+    values = assigned("--set", texts)
+    for name in values:
+        known_name(name, names(settings), "this study")
+        if name in factors:
+            raise UserError(f"{name} is varied in this study, so it cannot be held by --set")
+    found = changed(settings, values)
+    changes = [name for name in values if value_of(found, name) != value_of(settings, name)]
+    return found, [word(name, value_of(found, name)) for name in changes]
+
+
+def word(name: str, value: object) -> str:
+    """Return a setting and its value as a part of a folder's name."""
+    text = f"{name}-{level_text({name: value})}"
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)
+
+
+def further_words(study: Study, own: Mapping[str, Any]) -> list[str]:
+    """Return a word for each factor that the study's file does not vary."""
+    return [f"by-{name}" for name in study.vary if name not in own]
+
+
+def settings_help(settings: TrialSettings, factors: Collection[str], options: str) -> str:
+    """Return the paragraph of the help that lists the settings which are held."""
+    known = sorted(name for name in names(settings) if name not in factors)
+    values = " ".join(f"{name}={level_text({name: value_of(settings, name)})}" for name in known)
+    lines = textwrap.wrap(values, 74, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(["\b", f"Settings, held at these values unless {options} names them:", *lines])
+
+
+def factors_help(study: Study) -> str:
+    """Return the paragraph of the help that lists the factors."""
+    lines = [
+        f"  {name}={','.join(level_text({name: level}) for level in levels)}"
+        f"  [default: {level_text({name: study.default[name]})}]"
+        for name, levels in study.vary.items()
+    ]
+    return "\n".join(["\b", "Factors and their levels, unless --vary names others:", *lines])
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

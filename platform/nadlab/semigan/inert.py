@@ -1,0 +1,79 @@
+"""Settings that change nothing given the others, and settings that a benchmark or a machine cannot meet."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nadlab.benchmarks.oracle import Oracle, facts_of
+
+if TYPE_CHECKING:
+    from nadlab.semigan.settings import Settings
+
+
+def inert(settings: "Settings") -> dict[str, str]:
+    """Return setting -> why its value changes no number of a trial, given the others."""
+    found: dict[str, str] = {}
+    for reason, holds, names in _rules(settings):
+        if holds:
+            found |= dict.fromkeys(names, reason)
+    return found
+
+
+def _rules(settings: "Settings") -> Iterator[tuple[str, bool, tuple[str, ...]]]:
+    """Yield a reason, whether it holds, and the settings that it makes inert."""
+    rounds, no_game = settings.per_round, not (settings.generator_adversarial or settings.predictor_adversarial)
+    yield f"t = {settings.t} decides what rank 0 is", settings.t is not None, ("rank0_share",)
+    yield (
+        "all K are queried at once, as per_round is none",
+        rounds is None,
+        ("round_epochs", "neighbours_of", "local_queries"),
+    )
+    game = "neither AG nor PP learns from D: generator_adversarial and predictor_adversarial are false"
+    yield game, no_game, ("alpha", "saturating", "discriminator_depth")
+    # equation 9 and D read the rank itself; the temperature shapes its gradient alone
+    yield (
+        "no gradient passes PP's ranks, as predictor_adversarial is false",
+        not settings.predictor_adversarial,
+        ("temperature",),
+    )
+    yield "PP learns no generated cells, as generated_labels is false", not settings.generated_labels, ("alpha_p",)
+    yield "NACG generates once, as generation_rounds is 1", settings.generation_rounds == 1, ("candidates",)
+
+
+def misfits(settings: "Settings", oracle: Oracle, bfloat16: bool | None) -> dict[str, str]:
+    """Return setting -> sentence that says why a trial could not run, or could learn nothing, with it.
+
+    bfloat16: whether the machine has it; None where that is not known.
+    """
+    found = {}
+    if settings.precision == "bfloat16" and bfloat16 is False:
+        found["precision"] = "precision = bfloat16 needs a GPU, and there is none here: take float32"
+    if _too_high(settings, oracle) and _is_sure(oracle):
+        found["t"] = f"{_beyond(settings, oracle)}: no cell could have rank 0; take a lower t"
+    return found
+
+
+def doubts(settings: "Settings", oracle: Oracle) -> list[str]:
+    """Return a sentence for each setting that may leave a trial nothing to learn on a benchmark."""
+    if _too_high(settings, oracle) and not _is_sure(oracle):
+        return [f"{_beyond(settings, oracle)}: few cells have rank 0, or none."]
+    return []
+
+
+def _too_high(settings: "Settings", oracle: Oracle) -> bool:
+    best = _optimum(oracle)
+    return settings.t is not None and best is not None and settings.t >= best
+
+
+def _optimum(oracle: Oracle) -> float | None:
+    """Return the best reported accuracy in percent, None where the benchmark does not know it."""
+    best: float | None = getattr(oracle, "optimum", None)
+    return best
+
+
+def _is_sure(oracle: Oracle) -> bool:
+    """Return whether no answer of a query can be better than the optimum."""
+    return oracle.search_split == oracle.report_split and facts_of(oracle).answers == "stored"
+
+
+def _beyond(settings: "Settings", oracle: Oracle) -> str:
+    return f"t = {settings.t:g} is not below the best known accuracy of {oracle.name}, {_optimum(oracle):.2f} %"

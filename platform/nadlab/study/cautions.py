@@ -1,0 +1,156 @@
+"""Choices that cannot show anything: refused before a trial runs, or said where they may be meant."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.errors import UserError
+from nadlab.study.levels import Level, value_of
+from nadlab.study.records import Record, StudyRecord, level_text
+from nadlab.study.study import Study, TrialSettings, changed, names
+from nadlab.study.tuning import Tuning
+
+
+def fitted(study: Study, oracle: Oracle, bfloat16: bool | None, kept: Collection[str]) -> tuple[Study, list[str]]:
+    """Return the study without the levels that this benchmark or machine cannot have, and a sentence for each of them.
+
+    kept: factors that stay as they are, since the user named their levels. A factor that would lose all stays too.
+    """
+    vary, said = dict(study.vary), []
+    for factor, levels in study.vary.items():
+        found = {level: _misfits(changed(study.settings, {factor: level}), oracle, bfloat16) for level in levels}
+        wrong = {level: reasons[factor] for level, reasons in found.items() if factor in reasons}
+        if wrong and len(wrong) < len(levels) and factor not in kept:
+            vary[factor] = tuple(level for level in levels if level not in wrong)
+            said += [f"A level of {factor} is left out: {reason}." for reason in wrong.values()]
+    return replace(study, vary=vary), said
+
+
+def check(study: Study, oracle: Oracle, bfloat16: bool | None) -> None:
+    """Raise UserError when a setting or level cannot run on this benchmark and machine, or changes nothing."""
+    configurations = [changed(study.settings, values) for values in study.combinations]
+    refuse(configurations, oracle, bfloat16)
+    reasons = [_inert(each) for each in configurations]
+    for factor in study.vary:
+        others = [
+            found
+            for values, found in zip(study.combinations, reasons, strict=True)
+            if values[factor] != study.default[factor]
+        ]
+        if others and all(factor in found for found in others):
+            raise UserError(
+                f"{factor} changes nothing in this study: {others[0][factor]}; leave it out of what is varied"
+            )
+    for name, default in _declared_defaults(study.settings).items():
+        value = value_of(study.settings, name)
+        if name not in study.vary and value != default and all(name in found for found in reasons):
+            raise UserError(
+                f"{name} = {_text(value)} changes nothing: {reasons[0][name]}; leave it at {_text(default)}"
+            )
+
+
+def check_tuning(tuning: Tuning, oracle: Oracle, bfloat16: bool | None) -> None:
+    """Raise UserError when the default or an end or choice of the space cannot run, or a setting of it changes nothing."""
+    ends = {name: [low, high] for name, (low, high) in tuning.ends().items()} | {
+        name: list(choices) for name, choices in tuning.choices().items()
+    }
+    alone = [tuning.settings, *(tuning.configured({name: value}) for name, values in ends.items() for value in values)]
+    refuse(alone, oracle, bfloat16)
+    for factor in tuning.space:
+        if all(factor in _inert(settings) for settings in alone):
+            raise UserError(f"{factor} changes nothing: {_inert(tuning.settings)[factor]}; leave it out of the space")
+
+
+def refuse(configurations: Sequence[TrialSettings], oracle: Oracle, bfloat16: bool | None) -> None:
+    """Raise UserError when some settings cannot run on this benchmark and machine."""
+    for settings in configurations:
+        for reason in _misfits(settings, oracle, bfloat16).values():
+            raise UserError(reason)
+
+
+def cautions(study: Study, oracle: Oracle, record: StudyRecord, records: Sequence[Record]) -> list[str]:
+    """Return a sentence for each choice of a study that may be meant but shows less than it seems.
+
+    records: those of the study's folder.
+    """
+    finished = [each for each in records if each.status == "FINISHED"]
+    doubts = [each for values in study.combinations for each in _doubts(changed(study.settings, values), oracle)]
+    return [
+        *dict.fromkeys(doubts),
+        *_uncompared(study, record, finished),
+        *_equal_trials(study),
+        *ceiling(record, finished),
+    ]
+
+
+def ceiling(record: StudyRecord, finished: Sequence[Record]) -> list[str]:
+    """Return the sentence that says that an earlier run could not tell levels apart, since all its trials ended alike."""
+    levels = {record.level(each.trial) for each in finished}
+    accuracies = {each.accuracy for each in finished}
+    if len(levels) < 2 or len(accuracies) > 1:
+        return []
+    (accuracy,) = accuracies
+    regret = finished[0].metrics.get("regret")
+    best = "the best of the benchmark" if regret is not None and regret <= 0 else "the same cell or an equal one"
+    return [
+        f"All {len(finished)} finished trials of {len(levels)} levels ended at {accuracy:.2f} %, {best}: this outcome cannot "
+        "show a difference between levels; take fewer queries, or another --benchmark."
+    ]
+
+
+def _uncompared(study: Study, record: StudyRecord, finished: Sequence[Record]) -> list[str]:
+    combinations = study.combinations
+    if len(combinations) == 1:
+        return ["One level alone is run: it is measured, and compared with nothing."] if study.vary else []
+    there = {record.level(each.trial) for each in finished}
+    if study.reference in combinations or record.default_level in there:
+        return []
+    some = " ".join(f"--baseline {name}={_text(level)}" for name, level in combinations[0].items())
+    return [
+        f"The default, {_listed(study.reference)}, is not among the levels: each level gets its mean and interval, and none "
+        f"is compared with another; name the one to compare with, such as {some}."
+    ]
+
+
+def _equal_trials(study: Study) -> list[str]:
+    """Say where levels of a factor are equal, since the level of another leaves it without effect."""
+    said = {}
+    for factor in study.vary:
+        groups: dict[tuple[Level, ...], set[Level]] = {}
+        for values in study.combinations:
+            reason = _inert(changed(study.settings, values)).get(factor)
+            if reason:
+                groups.setdefault(tuple(v for name, v in values.items() if name != factor), set()).add(values[factor])
+                if any(len(levels) > 1 for levels in groups.values()):
+                    said[factor] = f"Levels of {factor} alone are the same trials where {reason}."
+    return list(said.values())
+
+
+def _declared_defaults(settings: TrialSettings) -> dict[str, Any]:
+    known = names(settings)
+    return {each.name: each.default for each in fields(settings) if each.name in known}
+
+
+def _inert(settings: TrialSettings) -> Mapping[str, str]:
+    """Return setting -> reason; settings that do not declare what is inert have nothing that is."""
+    found = getattr(settings, "inert", None)
+    return found() if found else {}
+
+
+def _misfits(settings: TrialSettings, oracle: Oracle, bfloat16: bool | None) -> Mapping[str, str]:
+    found = getattr(settings, "misfits", None)
+    return found(oracle, bfloat16) if found else {}
+
+
+def _doubts(settings: TrialSettings, oracle: Oracle) -> Sequence[str]:
+    found = getattr(settings, "doubts", None)
+    return found(oracle) if found else []
+
+
+def _listed(values: Mapping[str, Level]) -> str:
+    return ", ".join(f"{name} = {_text(value)}" for name, value in values.items())
+
+
+def _text(value: object) -> str:
+    return level_text({"": value})

@@ -1,0 +1,119 @@
+"""Levels as the declared type of their setting, so that 1, 1.0 and "1" are one level, one trial and one identity."""
+
+import difflib
+import math
+import types
+import typing
+from collections.abc import Collection, Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from nadlab.errors import UserError
+
+Level = float | int | str | bool | None
+WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def level_type(settings: Any, name: str) -> Any:
+    """Return the declared type of a setting."""
+    return typing.get_type_hints(type(settings))[name]
+
+
+def value_of(settings: Any, name: str) -> Level:
+    """Return the value of a setting."""
+    value: Level = getattr(settings, name)
+    return value
+
+
+def known_name(name: str, known: Collection[str], owner: str) -> str:
+    """Return a name; raise UserError that lists those of `owner`, the nearest first, when it is none of them."""
+    if name in known:
+        return name
+    near = difflib.get_close_matches(name, known, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    raise UserError(f"{name!r} is no setting of {owner}: {meant}It has {', '.join(sorted(known))}")
+
+
+def coerced(declared: Any, name: str, value: object) -> Level:
+    """Return a value or its text as a setting's declared type; raise UserError when it is no level of it.
+
+    A type that is neither bool, int, float, str, None nor a union or Literal of them leaves the value as it is.
+    """
+    kinds = _kinds(declared)
+    if type(None) in kinds and (value is None or (isinstance(value, str) and value.lower() == "none")):
+        return None
+    plain = [kind for kind in kinds if kind is not type(None)]
+    if not all(kind in WORDS or typing.get_origin(kind) is typing.Literal for kind in plain):
+        return typing.cast(Level, value)
+    # its own type first: in int | str, "1" is a text
+    for kind in sorted(plain, key=lambda kind: kind is not type(value)):
+        found = _as(kind, value)
+        if found is not None:
+            return found
+    expected = " or ".join([_words(kind) for kind in plain] + ["none"] * (type(None) in kinds))
+    raise UserError(f"{value!r} is no level of {name}: it must be {expected}")
+
+
+def distinct(name: str, declared: Any, levels: Iterable[object]) -> tuple[Level, ...]:
+    """Return the levels of a factor as its declared type; raise UserError when there are none, or one stands there twice."""
+    written = list(levels)
+    found = [coerced(declared, name, level) for level in written]
+    if not found:
+        raise UserError(f"{name} has no levels: name them, such as {name}=1,2")
+    for place, level in enumerate(found):
+        first = _place(level, found)
+        if first < place:
+            texts = sorted({str(written[first]), str(written[place])})
+            shown = "none" if level is None else level
+            raise UserError(f"{name} has the level {shown} twice, written {' and '.join(texts)}: leave one out")
+    return tuple(found)
+
+
+def row_levels(settings: Any, factors: Collection[str], row: Sequence[object]) -> tuple[Level, ...]:
+    """Return one level of each factor as the types of their settings; raise UserError where that can't be."""
+    if len(row) != len(factors):
+        raise UserError(f"{tuple(row)} must have a level for each of {', '.join(factors)}")
+    return tuple(
+        coerced(level_type(settings, name), name, level.strip() if isinstance(level, str) else level)
+        for name, level in zip(factors, row, strict=True)
+    )
+
+
+def _place(level: Level, levels: Sequence[Level]) -> int:
+    return next(place for place, each in enumerate(levels) if each == level and type(each) is type(level))
+
+
+def _kinds(declared: Any) -> tuple[Any, ...]:
+    union = isinstance(declared, types.UnionType) or typing.get_origin(declared) is typing.Union
+    return typing.get_args(declared) if union else (declared,)
+
+
+def _words(kind: Any) -> str:
+    return WORDS[kind] if kind in WORDS else "one of " + ", ".join(map(str, typing.get_args(kind)))
+
+
+def _as(kind: Any, value: object) -> Level:
+    """Return a value as one type, None where it is none."""
+    if typing.get_origin(kind) is typing.Literal:
+        return next((choice for choice in typing.get_args(kind) if value == choice or value == str(choice)), None)
+    if kind is str:
+        return str(value) if isinstance(value, str) else None
+    if kind is bool:
+        return TRUTHS.get(str(value).strip().lower())
+    return _number(kind, value)
+
+
+def _number(kind: type, value: object) -> int | float | None:
+    """Return a number or its text as int or float: 60, 60.0 and "6e1" are one int; None for 0.5 as int, nan and infinity."""
+    if isinstance(value, bool) or not isinstance(value, str | Real):
+        return None
+    if kind is int and isinstance(value, Integral):
+        return int(value)
+    try:
+        number = float(value) + 0.0  # -0.0 is 0.0
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(number) or (kind is int and not number.is_integer()):
+        return None
+    return number if kind is float else int(number)

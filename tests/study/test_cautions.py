@@ -1,0 +1,204 @@
+"""Choices that cannot show anything are refused before a trial, or said where they may be meant."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+from nadlab.benchmarks.registry import benchmark
+from nadlab.benchmarks.tabular import TableBenchmark
+from nadlab.engine.plans import plan_study, plan_tuning
+from nadlab.errors import UserError
+from nadlab.queries.ledger import QueryLedger
+from nadlab.semigan.method import SemiGANNAD
+from nadlab.semigan.settings import SEQUENTIAL, Settings
+from nadlab.study.cautions import cautions, fitted
+from nadlab.study.records import Record
+from nadlab.study.study import Study, plan, smoke, study_record
+from studies import ablate_additions, ablate_arithmetic, ablate_terms
+from studies.ablate_alpha import STUDY
+from studies.ablate_t import STUDY as ABLATE_T
+from studies.tune_semigan import TUNING
+from tests.conftest import TOY, small
+
+pytestmark = pytest.mark.usefixtures("data")
+DEFAULT = Settings()
+ROUNDS = replace(DEFAULT, labels=20, final_k=20, per_round=10)
+
+
+def varying(settings: Settings = DEFAULT, **vary: Any) -> Study:
+    return replace(STUDY, settings=settings, vary=vary, benchmark=TOY)
+
+
+def checked(study: Study, bfloat16: bool | None = False) -> list[str]:
+    return plan_study(study, benchmark(TOY), bfloat16).said([])
+
+
+INERT: list[tuple[Settings, str, Any, str]] = [
+    (Settings(t=85), "rank0_share", 0.2, "t = 85.0 decides what rank 0 is"),
+    (Settings(), "local_queries", 5, "all K are queried at once, as per_round is none"),
+    (Settings(), "neighbours_of", 5, "all K are queried at once"),
+    (Settings(), "round_epochs", 9, "all K are queried at once"),
+    (Settings(predictor_adversarial=False), "temperature", 1.0, "predictor_adversarial is false"),
+    (Settings(generated_labels=False), "alpha_p", 0.2, "generated_labels is false"),
+    (Settings(generation_rounds=1), "candidates", 10, "NACG generates once"),
+    *(
+        (
+            Settings(generator_adversarial=False, predictor_adversarial=False),
+            name,
+            value,
+            "neither AG nor PP learns from D",
+        )
+        for name, value in (("alpha", 0.2), ("saturating", True), ("discriminator_depth", 2))
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "name", "value", "reason"), INERT, ids=[name for _, name, _, _ in INERT])
+def test_setting_without_effect_is_refused_with_the_reason(
+    settings: Settings, name: str, value: Any, reason: str
+) -> None:
+    default = getattr(Settings(), name)
+    with pytest.raises(UserError, match=f"{name} changes nothing in this study: .*{reason}"):
+        checked(varying(settings, **{name: (default, value)}))
+    with pytest.raises(UserError, match=f"{name} = {value} changes nothing: .*{reason}.*; leave it at {default}"):
+        checked(varying(replace(settings, **{name: value}), width=(32, 64)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("settings", "name", "value", "reason"), INERT, ids=[name for _, name, _, _ in INERT])
+def test_setting_without_effect_changes_no_query(settings: Settings, name: str, value: Any, reason: str) -> None:
+    assert reason
+    tiny = replace(settings, labels=20, final_k=4, epochs=1, width=8, unlabelled_per_epoch=256, generated=200)
+    asked = []
+    for each in (tiny, replace(tiny, **{name: value})):
+        ledger = QueryLedger(benchmark(TOY), 24)
+        SemiGANNAD(each)(ledger, np.random.default_rng(0))
+        asked.append([query.cell for query in ledger.queries])
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("name", ["round_epochs", "neighbours_of", "local_queries"])
+def test_setting_of_rounds_is_taken_where_there_are_rounds(name: str) -> None:
+    assert checked(varying(ROUNDS, **{name: (getattr(ROUNDS, name), 3)})) == []
+
+
+def test_levels_that_another_level_makes_equal_are_said() -> None:
+    said = checked(varying(ROUNDS, per_round=(None, 10), local_queries=(0, 5)))
+    assert said == [
+        "Levels of local_queries alone are the same trials where all K are queried at once, as per_round is none."
+    ]
+
+
+@pytest.mark.parametrize("study", [ablate_additions.STUDY, ablate_terms.STUDY], ids=lambda study: study.name)
+def test_study_that_leaves_out_what_others_need_runs(study: Study) -> None:
+    assert checked(smoke(study)) == []
+
+
+@pytest.mark.parametrize("t", [0.93, 0.5, 1, 0, -3, 100, 930])
+def test_t_in_another_unit_is_refused(t: float) -> None:
+    words = f"t is in percent: write {100 * t:g} for {t:g}" if 0 < t < 1 else "t is in percent, between 1 and 100"
+    with pytest.raises(UserError, match=words):
+        varying(t=(None, t))
+
+
+def test_share_in_percent_is_refused() -> None:
+    with pytest.raises(UserError, match=r"it is a share, so write 0.1 for 10 %"):
+        varying(rank0_share=(0.2, 10))
+
+
+def test_t_that_no_cell_reaches_is_refused_where_that_is_sure() -> None:
+    study, oracle = varying(t=(None, 99)), benchmark(TOY)  # searched and judged by test accuracy
+    assert isinstance(oracle, TableBenchmark)
+    with pytest.raises(UserError, match=r"t = 99 is not below the best known accuracy of .*; take a lower t"):
+        checked(study)
+    assert checked(varying(t=(None, 60))) == []
+    by_validation = replace(oracle, protocol=replace(oracle.protocol, search_split="valid"))
+    (said,) = plan_study(study, by_validation).said([])
+    assert said.endswith("few cells have rank 0, or none.")
+
+
+def test_bfloat16_is_refused_where_there_is_none() -> None:
+    study = varying(precision=("float32", "bfloat16"))
+    with pytest.raises(UserError, match="precision = bfloat16 needs a GPU, and there is none here: take float32"):
+        checked(study)
+    with pytest.raises(UserError, match="needs a GPU"):
+        checked(varying(Settings(precision="bfloat16"), width=(32, 64)))
+    assert checked(study, True) == checked(study, None) == []
+
+
+def test_own_level_that_this_machine_cannot_have_is_left_out_and_the_others_run() -> None:
+    study, oracle = ablate_arithmetic.STUDY, benchmark(TOY)
+    found, said = fitted(study, oracle, False, ())
+    assert found.vary == {"precision": ("float32",), "unlabelled_batch": (512, 1024)}
+    assert said == [
+        "A level of precision is left out: precision = bfloat16 needs a GPU, and there is none here: take float32."
+    ]
+    assert fitted(study, oracle, True, ()) == (study, [])
+    assert fitted(study, oracle, False, ("precision",)) == (study, [])  # the user named it: it is refused
+
+
+def test_own_levels_that_no_cell_reaches_are_left_out() -> None:
+    found, said = fitted(replace(ABLATE_T, vary={"t": (None, 85, 98, 99)}), benchmark(TOY), False, ())
+    assert found.vary == {"t": (None, 85.0)}
+    assert len(said) == 2
+
+
+def test_levels_without_the_default_are_said_to_be_compared_with_nothing() -> None:
+    study = varying(alpha=(0.1, 0.9))
+    (said,) = checked(study)
+    assert said.startswith("The default, alpha = 0.5, is not among the levels: each level gets its mean and interval")
+    assert said.endswith("such as --baseline alpha=0.1.")
+    assert checked(replace(study, baseline={"alpha": 0.9})) == []
+    assert checked(varying(alpha=(0.1, 0.5))) == []
+    assert checked(varying(alpha=(0.5,))) == ["One level alone is run: it is measured, and compared with nothing."]
+
+
+def records(study: Study, accuracies: list[float], status: str = "FINISHED") -> list[Record]:
+    trials = plan(study, benchmark(TOY))
+    return [
+        Record(trial, status, {"best_reported": found, "regret": 93 - found}, [], [], 0.0, 1.0, {})  # type: ignore[arg-type]
+        for trial, found in zip(trials, accuracies, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "words"), [(93.0, "the best of the benchmark"), (92.8, "the same cell or an equal")]
+)
+def test_ceiling_that_was_reached_before_is_said(accuracy: float, words: str) -> None:
+    study, oracle = small(), benchmark(TOY)
+    record = study_record(study, oracle, "id")
+    (said,) = cautions(study, oracle, record, records(study, [accuracy] * 4))
+    assert said.startswith(f"All 4 finished trials of 2 levels ended at {accuracy:.2f} %, {words}")
+    assert "this outcome cannot show a difference between levels; take fewer queries" in said
+    assert cautions(study, oracle, record, records(study, [accuracy] * 3 + [91.0])) == []
+    assert cautions(study, oracle, record, records(study, [accuracy] * 4, "FAILED")) == []
+
+
+def test_default_that_the_folder_holds_is_compared_with() -> None:
+    oracle, kept = benchmark(TOY), small(vary={"alpha": (0.3, 0.5)}, seeds=(0,))
+    study = replace(kept, vary={"alpha": (0.1, 0.3)})
+    record = study_record(study, oracle, "id")
+    assert len(cautions(study, oracle, record, [])) == 1
+    assert cautions(study, oracle, record, records(kept, [90.0, 91.0])) == []
+
+
+def test_space_that_changes_nothing_or_cannot_run_is_refused() -> None:
+    oracle = benchmark(TOY)
+    share = {"rank0_share": FloatDistribution(0.05, 0.2)}
+    held = replace(TUNING, space=share, settings=Settings(t=85))
+    with pytest.raises(UserError, match=r"rank0_share changes nothing: t = 85.0 decides what rank 0 is; leave it out"):
+        plan_tuning(held, oracle)
+    free = replace(held, space=share | {"t": CategoricalDistribution((None, 85))})
+    assert plan_tuning(free, oracle).said([]) == []
+    precise = replace(TUNING, space={"precision": CategoricalDistribution(("float32", "bfloat16"))})
+    with pytest.raises(UserError, match="needs a GPU"):
+        plan_tuning(precise, oracle, False)
+    assert plan_tuning(precise, oracle, True).said([]) == []
+
+
+def test_presets_have_no_setting_without_effect() -> None:
+    for settings in (Settings(), replace(SEQUENTIAL, labels=40, final_k=40)):
+        assert checked(varying(settings, width=(32, 64))) == []
