@@ -15,7 +15,7 @@ from nadlab.queries.ledger import QueryLedger
 
 
 class SearcherTrainable(Trainable):
-    """config["trial"]: benchmark, seed, settings (fields of SearchRequest).
+    """config["trial"]: benchmark, seed, settings (`SearchRequest.flat`).
 
     A search takes seconds, so it has no checkpoint: after a kill it starts anew and, by its seed, queries the same
     cells.
@@ -33,10 +33,10 @@ class SearcherTrainable(Trainable):
 
     def step(self) -> dict[str, Any]:
         """Spend the budget and report."""
-        request = SearchRequest(**self.trial["settings"])
+        request = SearchRequest.of(self.trial["settings"])
         ledger = QueryLedger(benchmark(self.trial["benchmark"]), request.queries)
         started = time.perf_counter()
-        run_search(request.method, ledger, np.random.default_rng(self.trial["seed"]))
+        run_search(request.searcher, ledger, np.random.default_rng(self.trial["seed"]))
         return {
             "done": True,
             "history": [],

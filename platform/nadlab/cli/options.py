@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nadlab.errors import UserError
-from nadlab.study.study import Level, Study, TrialSettings
+from nadlab.study.study import Level, Study, TrialSettings, setting_type
 
 if TYPE_CHECKING:
     from nadlab.cluster.execution import ExecutionConfig
@@ -95,7 +95,7 @@ def _execution(given: Mapping[str, Any], default_out: Path) -> "ExecutionConfig"
 
 def parse_level(settings: TrialSettings, factor: str, text: str) -> Level:
     """Return a level as the type of its setting; raise UserError when it is none."""
-    declared = typing.get_type_hints(type(settings))[factor]
+    declared = setting_type(settings, factor)
     kinds = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
     if type(None) in kinds and text.lower() == "none":
         return None

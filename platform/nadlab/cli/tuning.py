@@ -11,6 +11,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.cli.options import Option, seeds_of, study_command
+from nadlab.semigan.settings import Settings
 from nadlab.study.study import changed
 from nadlab.study.tuning import OBJECTIVES, PRUNERS, SAMPLERS, Tuning, smoke_tuning
 
@@ -47,6 +48,7 @@ def _options(tuning: Tuning) -> list[Option]:
         metavar="N",
         help=f"budget of every configuration  [default: {tuning.queries}]",
     )
+    epochs = click.option("--epochs", type=int, metavar="N", help=f"epochs of training  [default: {tuning.epochs}]")
     return [
         click.option("--configurations", "--trials", "configurations", type=click.IntRange(1), metavar="N",
                      help=f"Optuna's trials, each at every seed  [default: {tuning.configurations}]"),
@@ -60,7 +62,7 @@ def _options(tuning: Tuning) -> list[Option]:
         click.option("--ahead", type=click.IntRange(1), metavar="N",
                      help=f"configurations that run at once, on any cluster  [default: {tuning.ahead}]"),
         *([] if tuning.queries is None else [queries]),
-        click.option("--epochs", type=int, metavar="N", help=f"epochs of training  [default: {tuning.settings.epochs}]"),
+        *([epochs] if isinstance(tuning.settings, Settings) else []),
     ]  # fmt: skip
 
 
@@ -82,7 +84,7 @@ def _plan(tuning: Tuning, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[
     numbers = {key: given[key] for key in ("configurations", "fresh", "ahead") if given[key] is not None}
     tuning = replace(
         tuning,
-        settings=changed(tuning.settings, {"epochs": given["epochs"]}) if given["epochs"] else tuning.settings,
+        settings=changed(tuning.settings, {"epochs": given["epochs"]}) if given.get("epochs") else tuning.settings,
         seeds=seeds_of(given, tuning.seeds),
         sampler=given["sampler"],
         objectives=tuple(part.strip() for part in given["objectives"].split(",")),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil
 from statistics import median
 from typing import Any
@@ -23,7 +23,7 @@ from nadlab.engine.runner import check_packing
 from nadlab.engine.tune_internals import without_constructor
 from nadlab.study.folder import StudyFolder, check_same, read_owner
 from nadlab.study.records import Record, StudyRecord, Trial
-from nadlab.study.study import Study
+from nadlab.study.study import Study, flat
 
 CALIBRATION_EPOCHS = 3
 """the first includes one-time costs and the last includes the design: the one between them is timed as an epoch"""
@@ -111,7 +111,7 @@ def timed(plan: StudyPlan, records: Sequence[Record]) -> Timing:
 
 def calibrated(study: Study, oracle: Oracle) -> Timing:
     """Run one trial of the default level in this process, of a few epochs where it has epochs, and extrapolate."""
-    settings = asdict(study.settings)
+    settings = flat(study.settings)
     epochs = int(settings.get("epochs", 1))
     if "epochs" in settings:
         settings["epochs"] = min(CALIBRATION_EPOCHS, epochs)

@@ -9,7 +9,7 @@ from nadlab.schedule.optuna_schedule import OptunaSchedule
 from nadlab.schedule.trial_schedule import FixedSchedule, TrialSchedule
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import Record, StudyRecord
-from nadlab.study.study import Study, plan, study_record
+from nadlab.study.study import Study, flat, plan, study_record
 from nadlab.study.tuning import Tuning, tuning_record
 
 
@@ -68,6 +68,7 @@ def plan_tuning(tuning: Tuning, oracle: Oracle) -> StudyPlan:
         f"configurations x {len(tuning.seeds)} seeds, and the best and the default at {tuning.fresh} fresh seeds",
         lambda records: min(tuning.trials, len(_ended(records))),
         prunes,
+        plugins=set(flat(tuning.settings).values()),
     )
 
 

@@ -55,7 +55,7 @@ def _search(benchmark_name: str, request_and_seed: tuple[SearchRequest, int]) ->
     request, seed = request_and_seed
     ledger = QueryLedger(benchmark(benchmark_name), request.queries)
     started = time.perf_counter()
-    run_search(request.method, ledger, np.random.default_rng(seed))
+    run_search(request.searcher, ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
     best = ledger.best()
     return Search(

@@ -9,10 +9,13 @@ if __name__ == "__main__":
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
+from nadlab.hyperparameters import INERT
+from nadlab.methods.registry import split_name
+from nadlab.methods.request import SearchRequest
 from nadlab.provenance.code import origin
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
@@ -69,19 +72,30 @@ class Study:
 
     def __post_init__(self) -> None:
         for factor, levels in self.vary.items():
-            if factor not in names(self.settings):
-                raise UserError(f"study {self.name}: {factor!r} is no setting of {type(self.settings).__name__}")
+            setting_type(self.settings, factor)
             for level in levels:
                 changed(self.settings, {factor: level})
 
     @property
     def default(self) -> dict[str, Level]:
         """Factor -> default level."""
-        return {factor: getattr(self.settings, factor) for factor in self.vary}
+        return {factor: value(self.settings, factor) for factor in self.vary}
 
     @property
     def combinations(self) -> list[dict[str, Level]]:
-        """Every combination of levels that is run: one of `rows`, or with a level that no row has."""
+        """Every combination of levels that is run: one of `rows`, or with a level that no row has.
+
+        A combination lacks the factors that are inert in it; those that differ in nothing else are one.
+        """
+        found: list[dict[str, Level]] = []
+        for values in self._products():
+            settings = changed(self.settings, values)
+            effective = {factor: level for factor in values if (level := value(settings, factor)) != INERT}
+            if effective not in found:
+                found.append(effective)
+        return found
+
+    def _products(self) -> list[dict[str, Level]]:
         if self.one_at_a_time:
             changes = [(factor, level) for factor, levels in self.vary.items() for level in levels]
             return [self.default, *(self.default | {f: level} for f, level in changes if level != self.default[f])]
@@ -104,12 +118,34 @@ class Study:
 
 def names(settings: TrialSettings) -> set[str]:
     """Return the names of all settings."""
-    return {each.name for each in fields(settings)}
+    return settings.names() if isinstance(settings, SearchRequest) else {each.name for each in fields(settings)}
+
+
+def setting_type(settings: TrialSettings, name: str) -> Any:
+    """Return the declared type of a setting; raise UserError that lists the known ones."""
+    if isinstance(settings, SearchRequest):
+        return settings.kind(name)
+    if name not in names(settings):
+        raise UserError(
+            f"{name!r} is no setting of {type(settings).__name__}: choose from {', '.join(sorted(names(settings)))}"
+        )
+    return get_type_hints(type(settings))[name]
+
+
+def value(settings: TrialSettings, name: str) -> Level:
+    """Return the value of a setting, INERT for a hyperparameter of another method than the one that runs."""
+    level: Level = settings.value(name) if isinstance(settings, SearchRequest) else getattr(settings, name)
+    return level
+
+
+def flat(settings: TrialSettings) -> dict[str, Any]:
+    """Return all that decides a trial but its seed and benchmark, as JSON values by name."""
+    return settings.flat() if isinstance(settings, SearchRequest) else asdict(settings)
 
 
 def changed(settings: AnySettings, values: Mapping[str, Any]) -> AnySettings:
     """Return settings with other values; raise UserError that names the value which can't be."""
-    return replace(settings, **values)
+    return settings.changed(values) if isinstance(settings, SearchRequest) else replace(settings, **values)
 
 
 def plan(study: Study, oracle: Oracle) -> list[Trial]:
@@ -121,6 +157,9 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
     configurations = [changed(study.settings, values) for values in study.combinations]
     if not configurations:
         raise UserError(f"study {study.name} runs none of these levels together: name others")
+    for factor in study.vary:
+        if all(value(settings, factor) == INERT for settings in configurations):
+            raise UserError(f"{factor} changes nothing: no trial of study {study.name} runs this method")
     for settings in configurations:
         if settings.budget > distinct:
             words, option = _budget_words(settings)
@@ -128,7 +167,7 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
                 f"{words} are more than the {distinct} distinct cells of {oracle.name}: reduce them by {option}"
             )
     return [
-        Trial(oracle.name, oracle.digest, seed, asdict(settings), study.trainable_name)
+        Trial(oracle.name, oracle.digest, seed, flat(settings), study.trainable_name)
         for seed in study.seeds
         for settings in configurations
     ]
@@ -136,6 +175,8 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
 
 def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
     """Return the study as its folder remembers it."""
+    fixed = asdict(study.settings)
+    fixed |= fixed.pop("hyperparameters", {})
     return StudyRecord(
         study=study.name,
         question=study.question,
@@ -147,7 +188,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         search_split=oracle.search_split,
         report_split=oracle.report_split,
         optimum=oracle.optimum,
-        settings={name: value for name, value in asdict(study.settings).items() if name not in study.vary},
+        settings={name: level for name, level in fixed.items() if name not in study.vary},
         default=dict(study.default),
         study_id=study_id,
         published=dict(study.published.get(oracle.name, {})),
@@ -159,12 +200,15 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
 def smoke(study: Study) -> Study:
     """Return a run of seconds: two levels (the first and the default), two seeds, small settings."""
     known = names(study.settings)
-    small = {name: value for name, value in SMOKE.items() if name in known and name not in study.vary}
+    small = {name: level for name, level in SMOKE.items() if name in known and name not in study.vary}
     settings = changed(study.settings, small)
     vary = {factor: _other_and_default(levels, study.default[factor]) for factor, levels in study.vary.items()}
     if "queries" in vary:  # a level of the smoke run alone: the study's own budgets take minutes
         vary["queries"] = (SMOKE["queries"],)
         settings = changed(settings, {"queries": SMOKE["queries"]})
+    if "method" in vary:  # a hyperparameter's method runs too, lest it changes nothing
+        owners = {split_name(factor)[0] for factor in vary if "." in factor}
+        vary["method"] = tuple(dict.fromkeys([*(m for m in study.vary["method"] if m in owners), *vary["method"]]))
     return replace(study, settings=settings, vary=vary, seeds=tuple(study.seeds)[:SMOKE_SEEDS])
 
 
@@ -176,4 +220,4 @@ def _budget_words(settings: TrialSettings) -> tuple[str, str]:
 
 def _other_and_default(levels: Sequence[Level], default: Level) -> tuple[Level, ...]:
     others = [level for level in levels if level != default]
-    return (*others[:1], default)
+    return (*others[:1], default) if default != INERT else tuple(others[:2])
