@@ -36,6 +36,12 @@ class Range:
     log: bool = False
     choices: tuple[Value, ...] = ()
 
+    @property
+    def text(self) -> str:
+        """The range in words."""
+        between = f"{self.low:g} to {self.high:g}{', log' * self.log}"
+        return ", ".join(map(str, self.choices)) if self.choices else between
+
 
 def tunable(low: float, high: float, *, log: bool = False) -> Mapping[str, Any]:
     """Return a field's metadata: it may be tuned from `low` to `high`, both included."""

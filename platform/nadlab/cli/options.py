@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nadlab.errors import UserError
+from nadlab.methods.request import SearchRequest
 from nadlab.study.study import Level, Study, TrialSettings, setting_type
 
 if TYPE_CHECKING:
@@ -105,6 +106,14 @@ def parse_level(settings: TrialSettings, factor: str, text: str) -> Level:
     except (ValueError, KeyError):
         raise UserError(f"{text!r} is no level of {factor}: it must be a {kind.__name__}") from None
     return value
+
+
+def parse_hyperparameter(text: str) -> tuple[str, Level]:
+    """Return name and value of `bananas.ensemble=3`; raise UserError when there is no such setting or value."""
+    name, equals, level = text.partition("=")
+    if not equals or "." not in name:
+        raise UserError(f"{text!r} sets nothing: write METHOD.SETTING=VALUE, such as bananas.ensemble=3")
+    return name, parse_level(SearchRequest(), name, level)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -1,10 +1,11 @@
 """Search methods on a benchmark, each with the same budget and seeds."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired
 from nadlab.analysis.text import interval_text, mean_and_deviation
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.methods.registry import run_search
+from nadlab.hyperparameters import Value
+from nadlab.methods.registry import run_search, split_name
 from nadlab.methods.request import SearchRequest
 from nadlab.processes import side_by_side
 from nadlab.queries.ledger import QueryLedger, distinct_cells
@@ -36,14 +38,24 @@ class Search:
 
 
 def searches(
-    methods: Sequence[str], benchmark_name: str, queries: int, seeds: Sequence[int], concurrent: int | None
+    methods: Sequence[str],
+    benchmark_name: str,
+    queries: int,
+    seeds: Sequence[int],
+    concurrent: int | None,
+    hyperparameters: Mapping[str, Value] = MappingProxyType({}),
 ) -> Iterator[Search]:
     """Run every method once a seed, `concurrent` at a time, and give the results in order.
 
-    Raises UserError at once for an unknown method or benchmark and for a budget that the benchmark or a method can't
-    meet.
+    hyperparameters: `method.hyperparameter` -> value, where it is not the published one.
+
+    Raises UserError at once for an unknown method, hyperparameter or benchmark, for a hyperparameter of another method,
+    and for a budget that the benchmark or a method can't meet.
     """
-    requests = [(SearchRequest(method=method, queries=queries), seed) for method, seed in product(methods, seeds)]
+    if others := [name for name in hyperparameters if split_name(name)[0] not in methods]:
+        raise UserError(f"{others[0]} changes nothing: the search is by {', '.join(methods)}")
+    each = [SearchRequest(method=method, queries=queries, hyperparameters=hyperparameters) for method in methods]
+    requests = list(product(each, seeds))
     # here, so that the error is raised once and not in every process
     distinct = distinct_cells(benchmark(benchmark_name))
     if queries > distinct:

@@ -91,7 +91,7 @@ def configured(method: str, values: Mapping[str, Value]) -> Searcher:
     try:
         return with_values(searcher(method), own)
     except UserError as error:
-        raise UserError(f"{method}.{error}") from error
+        raise UserError(f"{method}: {error}") from error
 
 
 def run_search(method: Searcher, ledger: QueryLedger, rng: np.random.Generator) -> None:

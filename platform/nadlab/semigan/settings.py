@@ -47,7 +47,7 @@ class Settings:
     """gamma_1 of equation 8"""
     generated_labels: bool = True
     """gamma_3 of equation 8: AG's cells with the rank's label"""
-    coverage: float = field(default=0.3, metadata=tunable(0.05, 1.0, log=True))
+    coverage: float = field(default=0.3, metadata=tunable(0.0, 1.0))
     """weight of AG's negative log-likelihood of the real cells beside equation 10: keeps AG from collapsing onto a few
     cells; 0 is the printed equation"""
     pseudo_real: int = 128
