@@ -1,11 +1,10 @@
 """Every method tuned with the same budget on the embedded benchmarks, and judged on benchmarks that nothing was tuned on.
 
-A method's configurations come from the space that it declares, by TPE, its default first. A configuration is judged by
-its mean regret over the tuned benchmarks and seeds. Default and best are then run on the held-out benchmarks, with the
-same seeds. The same command goes on after a stop, and with more configurations runs only those.
+A method's configurations come from the space that it declares: its default first, random ones up to the tenth, then TPE.
+A configuration is judged by its mean regret over the tuned benchmarks and seeds. Default and best are then run on the
+held-out benchmarks. The same command goes on after a stop, and with more configurations runs only those.
 
 \b
-    python studies/tune_methods.py --smoke
     python studies/tune_methods.py --methods bananas,local-search --configurations 12 --seeds 5 --queries 40
 """
 
@@ -39,7 +38,7 @@ from nadlab.study.records import write_json
 from nadlab.study.tuning import sampler
 
 SMOKE = {"methods": "local-search,regularized-evolution", "configurations": 2, "seeds": "2", "queries": 12,
-         "tuned_on": "mnist1d-201", "held_out": "mnist1d-101", "held_out_seeds": "3"}  # fmt: skip
+         "tuned_on": "mnist1d-201", "held_out": "mnist1d-101", "held_out_seeds": "3", "concurrent": 1}  # fmt: skip
 TUNABLE = [method for method in COMPARED if method != "random-search"]
 Values = Mapping[str, Any]
 
@@ -52,7 +51,6 @@ class Budget:
     seeds: list[int]
     tuned_on: list[str]
     code: str
-    """digest of the code"""
 
 
 def regrets(method: str, name: str, queries: int, seeds: Sequence[int], values: Values) -> list[float]:
@@ -88,8 +86,7 @@ def judge(folder: Path, budget: Budget, seeds: Sequence[int], task: tuple[str, s
     method, name, values = task
     of = {"method": method, "benchmark": name, "queries": budget.queries, "seeds": list(seeds), "values": values}
     digest = hashlib.sha256(json.dumps([of, budget.code]).encode()).hexdigest()[:16]
-    path = folder / "held_out" / f"{digest}.json"
-    if not path.exists():
+    if not (path := folder / "held_out" / f"{digest}.json").exists():
         default, tuned = (regrets(method, name, budget.queries, seeds, each) for each in ({}, values))
         write_json(path, of | {"default": default, "tuned": tuned})
     return dict(json.loads(path.read_text()))
@@ -101,35 +98,25 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     for row in rows:
         default, tuned = (dict(zip(row["seeds"], row[level], strict=True)) for level in ("default", "tuned"))
         gap = paired_difference(tuned, default, rng)
-        found.append(
-            {"benchmark": row["benchmark"], "method": row["method"], "seeds": len(default)}
-            | {level: np.mean(row[level]) for level in ("default", "tuned")}
-            | interval_columns("difference_", gap, "mean", "low", "high")
-        )
+        settings = ", ".join(f"{name} = {setting(value)}" for name, value in row["values"].items())
+        means = {"default": np.mean(row["default"]), "tuned": np.mean(row["tuned"])}
+        start = {"benchmark": row["benchmark"], "method": row["method"], **means}
+        found.append(start | interval_columns("gap_", gap, "mean", "low", "high") | {"settings": settings})
     made = pd.DataFrame(found)
-    for level in ("default", "tuned"):
-        made[f"rank_{level}"] = made.groupby("benchmark")[level].rank(method="average")
+    made[["rank_default", "rank_tuned"]] = made.groupby("benchmark")[["default", "tuned"]].rank()
     return made.sort_values(["benchmark", "tuned"], ignore_index=True)
 
 
-def page(made: pd.DataFrame, budget: Budget, best: Mapping[str, Values], configurations: int) -> str:
+def page(made: pd.DataFrame, budget: Budget, configurations: int) -> str:
     """Return the report in Markdown."""
-    cells = [tuple(map(setting, row)) for row in made.round(3).itertuples(index=False)]
-    chosen = [
-        (method, setting(row["mean"]), ", ".join(f"{name} = {setting(value)}" for name, value in row["values"].items()))
-        for method, row in best.items()
-    ]
+    cells = [tuple(map(setting, row)) for row in made.itertuples(index=False)]
     return f"""# Default and tuned methods on held-out benchmarks
 
 Every method had {configurations} configurations x {len(budget.seeds)} seeds at {budget.queries} queries on
-{", ".join(budget.tuned_on)}; nothing was tuned on the benchmarks below. Mean regrets in percentage points; difference: tuned
-less default on the same seeds, with its 95 % bootstrap interval. Digest of the code: {budget.code[:12]}.
+{", ".join(budget.tuned_on)}; nothing was tuned on the benchmarks below. Mean regrets in percentage points; gap: tuned less
+default on the same seeds, with its 95 % bootstrap interval. Digest of the code: {budget.code[:12]}.
 
 {chr(10).join(markdown_table(tuple(made.columns), cells))}
-
-## Chosen settings
-
-{chr(10).join(markdown_table(("method", "regret", "settings"), chosen))}
 """
 
 
@@ -140,7 +127,7 @@ less default on the same seeds, with its 95 % bootstrap interval. Digest of the 
 @click.option("--queries", type=click.IntRange(3), default=40, show_default=True, help="of each search")
 @click.option("--tuned-on", default="mnist1d-201,mnist1d-101", show_default=True, help="benchmarks to tune on")
 @click.option("--held-out", help="benchmarks to report on  [default: all of $NADLAB_DATA and the cache folder]")
-@click.option("--held-out-seeds", default="20", show_default=True)
+@click.option("--held-out-seeds", default="20", show_default=True, help="of default and tuned settings")
 @click.option("--concurrent", type=click.IntRange(1), help="methods at a time, each on one core  [default: all cores]")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/tune_methods"), show_default=True)
 @click.option("--smoke", is_flag=True, help="a run of seconds, in a folder of its own")
@@ -148,8 +135,9 @@ def command(**given: Any) -> None:
     if given["smoke"]:
         given |= SMOKE | {"out": given["out"] / "smoke"}
     methods, tuned_on = given["methods"].split(","), given["tuned_on"].split(",")
-    others = [name for name, (path, _) in sources().items() if path.parent != EMBEDDED]
-    held = given["held_out"].split(",") if given["held_out"] else others
+    held = given["held_out"].split(",") if given["held_out"] else [
+        name for name, (path, _) in sources().items() if path.parent != EMBEDDED
+    ]  # fmt: skip
     if not held or set(held) & set(tuned_on):
         raise UserError("--held-out must name benchmarks, and none of --tuned-on")
     for name in {*held, *tuned_on}:
@@ -157,13 +145,12 @@ def command(**given: Any) -> None:
     budget = Budget(given["queries"], list(parse_seeds(given["seeds"])), tuned_on, origin("nadlab")["code"])
     tuning = partial(tune, given["out"], budget, given["configurations"])
     found = dict(zip(methods, side_by_side(tuning, methods, "method", given["concurrent"]), strict=True))
-    best = {method: min(rows, key=lambda row: row["mean"]) for method, rows in found.items()}
-    tasks = [(method, name, best[method]["values"]) for name in held for method in methods]
+    best = {method: min(rows, key=lambda row: row["mean"])["values"] for method, rows in found.items()}
+    tasks = [(method, name, best[method]) for name in held for method in methods]
     judging = partial(judge, given["out"], budget, parse_seeds(given["held_out_seeds"]))
     made = table(list(side_by_side(judging, tasks, "search", given["concurrent"])))
     made.to_csv(given["out"] / "held_out.csv", index=False)
-    text = page(made, budget, best, given["configurations"])
-    (given["out"] / "report.md").write_text(text)
+    (given["out"] / "report.md").write_text(text := page(made, budget, given["configurations"]))
     click.echo(text)
 
 

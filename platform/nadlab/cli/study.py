@@ -1,5 +1,6 @@
 """The command of a study: options change its settings, levels and seeds."""
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,14 +43,18 @@ def command(study: Study) -> click.Command:
 
 def flag(factor: str) -> str:
     """Return the option for a factor's levels: `--alphas` of alpha, `--labels` of labels."""
-    return "--" + (factor if factor.endswith("s") else f"{factor}s").replace("_", "-")
+    return "--" + re.sub(r"\W|_", "-", factor if factor.endswith("s") else f"{factor}s")
+
+
+def _key(factor: str) -> str:
+    return "levels_" + re.sub(r"\W", "_", factor)
 
 
 def _options(study: Study) -> list[Option]:
     levels = {factor: ",".join(map(str, values)) for factor, values in study.vary.items()}
     settings = [name for name in SETTINGS if name not in study.vary and name in names(study.settings)]
     return [
-        *(click.option(flag(factor), f"levels_{factor}", metavar="LIST",
+        *(click.option(flag(factor), _key(factor), metavar="LIST",
                        help=f"levels of {factor}, separated by commas  [default: {text}]")
           for factor, text in levels.items()),
         *(click.option(f"--{name.replace('_', '-')}", name, type=int, metavar="N",
@@ -69,7 +74,7 @@ def _plan(study: Study, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[st
     words += [f"{name}-{value}" for name, value in values.items() if value != getattr(study.settings, name)]
     study = replace(
         study,
-        vary={factor: _levels(study, factor, given[f"levels_{factor}"]) for factor in study.vary},
+        vary={factor: _levels(study, factor, given[_key(factor)]) for factor in study.vary},
         settings=changed(study.settings, values),
         seeds=seeds_of(given, study.seeds),
         benchmark=given["benchmark"],

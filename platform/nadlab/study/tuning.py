@@ -25,7 +25,7 @@ from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
 from nadlab.study.records import StudyRecord, Trial
-from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, changed, flat, study_record, value
+from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, changed, flat, names, study_record, value
 
 SAMPLERS = ("tpe", "gp", "nsga2")
 PRUNERS = ("none", "asha", "median")
@@ -170,7 +170,9 @@ def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
 
 def smoke_tuning(tuning: Tuning) -> Tuning:
     """Return a run of seconds: three configurations at two seeds, few labels, small settings."""
-    small = {name: value for name, value in SMOKE.items() if isinstance(value, int) and name != "queries"}
+    searches = isinstance(tuning.settings, SearchRequest)
+    known = names(tuning.settings) - (set() if searches else {"queries"})
+    small = {name: level for name, level in SMOKE.items() if isinstance(level, int) and name in known}
     settings = changed(tuning.settings, small)
     space = {name: _up_to(small[name], each) if name in small else each for name, each in tuning.space.items()}
     queries = None if tuning.queries is None else settings.budget
