@@ -4,15 +4,13 @@ A method's configurations come from the space that it declares: its default firs
 A configuration is judged by its mean regret over the tuned benchmarks and seeds. Default and best are then run on the
 held-out benchmarks. The same command goes on after a stop, and with more configurations runs only those.
 
-\b
-    python studies/tune_methods.py --methods bananas,local-search --configurations 12 --seeds 5 --queries 40
+python studies/tune_methods.py --methods bananas,local-search --configurations 12 --seeds 5 --queries 40
 """
 
 import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,31 +37,23 @@ from nadlab.study.tuning import sampler
 
 SMOKE = {"methods": "local-search,regularized-evolution", "configurations": 2, "seeds": "2", "queries": 12,
          "tuned_on": "mnist1d-201", "held_out": "mnist1d-101", "held_out_seeds": "3", "concurrent": 1}  # fmt: skip
+optuna.logging.set_verbosity(optuna.logging.WARNING)
 TUNABLE = [method for method in COMPARED if method != "random-search"]
-Values = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What every method gets; a folder holds the results of one budget, but for the number of configurations."""
-
-    queries: int
-    seeds: list[int]
-    tuned_on: list[str]
-    code: str
+Values, MEANS = Mapping[str, Any], ("default", "tuned")
 
 
 def regrets(method: str, name: str, queries: int, seeds: Sequence[int], values: Values) -> list[float]:
-    """Return the regret at each seed, percentage points."""
     return [row.regret for row in searches([method], name, queries, seeds, 1, values)]
 
 
-def tune(folder: Path, budget: Budget, configurations: int, method: str) -> list[dict[str, Any]]:
-    """Return the configurations of a method and their regrets, the default first; each is written when it has ended."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+def tune(folder: Path, budget: Values, configurations: int, method: str) -> list[dict[str, Any]]:
+    """Return the configurations of a method and their regrets, the default first; each is written when it has ended.
+
+    Raises UserError when the folder holds results of another budget, which is all but the number of configurations.
+    """
     path, space = folder / "tuned" / f"{method.replace(':', '.')}.json", tuning_space(method)
-    kept = json.loads(path.read_text()) if path.exists() else asdict(budget) | {"configurations": []}
-    if other := [name for name, value in asdict(budget).items() if kept[name] != value]:
+    kept = json.loads(path.read_text()) if path.exists() else dict(budget) | {"configurations": []}
+    if other := [name for name, value in budget.items() if kept[name] != value]:
         raise UserError(f"{path} was made with another {other[0]}: name another folder by --out")
     done, search = kept["configurations"], optuna.create_study(direction="minimize")
     for row in done:
@@ -74,20 +64,22 @@ def tune(folder: Path, budget: Budget, configurations: int, method: str) -> list
         if not done:
             search.enqueue_trial({name: hyperparameter(name).default for name in space})
         trial = search.ask(space)
-        found = {name: regrets(method, name, budget.queries, budget.seeds, trial.params) for name in budget.tuned_on}
+        found = {
+            name: regrets(method, name, budget["queries"], budget["seeds"], trial.params) for name in budget["tuned_on"]
+        }
         search.tell(trial, mean := float(np.mean(list(found.values()))))
         done.append({"values": trial.params, "regrets": found, "mean": mean})
         write_json(path, kept)
     return list(done[:configurations])
 
 
-def judge(folder: Path, budget: Budget, seeds: Sequence[int], task: tuple[str, str, Values]) -> dict[str, Any]:
+def judge(folder: Path, budget: Values, seeds: Sequence[int], task: tuple[str, str, Values]) -> dict[str, Any]:
     """Return the regrets of a method with its default and its tuned settings on a held-out benchmark."""
     method, name, values = task
-    of = {"method": method, "benchmark": name, "queries": budget.queries, "seeds": list(seeds), "values": values}
-    digest = hashlib.sha256(json.dumps([of, budget.code]).encode()).hexdigest()[:16]
+    of = {"method": method, "benchmark": name, "queries": budget["queries"], "seeds": list(seeds), "values": values}
+    digest = hashlib.sha256(json.dumps([of, budget["code"]]).encode()).hexdigest()[:16]
     if not (path := folder / "held_out" / f"{digest}.json").exists():
-        default, tuned = (regrets(method, name, budget.queries, seeds, each) for each in ({}, values))
+        default, tuned = (regrets(method, name, budget["queries"], seeds, each) for each in ({}, values))
         write_json(path, of | {"default": default, "tuned": tuned})
     return dict(json.loads(path.read_text()))
 
@@ -96,25 +88,23 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return a row a held-out benchmark and method: mean regrets, their paired difference, and the ranks of both."""
     rng, found = np.random.default_rng(0), []
     for row in rows:
-        default, tuned = (dict(zip(row["seeds"], row[level], strict=True)) for level in ("default", "tuned"))
+        default, tuned = (dict(zip(row["seeds"], row[level], strict=True)) for level in MEANS)
         gap = paired_difference(tuned, default, rng)
         settings = ", ".join(f"{name} = {setting(value)}" for name, value in row["values"].items())
-        means = {"default": np.mean(row["default"]), "tuned": np.mean(row["tuned"])}
-        start = {"benchmark": row["benchmark"], "method": row["method"], **means}
+        start = {key: np.mean(row[key]) if key in MEANS else row[key] for key in ("benchmark", "method", *MEANS)}
         found.append(start | interval_columns("gap_", gap, "mean", "low", "high") | {"settings": settings})
     made = pd.DataFrame(found)
-    made[["rank_default", "rank_tuned"]] = made.groupby("benchmark")[["default", "tuned"]].rank()
+    made[["rank_default", "rank_tuned"]] = made.groupby("benchmark")[[*MEANS]].rank()
     return made.sort_values(["benchmark", "tuned"], ignore_index=True)
 
 
-def page(made: pd.DataFrame, budget: Budget, configurations: int) -> str:
-    """Return the report in Markdown."""
+def page(made: pd.DataFrame, budget: Values, configurations: int) -> str:
     cells = [tuple(map(setting, row)) for row in made.itertuples(index=False)]
     return f"""# Default and tuned methods on held-out benchmarks
 
-Every method had {configurations} configurations x {len(budget.seeds)} seeds at {budget.queries} queries on
-{", ".join(budget.tuned_on)}; nothing was tuned on the benchmarks below. Mean regrets in percentage points; gap: tuned less
-default on the same seeds, with its 95 % bootstrap interval. Digest of the code: {budget.code[:12]}.
+Every method had {configurations} configurations x {len(budget["seeds"])} seeds at {budget["queries"]} queries on
+{", ".join(budget["tuned_on"])}; nothing was tuned on the benchmarks below. Mean regrets in percentage points; gap: tuned less
+default on the same seeds, with its 95 % bootstrap interval. Digest of the code: {budget["code"][:12]}.
 
 {chr(10).join(markdown_table(tuple(made.columns), cells))}
 """
@@ -135,18 +125,20 @@ def command(**given: Any) -> None:
     if given["smoke"]:
         given |= SMOKE | {"out": given["out"] / "smoke"}
     methods, tuned_on = given["methods"].split(","), given["tuned_on"].split(",")
-    held = given["held_out"].split(",") if given["held_out"] else [
-        name for name, (path, _) in sources().items() if path.parent != EMBEDDED
-    ]  # fmt: skip
+    others = ",".join(name for name, (path, _) in sources().items() if path.parent != EMBEDDED)
+    held = [name for name in (given["held_out"] or others).split(",") if name]
     if not held or set(held) & set(tuned_on):
         raise UserError("--held-out must name benchmarks, and none of --tuned-on")
     for name in {*held, *tuned_on}:
         benchmark(name)  # raises here rather than hours later
-    budget = Budget(given["queries"], list(parse_seeds(given["seeds"])), tuned_on, origin("nadlab")["code"])
+    seeds, code = list(parse_seeds(given["seeds"])), origin("nadlab")["code"]
+    budget = {"queries": given["queries"], "seeds": seeds, "tuned_on": tuned_on, "code": code}
     tuning = partial(tune, given["out"], budget, given["configurations"])
-    found = dict(zip(methods, side_by_side(tuning, methods, "method", given["concurrent"]), strict=True))
-    best = {method: min(rows, key=lambda row: row["mean"])["values"] for method, rows in found.items()}
-    tasks = [(method, name, best[method]) for name in held for method in methods]
+    found = list(side_by_side(tuning, methods, "method", given["concurrent"]))
+    best = [
+        (method, min(rows, key=lambda row: row["mean"])["values"]) for method, rows in zip(methods, found, strict=True)
+    ]
+    tasks = [(method, name, values) for name in held for method, values in best]
     judging = partial(judge, given["out"], budget, parse_seeds(given["held_out_seeds"]))
     made = table(list(side_by_side(judging, tasks, "search", given["concurrent"])))
     made.to_csv(given["out"] / "held_out.csv", index=False)

@@ -32,7 +32,7 @@ FLOATS = [
 def test_every_method_is_a_frozen_dataclass_whose_settings_are_documented(method: str) -> None:
     found = SEARCHERS[method]
     assert is_dataclass(found)
-    assert found.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert found.__dataclass_params__.frozen
     assert {name for name, each in hyperparameters(found).items() if len(each.meaning) < 8} == set()
 
 
@@ -54,9 +54,12 @@ def test_declared_space_holds_the_default_and_its_ends_are_settings(method: str)
     assert space
     for name, distribution in space.items():
         assert distribution._contains(distribution.to_internal_repr(hyperparameter(name).default)), name
-        assert isinstance(distribution, FloatDistribution | IntDistribution | CategoricalDistribution)
-        few = isinstance(distribution, CategoricalDistribution)
-        for value in distribution.choices if few else (distribution.low, distribution.high):
+        if isinstance(distribution, CategoricalDistribution):
+            ends = distribution.choices
+        else:
+            assert isinstance(distribution, FloatDistribution | IntDistribution)
+            ends = (distribution.low, distribution.high)
+        for value in ends:
             assert SearchRequest(method=method, hyperparameters={name: value}).value(name) == value
 
 
