@@ -14,7 +14,7 @@ from nadlab.engine.plans import plan_tuning
 from nadlab.engine.runner import run, run_study
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
-from nadlab.study.study import Study, names, plan, setting_type, smoke
+from nadlab.study.study import Study, level_type, names, plan, smoke
 from nadlab.study.tuning import Tuning, smoke_tuning
 from studies.tune_methods import command
 from tests.conftest import TOY, records_of
@@ -109,8 +109,8 @@ def test_factor_that_changes_nothing_is_refused(data: Path) -> None:  # noqa: AR
 def test_names_and_types_of_settings_include_the_methods() -> None:
     request = SearchRequest()
     assert {"method", "queries", "bananas.ensemble", "arch2vec-bo.pretraining.epochs"} <= names(request)
-    assert (setting_type(request, "bananas.ensemble"), setting_type(request, "queries")) == (int, int)
-    assert setting_type(request, "nao.dropout") is float
+    assert (level_type(request, "bananas.ensemble"), level_type(request, "queries")) == (int, int)
+    assert level_type(request, "nao.dropout") is float
 
 
 def test_smoke_keeps_the_method_whose_setting_is_varied(data: Path) -> None:  # noqa: ARG001

@@ -11,7 +11,7 @@ import click
 
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
-from nadlab.study.study import Level, Study, TrialSettings, setting_type
+from nadlab.study.study import Level, Study, TrialSettings, level_type
 
 if TYPE_CHECKING:
     from nadlab.cluster.execution import ExecutionConfig
@@ -96,7 +96,7 @@ def _execution(given: Mapping[str, Any], default_out: Path) -> "ExecutionConfig"
 
 def parse_level(settings: TrialSettings, factor: str, text: str) -> Level:
     """Return a level as the type of its setting; raise UserError when it is none."""
-    declared = setting_type(settings, factor)
+    declared = level_type(settings, factor)
     kinds = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
     if type(None) in kinds and text.lower() == "none":
         return None

@@ -19,7 +19,7 @@ from nadlab.schedule.pruning import PruningRun, taus
 from nadlab.schedule.trial_schedule import STEPS_A_TRIAL, History
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import Record, Trial
-from nadlab.study.study import value
+from nadlab.study.study import value_of
 from nadlab.study.tuning import Tuning, pruner, sampler
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -125,7 +125,7 @@ class OptunaSchedule:
         wait_for_lock(self.folder.path)
         number = len(self._configurations)
         if not number and not self.study.get_trials(states=(TrialState.WAITING,)):
-            self.study.enqueue_trial({name: value(self.tuning.settings, name) for name in self.tuning.space})
+            self.study.enqueue_trial({name: value_of(self.tuning.settings, name) for name in self.tuning.space})
         # the storage keeps all results, a kill would lose a sampler's own random state
         self.study.sampler = sampler(self.tuning.sampler, int(np.random.SeedSequence([number]).generate_state(1)[0]))
         return self.study.ask(dict(self.tuning.space))

@@ -72,25 +72,25 @@ class Study:
 
     def __post_init__(self) -> None:
         for factor, levels in self.vary.items():
-            setting_type(self.settings, factor)
+            level_type(self.settings, factor)
             for level in levels:
                 changed(self.settings, {factor: level})
 
     @property
     def default(self) -> dict[str, Level]:
         """Factor -> default level."""
-        return {factor: value(self.settings, factor) for factor in self.vary}
+        return {factor: value_of(self.settings, factor) for factor in self.vary}
 
     @property
     def combinations(self) -> list[dict[str, Level]]:
         """Every combination of levels that is run: one of `rows`, or with a level that no row has.
 
-        A combination lacks the factors that are inert in it; those that differ in nothing else are one.
+        A factor that is inert in a combination is INERT there; those that differ in nothing else are one.
         """
         found: list[dict[str, Level]] = []
         for values in self._products():
             settings = changed(self.settings, values)
-            effective = {factor: level for factor in values if (level := value(settings, factor)) != INERT}
+            effective = {factor: value_of(settings, factor) for factor in values}
             if effective not in found:
                 found.append(effective)
         return found
@@ -121,7 +121,7 @@ def names(settings: TrialSettings) -> set[str]:
     return settings.names() if isinstance(settings, SearchRequest) else {each.name for each in fields(settings)}
 
 
-def setting_type(settings: TrialSettings, name: str) -> Any:
+def level_type(settings: TrialSettings, name: str) -> Any:
     """Return the declared type of a setting; raise UserError that lists the known ones."""
     if isinstance(settings, SearchRequest):
         return settings.kind(name)
@@ -132,7 +132,7 @@ def setting_type(settings: TrialSettings, name: str) -> Any:
     return get_type_hints(type(settings))[name]
 
 
-def value(settings: TrialSettings, name: str) -> Level:
+def value_of(settings: TrialSettings, name: str) -> Level:
     """Return the value of a setting, INERT for a hyperparameter of another method than the one that runs."""
     level: Level = settings.value(name) if isinstance(settings, SearchRequest) else getattr(settings, name)
     return level
@@ -158,7 +158,7 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
     if not configurations:
         raise UserError(f"study {study.name} runs none of these levels together: name others")
     for factor in study.vary:
-        if all(value(settings, factor) == INERT for settings in configurations):
+        if all(value_of(settings, factor) == INERT for settings in configurations):
             raise UserError(f"{factor} changes nothing: no trial of study {study.name} runs this method")
     for settings in configurations:
         if settings.budget > distinct:

@@ -25,7 +25,7 @@ from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
 from nadlab.study.records import StudyRecord, Trial
-from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, changed, flat, names, study_record, value
+from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, changed, flat, names, study_record, value_of
 
 SAMPLERS = ("tpe", "gp", "nsga2")
 PRUNERS = ("none", "asha", "median")
@@ -76,8 +76,8 @@ class Tuning:
             if getattr(self, name) < least:
                 raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
         _ = self.study
-        if inert := [factor for factor in self.space if value(self.settings, factor) == INERT]:
-            raise UserError(f"{inert[0]} changes nothing: the method is {value(self.settings, 'method')}")
+        if inert := [factor for factor in self.space if value_of(self.settings, factor) == INERT]:
+            raise UserError(f"{inert[0]} changes nothing: the method is {value_of(self.settings, 'method')}")
         if "method" in self.space:
             raise UserError("methods are compared by a study: a tuning study searches the settings of one")
         if self.pruner != "none" and isinstance(self.settings, SearchRequest):
@@ -90,14 +90,14 @@ class Tuning:
         for factor, (low, high) in self.ends().items():
             self.configured({factor: low})
             self.configured({factor: high})
-            default = value(self.settings, factor)
+            default = value_of(self.settings, factor)
             if not isinstance(default, int | float) or not low <= default <= high:
                 raise UserError(f"the default {factor} = {default} is outside of {low} to {high}")
 
     @property
     def study(self) -> Study:
         """The study of the default level alone, of which records and reports are made."""
-        vary = {factor: (value(self.settings, factor),) for factor in self.space}
+        vary = {factor: (value_of(self.settings, factor),) for factor in self.space}
         return Study(
             name=self.name, question=self.question, expectation=self.expectation, trainable=self.trainable, vary=vary,
             settings=self.settings, benchmark=self.benchmark, seeds=self.seeds,
