@@ -38,8 +38,8 @@ from nadlab.study.tuning import sampler
 SMOKE = {"methods": "local-search,regularized-evolution", "configurations": 2, "seeds": "2", "queries": 12,
          "tuned_on": "mnist1d-201", "held_out": "mnist1d-101", "held_out_seeds": "3", "concurrent": 1}  # fmt: skip
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-TUNABLE = [method for method in COMPARED if method != "random-search"]
-Values, MEANS = Mapping[str, Any], ("default", "tuned")
+MEANS = ("default", "tuned")
+Values = Mapping[str, Any]
 
 
 def regrets(method: str, name: str, queries: int, seeds: Sequence[int], values: Values) -> list[float]:
@@ -79,7 +79,8 @@ def judge(folder: Path, budget: Values, seeds: Sequence[int], task: tuple[str, s
     of = {"method": method, "benchmark": name, "queries": budget["queries"], "seeds": list(seeds), "values": values}
     digest = hashlib.sha256(json.dumps([of, budget["code"]]).encode()).hexdigest()[:16]
     if not (path := folder / "held_out" / f"{digest}.json").exists():
-        default, tuned = (regrets(method, name, budget["queries"], seeds, each) for each in ({}, values))
+        levels: tuple[Values, Values] = ({}, values)
+        default, tuned = (regrets(method, name, budget["queries"], seeds, each) for each in levels)
         write_json(path, of | {"default": default, "tuned": tuned})
     return dict(json.loads(path.read_text()))
 
@@ -111,7 +112,9 @@ default on the same seeds, with its 95 % bootstrap interval. Digest of the code:
 
 
 @click.command(help=__doc__)
-@click.option("--methods", default=",".join(TUNABLE), help="names, separated by commas  [default: all with settings]")
+@click.option(
+    "--methods", default=",".join(COMPARED[1:]), help="names, separated by commas  [default: all with settings]"
+)
 @click.option("--configurations", type=click.IntRange(1), default=12, show_default=True, help="of each method")
 @click.option("--seeds", default="5", show_default=True, help="of each configuration: a count, a range or a list")
 @click.option("--queries", type=click.IntRange(3), default=40, show_default=True, help="of each search")
@@ -124,25 +127,24 @@ default on the same seeds, with its 95 % bootstrap interval. Digest of the code:
 def command(**given: Any) -> None:
     if given["smoke"]:
         given |= SMOKE | {"out": given["out"] / "smoke"}
-    methods, tuned_on = given["methods"].split(","), given["tuned_on"].split(",")
-    others = ",".join(name for name, (path, _) in sources().items() if path.parent != EMBEDDED)
-    held = [name for name in (given["held_out"] or others).split(",") if name]
+    methods, tuned_on, out = given["methods"].split(","), given["tuned_on"].split(","), given["out"]
+    others = [name for name, (path, _) in sources().items() if path.parent != EMBEDDED]
+    held = given["held_out"].split(",") if given["held_out"] else others
     if not held or set(held) & set(tuned_on):
         raise UserError("--held-out must name benchmarks, and none of --tuned-on")
-    for name in {*held, *tuned_on}:
-        benchmark(name)  # raises here rather than hours later
+    list(map(benchmark, {*held, *tuned_on}))  # raises here rather than hours later
     seeds, code = list(parse_seeds(given["seeds"])), origin("nadlab")["code"]
     budget = {"queries": given["queries"], "seeds": seeds, "tuned_on": tuned_on, "code": code}
-    tuning = partial(tune, given["out"], budget, given["configurations"])
+    tuning = partial(tune, out, budget, given["configurations"])
     found = list(side_by_side(tuning, methods, "method", given["concurrent"]))
     best = [
         (method, min(rows, key=lambda row: row["mean"])["values"]) for method, rows in zip(methods, found, strict=True)
     ]
     tasks = [(method, name, values) for name in held for method, values in best]
-    judging = partial(judge, given["out"], budget, parse_seeds(given["held_out_seeds"]))
+    judging = partial(judge, out, budget, parse_seeds(given["held_out_seeds"]))
     made = table(list(side_by_side(judging, tasks, "search", given["concurrent"])))
-    made.to_csv(given["out"] / "held_out.csv", index=False)
-    (given["out"] / "report.md").write_text(text := page(made, budget, given["configurations"]))
+    made.to_csv(out / "held_out.csv", index=False)
+    (out / "report.md").write_text(text := page(made, budget, given["configurations"]))
     click.echo(text)
 
 

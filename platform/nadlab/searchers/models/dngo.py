@@ -30,10 +30,10 @@ class DNGO:
         y: Floats,
         random: torch.Generator,
         *,
-        width: int,
-        epochs: int,
-        batch: int,
-        learning_rate: float,
+        width: int = 128,
+        epochs: int = 100,
+        batch: int = 10,
+        learning_rate: float = 0.01,
     ) -> None:
         self.centre, self.scale = features.mean(axis=0), features.std(axis=0) + 1e-6
         self.mean, self.spread = float(y.mean()), float(y.std()) + 1e-6
