@@ -64,9 +64,8 @@ def tune(folder: Path, budget: Values, configurations: int, method: str) -> list
         if not done:
             search.enqueue_trial({name: hyperparameter(name).default for name in space})
         trial = search.ask(space)
-        found = {
-            name: regrets(method, name, budget["queries"], budget["seeds"], trial.params) for name in budget["tuned_on"]
-        }
+        run = partial(regrets, method, queries=budget["queries"], seeds=budget["seeds"], values=trial.params)
+        found = {name: run(name) for name in budget["tuned_on"]}
         search.tell(trial, mean := float(np.mean(list(found.values()))))
         done.append({"values": trial.params, "regrets": found, "mean": mean})
         write_json(path, kept)
@@ -112,9 +111,7 @@ default on the same seeds, with its 95 % bootstrap interval. Digest of the code:
 
 
 @click.command(help=__doc__)
-@click.option(
-    "--methods", default=",".join(COMPARED[1:]), help="names, separated by commas  [default: all with settings]"
-)
+@click.option("--methods", default=",".join(COMPARED[1:]), help="separated by commas  [default: all with settings]")
 @click.option("--configurations", type=click.IntRange(1), default=12, show_default=True, help="of each method")
 @click.option("--seeds", default="5", show_default=True, help="of each configuration: a count, a range or a list")
 @click.option("--queries", type=click.IntRange(3), default=40, show_default=True, help="of each search")

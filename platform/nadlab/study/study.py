@@ -125,16 +125,20 @@ def level_type(settings: TrialSettings, name: str) -> Any:
     """Return the declared type of a setting; raise UserError that lists the known ones."""
     if isinstance(settings, SearchRequest):
         return settings.kind(name)
-    if name not in names(settings):
-        raise UserError(
-            f"{name!r} is no setting of {type(settings).__name__}: choose from {', '.join(sorted(names(settings)))}"
-        )
-    return get_type_hints(type(settings))[name]
+    return get_type_hints(type(settings))[_known(settings, name)]
+
+
+def _known(settings: TrialSettings, name: str) -> str:
+    if name in (known := names(settings)):
+        return name
+    raise UserError(f"{name!r} is no setting of {type(settings).__name__}: choose from {', '.join(sorted(known))}")
 
 
 def value_of(settings: TrialSettings, name: str) -> Level:
     """Return the value of a setting, INERT for a hyperparameter of another method than the one that runs."""
-    level: Level = settings.value(name) if isinstance(settings, SearchRequest) else getattr(settings, name)
+    if isinstance(settings, SearchRequest):
+        return settings.value(name)
+    level: Level = getattr(settings, _known(settings, name))
     return level
 
 
