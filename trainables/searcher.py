@@ -16,7 +16,7 @@ from nadlab.semigan.divergence import Diverged
 
 
 class SearcherTrainable(Trainable):
-    """config["trial"]: benchmark, seed, settings (fields of SearchRequest).
+    """config["trial"]: benchmark, seed, settings (`SearchRequest.flat`).
 
     A search takes seconds, so it has no checkpoint: after a kill it starts anew and, by its seed, queries the same
     cells.
@@ -34,12 +34,12 @@ class SearcherTrainable(Trainable):
 
     def step(self) -> dict[str, Any]:
         """Spend the budget and report."""
-        request = SearchRequest(**self.trial["settings"])
+        request = SearchRequest.of(self.trial["settings"])
         ledger = QueryLedger(opened(self.trial), request.queries)
         started = time.perf_counter()
         ended: dict[str, Any] = {"done": True}
         try:
-            run_search(request.method, ledger, np.random.default_rng(self.trial["seed"]))
+            run_search(request.searcher, ledger, np.random.default_rng(self.trial["seed"]))
         except Diverged as error:
             ended["diverged"] = str(error)
         return {

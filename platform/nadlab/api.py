@@ -1,6 +1,6 @@
 """The public functions that drive a whole search or study; what they need is imported when they are called."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nadlab.errors import UserError
@@ -30,6 +30,7 @@ def search(
     queries: int = 160,
     seeds: Sequence[int] = range(10),
     concurrent: int | None = 1,
+    hyperparameters: "Mapping[str, float | int | str | bool | None] | None" = None,
 ) -> "pd.DataFrame":
     """Search a benchmark with one or more methods, once a seed; return a row a method and seed, in this order.
 
@@ -37,6 +38,8 @@ def search(
     queries: distinct architectures up to isomorphism that each search may evaluate.
     concurrent: searches at a time; one runs in this process, more (None: one a core) in processes of their own, so that
         a script needs `if __name__ == "__main__":`. Each search uses one thread of torch.
+    hyperparameters: `method.setting` -> value, such as {"bananas.ensemble": 3}, where it is not the published one;
+        `nadlab methods` lists them.
 
     Columns: `method`, `benchmark`, `seed`, `queries`; `best_valid` and `best_test`, percent, of the cell with the best
     search accuracy (missing where the benchmark has none); `regret`, percentage points (no column where the benchmark does
@@ -52,5 +55,5 @@ def search(
     methods = [method] if isinstance(method, str) else list(method)
     if not methods or not seeds:
         raise UserError("a search needs at least one method and one seed")
-    found = searches(methods, benchmark, queries, seeds, concurrent)
+    found = searches(methods, benchmark, queries, seeds, concurrent, hyperparameters or {})
     return pd.DataFrame([each.row() for each in found])

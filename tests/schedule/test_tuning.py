@@ -19,6 +19,7 @@ from nadlab.errors import UserError
 from nadlab.schedule.optuna_schedule import OptunaSchedule
 from nadlab.schedule.optuna_storage import open_study
 from nadlab.study.folder import StudyFolder, check_same
+from nadlab.study.levels import changed, value_of
 from nadlab.study.records import Record, Trial
 from nadlab.study.tuning import Tuning, smoke_tuning, tuning_record
 from studies.tune_default import TUNING as DEFAULT
@@ -30,7 +31,7 @@ EPOCHS = 6
 
 def small(**changes: Any) -> Tuning:
     """Six configurations at two seeds on the toy table."""
-    settings = replace(smoke_tuning(TUNING).settings, epochs=EPOCHS)
+    settings = changed(smoke_tuning(TUNING).settings, {"epochs": EPOCHS})
     given: dict[str, Any] = {"settings": settings, "benchmark": TOY, "configurations": 6, "fresh": 1} | changes
     return replace(smoke_tuning(TUNING), **given)
 
@@ -168,7 +169,10 @@ def test_objective_is_the_mean_over_the_seeds(tmp_path: Path) -> None:
     records = Driver(small(objectives=("accuracy", "queries")), tmp_path).run()
     for params, values, _ in search_of(tmp_path, ("accuracy", "queries")):
         ours = [each for each in records if each.trial.settings["alpha"] == params["alpha"] and each.trial.seed < 2]
-        assert values == [np.mean([each.accuracy for each in ours]), params["labels"] + small().settings.final_k]
+        assert values == [
+            np.mean([each.accuracy for each in ours]),
+            params["labels"] + value_of(small().settings, "final_k"),
+        ]
 
 
 @pytest.mark.slow
@@ -259,10 +263,10 @@ def test_report_names_the_best_its_interval_what_mattered_and_the_front(tmp_path
 
 def test_fixed_budget_is_what_every_configuration_spends() -> None:
     tuning = DEFAULT.spending(110)
-    assert (tuning.settings.labels, tuning.settings.final_k) == (83, 27)
+    assert [value_of(tuning.settings, name) for name in ("labels", "final_k")] == [83, 27]
     for final_k in (5, 50, 100):
         settings = tuning.configured({"final_k": final_k, "alpha": 0.3})
-        assert (settings.labels, settings.final_k, settings.alpha) == (110 - final_k, final_k, 0.3)
+        assert [value_of(settings, name) for name in ("labels", "final_k", "alpha")] == [110 - final_k, final_k, 0.3]
     split = DEFAULT.spending(20).space["final_k"]
     assert isinstance(split, optuna.distributions.IntDistribution)
     assert split.high == 18, "two labels are the least"

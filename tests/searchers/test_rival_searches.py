@@ -135,7 +135,7 @@ def test_ensemble_learns_and_its_members_differ() -> None:
     generator = torch.Generator().manual_seed(0)
     features = torch.randint(0, 2, (100, 10), generator=generator).float()
     targets = features @ torch.linspace(-1, 1, 10)
-    predicted = Perceptrons(members=3, layers=3).fit(features, targets, generator).predict(features)
+    predicted = Perceptrons(ensemble=3, layers=3).fit(features, targets, generator).predict(features)
     assert predicted.shape == (3, 100)
     assert (predicted.mean(dim=0) - targets).abs().mean() < 0.2
     assert predicted.std(dim=0).mean() > 0

@@ -12,7 +12,7 @@ from nadlab.semigan import method as semigan_nad
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.method import start
 from nadlab.semigan.settings import PAPER, Settings
-from nadlab.study.study import changed
+from nadlab.study.levels import changed
 from tests.conftest import TOY
 
 SMALL = Settings(epochs=1, labels=20, final_k=2, width=8, unlabelled_per_epoch=64, unlabelled_batch=64)

@@ -9,8 +9,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
+from nadlab.parameters.values import coerced
 from nadlab.semigan.settings import Settings
-from nadlab.study.levels import coerced
 from nadlab.study.study import Study, plan
 from nadlab.study.tuning import Tuning
 from studies.ablate_alpha import STUDY
@@ -92,7 +92,7 @@ def test_row_that_fits_no_factors_is_refused(row: tuple[Any, ...], words: str) -
         replace(SPLIT, rows=(row,))
 
 
-def tuning(space: dict[str, Any], settings: Settings = TUNING.settings) -> Tuning:
+def tuning(space: dict[str, Any], settings: Any = TUNING.settings) -> Tuning:
     return replace(TUNING, space=space, settings=settings)
 
 

@@ -16,6 +16,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.random_search import random_search
+from nadlab.study.levels import flat
 from nadlab.study.records import Record, StudyRecord, Trial
 from nadlab.study.study import Study, study_record
 from nadlab.tracking.tracker import Tracker
@@ -42,7 +43,7 @@ def record_of(study: Study, seed: int) -> Record:
     oracle, began = benchmark(study.benchmark), time.time()
     ledger = QueryLedger(oracle, QUERIES)
     random_search(ledger, np.random.default_rng(seed))
-    trial = Trial(oracle.name, oracle.digest, seed, asdict(study.settings), study.trainable_name)
+    trial = Trial(oracle.name, oracle.digest, seed, flat(study.settings), study.trainable_name)
     queries = [asdict(query) for query in ledger.queries]
     outcome = ledger.outcome()
     metrics: dict[str, float | None] = {

@@ -67,7 +67,7 @@ def configurations(
         rows.append(
             ConfigurationSummary(
                 level,
-                {factor: group[seeds[0]].trial.settings[factor] for factor in study.default},
+                {factor: group[seeds[0]].trial.value(factor) for factor in study.default},
                 mean_interval(np.array(list(chosen.values())), rng),
                 queries,
                 None if is_default else paired_difference(chosen, reference, rng),

@@ -45,7 +45,7 @@ class Evidence:
 
     def factors(self, record: Record) -> dict[str, object]:
         """Return factor -> level of a trial."""
-        return {factor: record.trial.settings[factor] for factor in self.study.default}
+        return {factor: record.trial.value(factor) for factor in self.study.default}
 
     @cached_property
     def varied(self) -> list[str]:

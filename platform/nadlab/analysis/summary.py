@@ -75,7 +75,7 @@ def mean_regret(records: Sequence[Record]) -> float | None:
 def trial_row(study: StudyRecord, record: Record) -> dict[str, object]:
     """Return what tables say of a trial, whatever became of it: its level of every factor, its status and metrics."""
     trial = record.trial
-    factors = {factor: trial.settings[factor] for factor in study.default}
+    factors = {factor: trial.value(factor) for factor in study.default}
     row = {"trial": trial.id, "level": study.level(trial), **factors, "seed": trial.seed}
     return {**row, "status": record.status, **record.metrics}
 
@@ -103,7 +103,7 @@ def _level_row(row: LevelSummary) -> dict[str, object]:
 
 
 def _order(study: StudyRecord, record: Record) -> tuple[tuple[bool, float, str], ...]:
-    values = [record.trial.settings[factor] for factor in study.default]
+    values = [record.trial.value(factor) for factor in study.default]
     if study.names:
         return ((False, list(study.names.values()).index(study.level(record.trial)), ""),)
     if study.one_at_a_time:  # the default first, then a change of the first factor

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from nadlab.errors import UserError
-from nadlab.study.levels import distinct, known_name, level_type, value_of
+from nadlab.study.levels import AnySettings, TrialSettings, changed, distinct, level_type, names, value_of
 from nadlab.study.records import level_text
-from nadlab.study.study import AnySettings, Study, TrialSettings, changed, names
+from nadlab.study.study import Study
 
 Option = Callable[[Any], Any]
 
@@ -45,9 +45,7 @@ def varied(study: Study, texts: Sequence[str], baseline: Sequence[str]) -> Study
     Raises UserError for an unknown name, or a level that its setting cannot take.
     """
     levels = {
-        known_name(name, names(study.settings), "this study"): distinct(
-            name, level_type(study.settings, name), _list(text)
-        )
+        name: distinct(name, level_type(study.settings, name, "this study"), _list(text))
         for name, text in assigned("--vary", texts).items()
     }
     further = [each for name, each in levels.items() if name not in study.vary]
@@ -70,7 +68,7 @@ def held(settings: AnySettings, texts: Sequence[str], factors: Collection[str]) 
     """
     values = assigned("--set", texts)
     for name in values:
-        known_name(name, names(settings), "this study")
+        level_type(settings, name, "this study")
         if name in factors:
             raise UserError(f"{name} is varied in this study, so it cannot be held by --set")
     found = changed(settings, values)
@@ -91,10 +89,12 @@ def further_words(study: Study, own: Mapping[str, Any]) -> list[str]:
 
 def settings_help(settings: TrialSettings, factors: Collection[str], options: str) -> str:
     """Return the paragraph of the help that lists the settings which are held."""
-    known = sorted(name for name in names(settings) if name not in factors)
+    known = sorted(name for name in names(settings) if name not in factors and "." not in name)
     values = " ".join(f"{name}={level_text({name: value_of(settings, name)})}" for name in known)
     lines = textwrap.wrap(values, 74, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-    return "\n".join(["\b", f"Settings, held at these values unless {options} names them:", *lines])
+    dotted = any("." in name for name in names(settings))
+    more = ["  and METHOD.SETTING, such as bananas.ensemble=3, as `nadlab methods` lists them"] if dotted else []
+    return "\n".join(["\b", f"Settings, held at these values unless {options} names them:", *lines, *more])
 
 
 def factors_help(study: Study) -> str:

@@ -1,6 +1,7 @@
 """The command `nadlab`: benchmarks, searches, reports, MLflow's server, reproduction. Heavy imports are late: --help is fast."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ import click
 
 from nadlab.cli.benchmarks import COMMANDS, for_people, readable_benchmarks
 from nadlab.cli.command_line import run_command
+from nadlab.cli.methods import methods
 from nadlab.json_text import strict_json
 
 
@@ -39,6 +41,7 @@ def benchmarks(context: click.Context, as_json: bool) -> None:
 
 for each in COMMANDS:
     benchmarks.add_command(each)
+nadlab.add_command(methods)
 
 
 @nadlab.command()
@@ -49,6 +52,13 @@ for each in COMMANDS:
     show_default=True,
     help="one method or several, separated by commas; all are compared with the first on the same seeds",
 )
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="METHOD.SETTING=VALUE",
+    help="another setting of a method than its published one, such as bananas.ensemble=3; may be repeated, see `nadlab methods`",
+)
 @click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
 @click.option("--queries", type=int, default=160, show_default=True, help="distinct architectures that may be queried")
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
@@ -57,7 +67,7 @@ for each in COMMANDS:
 )
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
 def search(
-    methods: str, benchmark_name: str, queries: int, seeds: str, concurrent: int | None, as_json: bool
+    methods: str, settings: Sequence[str], benchmark_name: str, queries: int, seeds: str, concurrent: int | None, as_json: bool
 ) -> None:  # fmt: skip
     """Search a benchmark with one or more methods, once a seed.
 
@@ -65,10 +75,11 @@ def search(
     Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
     """
     from nadlab.benchmarks.registry import benchmark
-    from nadlab.cli.options import parse_seeds
+    from nadlab.cli.options import parse_hyperparameter, parse_seeds
     from nadlab.engine.search import compared, searches
 
-    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent)
+    changes = dict(map(parse_hyperparameter, settings))
+    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent, changes)
     rows = []
     for row in found:
         rows.append(row)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nadlab.errors import UserError
+from nadlab.methods.request import SearchRequest
+from nadlab.parameters.values import Value, coerced
+from nadlab.study.levels import level_type
 from nadlab.study.study import Study
 
 if TYPE_CHECKING:
@@ -94,6 +97,14 @@ def _execution(given: Mapping[str, Any], default_out: Path) -> "ExecutionConfig"
 
     names = ("tracking_uri", "address", "concurrent", "gpus_per_trial", "pack", "anyway")
     return ExecutionConfig(given["out"] or default_out, **{name: given[name] for name in names if name in given})
+
+
+def parse_hyperparameter(text: str) -> tuple[str, Value]:
+    """Return name and value of `bananas.ensemble=3`; raise UserError when there is no such setting or value."""
+    name, equals, level = text.partition("=")
+    if not equals or "." not in name:
+        raise UserError(f"{text!r} sets nothing: write METHOD.SETTING=VALUE, such as bananas.ensemble=3")
+    return name, coerced(level_type(SearchRequest(), name), name, level)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -14,8 +14,9 @@ from nadlab.cli.grammar import BASELINE, SET, VARY, assigned, factors_help, furt
 from nadlab.cli.options import seeds_of, study_command
 from nadlab.provenance.hardware import has_bfloat16
 from nadlab.study.cautions import fitted
+from nadlab.study.levels import names
 from nadlab.study.records import level_text
-from nadlab.study.study import Study, names, smoke
+from nadlab.study.study import Study, smoke
 
 if TYPE_CHECKING:
     from nadlab.engine.plans import StudyPlan

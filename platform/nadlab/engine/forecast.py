@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil
 from statistics import median
 from typing import Any
@@ -22,6 +22,7 @@ from nadlab.engine.request import request
 from nadlab.engine.runner import check_packing
 from nadlab.engine.tune_internals import without_constructor
 from nadlab.study.folder import StudyFolder, check_same, read_owner
+from nadlab.study.levels import flat
 from nadlab.study.records import Record, StudyRecord, Trial
 from nadlab.study.study import Study
 
@@ -118,7 +119,7 @@ def calibrated(study: Study, oracle: Oracle) -> Timing:
 
     Nothing is evaluated: a stand-in answers for the benchmark.
     """
-    settings = asdict(study.settings)
+    settings = flat(study.settings)
     epochs = int(settings.get("epochs", 1))
     if "epochs" in settings:
         settings["epochs"] = min(CALIBRATION_EPOCHS, epochs)

@@ -11,6 +11,7 @@ from nadlab.schedule.optuna_schedule import OptunaSchedule
 from nadlab.schedule.trial_schedule import FixedSchedule, TrialSchedule
 from nadlab.study.cautions import cautions, ceiling, check, check_tuning
 from nadlab.study.folder import StudyFolder
+from nadlab.study.levels import flat
 from nadlab.study.records import Record, StudyRecord
 from nadlab.study.study import Study, plan, study_record
 from nadlab.study.tuning import Tuning, tuning_record
@@ -90,6 +91,7 @@ def plan_tuning(tuning: Tuning, oracle: Oracle, bfloat16: bool | None = None) ->
         f"configurations x {len(tuning.seeds)} seeds, and the best and the default at {tuning.fresh} fresh seeds",
         lambda records: min(tuning.trials, len(_ended(records))),
         prunes,
+        plugins=set(flat(tuning.settings).values()),
         said=lambda records: ceiling(record, [each for each in records if each.status == "FINISHED"]),
     )
 

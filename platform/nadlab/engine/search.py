@@ -2,11 +2,12 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from nadlab.analysis.text import interval_text, mean_and_deviation
 from nadlab.benchmarks.oracle import Split
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.methods.registry import run_search
+from nadlab.methods.registry import run_search, split_name
 from nadlab.methods.request import SearchRequest
+from nadlab.parameters.values import Value
 from nadlab.processes import side_by_side
 from nadlab.queries.ledger import QueryLedger, distinct_cells
 from nadlab.queries.opening import opened
@@ -50,16 +52,25 @@ class Search:
 
 
 def searches(
-    methods: Sequence[str], benchmark_name: str, queries: int, seeds: Sequence[int], concurrent: int | None
+    methods: Sequence[str],
+    benchmark_name: str,
+    queries: int,
+    seeds: Sequence[int],
+    concurrent: int | None,
+    hyperparameters: Mapping[str, Value] = MappingProxyType({}),
 ) -> Iterator[Search]:
     """Run every method once a seed, `concurrent` at a time, and give the results in order.
 
-    They share the answers of a benchmark that is not free: a cell is evaluated once.
+    hyperparameters: `method.hyperparameter` -> value, where it is not the published one. The searches share the answers of
+    a benchmark that is not free: a cell is evaluated once.
 
-    Raises UserError at once for an unknown method or benchmark and for a budget that the benchmark or a method can't
-    meet.
+    Raises UserError at once for an unknown method, hyperparameter or benchmark, for a hyperparameter of another method,
+    and for a budget that the benchmark or a method can't meet.
     """
-    requests = [(SearchRequest(method=method, queries=queries), seed) for method, seed in product(methods, seeds)]
+    if others := [name for name in hyperparameters if split_name(name)[0] not in methods]:
+        raise UserError(f"{others[0]} changes nothing: the search is by {', '.join(methods)}")
+    each = [SearchRequest(method=method, queries=queries, hyperparameters=hyperparameters) for method in methods]
+    requests = list(product(each, seeds))
     # here, so that the error is raised once and not in every process
     distinct = distinct_cells(benchmark(benchmark_name))
     if queries > distinct:
@@ -72,7 +83,7 @@ def _search(benchmark_name: str, answers: Path, request_and_seed: tuple[SearchRe
     request, seed = request_and_seed
     ledger = QueryLedger(opened({"benchmark": benchmark_name, "answers": answers}), request.queries)
     started = time.perf_counter()
-    run_search(request.method, ledger, np.random.default_rng(seed))
+    run_search(request.searcher, ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
     best = ledger.best()
     return Search(

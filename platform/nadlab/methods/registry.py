@@ -1,11 +1,13 @@
 """Search methods by name: each is called as `searcher(ledger, rng)` and spends the ledger's budget."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
 
 from nadlab.errors import UserError
+from nadlab.parameters.hyperparameters import Hyperparameter, hyperparameters, with_values
+from nadlab.parameters.values import Value
 from nadlab.plugins import is_plugin, load_object
 from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.searchers.ag_net import AGNet
@@ -57,9 +59,9 @@ def chosen_on(method: str) -> Sequence[str] | None:
 
 
 def searcher(method: str) -> Searcher:
-    """Return a method by name, or by `module:object` one of your own; a class is called without arguments.
+    """Return a method by name, or by `module:object` one of your own, with its default settings.
 
-    Raises UserError when there is none.
+    A class is called without arguments. Raises UserError when there is none.
     """
     if not is_plugin(method):
         if method not in SEARCHERS:
@@ -74,7 +76,34 @@ def searcher(method: str) -> Searcher:
     return made
 
 
-def run_search(method: str, ledger: QueryLedger, rng: np.random.Generator) -> None:
-    """Search until the method ends, or queries more than is left of the budget; raise UserError as `searcher`."""
+def split_name(name: str) -> tuple[str, str]:
+    """Return method and hyperparameter of `bananas.ensemble` or `climb:Climb.steps`."""
+    module, colon, rest = name.rpartition(":")
+    method, _, hyperparameter = rest.partition(".")
+    return f"{module}{colon}{method}", hyperparameter
+
+
+def hyperparameter(name: str) -> Hyperparameter:
+    """Return a method's hyperparameter by `method.hyperparameter`; raise UserError that lists the known ones."""
+    method, own = split_name(name)
+    known = hyperparameters(searcher(method))
+    if own not in known:
+        choice = f"choose from {', '.join(known)}" if known else "it has none"
+        raise UserError(f"{own!r} is no setting of {method}: {choice}")
+    return known[own]
+
+
+def configured(method: str, values: Mapping[str, Value]) -> Searcher:
+    """Return a method with those of the values, named `method.hyperparameter`, that are its own."""
+    named = [(*split_name(name), value) for name, value in values.items()]
+    own = {name: value for owner, name, value in named if owner == method}
+    try:
+        return with_values(searcher(method), own)
+    except UserError as error:
+        raise UserError(f"{method}: {error}") from error
+
+
+def run_search(method: Searcher, ledger: QueryLedger, rng: np.random.Generator) -> None:
+    """Search until the method ends, or queries more than is left of the budget."""
     with suppress(BudgetSpent):
-        searcher(method)(ledger, rng)
+        method(ledger, rng)

@@ -1,18 +1,26 @@
-"""The settings of a study of search methods: method and number of queries."""
+"""The settings of a study of search methods: method, number of queries and hyperparameters."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from nadlab.errors import UserError
-from nadlab.methods.registry import chosen_on, searcher
+from nadlab.methods.registry import SEARCHERS, Searcher, chosen_on, configured, hyperparameter, searcher, split_name
+from nadlab.parameters.hyperparameters import INERT, hyperparameters
+from nadlab.parameters.values import Value, coerced
+from nadlab.plugins import is_plugin
+from nadlab.semigan.method import SemiGANNAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """A search without seed and benchmark: a method by name, with its published settings."""
+    """A search without seed and benchmark: a method by name, its published settings, and what differs from them."""
 
     method: str = "semigan-nad"
     queries: int = 160
+    hyperparameters: Mapping[str, Value] = field(default_factory=dict)
+    """`method.hyperparameter` -> value, such as {"bananas.ensemble": 3}; those of other methods are inert, and a default
+    value is left out"""
 
     @property
     def budget(self) -> int:
@@ -23,7 +31,69 @@ class SearchRequest:
         """Return the method -> the benchmarks on which its settings were chosen, as `nadlab.methods.registry.chosen_on`."""
         return {self.method: chosen_on(self.method)}
 
+    @property
+    def searcher(self) -> Searcher:
+        """The method with its hyperparameters."""
+        return configured(self.method, self.hyperparameters)
+
     def __post_init__(self) -> None:
         searcher(self.method)  # raises for an unknown one
         if self.queries < 1:
             raise UserError(f"queries must be at least 1, not {self.queries}")
+        changes = {}
+        for name, value in self.hyperparameters.items():
+            declared = hyperparameter(name)
+            if value != INERT and (level := coerced(declared.kind, name, value)) != declared.default:
+                changes[name] = level
+        object.__setattr__(self, "hyperparameters", changes)
+        for method in {split_name(name)[0] for name in changes} - {self.method}:
+            configured(method, changes)
+        found = self.searcher
+        if isinstance(found, SemiGANNAD):
+            found.check_split(self.queries, {own for method, own in map(split_name, changes) if method == self.method})
+
+    def names(self) -> set[str]:
+        """Return the names of all settings: fields, and `method.hyperparameter` of the known methods and those in use."""
+        own = {
+            method
+            for method in (self.method, *(split_name(name)[0] for name in self.hyperparameters))
+            if is_plugin(method)
+        }
+        dotted = {f"{method}.{name}" for method in (*SEARCHERS, *own) for name in hyperparameters(searcher(method))}
+        return {"method", "queries", *dotted}
+
+    def kind(self, name: str) -> Any:
+        """Return the declared type of a setting; raise UserError that lists the known ones."""
+        return {"method": str, "queries": int}.get(name) or hyperparameter(name).kind
+
+    def value(self, name: str) -> Value:
+        """Return the value of a setting, INERT for a hyperparameter of another method."""
+        if "." not in name:
+            value: Value = getattr(self, name)
+            return value
+        known = hyperparameter(name)
+        return self.hyperparameters.get(name, known.default) if split_name(name)[0] == self.method else INERT
+
+    def changed(self, values: Mapping[str, Value]) -> Self:
+        """Return the request with other values of settings by name; raise UserError when there can't be one."""
+        fields: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
+        dotted = {name: value for name, value in values.items() if "." in name}
+        return replace(self, **fields, hyperparameters={**self.hyperparameters, **dotted})
+
+    def within(self, budget: int) -> Self:
+        """Return the request with another budget."""
+        return replace(self, queries=budget)
+
+    def flat(self) -> dict[str, Value]:
+        """Return all that decides a search but seed and benchmark, the hyperparameters that the method has included."""
+        own = {f"{self.method}.{name}": each.default for name, each in hyperparameters(self.searcher).items()}
+        return {"method": self.method, "queries": self.queries, **own}
+
+    @classmethod
+    def of(cls, flat: Mapping[str, Any]) -> Self:
+        """Return the request that has these settings; of an early version's, all are at their default."""
+        return cls(
+            method=flat["method"],
+            queries=flat["queries"],
+            hyperparameters={name: value for name, value in flat.items() if "." in name},
+        )

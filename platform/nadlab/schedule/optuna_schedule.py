@@ -18,6 +18,7 @@ from nadlab.schedule.optuna_storage import open_study, wait_for_lock
 from nadlab.schedule.pruning import PruningRun, taus
 from nadlab.schedule.trial_schedule import STEPS_A_TRIAL, History
 from nadlab.study.folder import StudyFolder
+from nadlab.study.levels import value_of
 from nadlab.study.records import Record, Trial
 from nadlab.study.tuning import Tuning, pruner, sampler
 
@@ -76,7 +77,7 @@ class OptunaSchedule:
         self.prunes = tuning.pruner != "none"
         self.trial_ids: set[str] = set()
         self.total = tuning.trials
-        self._pruner = pruner(tuning.pruner, max(1, tuning.settings.epochs // STEPS_A_TRIAL))
+        self._pruner = pruner(tuning.pruner, max(1, tuning.epochs // STEPS_A_TRIAL))
         self._queue: deque[Trial] = deque()
         self._configurations: list[Configuration] = []
         self._fresh = False
@@ -86,7 +87,7 @@ class OptunaSchedule:
         # records of fresh seeds may belong to a former best configuration: they do not count
         done = sum(record.is_final and record.trial.id in self.trial_ids for record in folder.records())
         self.remaining = max(1, self.total - done)
-        self.epochs = self.remaining * tuning.settings.epochs
+        self.epochs = self.remaining * tuning.epochs
 
     @property
     def over(self) -> bool:
@@ -124,7 +125,7 @@ class OptunaSchedule:
         wait_for_lock(self.folder.path)
         number = len(self._configurations)
         if not number and not self.study.get_trials(states=(TrialState.WAITING,)):
-            self.study.enqueue_trial({name: getattr(self.tuning.settings, name) for name in self.tuning.space})
+            self.study.enqueue_trial({name: value_of(self.tuning.settings, name) for name in self.tuning.space})
         # the storage keeps all results, a kill would lose a sampler's own random state
         self.study.sampler = sampler(self.tuning.sampler, int(np.random.SeedSequence([number]).generate_state(1)[0]))
         return self.study.ask(dict(self.tuning.space))

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nadlab.parameters.hyperparameters import at_least, between, positive, tunable
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import first_cells, generate_new, query_first
 from nadlab.searchers.models.cell_decoder import DecoderPretraining, pretrained_decoder
@@ -40,26 +41,43 @@ def rank_weights(y: NDArray[np.float64], factor: float) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class AGNet:
-    """`ag-net`."""
+    """AG-Net (Lukasik, Jung and Keuper, ECCV 2022; the code of its authors)."""
 
     pretraining: DecoderPretraining = field(default_factory=DecoderPretraining)
     latent: int = 32
-    surrogate_layers: int = 4
-    initial: int = 16
-    batch: int = 16
-    """cells queried a round, and labelled cells in a batch"""
-    candidates: int = 100
-    """new cells among which the surrogate chooses"""
-    epochs: int = 15
-    learning_rate: float = 1e-3
-    alpha: float = 0.9
-    """weight of the surrogate's error; the rest is the reconstruction's"""
-    weight_factor: float = 0.01
-    reach: float = 3.0
-    """latents of proposals are uniform in [-reach, reach]"""
+    """width of a latent; published"""
+    surrogate_layers: int = field(default=4, metadata=tunable(1, 6))
+    """hidden layers of the surrogate; published"""
+    initial: int = field(default=16, metadata=tunable(4, 40))
+    """random cells queried first; published"""
+    batch: int = field(default=16, metadata=tunable(2, 32))
+    """cells queried a round, and labelled cells in a step of the optimizer; published"""
+    candidates: int = field(default=100, metadata=tunable(20, 400, log=True))
+    """new cells of a round among which the surrogate chooses; published"""
+    epochs: int = field(default=15, metadata=tunable(5, 60, log=True))
+    """epochs of training a round; published, on NAS-Bench-201 30"""
+    learning_rate: float = field(default=1e-3, metadata=tunable(1e-4, 1e-2, log=True))
+    """of Adam; published"""
+    beta_1: float = 0.5
+    """Adam's first decay rate; published"""
+    alpha: float = field(default=0.9, metadata=tunable(0.1, 0.99))
+    """weight of the surrogate's error; the rest is the reconstruction's; published"""
+    weight_factor: float = field(default=0.01, metadata=tunable(1e-3, 1.0, log=True))
+    """N times this is added to the rank that divides a cell's weight; published"""
+    reach: float = field(default=3.0, metadata=tunable(0.5, 5.0))
+    """latents of proposals are uniform in [-reach, reach]; published"""
     generated: int = 1000
+    """cells generated at a time; ours"""
     rounds: int = 20
-    """batches of `generated` cells after which fewer candidates must do"""
+    """batches of `generated` cells after which fewer candidates must do; ours"""
+
+    def __post_init__(self) -> None:
+        counts = ("latent", "surrogate_layers", "initial", "batch", "candidates", "epochs", "generated", "rounds")
+        at_least(1, self, *counts)
+        positive(self, "learning_rate", "weight_factor")
+        at_least(0, self, "reach")
+        between(0, 1, self, "alpha")
+        between(0, 0.9999, self, "beta_1")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
@@ -82,7 +100,9 @@ class GeneratorAndSurrogate:
             # the decoder's last state to a standardised accuracy
             self.surrogate = nn.Sequential(*hidden, nn.Linear(width, 1), nn.Flatten(0))
         parameters = [*self.decoder.parameters(), *self.surrogate.parameters()]
-        self.optimizer = torch.optim.Adam(parameters, settings.learning_rate, betas=(0.5, 0.999), foreach=True)
+        self.optimizer = torch.optim.Adam(
+            parameters, settings.learning_rate, betas=(settings.beta_1, 0.999), foreach=True
+        )
 
     def retrain(self, cells: Cells, y: NDArray[np.float64]) -> None:
         """Train both on all labelled cells, weighted by rank."""

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nadlab.benchmarks.oracle import Oracle
+from nadlab.parameters.hyperparameters import at_least, between, positive, tunable
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import first_cells, one_of_each
 from nadlab.searchers.models.dngo import DNGO
@@ -62,15 +63,22 @@ def vectors(oracle: Oracle, settings: VAEPretraining) -> Vectors:
 
 @dataclass(frozen=True, kw_only=True)
 class Arch2vecRL:
-    """`arch2vec-rl`."""
+    """arch2vec-RL (Yan et al., NeurIPS 2020; the code of its authors)."""
 
     pretraining: VAEPretraining = field(default_factory=VAEPretraining)
-    width: int = 128
-    learning_rate: float = 0.01
-    episode: int = 16
-    """queries between two updates"""
-    baseline_gap: float = 0.01
-    """baseline of the reward: the best accuracy so far, as a share of 1, less this"""
+    width: int = field(default=128, metadata=tunable(16, 256, log=True))
+    """of the policy's LSTM cell; published"""
+    learning_rate: float = field(default=0.01, metadata=tunable(1e-3, 0.1, log=True))
+    """of Adam; published"""
+    episode: int = field(default=16, metadata=tunable(1, 32))
+    """queries between two updates; published"""
+    baseline_gap: float = field(default=0.01, metadata=tunable(0.0, 0.1))
+    """baseline of the reward: the best accuracy so far, as a share of 1, less this; ours"""
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "width", "episode")
+        positive(self, "learning_rate")
+        between(-1, 1, self, "baseline_gap")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
@@ -119,14 +127,25 @@ def nearest(features: NDArray[np.float32], vector: NDArray[np.float32], allowed:
 
 @dataclass(frozen=True, kw_only=True)
 class Arch2vecBO:
-    """`arch2vec-bo`."""
+    """arch2vec-BO (Yan et al., NeurIPS 2020; the code of its authors)."""
 
     pretraining: VAEPretraining = field(default_factory=VAEPretraining)
-    initial: int = 16
-    batch: int = 5
-    """cells queried between two fits of DNGO"""
-    width: int = 128
-    epochs: int = 100
+    initial: int = field(default=16, metadata=tunable(4, 40))
+    """random cells queried first; published"""
+    batch: int = field(default=5, metadata=tunable(1, 20))
+    """cells queried between two fits of DNGO; published"""
+    width: int = field(default=128, metadata=tunable(16, 256, log=True))
+    """of DNGO's three layers; published"""
+    epochs: int = field(default=100, metadata=tunable(20, 300, log=True))
+    """epochs of DNGO's training; published"""
+    minibatch: int = 10
+    """queried cells in a step of DNGO's optimizer; published"""
+    learning_rate: float = field(default=0.01, metadata=tunable(1e-3, 0.1, log=True))
+    """of DNGO's Adam; published"""
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "initial", "batch", "width", "epochs", "minibatch")
+        positive(self, "learning_rate")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
@@ -135,7 +154,10 @@ class Arch2vecBO:
         queried = table.places(first, ledger.oracle)
         y = ledger.query(first)
         while ledger.remaining:
-            model = DNGO(table.features[queried], y, random, width=self.width, epochs=self.epochs)
+            model = DNGO(
+                table.features[queried], y, random,
+                width=self.width, epochs=self.epochs, batch=self.minibatch, learning_rate=self.learning_rate,
+            )  # fmt: skip
             mean, deviation = model.predict(table.features)
             gain = expected_improvement(mean, deviation, float(y.max()))
             gain[queried] = -np.inf

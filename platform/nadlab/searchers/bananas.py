@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from nadlab.parameters.hyperparameters import INLINE, at_least, between, tunable
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.path_encoding import path_encoding
@@ -35,25 +36,37 @@ LONGEST = {"nasbench101": 3, "nasbench201": 2, "darts": 2}
 
 @dataclass(frozen=True, slots=True)
 class BANANAS:
-    """The method as a searcher."""
+    """BANANAS (White, Neiswanger and Savani, AAAI 2021; the code of its authors)."""
 
-    starts: int = 10
-    """random cells"""
-    batch: int = 10
-    """queries of a round"""
-    candidates: int = 100
-    parents: int = 5
-    """best cells that candidates are mutated from"""
-    perceptrons: Perceptrons = field(default_factory=Perceptrons)
+    starts: int = field(default=10, metadata=tunable(2, 20))
+    """random cells queried first; published"""
+    batch: int = field(default=10, metadata=tunable(1, 20))
+    """queries of a round; published"""
+    candidates: int = field(default=100, metadata=tunable(20, 400, log=True))
+    """new cells of a round among which the ensemble chooses; published"""
+    parents: int = field(default=5, metadata=tunable(1, 20))
+    """best cells that candidates are mutated from; ours"""
+    second_change: float = field(default=0.5, metadata=tunable(0.0, 1.0))
+    """probability that a candidate is two changes away from its parent instead of one; ours, from the published mutation rate"""
+    longest_path: int | None = None
+    """operations on the longest path that is encoded; None takes the published number of the space, 3 or 2"""
+    perceptrons: Perceptrons = field(default_factory=Perceptrons, metadata=INLINE)
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "starts", "batch", "candidates", "parents")
+        between(0, 1, self, "second_change")
+        if self.longest_path is not None:
+            at_least(0, self, "longest_path")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
         space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
-        generator, longest = torch_generator(rng), LONGEST[space.name]
+        generator = torch_generator(rng)
+        longest = LONGEST[space.name] if self.longest_path is None else self.longest_path
         ledger.query(first_cells(ledger, self.starts, rng))
         while ledger.remaining:
             cells, accuracies = ledger.cells, ledger.accuracies
-            candidates = mutants(ledger.best_cells(self.parents), self.candidates, neighbourhood)
+            candidates = mutants(ledger.best_cells(self.parents), self.candidates, neighbourhood, self.second_change)
             features, new = (torch.from_numpy(path_encoding(c, space, longest)).float() for c in (cells, candidates))
             targets = torch.from_numpy((accuracies - accuracies.mean()) / (accuracies.std() + 1e-9)).float()
             predicted = self.perceptrons.fit(features, targets, generator).predict(new).numpy()
@@ -62,8 +75,10 @@ class BANANAS:
             ledger.query(chosen)
 
 
-def mutants(parents: Cells, count: int, neighbourhood: Neighbourhood) -> Cells:
+def mutants(parents: Cells, count: int, neighbourhood: Neighbourhood, second_change: float = 0.5) -> Cells:
     """Return up to `count` distinct unqueried cells one or two changes away from the parents, at least one.
+
+    second_change: the probability of two.
 
     The best parent comes first: the next ones are mutated only when its children are too few.
     """
@@ -71,7 +86,7 @@ def mutants(parents: Cells, count: int, neighbourhood: Neighbourhood) -> Cells:
     found: list[Cells] = []
     for parent in parents:
         drawn = [neighbourhood.step(parent) for _ in range(count)]
-        again = rng.random(count) < 0.5
+        again = rng.random(count) < second_change
         found.append(
             concatenate([neighbourhood.step(cell) if twice else cell for cell, twice in zip(drawn, again, strict=True)])
         )

@@ -16,7 +16,7 @@ Published after 400 queries of NAS-Bench-201: 94.13 and 73.27; on NAS-Bench-101 
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from threadpoolctl import threadpool_limits
 
+from nadlab.parameters.hyperparameters import at_least, between, tunable, tunable_among
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.path_encoding import path_encoding
@@ -35,27 +36,41 @@ from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 
 Floats = NDArray[np.float64]
-KERNEL = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(3.0, (0.3, 100.0), nu=2.5) + WhiteKernel(0.1, (1e-4, 1.0))
+LENGTH_SCALES, NOISES = (0.3, 100.0), (1e-4, 1.0)
+"""bounds of the fit"""
 
 
 @dataclass(frozen=True, slots=True)
 class BayesianOptimisation:
-    """The method as a searcher."""
+    """Gaussian-process optimisation with expected improvement (Snoek et al., NeurIPS 2012; White et al., AAAI 2021)."""
 
-    starts: int = 10
-    """random cells"""
-    parents: int = 5
-    """best cells whose neighbourhoods are candidates"""
-    candidates: int = 1000
-    """random candidates"""
-    refit: int = 10
-    """queries from one fit of the kernel to the next"""
+    starts: int = field(default=10, metadata=tunable(2, 20))
+    """random cells queried first; White et al."""
+    parents: int = field(default=5, metadata=tunable(1, 20))
+    """best cells whose neighbourhoods are candidates; White et al."""
+    candidates: int = field(default=1000, metadata=tunable(50, 2000, log=True))
+    """random candidates of a step; White et al."""
+    refit: int = field(default=10, metadata=tunable(1, 20))
+    """queries from one fit of the kernel to the next; ours"""
+    smoothness: float = field(default=2.5, metadata=tunable_among(0.5, 1.5, 2.5))
+    """nu of the Matérn kernel; Snoek et al."""
+    length_scale: float = field(default=3.0, metadata=tunable(0.5, 20.0, log=True))
+    """where its first fit starts, as a distance of path encodings; ours"""
+    noise: float = field(default=0.1, metadata=tunable(1e-3, 0.5, log=True))
+    """where the first fit of the noise starts, a variance of normal scores; ours"""
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "starts", "parents", "candidates", "refit")
+        between(0.1, 10, self, "smoothness")
+        between(*LENGTH_SCALES, self, "length_scale")
+        between(*NOISES, self, "noise")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
         space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
         ledger.query(first_cells(ledger, self.starts, rng))
-        kernel = KERNEL
+        matern = Matern(self.length_scale, LENGTH_SCALES, nu=self.smoothness)
+        kernel = ConstantKernel(1.0, (1e-2, 1e2)) * matern + WhiteKernel(self.noise, NOISES)
         while ledger.remaining:
             cells, scores = ledger.cells, normal_scores(ledger.accuracies)
             fit = (len(cells) - self.starts) % self.refit == 0

@@ -9,7 +9,7 @@ Choices: the paper's code is not public and its settings could not be looked up 
 The generator is `nadlab.searchers.models.cell_decoder`, pretrained on unlabelled cells (as published, a GNN encoder with a
 GRU decoder); the discriminator's graph network is the project's 3-layer GIN (as published, k-GNN). A generated cell
 that is invalid earns 0 and is not shown to the discriminator. Cells that the benchmark lacks are left out and more are
-generated, up to `rounds` times `generated`; random cells fill what is missing. Published: 94.23 at 378 queries on
+generated, up to `rounds` times `proposals`; random cells fill what is missing. Published: 94.23 at 378 queries on
 NAS-Bench-101, whose test accuracies the shared sample lacks; 94.39 and 73.45 at 444 on NAS-Bench-201.
 
 Shapes: B cells, H width.
@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from nadlab.nets.gin import GIN
 from nadlab.nets.graphs import read
+from nadlab.parameters.hyperparameters import at_least, positive, tunable
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import first_cells, generate_new, query_first
 from nadlab.searchers.models.cell_decoder import DecoderPretraining, Written, pretrained_decoder
@@ -36,25 +37,38 @@ from nadlab.spaces.cells import is_valid
 
 @dataclass(frozen=True, kw_only=True)
 class GANAS:
-    """`ga-nas`."""
+    """GA-NAS (Rezaei et al., IJCAI 2021); its settings are ours, as its code is not public."""
 
     pretraining: DecoderPretraining = field(default_factory=DecoderPretraining)
-    initial: int = 50
-    batch: int = 10
-    """cells queried a round"""
-    truth: int = 20
-    """best cells that the generator is to resemble"""
-    steps: int = 30
-    """updates of discriminator and generator a round"""
-    generated: int = 64
-    """cells that the generator writes for one update"""
-    ppo_epochs: int = 4
-    clip: float = 0.2
+    initial: int = field(default=50, metadata=tunable(5, 80))
+    """random cells queried first; ours"""
+    batch: int = field(default=10, metadata=tunable(1, 20))
+    """cells queried a round; ours"""
+    truth: int = field(default=20, metadata=tunable(5, 40))
+    """best cells that the generator is to resemble; ours"""
+    steps: int = field(default=30, metadata=tunable(5, 60))
+    """updates of discriminator and generator a round; ours"""
+    generated: int = field(default=64, metadata=tunable(16, 128, log=True))
+    """cells that the generator writes for one update; ours"""
+    ppo_epochs: int = field(default=4, metadata=tunable(1, 8))
+    """steps of PPO on one batch of generated cells; ours"""
+    clip: float = field(default=0.2, metadata=tunable(0.05, 0.4))
+    """largest change of a probability's ratio that PPO rewards; Schulman et al. 2017"""
     width: int = 64
-    """of the discriminator"""
-    learning_rate: float = 1e-3
+    """hidden width of the discriminator; ours"""
+    depth: int = 3
+    """GIN layers of the discriminator; ours"""
+    learning_rate: float = field(default=1e-3, metadata=tunable(1e-4, 1e-2, log=True))
+    """of both Adam optimizers; ours"""
+    proposals: int = 1000
+    """cells generated at a time for the queries of a round; ours"""
     rounds: int = 20
-    """batches of 1,000 generated cells after which random ones must do"""
+    """batches of `proposals` after which random cells must do; ours"""
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "initial", "batch", "truth", "steps", "ppo_epochs", "width", "depth", "proposals", "rounds")
+        at_least(2, self, "generated")
+        positive(self, "clip", "learning_rate")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
@@ -68,10 +82,10 @@ class GANAS:
 class PairDiscriminator(nn.Module):
     """Logit that both cells of a pair are true."""
 
-    def __init__(self, space: SearchSpace, width: int) -> None:
+    def __init__(self, space: SearchSpace, width: int, depth: int) -> None:
         super().__init__()
-        self.gin = GIN(space.vertices + len(space.operations), width, 3)
-        self.head = nn.Sequential(nn.Linear(6 * width, width), nn.ReLU(), nn.Linear(width, 1))
+        self.gin = GIN(space.vertices + len(space.operations), width, depth)
+        self.head = nn.Sequential(nn.Linear(2 * depth * width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, one_BF: Tensor, other_BF: Tensor) -> Tensor:
         logits: Tensor = self.head(torch.cat([one_BF, other_BF], dim=1)).squeeze(1)
@@ -85,7 +99,7 @@ class Adversaries:
         self.settings, self.space, self.random = settings, space, random
         self.generator = pretrained_decoder(space.name, 0, settings.pretraining)
         with seeded(random):
-            self.discriminator = PairDiscriminator(space, settings.width)
+            self.discriminator = PairDiscriminator(space, settings.width, settings.depth)
         self.optimizers = [
             torch.optim.Adam(network.parameters(), settings.learning_rate, foreach=True)
             for network in (self.generator, self.discriminator)
@@ -135,7 +149,7 @@ class Adversaries:
         choices = choices_of(self.space)
         return generate_new(
             ledger,
-            lambda: choices.decode(self._write(1000).sequences.numpy()),
+            lambda: choices.decode(self._write(self.settings.proposals).sequences.numpy()),
             self.settings.batch,
             self.settings.rounds,
         )

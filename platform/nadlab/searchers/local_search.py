@@ -11,10 +11,11 @@ Published: as good as the best methods of its time on NAS-Bench-101 and 201. Her
 160 queries with each of 20 seeds, by the test accuracy that Table 2 searches by; tests/searchers/test_rivals_on_tables.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from nadlab.parameters.hyperparameters import at_least, tunable
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import draw, first_cells
@@ -23,10 +24,13 @@ from nadlab.spaces import Cells
 
 @dataclass(frozen=True, slots=True)
 class LocalSearch:
-    """The method as a searcher."""
+    """Local search (White et al., UAI 2021; the code of its authors)."""
 
-    starts: int = 10
-    """random cells, of which the best starts an ascent"""
+    starts: int = field(default=10, metadata=tunable(1, 30))
+    """random cells, of which the best starts an ascent; published"""
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "starts")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""

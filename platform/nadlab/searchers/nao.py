@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nadlab.parameters.hyperparameters import INLINE, at_least, tunable
 from nadlab.queries.ledger import QueryLedger
-from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
+from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Layers, Training
 from nadlab.searchers.models.graphs import sequences_of
 from nadlab.searchers.models.latent_ascent import Schedule, search
 from nadlab.spaces import Cells
@@ -24,11 +25,16 @@ from nadlab.spaces import Cells
 
 @dataclass(frozen=True, slots=True)
 class NAO:
-    """The method as a searcher."""
+    """NAO (Luo et al., NeurIPS 2018; its authors' later code for NAS-Bench-101)."""
 
-    epochs: int = 1000
-    training: Training = field(default_factory=Training)
-    schedule: Schedule = field(default_factory=Schedule)
+    epochs: int = field(default=1000, metadata=tunable(50, 1000, log=True))
+    """epochs of training a round; published"""
+    layers: Layers = field(default_factory=Layers, metadata=INLINE)
+    training: Training = field(default_factory=Training, metadata=INLINE)
+    schedule: Schedule = field(default_factory=Schedule, metadata=INLINE)
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "epochs")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
@@ -38,4 +44,4 @@ class NAO:
             self.training.fit(model, sequences_of(cells, ledger.oracle.space), targets, self.epochs, random)
             return cells[np.argsort(-scores, kind="stable")]
 
-        search(ledger, rng, self.schedule, learn)
+        search(ledger, rng, self.schedule, self.layers, learn)

@@ -11,7 +11,7 @@ The predictor is a random forest on one-hot choices. Offspring that the benchmar
 (`nadlab.queries.neighbourhood.Neighbourhood`). Published: 94.38 and 73.24 at 500 queries on NAS-Bench-201.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.ensemble import RandomForestRegressor
 
+from nadlab.parameters.hyperparameters import at_least, between, tunable
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import first_cells, query_first
@@ -31,15 +32,24 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class PRENAS:
-    """`pre-nas`."""
+    """PRE-NAS (Peng et al., GECCO 2022); its settings are ours, as its code is not public."""
 
-    initial: int = 30
-    parents: int = 5
-    offspring: int = 20
-    """children of each parent that the predictor sees"""
-    batch: int = 10
-    """children evaluated a generation"""
-    trees: int = 100
+    initial: int = field(default=30, metadata=tunable(5, 80))
+    """random cells queried first; ours"""
+    parents: int = field(default=5, metadata=tunable(1, 20))
+    """cells of a generation that have offspring; ours"""
+    better: float = field(default=0.5, metadata=tunable(0.1, 1.0))
+    """share of the population from whose clusters the parents come, the best cells; ours"""
+    offspring: int = field(default=20, metadata=tunable(5, 60))
+    """children of each parent that the predictor sees; ours"""
+    batch: int = field(default=10, metadata=tunable(1, 20))
+    """children evaluated a generation; ours"""
+    trees: int = field(default=100, metadata=tunable(20, 200))
+    """trees of the random forest; ours"""
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "initial", "parents", "offspring", "batch", "trees")
+        between(0, 1, self, "better")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
@@ -49,7 +59,7 @@ class PRENAS:
             cells, y = ledger.cells, ledger.accuracies
             features = encoded(cells, space)
             forest = RandomForestRegressor(self.trees, random_state=int(rng.integers(2**31))).fit(features, y)
-            parents = representatives(features, y, self.parents)
+            parents = representatives(features, y, self.parents, self.better)
             families = [islice(neighbourhood.around(cells[[parent]]), self.offspring) for parent in parents]
             children = [child for family in families for child in family]
             offspring = concatenate([cells[:0], *children])
@@ -64,9 +74,9 @@ def encoded(cells: Cells, space: SearchSpace) -> Floats:
     return one_hot(choices.encode(space.canonical(cells)), choices.sizes)
 
 
-def representatives(features: Floats, y: Floats, count: int) -> list[int]:
-    """Return the best row of each of `count` clusters of the better half, fewer where the cells are few."""
-    better = np.argsort(-y, kind="stable")[: max(1, len(y) // 2)]
+def representatives(features: Floats, y: Floats, count: int, share: float = 0.5) -> list[int]:
+    """Return the best row of each of `count` clusters of the better share, fewer where the cells are few."""
+    better = np.argsort(-y, kind="stable")[: max(1, int(share * len(y)))]
     if len(better) <= count:
         return [int(row) for row in better]
     clusters = fcluster(linkage(features[better], "average"), count, "maxclust")

@@ -7,5 +7,5 @@ from nadlab.queries.sampling import draw
 
 
 def random_search(ledger: QueryLedger, rng: np.random.Generator) -> None:
-    """Spend the whole budget on random cells."""
+    """Random search: the whole budget goes to random cells."""
     ledger.query(draw(ledger, ledger.remaining, rng))

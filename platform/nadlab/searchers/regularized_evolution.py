@@ -13,10 +13,11 @@ tests/searchers/test_rivals_on_tables.py. NAS-Bench-101's curve cannot be checke
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from nadlab.parameters.hyperparameters import at_least, tunable
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import first_cells
@@ -25,10 +26,15 @@ from nadlab.spaces import Cells
 
 @dataclass(frozen=True, slots=True)
 class RegularizedEvolution:
-    """The method as a searcher."""
+    """Regularized evolution (Real et al., AAAI 2019; sizes of NATS-Bench's scripts, Dong et al. 2021)."""
 
-    population: int = 10
-    tournament: int = 3
+    population: int = field(default=10, metadata=tunable(2, 40))
+    """cells alive, the first of them random; NATS-Bench's scripts"""
+    tournament: int = field(default=3, metadata=tunable(1, 10))
+    """cells drawn from the population, of which the best has a child; NATS-Bench's scripts"""
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "population", "tournament")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""

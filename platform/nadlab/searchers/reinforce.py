@@ -13,7 +13,8 @@ Published on NAS-Bench-201 after 400 queries: 94.13 and 72.92, no better than ra
 evolution. The first is checked in tests/searchers/test_rivals_on_tables.py.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from nadlab.parameters.hyperparameters import at_least, between, positive, tunable
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import draw, first_cells
@@ -31,15 +33,22 @@ from nadlab.spaces.cells import is_valid
 
 @dataclass(frozen=True, slots=True)
 class Reinforce:
-    """The method as a searcher."""
+    """REINFORCE (Williams 1992; as a baseline, Dong and Yang, ICLR 2020)."""
 
-    learning_rate: float = 0.01
-    momentum: float = 0.9
-    """of the moving average of rewards"""
+    learning_rate: float = field(default=0.01, metadata=tunable(1e-3, 1.0, log=True))
+    """of Adam; Dong and Yang"""
+    momentum: float = field(default=0.9, metadata=tunable(0.0, 0.99))
+    """decay of the moving average of rewards, a step; Dong and Yang"""
     spread: float = 1e-3
-    """standard deviation of the first logits"""
-    samples: tuple[int, ...] = (32, 512, 1504)
-    """drawn at once, one batch after another, until one of them can be queried"""
+    """standard deviation of the first logits; Dong and Yang"""
+    samples: int = 2048
+    """drawn in growing batches until one of them can be queried; after so many, a near cell is queried; ours"""
+
+    def __post_init__(self) -> None:
+        positive(self, "learning_rate")
+        between(0, 0.9999, self, "momentum")
+        at_least(0, self, "spread")
+        at_least(1, self, "samples")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
@@ -69,7 +78,7 @@ class Reinforce:
         thresholds = np.cumsum(probabilities, axis=1)
         # the last choice takes the rounding error
         thresholds[np.arange(thresholds.shape[1]) >= choices.sizes[:, None] - 1] = np.inf
-        for count in self.samples:
+        for count in batches(self.samples):
             sequences = (rng.random((count, len(choices.sizes), 1)) >= thresholds).sum(axis=2)
             cells = choices.decode(sequences)
             valid = is_valid(cells, ledger.oracle.space)
@@ -80,6 +89,14 @@ class Reinforce:
             last = cells[-1:] if len(cells) else last
         child = draw(ledger, 1, rng) if last is None else neighbourhood.child(last)
         return choices.encode(child)[0], child
+
+
+def batches(samples: int, first: int = 32, growth: int = 16) -> Iterator[int]:
+    """Yield sizes of batches that grow from `first` by a factor and are `samples` together."""
+    while samples:
+        yield min(first, samples)
+        samples -= min(first, samples)
+        first *= growth
 
 
 def _loss_gradient(probabilities: Tensor, sequence: Ints, advantage: float) -> Tensor:

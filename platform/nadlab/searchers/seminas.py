@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nadlab.parameters.hyperparameters import INLINE, at_least, tunable
 from nadlab.queries.ledger import QueryLedger
-from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
+from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Layers, Training
 from nadlab.searchers.models.graphs import sequences_of
 from nadlab.searchers.models.latent_ascent import Schedule, search
 from nadlab.spaces import Cells
@@ -27,15 +28,20 @@ from nadlab.spaces.cells import concatenate
 
 @dataclass(frozen=True, slots=True)
 class SemiNAS:
-    """The method as a searcher."""
+    """SemiNAS (Luo et al., NeurIPS 2020; the code of its authors)."""
 
-    pretraining_epochs: int = 1000
-    """on the queried cells"""
-    unlabelled: int = 1000
-    epochs: int = 100
-    """on both"""
-    training: Training = field(default_factory=Training)
-    schedule: Schedule = field(default_factory=Schedule)
+    pretraining_epochs: int = field(default=1000, metadata=tunable(50, 1000, log=True))
+    """epochs on the queried cells a round; published"""
+    unlabelled: int = field(default=1000, metadata=tunable(100, 2000, log=True))
+    """cells that get a predicted label a round; ours, published 10,000"""
+    epochs: int = field(default=100, metadata=tunable(10, 200, log=True))
+    """epochs on queried and predicted cells a round; ours, published 500"""
+    layers: Layers = field(default_factory=Layers, metadata=INLINE)
+    training: Training = field(default_factory=Training, metadata=INLINE)
+    schedule: Schedule = field(default_factory=Schedule, metadata=INLINE)
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "pretraining_epochs", "unlabelled", "epochs")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
@@ -55,4 +61,4 @@ class SemiNAS:
             values = np.concatenate([scores, predicted.numpy()])
             return concatenate([cells, others])[np.argsort(-values, kind="stable")]
 
-        search(ledger, rng, self.schedule, learn)
+        search(ledger, rng, self.schedule, self.layers, learn)

@@ -1,12 +1,14 @@
 """SemiGAN-NAD: label at random, train Bi-Arch2Perf, design by NACG, at once or in rounds."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nadlab.errors import UserError
+from nadlab.parameters.hyperparameters import INLINE
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import first_cells
@@ -88,16 +90,26 @@ def others(space: SearchSpace, labelled: Cells) -> tuple[Cells, NDArray[np.int64
 
 @dataclass(frozen=True)
 class SemiGANNAD:
-    """The method as a searcher; labels and K follow the budget (`Settings.within`)."""
+    """SemiGAN-NAD (Liu et al., AISTATS 2024); labels and K follow the budget."""
 
-    settings: Settings = field(default_factory=Settings)
-    t: Mapping[str, float] = field(default_factory=dict)
-    """benchmark -> t of equation 11 in percent; on others the settings decide"""
+    settings: Settings = field(default_factory=Settings, metadata=INLINE)
+    t_of: Mapping[str, float] = field(default_factory=dict)
+    """benchmark -> t of equation 11 in percent, where the settings leave it open"""
+
+    def check_split(self, budget: int, changed: Collection[str]) -> None:
+        """Raise UserError when a changed `labels` or `final_k` would not be what a search with this budget has."""
+        if self.settings.per_round is not None:  # in rounds they are a proportion
+            return
+        if "labels" in changed:
+            raise UserError("labels are what final_k leaves of the queries: set final_k")
+        if "final_k" in changed and (most := self.settings.within(budget).final_k) < self.settings.final_k:
+            raise UserError(f"final_k must be at most {most} of {budget} queries, not {self.settings.final_k}")
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget; raise UserError when it is too small, Diverged when training diverges."""
         settings = self.settings.within(ledger.budget)
-        settings = replace(settings, t=self.t.get(ledger.oracle.name, settings.t))
+        if settings.t is None:
+            settings = replace(settings, t=self.t_of.get(ledger.oracle.name))
         model = start(ledger, settings, rng)
         for number in range(1, settings.epochs + 1):
             finite(asdict(model.epoch()), f"epoch {number}")

@@ -1,10 +1,11 @@
 """What can be varied in SemiGAN-NAD; DESIGN.md says where the defaults are not the paper's, and why."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
+from nadlab.parameters.hyperparameters import tunable, tunable_among
 from nadlab.semigan.inert import doubts, inert, misfits
 from nadlab.semigan.ranks import SCALES
 
@@ -15,26 +16,29 @@ PRECISIONS = ("float32", "bfloat16")
 class Settings:
     """A trial of SemiGAN-NAD but for its seed and benchmark."""
 
-    alpha: float = 0.5
+    alpha: float = field(default=0.5, metadata=tunable(0.05, 0.95))
     """share of PP's joint distribution, equations 3-10"""
-    alpha_p: float = 0.5
+    alpha_p: float = field(default=0.5, metadata=tunable(0.05, 0.95))
     """weight of PP's error on generated cells, equation 8"""
     t: float | None = None
     """lower bound of rank 0 in percent, equation 11; None takes `rank0_share` of the labels"""
-    rank0_share: float = 0.1
+    rank0_share: float = field(default=0.1, metadata=tunable(0.02, 0.3, log=True))
     """share of the labelled cells that rank 0 gets when `t` is None"""
     labels: int = 120
     """architectures queried for training"""
     final_k: int = 40
     """K: generated architectures queried at the end; labels + final_k is the budget, of which the paper takes 155 + 5"""
-    epochs: int = 40
-    """40 to 60 in the paper"""
-    width: int = 64
+    epochs: int = field(default=40, metadata=tunable(5, 60, log=True))
+    """epochs of training, 40 to 60 in the paper"""
+    width: int = field(default=64, metadata=tunable_among(32, 64, 96))
     """hidden width of all three networks"""
-    generator_depth: int = 5
-    predictor_depth: int = 4
-    discriminator_depth: int = 3
-    learning_rate: float = 3e-3
+    generator_depth: int = field(default=5, metadata=tunable(2, 6))
+    """GIN layers of AG; the paper"""
+    predictor_depth: int = field(default=4, metadata=tunable(2, 6))
+    """GIN layers of PP; the paper"""
+    discriminator_depth: int = field(default=3, metadata=tunable(2, 6))
+    """GIN layers of D; the paper"""
+    learning_rate: float = field(default=3e-3, metadata=tunable(5e-4, 2e-2, log=True))
     """peak of the three Adam optimizers: a linear warm-up over a tenth of the steps, then a cosine to zero"""
     beta_1: float = 0.5
     """Adam's first decay rate for AG and D; PP has 0.9"""
@@ -46,7 +50,7 @@ class Settings:
     """gamma_1 of equation 8"""
     generated_labels: bool = True
     """gamma_3 of equation 8: AG's cells with the rank's label"""
-    coverage: float = 0.3
+    coverage: float = field(default=0.3, metadata=tunable(0.0, 1.0))
     """weight of AG's negative log-likelihood of the real cells beside equation 10: keeps AG from collapsing onto a few
     cells; 0 is the printed equation"""
     pseudo_real: int = 128
@@ -60,7 +64,7 @@ class Settings:
     """cells without a label in an epoch, drawn anew each time; None takes all of them, as the paper"""
     scale: str = "normal"
     """on which PP predicts: normal scores of the labels, or linear in their accuracy as in equation 9"""
-    temperature: float = 0.3
+    temperature: float = field(default=0.3, metadata=tunable(0.1, 1.0, log=True))
     """of the soft rank, in units of the scale, on which labels have a standard deviation of 1"""
     generated: int = 5000
     """cells that NACG generates in a round"""

@@ -6,9 +6,9 @@ from typing import Any
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
-from nadlab.study.levels import Level, value_of
+from nadlab.study.levels import Level, TrialSettings, changed, names, value_of
 from nadlab.study.records import Record, StudyRecord, level_text
-from nadlab.study.study import Study, TrialSettings, changed, names
+from nadlab.study.study import Study
 from nadlab.study.tuning import Tuning
 
 

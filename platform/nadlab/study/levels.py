@@ -1,29 +1,68 @@
-"""Levels as the declared type of their setting, so that 1, 1.0 and "1" are one level, one trial and one identity."""
+"""The settings of a study by their names, and levels as the declared types of their settings.
+
+Settings are a frozen dataclass, or a `SearchRequest`, which has the hyperparameters of its method as well.
+"""
 
 import difflib
-import math
-import types
 import typing
-from collections.abc import Collection, Iterable, Sequence
-from numbers import Integral, Real
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from nadlab.errors import UserError
+from nadlab.methods.request import SearchRequest
+from nadlab.parameters.hyperparameters import INERT
+from nadlab.parameters.values import Value, coerced
 
-Level = float | int | str | bool | None
-WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+Level = Value
 
 
-def level_type(settings: Any, name: str) -> Any:
-    """Return the declared type of a setting."""
+class TrialSettings(Protocol):
+    """A frozen dataclass of all that decides a trial but its seed and benchmark; it checks its own values."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def budget(self) -> int:
+        """Queries of a trial."""
+        ...
+
+
+AnySettings = TypeVar("AnySettings", bound=TrialSettings)
+
+
+def names(settings: TrialSettings) -> set[str]:
+    """Return the names of all settings."""
+    return settings.names() if isinstance(settings, SearchRequest) else {each.name for each in fields(settings)}
+
+
+def level_type(settings: TrialSettings, name: str, owner: str | None = None) -> Any:
+    """Return the declared type of a setting; raise UserError that lists the known ones of `owner`, the nearest first."""
+    if isinstance(settings, SearchRequest) and "." in name:
+        return settings.kind(name)
+    known_name(name, _plain(settings), owner or type(settings).__name__)
     return typing.get_type_hints(type(settings))[name]
 
 
-def value_of(settings: Any, name: str) -> Level:
-    """Return the value of a setting."""
-    value: Level = getattr(settings, name)
+def value_of(settings: TrialSettings, name: str) -> Level:
+    """Return the value of a setting, INERT for a hyperparameter of another method than the one that runs."""
+    level_type(settings, name)
+    value: Level = settings.value(name) if isinstance(settings, SearchRequest) else getattr(settings, name)
     return value
+
+
+def flat(settings: TrialSettings) -> dict[str, Any]:
+    """Return all that decides a trial but its seed and benchmark, as JSON values by name."""
+    return settings.flat() if isinstance(settings, SearchRequest) else asdict(settings)
+
+
+def changed(settings: AnySettings, values: Mapping[str, Any]) -> AnySettings:
+    """Return settings with other values, each as its declared type; raise UserError that names the value which can't be."""
+    typed = {
+        name: value if value == INERT else coerced(level_type(settings, name), name, value)
+        for name, value in values.items()
+    }
+    return settings.changed(typed) if isinstance(settings, SearchRequest) else replace(settings, **typed)
 
 
 def known_name(name: str, known: Collection[str], owner: str) -> str:
@@ -35,30 +74,10 @@ def known_name(name: str, known: Collection[str], owner: str) -> str:
     raise UserError(f"{name!r} is no setting of {owner}: {meant}It has {', '.join(sorted(known))}")
 
 
-def coerced(declared: Any, name: str, value: object) -> Level:
-    """Return a value or its text as a setting's declared type; raise UserError when it is no level of it.
-
-    A type that is neither bool, int, float, str, None nor a union or Literal of them leaves the value as it is.
-    """
-    kinds = _kinds(declared)
-    if type(None) in kinds and (value is None or (isinstance(value, str) and value.lower() == "none")):
-        return None
-    plain = [kind for kind in kinds if kind is not type(None)]
-    if not all(kind in WORDS or typing.get_origin(kind) is typing.Literal for kind in plain):
-        return typing.cast(Level, value)
-    # its own type first: in int | str, "1" is a text
-    for kind in sorted(plain, key=lambda kind: kind is not type(value)):
-        found = _as(kind, value)
-        if found is not None:
-            return found
-    expected = " or ".join([_words(kind) for kind in plain] + ["none"] * (type(None) in kinds))
-    raise UserError(f"{value!r} is no level of {name}: it must be {expected}")
-
-
 def distinct(name: str, declared: Any, levels: Iterable[object]) -> tuple[Level, ...]:
     """Return the levels of a factor as its declared type; raise UserError when there are none, or one stands there twice."""
     written = list(levels)
-    found = [coerced(declared, name, level) for level in written]
+    found = [level if level == INERT else coerced(declared, name, level) for level in written]
     if not found:
         raise UserError(f"{name} has no levels: name them, such as {name}=1,2")
     for place, level in enumerate(found):
@@ -84,36 +103,6 @@ def _place(level: Level, levels: Sequence[Level]) -> int:
     return next(place for place, each in enumerate(levels) if each == level and type(each) is type(level))
 
 
-def _kinds(declared: Any) -> tuple[Any, ...]:
-    union = isinstance(declared, types.UnionType) or typing.get_origin(declared) is typing.Union
-    return typing.get_args(declared) if union else (declared,)
-
-
-def _words(kind: Any) -> str:
-    return WORDS[kind] if kind in WORDS else "one of " + ", ".join(map(str, typing.get_args(kind)))
-
-
-def _as(kind: Any, value: object) -> Level:
-    """Return a value as one type, None where it is none."""
-    if typing.get_origin(kind) is typing.Literal:
-        return next((choice for choice in typing.get_args(kind) if value == choice or value == str(choice)), None)
-    if kind is str:
-        return str(value) if isinstance(value, str) else None
-    if kind is bool:
-        return TRUTHS.get(str(value).strip().lower())
-    return _number(kind, value)
-
-
-def _number(kind: type, value: object) -> int | float | None:
-    """Return a number or its text as int or float: 60, 60.0 and "6e1" are one int; None for 0.5 as int, nan and infinity."""
-    if isinstance(value, bool) or not isinstance(value, str | Real):
-        return None
-    if kind is int and isinstance(value, Integral):
-        return int(value)
-    try:
-        number = float(value) + 0.0  # -0.0 is 0.0
-    except (ValueError, OverflowError):
-        return None
-    if not math.isfinite(number) or (kind is int and not number.is_integer()):
-        return None
-    return number if kind is float else int(number)
+def _plain(settings: TrialSettings) -> list[str]:
+    """Return the names of the settings that are no hyperparameters of a method."""
+    return sorted(name for name in names(settings) if "." not in name)

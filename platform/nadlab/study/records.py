@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from nadlab.benchmarks.oracle import Split, accuracy
 from nadlab.json_text import strict_json
+from nadlab.parameters.hyperparameters import INERT
 from nadlab.provenance.code import OWN
 from nadlab.queries.ledger import Query, best
 
@@ -37,6 +38,10 @@ class Trial:
     """every field of the study's settings"""
     trainable: str
     """module:class"""
+
+    def value(self, factor: str) -> Any:
+        """Return a setting, INERT for a hyperparameter of another method than the trial's."""
+        return self.settings.get(factor, INERT) if "." in factor else self.settings[factor]
 
     @property
     def epochs(self) -> int:
@@ -155,7 +160,7 @@ class StudyRecord:
 
     def level(self, trial: Trial) -> str:
         """Return a trial's level of the study's factors as text, such as `0.3`, or `coverage 0.3` one at a time."""
-        values = {factor: trial.settings[factor] for factor in self.default}
+        values = {factor: trial.value(factor) for factor in self.default}
         if not self.one_at_a_time:
             return self._named(level_text(values))
         changes = {factor: value for factor, value in values.items() if value != self.default[factor]}

@@ -7,31 +7,30 @@ if __name__ == "__main__":
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
-from typing import Any, ClassVar, Protocol, TypeVar
 
 from nadlab.benchmarks.oracle import Oracle, facts_of, optimum_of
 from nadlab.errors import UserError
+from nadlab.methods.registry import split_name
+from nadlab.parameters.hyperparameters import INERT
+from nadlab.parameters.values import coerced
 from nadlab.provenance.code import origin
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
-from nadlab.study.levels import Level, coerced, distinct, known_name, level_type, row_levels, value_of
+from nadlab.study.levels import (
+    Level,
+    TrialSettings,
+    changed,
+    distinct,
+    flat,
+    known_name,
+    level_type,
+    names,
+    row_levels,
+    value_of,
+)
 from nadlab.study.records import StudyRecord, Trial, declared_choices, level_text
-
-
-class TrialSettings(Protocol):
-    """A frozen dataclass of all that decides a trial but its seed and benchmark; it checks its own values."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def budget(self) -> int:
-        """Queries of a trial."""
-        ...
-
-
-AnySettings = TypeVar("AnySettings", bound=TrialSettings)
 
 SMOKE: Mapping[str, Level] = {
     "epochs": 2, "labels": 20, "final_k": 2, "width": 16, "unlabelled_per_epoch": 512, "generated": 200,
@@ -70,13 +69,12 @@ class Study:
     """benchmark -> levels as text -> the accuracy that a paper reports, to stand beside ours"""
 
     def __post_init__(self) -> None:
-        own = {name: value_of(self.settings, name) for name in names(self.settings)}
         vary: dict[str, tuple[Level, ...]] = {}
         for factor, levels in self.vary.items():
-            known_name(factor, own, type(self.settings).__name__)
             vary[factor] = distinct(factor, level_type(self.settings, factor), levels)
             for level in vary[factor]:
                 changed(self.settings, {factor: level})
+        own = {name: value_of(self.settings, name) for name in names(self.settings)}
         object.__setattr__(self, "settings", changed(self.settings, own))
         object.__setattr__(self, "vary", vary)
         if self.rows is not None:
@@ -127,7 +125,19 @@ class Study:
 
     @property
     def combinations(self) -> list[dict[str, Level]]:
-        """Every combination of levels that is run: one of `rows`, or with a level that no row has."""
+        """Every combination of levels that is run: one of `rows`, or with a level that no row has.
+
+        A factor that is inert in a combination is INERT there; those that differ in nothing else are one.
+        """
+        found: list[dict[str, Level]] = []
+        for values in self._products():
+            settings = changed(self.settings, values)
+            effective = {factor: value_of(settings, factor) for factor in values}
+            if effective not in found:
+                found.append(effective)
+        return found
+
+    def _products(self) -> list[dict[str, Level]]:
         if self.one_at_a_time:
             changes = [(factor, level) for factor, levels in self.vary.items() for level in levels]
             return [self.default, *(self.default | {f: level} for f, level in changes if level != self.default[f])]
@@ -148,21 +158,6 @@ class Study:
         return f"{self.trainable.__module__}:{self.trainable.__qualname__}"
 
 
-def names(settings: TrialSettings) -> set[str]:
-    """Return the names of all settings."""
-    return {each.name for each in fields(settings)}
-
-
-def changed(settings: AnySettings, values: Mapping[str, Any]) -> AnySettings:
-    """Return settings with other values, each as its declared type; raise UserError that names the value which can't be."""
-    own = type(settings).__name__
-    typed = {
-        known_name(name, names(settings), own): coerced(level_type(settings, name), name, value)
-        for name, value in values.items()
-    }
-    return replace(settings, **typed)
-
-
 def plan(study: Study, oracle: Oracle) -> list[Trial]:
     """Return every trial of a study, all levels of one seed before the next seed.
 
@@ -172,6 +167,9 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
     configurations = [changed(study.settings, values) for values in study.combinations]
     if not configurations:
         raise UserError(f"study {study.name} runs none of these levels together: name others")
+    for factor in study.vary:
+        if all(value_of(settings, factor) == INERT for settings in configurations):
+            raise UserError(f"{factor} changes nothing: no trial of study {study.name} runs this method")
     for settings in configurations:
         if settings.budget > distinct:
             words, name = _budget_words(settings)
@@ -180,7 +178,7 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
                 f"{words} are more than the {distinct} distinct cells of {oracle.name}: reduce them by {option} {name}=N"
             )
     return [
-        Trial(oracle.name, oracle.digest, seed, asdict(settings), study.trainable_name)
+        Trial(oracle.name, oracle.digest, seed, flat(settings), study.trainable_name)
         for seed in study.seeds
         for settings in configurations
     ]
@@ -188,8 +186,10 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
 
 def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
     """Return the study as its folder remembers it."""
+    fixed = asdict(study.settings)
+    fixed |= fixed.pop("hyperparameters", {})
     levels = (level for levels in study.vary.values() for level in levels)
-    made_by = origin(study.trainable_name, [oracle.name, *asdict(study.settings).values(), *levels])
+    made_by = origin(study.trainable_name, [oracle.name, *fixed.values(), *levels])
     facts = facts_of(oracle)
     return StudyRecord(
         study=study.name,
@@ -202,7 +202,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         search_split=oracle.search_split,
         report_split=oracle.report_split,
         optimum=optimum_of(oracle),
-        settings={name: value for name, value in asdict(study.settings).items() if name not in study.vary},
+        settings={name: level for name, level in fixed.items() if name not in study.vary},
         default=study.reference,
         reference="baseline" if study.baseline else "default",
         study_id=study_id,
@@ -220,12 +220,15 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
 def smoke(study: Study) -> Study:
     """Return a run of seconds: two levels (the first and the default), two seeds, small settings."""
     known = names(study.settings)
-    small = {name: value for name, value in SMOKE.items() if name in known and name not in study.vary}
+    small = {name: level for name, level in SMOKE.items() if name in known and name not in study.vary}
     settings = changed(study.settings, small)
     vary = {factor: _other_and_default(levels, study.reference[factor]) for factor, levels in study.vary.items()}
     if "queries" in vary:  # a level of the smoke run alone: the study's own budgets take minutes
         vary["queries"] = (SMOKE["queries"],)
         settings = changed(settings, {"queries": SMOKE["queries"]})
+    if "method" in vary:  # a hyperparameter's method runs too, lest it changes nothing
+        owners = {split_name(factor)[0] for factor in vary if "." in factor}
+        vary["method"] = tuple(dict.fromkeys([*(m for m in study.vary["method"] if m in owners), *vary["method"]]))
     baseline = {factor: level for factor, level in study.baseline.items() if level in vary[factor]}
     return replace(study, settings=settings, vary=vary, baseline=baseline, seeds=tuple(study.seeds)[:SMOKE_SEEDS])
 
@@ -239,4 +242,4 @@ def _budget_words(settings: TrialSettings) -> tuple[str, str]:
 
 def _other_and_default(levels: Sequence[Level], default: Level) -> tuple[Level, ...]:
     others = [level for level in levels if level != default]
-    return (*others[:1], default)
+    return (*others[:1], default) if default != INERT else tuple(others[:2])

@@ -4,7 +4,7 @@ TUNING = Tuning(name="tune_semigan", ..., space={"alpha": FloatDistribution(0.05
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -21,11 +21,14 @@ from optuna.study import StudyDirection
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
+from nadlab.methods.request import SearchRequest
+from nadlab.parameters.hyperparameters import INERT
+from nadlab.parameters.values import coerced
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
-from nadlab.study.levels import Level, coerced, distinct, known_name, level_type, value_of
+from nadlab.study.levels import Level, changed, distinct, flat, level_type, names, value_of
 from nadlab.study.records import StudyRecord, Trial
-from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, changed, names, study_record
+from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, study_record
 
 SAMPLERS = ("tpe", "gp", "nsga2")
 PRUNERS = ("none", "asha", "median")
@@ -51,7 +54,8 @@ class Tuning:
     trainable: type
     space: Mapping[str, BaseDistribution]
     """setting -> what it may be; its default in `settings` is the first configuration that is run"""
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings | SearchRequest = field(default_factory=Settings)
+    """of SemiGAN-NAD, or a method with hyperparameters, of which the space names those as `method.hyperparameter`"""
     queries: int | None = None
     """what every configuration spends: its labels are what K leaves. None: a configuration spends its labels and K"""
     benchmark: str = "mnist1d-201"
@@ -68,14 +72,20 @@ class Tuning:
     """seeds that no configuration was chosen by: on them the best is compared with the default"""
 
     def __post_init__(self) -> None:
-        for name, value, known in (("sampler", self.sampler, SAMPLERS), ("pruner", self.pruner, PRUNERS)):
-            if value not in known:
-                raise UserError(f"unknown {name} {value!r}: choose one of {', '.join(known)}")
+        for name, chosen, known in (("sampler", self.sampler, SAMPLERS), ("pruner", self.pruner, PRUNERS)):
+            if chosen not in known:
+                raise UserError(f"unknown {name} {chosen!r}: choose one of {', '.join(known)}")
         if "accuracy" not in self.objectives or not set(self.objectives) <= OBJECTIVES.keys():
             raise UserError("--objectives must be accuracy, or accuracy,queries")
         for name, least in (("configurations", 1), ("ahead", 1), ("fresh", 0)):
             if not least <= getattr(self, name) <= MOST:
                 raise UserError(f"{name} must be at least {least} and at most {MOST}, not {getattr(self, name)}")
+        if inert := [factor for factor in self.space if value_of(self.settings, factor) == INERT]:
+            raise UserError(f"{inert[0]} changes nothing: the method is {value_of(self.settings, 'method')}")
+        if "method" in self.space:
+            raise UserError("methods are compared by a study: a tuning study searches the settings of one")
+        if self.pruner != "none" and isinstance(self.settings, SearchRequest):
+            raise UserError("a pruner needs PP's tau, which searches do not report: leave --pruner out")
         study = self.study
         object.__setattr__(self, "settings", study.settings)
         space = {name: typed(name, level_type(self.settings, name), each) for name, each in self.space.items()}
@@ -100,12 +110,16 @@ class Tuning:
     @property
     def study(self) -> Study:
         """The study of the default level alone, of which records and reports are made."""
-        own, owner = names(self.settings), type(self.settings).__name__
-        vary = {factor: (value_of(self.settings, known_name(factor, own, owner)),) for factor in self.space}
+        vary = {factor: (value_of(self.settings, factor),) for factor in self.space}
         return Study(
             name=self.name, question=self.question, expectation=self.expectation, trainable=self.trainable, vary=vary,
             settings=self.settings, benchmark=self.benchmark, seeds=self.seeds,
         )  # fmt: skip
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a trial of the default, 1 where it has none."""
+        return self.settings.epochs if isinstance(self.settings, Settings) else 1
 
     @property
     def fresh_seeds(self) -> tuple[int, ...]:
@@ -127,9 +141,9 @@ class Tuning:
         """Return the choices of each setting that has a list of them."""
         return {k: d.choices for k, d in self.space.items() if isinstance(d, CategoricalDistribution)}
 
-    def configured(self, values: Mapping[str, Any]) -> Settings:
+    def configured(self, values: Mapping[str, Any]) -> Settings | SearchRequest:
         """Return the settings of a configuration; raise UserError when there are none with these values."""
-        if self.queries is None:
+        if self.queries is None or isinstance(self.settings, SearchRequest):
             return changed(self.settings, values)
         final_k = values.get("final_k", self.settings.final_k)
         return changed(self.settings, {**values, "labels": self.queries - final_k})
@@ -143,7 +157,7 @@ class Tuning:
 
     def trial(self, values: Mapping[str, Any], seed: int, oracle: Oracle) -> Trial:
         """Return the trial of a configuration."""
-        return Trial(oracle.name, oracle.digest, seed, asdict(self.configured(values)), self.study.trainable_name)
+        return Trial(oracle.name, oracle.digest, seed, flat(self.configured(values)), self.study.trainable_name)
 
 
 def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
@@ -151,7 +165,9 @@ def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
 
     Raises UserError when the largest budget is more than the benchmark has.
     """
-    most = {factor: int(high) for factor, (_, high) in tuning.ends().items() if factor in ("labels", "final_k")}
+    most = {
+        factor: int(high) for factor, (_, high) in tuning.ends().items() if factor in ("labels", "final_k", "queries")
+    }
     distinct = distinct_cells(oracle)
     if (budget := tuning.configured(most).budget) > distinct:
         raise UserError(f"up to {budget} queries are more than the {distinct} distinct cells of {oracle.name}")
@@ -172,7 +188,9 @@ def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
 
 def smoke_tuning(tuning: Tuning) -> Tuning:
     """Return a run of seconds: three configurations at two seeds, few labels, small settings."""
-    small = {name: value for name, value in SMOKE.items() if isinstance(value, int) and name != "queries"}
+    searches = isinstance(tuning.settings, SearchRequest)
+    known = names(tuning.settings) - (set() if searches else {"queries"})
+    small = {name: level for name, level in SMOKE.items() if isinstance(level, int) and name in known}
     settings = changed(tuning.settings, small)
     space = {name: _up_to(small[name], each) if name in small else each for name, each in tuning.space.items()}
     queries = None if tuning.queries is None else settings.budget

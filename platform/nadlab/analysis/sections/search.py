@@ -86,7 +86,7 @@ def coordinates(evidence: Evidence, _rng: np.random.Generator) -> Section | None
     """Return all trials as lines over their factors and outcomes."""
     finished = [record for group in evidence.groups.values() for record in group]
     columns: dict[str, list[object]] = {
-        factor: [record.trial.settings[factor] for record in finished] for factor in evidence.varied
+        factor: [record.trial.value(factor) for record in finished] for factor in evidence.varied
     }
     for name in OUTCOMES:
         values = [record.metrics.get(name) for record in finished]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nadlab.nets.nade import NADE, gumbel
+from nadlab.parameters.hyperparameters import at_least, positive
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.training import descend, seeded
 from nadlab.spaces import SPACES
@@ -64,11 +65,20 @@ class DecoderPretraining:
     """How a decoder learns the cells of a space before a search."""
 
     seed: int = 0
-    """of weights, conditions and batches: one pretraining serves every search"""
+    """of weights, conditions and batches: one pretraining serves every search; ours"""
     steps: int = 2000
+    """steps of the optimizer; ours"""
     batch: int = 256
+    """cells in a step; ours"""
     learning_rate: float = 3e-3
+    """first one of Adam, with a cosine to zero; ours"""
     width: int = 128
+    """of the decoder's states; ours"""
+
+    def __post_init__(self) -> None:
+        at_least(0, self, "seed")
+        at_least(1, self, "steps", "batch", "width")
+        positive(self, "learning_rate")
 
 
 @lru_cache(maxsize=8)

@@ -10,13 +10,14 @@ Shapes: B cells, L places of a sequence, H width, S symbols. Each place has symb
 only be written with what it may hold; 0 is the decoder's start.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nadlab.parameters.hyperparameters import at_least, between, positive, tunable
 from nadlab.searchers.models.choices import Ints
 from nadlab.searchers.models.training import descend
 
@@ -25,15 +26,41 @@ HALF = 0.5**0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Layers:
+    """Sizes of the three parts."""
+
+    width: int = field(default=64, metadata=tunable(16, 128, log=True))
+    """units of both LSTMs; published"""
+    predictor_width: int = 16
+    """hidden units of the predictor; published"""
+    dropout: float = field(default=0.1, metadata=tunable(0.0, 0.5))
+    """share of the embeddings and hidden units left out; published"""
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "width", "predictor_width")
+        between(0, 0.99, self, "dropout")
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """How the three parts are trained together."""
 
     batch: int = 100
-    learning_rate: float = 1e-3
+    """cells in a step of the optimizer; published"""
+    learning_rate: float = field(default=1e-3, metadata=tunable(1e-4, 1e-2, log=True))
+    """of Adam; published"""
     weight_decay: float = 1e-4
-    share: float = 0.8
-    """weight of the predictor's loss; the decoder's has the rest"""
+    """of Adam; published"""
+    share: float = field(default=0.8, metadata=tunable(0.1, 0.95))
+    """weight of the predictor's loss; the decoder's has the rest; published"""
     largest_gradient: float = 5.0
+    """norm to which longer gradients are scaled; published"""
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "batch")
+        at_least(0, self, "weight_decay")
+        between(0, 1, self, "share")
+        positive(self, "learning_rate", "largest_gradient")
 
     def fit(
         self, model: "EncoderDecoder", sequences_BL: Tensor, targets_B: Tensor, epochs: int, random: torch.Generator
@@ -54,8 +81,10 @@ class Training:
 class EncoderDecoder(nn.Module):
     """The three parts for sequences whose places have the given numbers of choices."""
 
-    def __init__(self, sizes: Ints, width: int = 64, predictor_width: int = 16, dropout: float = 0.1) -> None:
+    def __init__(self, sizes: Ints, layers: Layers | None = None) -> None:
         super().__init__()
+        layers = layers or Layers()
+        width, predictor_width, dropout = layers.width, layers.predictor_width, layers.dropout
         offsets, counts = (torch.from_numpy(part) for part in (1 + np.cumsum(sizes) - sizes, sizes))
         symbols = 1 + int(sizes.sum())
         places = torch.arange(symbols)

@@ -31,6 +31,7 @@ from torch.nn import functional as F
 
 from nadlab.nets.gin import GIN
 from nadlab.nets.graphs import Graphs, gin_input
+from nadlab.parameters.hyperparameters import at_least, between, positive
 from nadlab.searchers.models.graphs import graphs_of
 from nadlab.searchers.models.training import descend, seeded
 from nadlab.spaces import SPACES, Cells, SearchSpace
@@ -43,23 +44,40 @@ class VAEPretraining:
     """How the autoencoder is trained."""
 
     seed: int = 3
-    """of weights, batches and the draw of the cells; the published one, apart from the searches' own seeds"""
+    """of weights, batches and the draw of the cells, apart from the searches' own seeds; published"""
     cells: int = 100_000
-    """at most so many cells of the space"""
+    """at most so many cells of the space; ours, published all"""
     held_out: float = 0.1
-    """share of them that is not trained on"""
+    """share of them that is not trained on; published"""
     epochs: int = 8
+    """epochs of training; published"""
     most_steps: int = 4_200
-    """where the epochs would take more, training ends sooner: NAS-Bench-101 and DARTS get three"""
+    """where the epochs would take more, training ends sooner: NAS-Bench-101 and DARTS get three; ours"""
     batch: int = 64
+    """cells in a step of the optimizer; ours, published 32"""
     learning_rate: float = 4e-3
-    """peak of a linear warm-up over a tenth of the steps and a cosine to zero"""
+    """peak of a linear warm-up and a cosine to zero; ours, published a constant 1e-3"""
+    warm_up: float = 0.1
+    """share of the steps in which the learning rate rises; ours"""
     width: int = 128
+    """of each GIN layer; published"""
     depth: int = 5
+    """GIN layers; published"""
     latent: int = 16
+    """width of a vertex's latent and of a cell's vector; published"""
     dropout: float = 0.3
+    """share of the latents left out before the decoder; published"""
     first_log_deviation: float = -3.0
-    """where the logarithm of the noise starts"""
+    """where the logarithm of the noise starts; ours, published 0"""
+    largest_gradient: float = 5.0
+    """norm to which longer gradients are scaled; published"""
+
+    def __post_init__(self) -> None:
+        at_least(0, self, "seed")
+        at_least(2, self, "cells", "batch")
+        at_least(1, self, "epochs", "most_steps", "width", "depth", "latent")
+        positive(self, "learning_rate", "largest_gradient")
+        between(0, 0.99, self, "held_out", "dropout", "warm_up")
 
 
 class GraphVAE(nn.Module):
@@ -127,11 +145,11 @@ def pretrained(name: str, settings: VAEPretraining) -> GraphVAE:
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, foreach=True)
     graphs = graphs_of(split(space, settings)[0], space)
     steps = min(settings.epochs * math.ceil(graphs.number / settings.batch), settings.most_steps)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=settings.warm_up)
     epochs = (torch.randperm(graphs.number, generator=random) for _ in range(settings.epochs))
     for rows in islice(chain.from_iterable(order.split(settings.batch) for order in epochs), steps):
         loss = model.loss(Graphs(graphs.A[rows], graphs.X[rows]), random)
-        descend(optimizer, loss, model)
+        descend(optimizer, loss, model, settings.largest_gradient)
         schedule.step()
     return model.eval()
 

@@ -11,17 +11,18 @@ code drops bad cells without counting their queries, and standardizes by constan
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nadlab.parameters.hyperparameters import at_least, between, tunable
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.sampling import first_cells
 from nadlab.searchers.models.choices import choices_of
-from nadlab.searchers.models.encoder_decoder import EncoderDecoder
+from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Layers
 from nadlab.searchers.models.training import seeded
 from nadlab.semigan.ranks import normal_scores
 from nadlab.spaces import Cells
@@ -32,25 +33,31 @@ from nadlab.spaces.cells import concatenate, is_valid
 class Schedule:
     """How the budget is spent."""
 
-    first: float = 0.55
-    """share of the budget that goes to random cells"""
-    rounds: int = 3
-    best: float = 1 / 11
-    """share of the cells learned from that are improved in a round, the best ones"""
+    first: float = field(default=0.55, metadata=tunable(0.1, 0.8))
+    """share of the budget that goes to random cells; published, as 1,100 of 2,000"""
+    rounds: int = field(default=3, metadata=tunable(1, 8))
+    """rounds of training that share the rest of the budget; published"""
+    best: float = field(default=1 / 11, metadata=tunable(0.02, 0.5, log=True))
+    """share of the cells learned from that are improved in a round, the best ones; published, as 100 of 1,100"""
     largest_step: int = 100
+    """steps up the gradient after which mutants must do, in units of the predictor's gradient; ours"""
+
+    def __post_init__(self) -> None:
+        between(0, 1, self, "first", "best")
+        at_least(1, self, "rounds", "largest_step")
 
 
 Learn = Callable[[EncoderDecoder, Cells, NDArray[np.float64], torch.Generator], Cells]
 """Train a model on queried cells and their normal scores; return cells to improve, best first."""
 
 
-def search(ledger: QueryLedger, rng: np.random.Generator, schedule: Schedule, learn: Learn) -> None:
+def search(ledger: QueryLedger, rng: np.random.Generator, schedule: Schedule, layers: Layers, learn: Learn) -> None:
     """Spend the whole budget."""
     seed = int(rng.integers(2**31))
     random = torch.Generator().manual_seed(seed)
     with seeded(seed):
         # modules and dropout draw from the global generator alone
-        model = EncoderDecoder(choices_of(ledger.oracle.space).sizes)
+        model = EncoderDecoder(choices_of(ledger.oracle.space).sizes, layers)
         neighbourhood = Neighbourhood(ledger, rng)
         ledger.query(first_cells(ledger, max(1, round(schedule.first * ledger.budget)), rng))
         for left in range(schedule.rounds, 0, -1):
