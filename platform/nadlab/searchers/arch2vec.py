@@ -28,7 +28,7 @@ from nadlab.queries.sampling import first_cells, one_of_each
 from nadlab.searchers.models.dngo import DNGO
 from nadlab.searchers.models.graph_vae import VAEPretraining, embed, pretrained
 from nadlab.searchers.models.training import descend, seeded, torch_generator
-from nadlab.spaces import Cells
+from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import Keys
 
 
@@ -46,16 +46,16 @@ class Vectors:
         return order[np.searchsorted(self.keys, oracle.space.keys(cells), sorter=order)]
 
 
-_computed: dict[tuple[str, str, VAEPretraining], Vectors] = {}
+_computed: dict[tuple[str, str, SearchSpace, VAEPretraining], Vectors] = {}
 
 
 def vectors(oracle: Oracle, settings: VAEPretraining) -> Vectors:
     """Return a benchmark's vectors: they depend on no search, so a process computes them once."""
-    table = (oracle.name, oracle.digest, settings)
+    space = oracle.space
+    table = (oracle.name, oracle.digest, space, settings)
     if table not in _computed:
-        space = oracle.space
         cells = one_of_each(oracle.pool(), space)
-        model = pretrained(space.name, settings)
+        model = pretrained(space, settings)
         _computed[table] = Vectors(cells, space.keys(cells), embed(model, cells, space))
     return _computed[table]
 

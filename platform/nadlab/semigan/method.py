@@ -76,7 +76,7 @@ def learn_more(model: BiArch2Perf, ledger: QueryLedger) -> None:
 
 def others(space: SearchSpace, labelled: Cells) -> tuple[Cells, NDArray[np.int64]]:
     """Return the cells of the space, or of its sample, and the rows of the unlabelled set: isomorphic to no labelled one."""
-    cells, keys = classes(space.name)
+    cells, keys = classes(space)
     return cells, np.flatnonzero(~np.isin(keys, space.keys(labelled)))
 
 
