@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Evaluation, Split
+from nadlab.benchmarks.oracle import Evaluation, Metric, Split
 from nadlab.spaces import Cells, SearchSpace, complete
 
 ACTIVATIONS = ("relu", "tanh", "identity")
@@ -45,6 +45,9 @@ class Perceptrons:
         return np.asarray(edges * 64 + cells.operations[:, 1:4].astype(np.int64) @ np.array([16, 4, 1]), np.int64)
 
 
+ERROR = Metric("error", "", maximise=False, high=1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Error:
     """An `Oracle`: the error of a cell, least for skips and `tanh`; a fraction, as a network's loss may be."""
@@ -57,6 +60,7 @@ class Error:
     digest: str = hashlib.sha256(b"perceptrons 1").hexdigest()
     optimum: float = 0.05
     queryable_count: int = 216
+    metric: Metric = ERROR
 
     def pool(self) -> Cells:
         return self.space.enumerate()

@@ -57,8 +57,27 @@ class Facts:
         return self.answers != "trained"
 
 
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a benchmark's answers are: name, unit, direction, and the range that they may have."""
+
+    name: str = "accuracy"
+    unit: str = "%"
+    """empty where there is none"""
+    maximise: bool = True
+    low: float = 0.0
+    high: float = 100.0
+
+    def score(self, value: float) -> float:
+        """Return what methods maximise: the value, negated where it is to be minimised."""
+        return value if self.maximise else -value
+
+
+ACCURACY = Metric()
+
+
 class Oracle(Protocol):
-    """A benchmark. Methods reach it through a `QueryLedger` only. It may have `facts` (`Facts`) as well."""
+    """A benchmark. Methods reach it through a `QueryLedger` only. It may have `facts` and `metric` as well."""
 
     @property
     def name(self) -> str: ...
@@ -105,6 +124,12 @@ class Oracle(Protocol):
     def evaluate(self, cells: Cells) -> list[Evaluation]:
         """Return the evaluations of queryable cells, in their order."""
         ...
+
+
+def metric_of(oracle: Oracle) -> Metric:
+    """Return what a benchmark's answers are: accuracies in percent where it declares nothing else."""
+    metric: Metric = getattr(oracle, "metric", ACCURACY)
+    return metric
 
 
 def facts_of(oracle: Oracle) -> Facts:

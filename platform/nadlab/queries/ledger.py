@@ -7,7 +7,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Oracle, Split, accuracy
+from nadlab.benchmarks.oracle import ACCURACY, Metric, Oracle, Split, accuracy, metric_of
 from nadlab.errors import UserError
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
@@ -29,9 +29,9 @@ class Query:
     test: float | None
 
 
-def best(queries: Iterable[Query], split: Split) -> Query:
-    """Return the query with the highest accuracy on a split, the first of equals; at least one query."""
-    return max(queries, key=lambda query: accuracy(query, split))
+def best(queries: Iterable[Query], split: Split, metric: Metric = ACCURACY) -> Query:
+    """Return the query with the highest score on a split, the first of equals; at least one query."""
+    return max(queries, key=lambda query: metric.score(accuracy(query, split)))
 
 
 class Outcome(TypedDict):
@@ -59,6 +59,7 @@ class QueryLedger:
         if budget < 1:
             raise UserError(f"the query budget must be at least 1, not {budget}")
         self.oracle = oracle
+        self.metric = metric_of(oracle)
         self.budget = budget
         self._queries: dict[int, Query] = {}
         self._cells: list[Cells] = []
@@ -75,11 +76,11 @@ class QueryLedger:
 
     @property
     def accuracies(self) -> NDArray[np.float64]:
-        """The search accuracy of every query in order, percent, shape (queries,)."""
+        """The search score of every query in order, shape (queries,)."""
         return np.array([self.answer(query) for query in self.queries])
 
     def best_cells(self, count: int) -> Cells:
-        """Return the queried cells with the highest search accuracy, best first, the first of equals before the others."""
+        """Return the queried cells with the highest search score, best first, the first of equals before the others."""
         return self.cells[np.argsort(-self.accuracies, kind="stable")[:count]]
 
     @property
@@ -92,7 +93,7 @@ class QueryLedger:
         return np.isin(self.oracle.space.keys(cells), np.fromiter(self._queries, np.int64, len(self._queries)))
 
     def query(self, cells: Cells) -> NDArray[np.float64]:
-        """Return the search accuracy of each cell in percent, shape (N,).
+        """Return the search score of each cell, shape (N,): an accuracy in percent, or as the benchmark's metric says.
 
         Raises BudgetSpent before any evaluation when the new architectures among them outnumber the budget, and
         UserError when one is not in the benchmark.
@@ -115,22 +116,22 @@ class QueryLedger:
         return np.array([self.answer(self._queries[key]) for key in keys.tolist()])
 
     def answer(self, query: Query) -> float:
-        """Return a query's search accuracy."""
-        return accuracy(query, self.oracle.search_split)
+        """Return a query's search score (`Metric.score`)."""
+        return self.metric.score(accuracy(query, self.oracle.search_split))
 
     def reported(self, query: Query) -> float:
-        """Return a query's reported accuracy."""
+        """Return a query's reported answer, in the metric's unit."""
         return accuracy(query, self.oracle.report_split)
 
     def best(self) -> Query:
-        """Return the incumbent: the query with the highest search accuracy, the first of equals."""
+        """Return the incumbent: the query with the highest search score, the first of equals."""
         if not self._queries:
             raise UserError("nothing was queried yet")
-        return best(self.queries, self.oracle.search_split)
+        return best(self.queries, self.oracle.search_split, self.metric)
 
     def regret(self) -> float:
-        """Return the optimum less the incumbent's reported accuracy, in percentage points."""
-        return self.oracle.optimum - self.reported(self.best())
+        """Return how far the incumbent's reported answer is from the optimum, in the metric's unit."""
+        return self.metric.score(self.oracle.optimum) - self.metric.score(self.reported(self.best()))
 
     def outcome(self) -> Outcome:
         """Return the search's result so far, for its record; raise UserError when nothing was queried yet."""

@@ -91,9 +91,11 @@ class Arch2vecRL:
                 place = nearest(table.features, action.numpy(), unseen)
                 unseen[place] = False
                 chances.append(-0.5 * ((action - mean) ** 2).sum())
-                rewards.append(float(ledger.query(table.cells[place : place + 1])[0]) / 100)
-            baseline = ledger.answer(ledger.best()) / 100 - self.baseline_gap
-            loss = -(torch.stack(chances) * (torch.tensor(rewards) - baseline)).mean()
+                rewards.append(float(ledger.query(table.cells[place : place + 1])[0]))
+            # in another unit a quarter of the answers' standard deviation stands for a percentage point
+            hundred = 100.0 if ledger.metric.unit == "%" else max(25 * float(ledger.accuracies.std()), 1e-9)
+            baseline = ledger.answer(ledger.best()) / hundred - self.baseline_gap
+            loss = -(torch.stack(chances) * (torch.tensor(rewards) / hundred - baseline)).mean()
             descend(optimizer, loss)
 
 

@@ -3,15 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Oracle, accuracy
+from nadlab.benchmarks.oracle import Oracle, accuracy, metric_of
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.spaces import Cells
 
 
 def search_accuracies(oracle: Oracle, cells: Cells) -> NDArray[np.float64]:
-    """Return the search accuracy of queryable cells in percent, (N,)."""
-    return np.array([accuracy(each, oracle.search_split) for each in oracle.evaluate(cells)], np.float64)
+    """Return the search score of queryable cells, (N,)."""
+    score = metric_of(oracle).score
+    return np.array([score(accuracy(each, oracle.search_split)) for each in oracle.evaluate(cells)], np.float64)
 
 
 def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0) -> float:

@@ -32,7 +32,9 @@ def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -
     space = ledger.oracle.space
     y = ledger.query(labelled)
     cells, unlabelled = others(space, labelled)
-    return BiArch2Perf(space.canonical(labelled), y, cells, unlabelled, len(space.operations), settings, seed)
+    return BiArch2Perf(
+        space.canonical(labelled), y, cells, unlabelled, len(space.operations), settings, seed, ledger.metric
+    )
 
 
 def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:

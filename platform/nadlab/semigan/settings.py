@@ -17,7 +17,7 @@ class Settings:
     alpha_p: float = 0.5
     """weight of PP's error on generated cells, equation 8"""
     t: float | None = None
-    """lower bound of rank 0 in percent, equation 11; None takes `rank0_share` of the labels"""
+    """lower bound of rank 0 in the metric's unit, percent for an accuracy, equation 11; None takes `rank0_share` of the labels"""
     rank0_share: float = 0.1
     """share of the labelled cells that rank 0 gets when `t` is None"""
     labels: int = 120

@@ -13,7 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
-from nadlab.benchmarks.oracle import Split, accuracy
+from nadlab.benchmarks.oracle import ACCURACY, Metric, Split, accuracy
 from nadlab.provenance.code import DECISIVE
 from nadlab.queries.ledger import Query, best
 
@@ -116,6 +116,14 @@ class StudyRecord:
     origin: dict[str, str] = field(default_factory=dict)
     """git revision and what else decides results (`nadlab.provenance.code.origin`); empty in folders of early versions"""
 
+    metric: dict[str, Any] = field(default_factory=lambda: asdict(ACCURACY))
+    """fields of `Metric`: what the benchmark's answers are"""
+
+    @property
+    def answers(self) -> Metric:
+        """What the benchmark's answers are."""
+        return Metric(**self.metric)
+
     @property
     def searched_by(self) -> str:
         """The split that the search sees, as a word."""
@@ -183,8 +191,8 @@ def level_text(values: dict[str, Any]) -> str:
 
 
 def incumbents(record: Record, study: StudyRecord) -> list[float]:
-    """Return after each query the reported accuracy of the cell that is best by search accuracy, in percent."""
-    found = accumulate(record.queries, lambda *pair: best(pair, study.search_split))
+    """Return after each query the reported answer of the cell that is best by its search score."""
+    found = accumulate(record.queries, lambda *pair: best(pair, study.search_split, study.answers))
     return [accuracy(query, study.report_split) for query in found]
 
 

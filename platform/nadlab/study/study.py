@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, metric_of
 from nadlab.errors import UserError
 from nadlab.provenance.code import origin
 from nadlab.queries.ledger import distinct_cells
@@ -153,6 +153,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         published=dict(study.published.get(oracle.name, {})),
         one_at_a_time=study.one_at_a_time,
         origin=origin(package_of(study.trainable_name)),
+        metric=asdict(metric_of(oracle)),
     )
 
 
