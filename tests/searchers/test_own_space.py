@@ -21,7 +21,7 @@ VAE = VAEPretraining(epochs=1, width=16)
 SMALL = {"epochs": 2, "width": 16, "generated": 100}
 QUICK = {
     "nao": NAO(epochs=5),
-    "seminas": SemiNAS(epochs=2, unlabelled=20),
+    "seminas": SemiNAS(pretraining_epochs=5, epochs=2, unlabelled=20),
     "arch2vec-rl": Arch2vecRL(pretraining=VAE),
     "arch2vec-bo": Arch2vecBO(pretraining=VAE, epochs=5),
     "ga-nas": GANAS(pretraining=DECODER, initial=12, steps=2),

@@ -22,6 +22,7 @@ from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.cache import cache_folder
 from nadlab.errors import UserError
 from nadlab.plugins import is_plugin, load_object
+from nadlab.spaces import SearchSpace
 
 EMBEDDED = Path(__file__).parent / "embedded"
 """Archives that the package holds, made by `studies/mnist1d/embed.py`."""
@@ -208,6 +209,11 @@ def _own(name: str, preset: str) -> Oracle:
     absent = [each for each in vars(Oracle) if not each.startswith("_") and not hasattr(oracle, each)]
     if absent:
         raise UserError(f"{name} gives no benchmark: it lacks {', '.join(absent)} (nadlab.benchmarks.oracle.Oracle)")
+    space = oracle.space
+    lacking = [each for each in vars(SearchSpace) if not each.startswith("_") and not hasattr(space, each)]
+    if lacking or type(space).__hash__ is None:
+        what = f"lacks {', '.join(lacking)}" if lacking else "cannot be hashed"
+        raise UserError(f"the search space of the benchmark {name} {what}: make it by nadlab.spaces.complete")
     for what, got, asked in (("name", oracle.name, name), ("preset", oracle.preset, preset)):
         if got != asked:
             raise UserError(f"the benchmark {name} has the {what} {got!r}: it must be {asked!r}")
