@@ -80,7 +80,7 @@ class Evidence:
                 for level, group in sorted(self.groups.items(), key=lambda item: item[1][0].trial.settings["queries"])
             }
             rows = [row for row in rows if row.level in longest.values()]
-        best = sorted(rows, key=lambda row: (not row.is_default, -row.accuracy.mean))[:LINES]
+        best = sorted(rows, key=lambda row: (not row.is_default, -self.study.answers.score(row.accuracy.mean)))[:LINES]
         return [row.level for row in rows if row in best]
 
 

@@ -37,9 +37,11 @@ def level_name(level: str, default: str) -> str:
 
 def accuracy_note(study: StudyRecord) -> str:
     """Say what accuracy and regret are in a study."""
+    metric, unit = study.answers, f" {study.answers.unit}" if study.answers.unit else ""
     return (
-        f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} accuracy among those "
-        f"queried; regret is counted from the table's best, {study.optimum:.2f} %."
+        f"{metric.name.capitalize()} is the {study.reported_by} {metric.name} of the cell with the best {study.searched_by} "
+        f"{metric.name} among those queried{'' if metric.maximise else ', the least being best'}; regret is counted from the "
+        f"table's best, {study.optimum:.2f}{unit}."
     )
 
 

@@ -62,6 +62,7 @@ def search(
     \b
     Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
     """
+    from nadlab.benchmarks.oracle import metric_of
     from nadlab.benchmarks.registry import benchmark
     from nadlab.cli.options import parse_seeds
     from nadlab.engine.search import compared, searches
@@ -75,7 +76,8 @@ def search(
     if not as_json:
         _print_table(benchmark_name, [asdict(row) for row in rows])
         _print_table(
-            "best cell by the reported accuracy, mean over seeds", compared(rows, benchmark(benchmark_name).optimum)
+            "best cell by the reported accuracy, mean over seeds",
+            compared(rows, benchmark(benchmark_name).optimum, metric_of(benchmark(benchmark_name))),
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.text import interval_text, mean_and_deviation
+from nadlab.benchmarks.oracle import ACCURACY, Metric
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.methods.registry import run_search
@@ -63,7 +64,7 @@ def _search(benchmark_name: str, request_and_seed: tuple[SearchRequest, int]) ->
     )
 
 
-def compared(rows: Sequence[Search], optimum: float) -> list[dict[str, Any]]:
+def compared(rows: Sequence[Search], optimum: float, metric: Metric = ACCURACY) -> list[dict[str, Any]]:
     """Return a row a method: accuracy with its standard deviation, regret, and the paired difference to the first.
 
     optimum: the benchmark's, from which regrets are counted.
@@ -77,7 +78,7 @@ def compared(rows: Sequence[Search], optimum: float) -> list[dict[str, Any]]:
         {
             "method": method,
             "seeds": len(regrets),
-            "accuracy": mean_and_deviation([optimum - regret for regret in regrets.values()], 3),
+            "accuracy": mean_and_deviation([optimum - metric.score(regret) for regret in regrets.values()], 3),
             "regret": _text(mean_interval(np.array(list(regrets.values())), rng)),
             f"behind {first}": "" if method == first else _text(paired_difference(regrets, by_method[first], rng)),
         }

@@ -13,6 +13,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nadlab.benchmarks.oracle import ACCURACY, Metric, Split, accuracy
 from nadlab.provenance.code import DECISIVE
 from nadlab.queries.ledger import Query, best
@@ -123,6 +126,10 @@ class StudyRecord:
     def answers(self) -> Metric:
         """What the benchmark's answers are."""
         return Metric(**self.metric)
+
+    def regret(self, reported: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far reported answers are from the table's best, in the metric's unit, their shape."""
+        return self.optimum - reported if self.answers.maximise else reported - self.optimum
 
     @property
     def searched_by(self) -> str:

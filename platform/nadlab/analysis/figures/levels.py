@@ -133,4 +133,5 @@ def parallel_coordinates(table: pd.DataFrame, target: str) -> Figure:
 
 
 def _accuracy(evidence: Evidence) -> str:
-    return f"{evidence.study.reported_by} accuracy of the best cell, %"
+    metric = evidence.study.answers
+    return f"{evidence.study.reported_by} {metric.name} of the best cell" + (f", {metric.unit}" if metric.unit else "")

@@ -21,7 +21,7 @@ def anytime_regret(evidence: Evidence, rng: np.random.Generator) -> Figure:
     """Draw the mean regret of the best cell so far by query, a line a level, with 95 % bands."""
     drawn = axes("queries", "regret, percentage points")
     for level, colour in level_colours(evidence).items():
-        regrets = evidence.study.optimum - evidence.curves[level]
+        regrets = evidence.study.regret(evidence.curves[level])
         queries = np.arange(1, regrets.shape[1] + 1)
         drawn.step(
             queries,

@@ -110,4 +110,4 @@ def _plain(values: list[object]) -> list[object]:
 
 def _regret(evidence: Evidence, level: str, mark: int) -> str:
     curves = evidence.curves[level]
-    return f"{evidence.study.optimum - curves[:, mark - 1].mean():.2f}" if mark <= curves.shape[1] else ""
+    return f"{evidence.study.regret(curves[:, mark - 1]).mean():.2f}" if mark <= curves.shape[1] else ""
