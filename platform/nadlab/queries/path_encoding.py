@@ -91,7 +91,7 @@ def path_encoding(cells: Cells, space: SearchSpace, longest: int | None = None) 
 
 def _choice(labels: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which labels stand on some of the vertices, (K,), all where none of the vertices has a choice."""
-    chosen: NDArray[np.bool_] = labels.any(axis=0)
+    chosen = np.asarray(labels.any(axis=0))
     return chosen if (labels.sum(axis=1) > 1).any() else np.zeros_like(chosen)
 
 

@@ -68,7 +68,7 @@ def structure(cells: Cells, operations: int) -> Structure:
     passing = edges.any(axis=1) & edges.any(axis=2)
     places = 1 << np.arange(labels.shape[1], dtype=np.int64)
     return Structure(
-        edges.any(axis=0),
+        np.asarray(edges.any(axis=0)),
         np.array([(labels == operation).any(axis=0) for operation in range(operations)]).T,
         np.array([(passing & (labels == operation)).any() for operation in range(operations)]),
         tuple(np.unique(edges[:, :, target] @ places) for target in range(labels.shape[1])),
