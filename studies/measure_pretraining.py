@@ -21,7 +21,7 @@ GENERATED = 5000
 def reconstruction(space: SearchSpace) -> str:
     settings = graph_vae.VAEPretraining()
     started = time.process_time()
-    model = graph_vae.pretrained(space.name, settings)
+    model = graph_vae.pretrained(space, settings)
     seconds = time.process_time() - started
     held_out = graph_vae.split(space, settings)[1]
     graphs = graphs_of(held_out, space)
@@ -33,9 +33,9 @@ def reconstruction(space: SearchSpace) -> str:
 
 
 def generation(space: SearchSpace) -> str:
-    classes(space.name)  # listing the space is no part of the pretraining's time
+    classes(space)  # listing the space is no part of the pretraining's time
     started = time.process_time()
-    decoder = cell_decoder.pretrained_decoder(space.name, 32, cell_decoder.DecoderPretraining())
+    decoder = cell_decoder.pretrained_decoder(space, 32, cell_decoder.DecoderPretraining())
     seconds = time.process_time() - started
     random = torch.Generator().manual_seed(0)
     with torch.inference_mode():

@@ -28,11 +28,11 @@ from nadlab.cli.command_line import run_command
 from nadlab.cli.options import parse_seeds
 from nadlab.engine.search import searches
 from nadlab.errors import UserError
+from nadlab.json_text import write_json
 from nadlab.methods.registry import COMPARED, hyperparameter
 from nadlab.methods.tuning_space import tuning_space
 from nadlab.processes import side_by_side
 from nadlab.provenance.code import origin
-from nadlab.study.records import write_json
 from nadlab.study.tuning import sampler
 
 SMOKE = {"methods": "local-search,regularized-evolution", "configurations": 2, "seeds": "2", "queries": 12,

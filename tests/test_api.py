@@ -14,8 +14,9 @@ import pytest
 import nadlab
 from nadlab import Study, Tuning, benchmark, load, main, search
 from nadlab.analysis.report import report_on
+from nadlab.json_text import write_json
 from nadlab.study.folder import StudyFolder
-from nadlab.study.records import Record, StudyRecord, Trial, write_json
+from nadlab.study.records import Record, StudyRecord, Trial
 from studies.ablate_alpha import STUDY
 from studies.tune_semigan import TUNING
 from tests.conftest import TOY

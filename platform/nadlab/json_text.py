@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+from pathlib import Path
 
 from nadlab.errors import UserError
 
@@ -32,3 +34,15 @@ def _not_finite(value: object, name: str) -> str | None:
     else:
         return None
     return next((found for place, each in parts if (found := _not_finite(each, place))), None)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file such that a reader, also after a crash, finds the old or the new content and no mixture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    text = strict_json(value)
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -55,7 +55,7 @@ def cells_of(name: str) -> Cells:
     """Return the cells to train, in an order that makes every beginning of it a uniform sample."""
     rng = np.random.default_rng(0)
     if name == "nasbench201":
-        cells, _ = classes(name)
+        cells, _ = classes(space(name))
         return cells[rng.permutation(len(cells))]
     return space(name).unlabelled(RANDOM_CELLS, rng)
 

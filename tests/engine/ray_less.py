@@ -13,13 +13,14 @@ from nadlab.engine import record_writer
 from nadlab.engine.record_writer import RecordWriter
 from nadlab.engine.request import name_of
 from nadlab.engine.tune import Suggestions
+from nadlab.json_text import write_json
 from nadlab.provenance.code import Provenance
 from nadlab.schedule.packing import TrialPacks, packed
 from nadlab.schedule.trial_schedule import FixedSchedule
 from nadlab.study import folder as folders
 from nadlab.study.checkpoints import processes
 from nadlab.study.folder import StudyFolder
-from nadlab.study.records import Record, StudyRecord, Trial, write_json
+from nadlab.study.records import Record, StudyRecord, Trial
 from trainables.biarch2perf import BiArch2PerfTrainable
 
 

@@ -19,6 +19,7 @@ from nadlab.engine.request import request
 from nadlab.engine.runner import run_study
 from nadlab.engine.worker import check_table, check_tables
 from nadlab.errors import UserError
+from nadlab.spaces import space
 from nadlab.spaces.cells import Cells
 from nadlab.spaces.classes import classes
 from nadlab.spaces.listings import hand, take
@@ -60,7 +61,7 @@ def looking(notes: Path) -> type:
             note = notes / f"{self.trial['seed']}.json"
             if not note.exists():
                 hand(LARGE, handed := take(LARGE))
-                cells, _ = classes(LARGE)
+                cells, _ = classes(space(LARGE))
                 seen = {
                     "process": os.getpid(),
                     "handed": sorted(handed),
@@ -88,7 +89,7 @@ def test_two_workers_read_one_copy_of_the_drivers_listing_and_make_none(tmp_path
     assert one["process"] != other["process"]
     assert one["handed"] == other["handed"] == ["classes", "keys"]
     assert one["place"] == other["place"]
-    assert one["digest"] == other["digest"] == digest(classes(LARGE)[0])
+    assert one["digest"] == other["digest"] == digest(classes(space(LARGE))[0])
     assert not one["writeable"]
 
 

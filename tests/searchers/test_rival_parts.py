@@ -28,14 +28,14 @@ def test_autoencoder_learns_edges_before_operations_of_held_out_cells() -> None:
     space = SPACES["nasbench201"]
     settings = graph_vae.VAEPretraining(cells=6000, epochs=6, width=32, learning_rate=5e-3, dropout=0.1)
     held_out = graphs_of(graph_vae.split(space, settings)[1], space)
-    made = graph_vae.pretrained(space.name, settings).reconstruct(held_out)
+    made = graph_vae.pretrained(space, settings).reconstruct(held_out)
     assert (made.A == held_out.A).float().mean() > 0.99
     assert (made.X * held_out.X).sum(dim=2).mean() > 0.6
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))
 def test_decoder_draws_every_choice_that_a_place_has_and_no_other(name: str) -> None:
-    decoder, random = fresh_decoder(name, 4, 16, seed=0), torch.Generator().manual_seed(1)
+    decoder, random = fresh_decoder(SPACES[name], 4, 16, seed=0), torch.Generator().manual_seed(1)
     written = decoder.draw(torch.randn(2000, 4, generator=random), random)
     sizes = choices_of(SPACES[name]).sizes
     for sequence, size in zip(written.sequences.T, sizes, strict=True):
@@ -47,7 +47,7 @@ def test_decoder_draws_every_choice_that_a_place_has_and_no_other(name: str) -> 
 @pytest.mark.parametrize(("name", "least"), [("nasbench201", 1.0), ("nasbench101", 0.6)])
 def test_generator_writes_valid_cells_after_a_short_pretraining(name: str, least: float) -> None:
     space = SPACES[name]
-    decoder = pretrained_decoder(name, 4, cell_decoder.DecoderPretraining(steps=150, width=64, learning_rate=1e-2))
+    decoder = pretrained_decoder(space, 4, cell_decoder.DecoderPretraining(steps=150, width=64, learning_rate=1e-2))
     valid = [reason is None for reason in space.invalid_reasons(drawn(decoder, space, 1000))]
     assert np.mean(valid) >= least
 

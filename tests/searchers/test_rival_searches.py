@@ -9,7 +9,7 @@ from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.path_encoding import path_encoding
 from nadlab.queries.sampling import some_unqueried
 from nadlab.searchers.bananas import mutants
-from nadlab.searchers.models.choices import CHOICES, choices_of, one_hot
+from nadlab.searchers.models.choices import choices_of, one_hot
 from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
 from nadlab.searchers.models.ensemble import Perceptrons
 from nadlab.spaces import SPACES
@@ -38,7 +38,7 @@ def test_choices_write_and_read_every_cell(name: str) -> None:
     cells = space.sample(300, np.random.default_rng(0))
     sequences = choices_of(space).encode(cells)
     assert (space.keys(choices_of(space).decode(sequences)) == space.keys(cells)).all()
-    assert (one_hot(sequences, CHOICES[name].sizes).sum(axis=1) == len(CHOICES[name].sizes)).all()
+    assert (one_hot(sequences, choices_of(SPACES[name]).sizes).sum(axis=1) == len(choices_of(SPACES[name]).sizes)).all()
 
 
 def test_paths_of_a_known_cell_are_found() -> None:
@@ -143,7 +143,7 @@ def test_ensemble_learns_and_its_members_differ() -> None:
 
 @pytest.mark.parametrize("name", SPACE_NAMES)
 def test_decoder_writes_only_what_each_place_may_hold(name: str) -> None:
-    sizes = CHOICES[name].sizes
+    sizes = choices_of(SPACES[name]).sizes
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = EncoderDecoder(sizes).eval()
@@ -153,7 +153,7 @@ def test_decoder_writes_only_what_each_place_may_hold(name: str) -> None:
 
 
 def test_encoder_and_decoder_give_cells_back_and_a_step_raises_the_prediction() -> None:
-    sizes = CHOICES["nasbench201"].sizes
+    sizes = choices_of(SPACES["nasbench201"]).sizes
     sequences = torch.from_numpy(np.random.default_rng(0).integers(0, sizes, (60, len(sizes))))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

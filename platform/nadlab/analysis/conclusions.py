@@ -30,7 +30,8 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
     if not compared:
         return []
     said = [
-        f"{factor} = {row.level} is {'better' if found.difference.mean > 0 else 'worse'} than the {study.reference} {default} by "
+        f"{factor} = {row.level} is {'better' if study.measured.score(found.difference.mean) > 0 else 'worse'} than the "
+        f"{study.reference} {default} by "
         f"{abs(found.difference.mean):.2f} points ({interval_text(found.difference)}, {found.difference.n} paired seeds, "
         f"{p_equals(found.p_value)})."
         for row, found in compared
@@ -40,12 +41,15 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
 
 
 def _highest(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
-    """Name the levels with the highest mean, significant or not."""
-    highest = max(round(row.accuracy.mean, 2) for row in rows)
-    best = [_level(row.level) for row in rows if round(row.accuracy.mean, 2) == highest]
+    """Name the levels with the best mean, significant or not."""
+    metric = study.measured
+    extreme = max((round(row.accuracy.mean, 2) for row in rows), key=metric.score)
+    best = [_level(row.level) for row in rows if round(row.accuracy.mean, 2) == extreme]
     if len(best) > LISTED:
         return []
-    return [f"{study.factor} = {listed(best)} {'has' if len(best) == 1 else 'have'} the highest mean, {highest:.2f} %."]
+    which, unit = "highest" if metric.maximise else "lowest", f" {metric.unit}" if metric.unit else ""
+    has = "has" if len(best) == 1 else "have"
+    return [f"{study.factor} = {listed(best)} {has} the {which} mean, {extreme:.2f}{unit}."]
 
 
 def _level(name: str) -> str:

@@ -69,8 +69,8 @@ class Evidence:
 
     def anytime(self, level: str) -> Values:
         """Return regret after each query, (seeds, queries), or accuracy where the benchmark does not know its optimum."""
-        curves, optimum = self.curves[level], self.study.optimum
-        return curves if optimum is None else optimum - curves
+        curves = self.curves[level]
+        return curves if self.study.optimum is None else self.study.regret(curves)
 
     @cached_property
     def drawn(self) -> list[str]:
@@ -85,7 +85,7 @@ class Evidence:
                 for level, group in sorted(self.groups.items(), key=lambda item: item[1][0].trial.settings["queries"])
             }
             rows = [row for row in rows if row.level in longest.values()]
-        best = sorted(rows, key=lambda row: (not row.is_default, -row.accuracy.mean))[:LINES]
+        best = sorted(rows, key=lambda row: (not row.is_default, -self.study.measured.score(row.accuracy.mean)))[:LINES]
         return [row.level for row in rows if row in best]
 
 

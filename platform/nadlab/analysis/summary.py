@@ -21,7 +21,7 @@ class LevelSummary:
     deviation: float | None
     """its standard deviation over seeds; None for a single one"""
     best: float
-    """its highest value"""
+    """its best value"""
     iqm: Interval
     """its interquartile mean"""
     regret: float | None
@@ -56,7 +56,7 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
             level,
             mean_interval(values, rng),
             float(values.std(ddof=1)) if len(values) > 1 else None,
-            float(values.max()),
+            float(values.max() if study.measured.maximise else values.min()),
             iqm_interval(values, rng),
             mean_regret(groups[level]),
             comparisons.get(level),

@@ -41,11 +41,12 @@ def level_name(level: str, default: str, word: str = "default") -> str:
 
 
 def accuracy_note(study: StudyRecord) -> str:
-    """Say what accuracy and, where the optimum is known, regret are in a study."""
-    regret = "" if study.optimum is None else f"; regret is counted from the table's best, {study.optimum:.2f} %"
+    """Say what the answers and, where the optimum is known, regret are in a study."""
+    metric = study.measured
+    regret = "" if study.optimum is None else f"; regret is counted from the table's best, {metric.text(study.optimum)}"
     return (
-        f"Accuracy is the {study.reported_by} accuracy of the cell with the best {study.searched_by} accuracy among those "
-        f"queried{regret}."
+        f"{metric.name.capitalize()} is the {study.reported_by} {metric.name} of the cell with the best {study.searched_by} "
+        f"{metric.name} among those queried{'' if metric.maximise else ', the least being best'}{regret}."
     )
 
 

@@ -1,5 +1,6 @@
 """A benchmark: cells that can be queried, and the accuracies that a query returns."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -10,8 +11,6 @@ from nadlab.spaces import Cells, SearchSpace
 
 Split = Literal["valid", "test"]
 SPLITS: tuple[Split, Split] = ("valid", "test")
-RANGE = (0.0, 100.0)
-"""least and greatest accuracy, in percent"""
 
 
 class Evaluated(Protocol):
@@ -38,13 +37,6 @@ def accuracy(evaluated: Evaluated, split: Split) -> float:
     return value
 
 
-def number_in_range(value: object) -> float | None:
-    """Return a number of `RANGE`, NumPy's too, as a plain float; None for anything else, such as NaN, a bool or text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        return None
-    return float(value) if RANGE[0] <= value <= RANGE[1] else None
-
-
 def evaluations(valid: NDArray[np.float64], test: NDArray[np.float64]) -> list[Evaluation]:
     """Return accuracies of both splits, (N,), as evaluations; NaN becomes None."""
     pairs = zip(valid.tolist(), test.tolist(), strict=True)
@@ -68,10 +60,50 @@ class Facts:
         return self.answers != "trained"
 
 
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a benchmark's answers are: name, unit, direction, and the range that they may have."""
+
+    name: str = "accuracy"
+    unit: str = "%"
+    """empty where there is none"""
+    maximise: bool = True
+    low: float | None = 0.0
+    """least possible value, None where there is none"""
+    high: float | None = 100.0
+    """greatest possible value, None where there is none"""
+
+    def score(self, value: float) -> float:
+        """Return what methods maximise: the value, negated where it is to be minimised."""
+        return value if self.maximise else -value
+
+    def text(self, value: float) -> str:
+        """Return a value with its unit."""
+        return f"{value:.2f} {self.unit}".rstrip()
+
+    @property
+    def range_text(self) -> str:
+        """The range in words."""
+        if self.low is None or self.high is None:
+            ends = [("at least", self.low), ("at most", self.high)]
+            return " ".join(["a finite number", *(f"of {word} {end:g}" for word, end in ends if end is not None)])
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    def number(self, value: object) -> float | None:
+        """Return a number in the range, NumPy's too, as a plain float; None for anything else, such as NaN, a bool or text."""
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            return None
+        low, high = -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
+        return float(value) if math.isfinite(value) and low <= value <= high else None
+
+
+ACCURACY = Metric()
+
+
 class Oracle(Protocol):
     """A benchmark. Methods reach it through a `QueryLedger` only.
 
-    It may have `facts` (`Facts`) and `optimum`, the best reported accuracy of a queryable cell in percent, as well.
+    It may have `facts` (`Facts`), `metric` (`Metric`) and `optimum`, the best reported answer of a queryable cell, as well.
     """
 
     @property
@@ -117,6 +149,12 @@ class Oracle(Protocol):
 
 
 STORED, PREDICTED = Facts("stored"), Facts("predicted")
+
+
+def metric_of(oracle: Oracle) -> Metric:
+    """Return what a benchmark's answers are: accuracies in percent where it declares nothing else."""
+    metric: Metric = getattr(oracle, "metric", ACCURACY)
+    return metric
 
 
 def facts_of(oracle: Oracle) -> Facts:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
-from nadlab.benchmarks.oracle import Oracle, number_in_range
+from nadlab.benchmarks.oracle import Oracle, metric_of
 from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.surrogates import surrogate
 from nadlab.benchmarks.table import SAMPLE, tables
@@ -22,6 +22,7 @@ from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.cache import cache_folder
 from nadlab.errors import UserError
 from nadlab.plugins import is_plugin, load_object
+from nadlab.spaces import SearchSpace
 
 EMBEDDED = Path(__file__).parent / "embedded"
 """Archives that the package holds, made by `studies/mnist1d/embed.py`."""
@@ -208,10 +209,17 @@ def _own(name: str, preset: str) -> Oracle:
     absent = [each for each in vars(Oracle) if not each.startswith("_") and not hasattr(oracle, each)]
     if absent:
         raise UserError(f"{name} gives no benchmark: it lacks {', '.join(absent)} (nadlab.benchmarks.oracle.Oracle)")
+    space = oracle.space
+    lacking = [each for each in vars(SearchSpace) if not each.startswith("_") and not hasattr(space, each)]
+    if lacking or type(space).__hash__ is None:
+        what = f"lacks {', '.join(lacking)}" if lacking else "cannot be hashed"
+        raise UserError(f"the search space of the benchmark {name} {what}: make it by nadlab.spaces.complete")
     for what, got, asked in (("name", oracle.name, name), ("preset", oracle.preset, preset)):
         if got != asked:
             raise UserError(f"the benchmark {name} has the {what} {got!r}: it must be {asked!r}")
     optimum = getattr(oracle, "optimum", None)
-    if optimum is not None and number_in_range(optimum) is None:
-        raise UserError(f"the benchmark {name} has the optimum {optimum!r}: it must be an accuracy in percent, or None")
+    if optimum is not None and metric_of(oracle).number(optimum) is None:
+        raise UserError(
+            f"the benchmark {name} has the optimum {optimum!r}: it must be {metric_of(oracle).range_text}, or None"
+        )
     return oracle

@@ -74,6 +74,7 @@ def search(
     \b
     Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
     """
+    from nadlab.benchmarks.oracle import metric_of
     from nadlab.benchmarks.registry import benchmark
     from nadlab.cli.options import parse_hyperparameter, parse_seeds
     from nadlab.engine.search import compared, searches
@@ -89,7 +90,7 @@ def search(
         _print_table(benchmark_name, [row.row() for row in rows])
         _print_table(
             "best cell by the reported accuracy, mean over seeds",
-            compared(rows, benchmark(benchmark_name).report_split),
+            compared(rows, benchmark(benchmark_name).report_split, metric_of(benchmark(benchmark_name))),
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from ray.tune import Trainable
 
-from nadlab.benchmarks.oracle import Oracle, accuracy
+from nadlab.benchmarks.oracle import Oracle, accuracy, metric_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.request import request
 from nadlab.errors import UserError
@@ -176,4 +176,6 @@ def _retrained(trainable: type[Trainable], trial: Trial) -> list[dict[str, Any]]
 
 
 def _best(ledger: list[dict[str, Any]], oracle: Oracle) -> float:
-    return accuracy(best([Query(**query) for query in ledger], oracle.search_split), oracle.report_split)
+    return accuracy(
+        best([Query(**query) for query in ledger], oracle.search_split, metric_of(oracle)), oracle.report_split
+    )

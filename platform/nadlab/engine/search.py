@@ -14,7 +14,7 @@ import numpy as np
 
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.text import interval_text, mean_and_deviation
-from nadlab.benchmarks.oracle import Split
+from nadlab.benchmarks.oracle import ACCURACY, Metric, Split
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.methods.registry import run_search, split_name
@@ -91,7 +91,7 @@ def _search(benchmark_name: str, answers: Path, request_and_seed: tuple[SearchRe
     )
 
 
-def compared(rows: Sequence[Search], split: Split) -> list[dict[str, Any]]:
+def compared(rows: Sequence[Search], split: Split, metric: Metric = ACCURACY) -> list[dict[str, Any]]:
     """Return a row a method: accuracy with its standard deviation, regret where it is known, and how far it is behind.
 
     split: the one by which the benchmark reports. Behind the first method, the difference is paired by seed.
@@ -101,12 +101,14 @@ def compared(rows: Sequence[Search], split: Split) -> list[dict[str, Any]]:
     for row in rows:
         by_method.setdefault(row.method, []).append(row)
     first = next(iter(by_method))
-    missing = {method: {row.seed: -row.reported(split) for row in found} for method, found in by_method.items()}
+    missing = {
+        method: {row.seed: -metric.score(row.reported(split)) for row in found} for method, found in by_method.items()
+    }
     return [
         {
             "method": method,
             "seeds": len(found),
-            "accuracy": mean_and_deviation([row.reported(split) for row in found], 3),
+            metric.name: mean_and_deviation([row.reported(split) for row in found], 3),
             **_regret([row.regret for row in found if row.regret is not None], rng),
             f"behind {first}": ""
             if method == first

@@ -28,8 +28,8 @@ def prepared(trainable: type[Trainable], space: SearchSpace) -> type[Trainable]:
     A large space is listed here, once, and put into Ray's object store, where the workers of a node share one copy.
     """
     name, shared = space.name, None
-    if space.size >= LARGE and space is SPACES.get(name):  # a plugin's space has no classes
-        classes(name)
+    if space.size >= LARGE and space is SPACES.get(name):  # each worker lists a plugin's
+        classes(space)
         shared = ray.put(take(name))
 
     class Prepared(trainable):  # type: ignore[misc]

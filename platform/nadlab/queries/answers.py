@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from reprlib import repr as short
 
-from nadlab.benchmarks.oracle import RANGE, SPLITS, Evaluation, Oracle, Split, number_in_range
+from nadlab.benchmarks.oracle import SPLITS, Evaluation, Oracle, Split, metric_of
 from nadlab.errors import UserError
 from nadlab.spaces import Cells
 
@@ -35,7 +35,7 @@ def checked(answers: object, oracle: Oracle, cells: Cells) -> list[Evaluation]:
     """Return what `evaluate` returned for cells, with plain floats.
 
     Raises UserError that names benchmark, cell and value where there is not one answer a cell, or where an answer lacks a
-    number in `RANGE` on a split: both splits must be there, and one that the benchmark neither searches nor reports by
+    number in the metric's range on a split: both splits must be there, and one that the benchmark neither searches nor reports by
     may be None.
     """
     if not isinstance(answers, Sequence) or len(answers) != len(cells):
@@ -55,12 +55,11 @@ def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split) -> floa
     value = getattr(answer, split, answer)  # an answer without the split is no number, and is named
     if value is None and answer is not None and optional:
         return None
-    number = number_in_range(value)
+    number = metric_of(oracle).number(value)
     if number is None or value is answer:
-        low, high = RANGE
         raise UserError(
             f"{oracle.name} answered {oracle.space.format(cell)} with {split} = {short(value)}: let its evaluate return an "
-            f"Evaluation whose {split} is a number from {low:g} to {high:g}{', or None' if optional else ''}"
+            f"Evaluation whose {split} is {metric_of(oracle).range_text}{', or None' if optional else ''}"
         )
     return number
 

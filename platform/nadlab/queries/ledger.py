@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Oracle, Split, accuracy, optimum_of
+from nadlab.benchmarks.oracle import ACCURACY, Metric, Oracle, Split, accuracy, metric_of, optimum_of
 from nadlab.errors import UserError
 from nadlab.queries.answers import evaluated
 from nadlab.spaces import Cells
@@ -30,9 +30,9 @@ class Query:
     test: float | None
 
 
-def best(queries: Iterable[Query], split: Split) -> Query:
-    """Return the query with the highest accuracy on a split, the first of equals; at least one query."""
-    return max(queries, key=lambda query: accuracy(query, split))
+def best(queries: Iterable[Query], split: Split, metric: Metric = ACCURACY) -> Query:
+    """Return the query with the highest score on a split, the first of equals; at least one query."""
+    return max(queries, key=lambda query: metric.score(accuracy(query, split)))
 
 
 class Outcome(TypedDict):
@@ -61,6 +61,7 @@ class QueryLedger:
         if budget < 1:
             raise UserError(f"the query budget must be at least 1, not {budget}")
         self.oracle = oracle
+        self.metric = metric_of(oracle)
         self.budget = budget
         self._queries: dict[int, Query] = {}
         self._cells: list[Cells] = []
@@ -77,11 +78,11 @@ class QueryLedger:
 
     @property
     def accuracies(self) -> NDArray[np.float64]:
-        """The search accuracy of every query in order, percent, shape (queries,)."""
+        """The search score of every query in order, shape (queries,)."""
         return np.array([self.answer(query) for query in self.queries])
 
     def best_cells(self, count: int) -> Cells:
-        """Return the queried cells with the highest search accuracy, best first, the first of equals before the others."""
+        """Return the queried cells with the highest search score, best first, the first of equals before the others."""
         return self.cells[np.argsort(-self.accuracies, kind="stable")[:count]]
 
     @property
@@ -94,7 +95,7 @@ class QueryLedger:
         return np.isin(self.oracle.space.keys(cells), np.fromiter(self._queries, np.int64, len(self._queries)))
 
     def query(self, cells: Cells) -> NDArray[np.float64]:
-        """Return the search accuracy of each cell in percent, shape (N,).
+        """Return the search score of each cell, shape (N,): an accuracy in percent, or as the benchmark's metric says.
 
         The new architectures among them are evaluated in one call, in their order.
 
@@ -120,23 +121,23 @@ class QueryLedger:
         return np.array([self.answer(self._queries[key]) for key in keys.tolist()])
 
     def answer(self, query: Query) -> float:
-        """Return a query's search accuracy."""
-        return accuracy(query, self.oracle.search_split)
+        """Return a query's search score (`Metric.score`)."""
+        return self.metric.score(accuracy(query, self.oracle.search_split))
 
     def reported(self, query: Query) -> float:
-        """Return a query's reported accuracy."""
+        """Return a query's reported answer, in the metric's unit."""
         return accuracy(query, self.oracle.report_split)
 
     def best(self) -> Query:
-        """Return the incumbent: the query with the highest search accuracy, the first of equals."""
+        """Return the incumbent: the query with the highest search score, the first of equals."""
         if not self._queries:
             raise UserError("nothing was queried yet")
-        return best(self.queries, self.oracle.search_split)
+        return best(self.queries, self.oracle.search_split, self.metric)
 
     def regret(self) -> float | None:
-        """Return the optimum less the incumbent's reported accuracy, in percentage points; None without an optimum."""
+        """Return how far the incumbent's reported answer is from the optimum, in the metric's unit; None without an optimum."""
         optimum = optimum_of(self.oracle)
-        return None if optimum is None else optimum - self.reported(self.best())
+        return None if optimum is None else self.metric.score(optimum) - self.metric.score(self.reported(self.best()))
 
     def outcome(self) -> Outcome:
         """Return the search's result so far, for its record; raise UserError when nothing was queried yet."""

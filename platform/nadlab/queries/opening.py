@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Evaluation, Facts, Oracle, Split, facts_of, optimum_of
+from nadlab.benchmarks.oracle import Evaluation, Facts, Metric, Oracle, Split, facts_of, metric_of, optimum_of
 from nadlab.benchmarks.presets import draw
 from nadlab.benchmarks.registry import benchmark
 from nadlab.queries.kept_answers import KeptAnswers
@@ -28,6 +28,7 @@ class Answered:
     digest: str
     optimum: float | None
     facts: Facts
+    metric: Metric
     queryable_count: int
     pool: Callable[[], Cells]
     queryable: Callable[[Cells], NDArray[np.bool_]]
@@ -41,7 +42,7 @@ def opened(trial: Mapping[str, Any]) -> Oracle:
     """
     oracle = benchmark(trial["benchmark"])
     if trial.get("stand_in"):
-        return answered(oracle, partial(made_up, oracle.space))
+        return answered(oracle, partial(made_up, oracle.space, metric_of(oracle)))
     if trial.get("answers") and not facts_of(oracle).free:
         return answered(oracle, KeptAnswers(oracle, Path(trial["answers"])).evaluate)
     return oracle
@@ -51,11 +52,13 @@ def answered(oracle: Oracle, evaluate: Callable[[Cells], list[Evaluation]]) -> O
     """Return a benchmark that is evaluated by another function."""
     return Answered(
         oracle.name, oracle.space, oracle.search_split, oracle.report_split, oracle.preset, oracle.digest,
-        optimum_of(oracle), facts_of(oracle), oracle.queryable_count, oracle.pool, oracle.queryable, evaluate,
+        optimum_of(oracle), facts_of(oracle), metric_of(oracle), oracle.queryable_count, oracle.pool, oracle.queryable, evaluate,
     )  # fmt: skip
 
 
-def made_up(space: SearchSpace, cells: Cells) -> list[Evaluation]:
-    """Return answers that no benchmark gave, from 0 to 100, alike for isomorphic cells."""
-    numbers = (draw(space.keys(cells), 0) % np.uint64(10_000)) / 100
+def made_up(space: SearchSpace, metric: Metric, cells: Cells) -> list[Evaluation]:
+    """Return answers that no benchmark gave, in the metric's range, alike for isomorphic cells."""
+    low = metric.low if metric.low is not None else (metric.high or 0.0) - 100
+    high = metric.high if metric.high is not None else low + 100
+    numbers = low + (high - low) * (draw(space.keys(cells), 0) % np.uint64(10_000)) / 10_000
     return [Evaluation(number, number) for number in numbers.tolist()]

@@ -93,7 +93,7 @@ class GeneratorAndSurrogate:
 
     def __init__(self, settings: AGNet, space: SearchSpace, random: torch.Generator) -> None:
         self.settings, self.space, self.random = settings, space, random
-        self.decoder = pretrained_decoder(space.name, settings.latent, settings.pretraining)
+        self.decoder = pretrained_decoder(space, settings.latent, settings.pretraining)
         width = settings.pretraining.width
         with seeded(random):
             hidden = [part for _ in range(settings.surrogate_layers) for part in (nn.Linear(width, width), nn.ReLU())]

@@ -29,7 +29,7 @@ from nadlab.queries.sampling import first_cells, one_of_each
 from nadlab.searchers.models.dngo import DNGO
 from nadlab.searchers.models.graph_vae import VAEPretraining, embed, pretrained
 from nadlab.searchers.models.training import descend, seeded, torch_generator
-from nadlab.spaces import Cells
+from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import Keys
 
 
@@ -47,16 +47,16 @@ class Vectors:
         return order[np.searchsorted(self.keys, oracle.space.keys(cells), sorter=order)]
 
 
-_computed: dict[tuple[str, str, VAEPretraining], Vectors] = {}
+_computed: dict[tuple[str, str, SearchSpace, VAEPretraining], Vectors] = {}
 
 
 def vectors(oracle: Oracle, settings: VAEPretraining) -> Vectors:
     """Return a benchmark's vectors: they depend on no search, so a process computes them once."""
-    table = (oracle.name, oracle.digest, settings)
+    space = oracle.space
+    table = (oracle.name, oracle.digest, space, settings)
     if table not in _computed:
-        space = oracle.space
         cells = one_of_each(oracle.pool(), space)
-        model = pretrained(space.name, settings)
+        model = pretrained(space, settings)
         _computed[table] = Vectors(cells, space.keys(cells), embed(model, cells, space))
     return _computed[table]
 
@@ -99,9 +99,11 @@ class Arch2vecRL:
                 place = nearest(table.features, action.numpy(), unseen)
                 unseen[place] = False
                 chances.append(-0.5 * ((action - mean) ** 2).sum())
-                rewards.append(float(ledger.query(table.cells[place : place + 1])[0]) / 100)
-            baseline = ledger.answer(ledger.best()) / 100 - self.baseline_gap
-            loss = -(torch.stack(chances) * (torch.tensor(rewards) - baseline)).mean()
+                rewards.append(float(ledger.query(table.cells[place : place + 1])[0]))
+            # in another unit a quarter of the answers' standard deviation stands for a percentage point
+            hundred = 100.0 if ledger.metric.unit == "%" else max(25 * float(ledger.accuracies.std()), 1e-9)
+            baseline = ledger.answer(ledger.best()) / hundred - self.baseline_gap
+            loss = -(torch.stack(chances) * (torch.tensor(rewards) / hundred - baseline)).mean()
             descend(optimizer, loss)
 
 

@@ -97,7 +97,7 @@ class Adversaries:
 
     def __init__(self, settings: GANAS, space: SearchSpace, random: torch.Generator) -> None:
         self.settings, self.space, self.random = settings, space, random
-        self.generator = pretrained_decoder(space.name, 0, settings.pretraining)
+        self.generator = pretrained_decoder(space, 0, settings.pretraining)
         with seeded(random):
             self.discriminator = PairDiscriminator(space, settings.width, settings.depth)
         self.optimizers = [

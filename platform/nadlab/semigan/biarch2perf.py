@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from nadlab.benchmarks.oracle import ACCURACY, Metric
 from nadlab.errors import UserError
 from nadlab.nets.accelerator import accelerates
 from nadlab.nets.graphs import GINInput, Graphs, graphs_from_bytes, read
@@ -22,7 +23,7 @@ from nadlab.semigan.networks.decisions import decisions_of
 from nadlab.semigan.networks.discriminator import Discriminator
 from nadlab.semigan.networks.generator import LATENT, Generator, Latents
 from nadlab.semigan.networks.predictor import Predictor
-from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank
+from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank, width_of
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import (
     Batch,
@@ -58,7 +59,7 @@ class EpochLosses:
 class BiArch2Perf:
     """The three networks, their optimizers and the data of one run.
 
-    labelled, y: the queried cells and their accuracies in percent, (N,). cells: the space, one cell of each isomorphism
+    labelled, y: the queried cells and their scores, (N,); `metric` says in which unit. cells: the space, one cell of each isomorphism
     class, of which `unlabelled` are the rows without label. Both in canonical form. Raises UserError when the settings
     ask a CPU for bfloat16.
     """
@@ -72,8 +73,9 @@ class BiArch2Perf:
         operations: int,
         settings: Settings,
         seed: int,
+        metric: Metric = ACCURACY,
     ) -> None:
-        self.settings = settings
+        self.settings, self.metric = settings, metric
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if settings.precision == "bfloat16" and self.device.type == "cpu":
             raise UserError("precision = bfloat16 needs a GPU, and there is none here: take float32")
@@ -98,11 +100,13 @@ class BiArch2Perf:
         known = self._bytes(labelled)
         self.labelled, self.chosen = self.as_read(*known), self.decisions.of(*known)
         self.unlabelled = torch.from_numpy(unlabelled).to(self.device)
-        self.t = settings.t if settings.t is not None else float(np.quantile(y, 1 - settings.rank0_share))
+        share = settings.rank0_share
+        self.t = float(np.quantile(y, 1 - share)) if settings.t is None else self.metric.score(settings.t)
+        width = width_of(y, self.metric.unit)
         scale = SCALES[settings.scale](y)
-        self.cuts = cuts(scale, self.t).to(self.device)
+        self.cuts = cuts(scale, self.t, width).to(self.device)
         self.targets = torch.tensor(scale(y), dtype=torch.float32, device=self.device)
-        self.ranks = F.one_hot(rank(torch.from_numpy(y), self.t), RANKS).float().to(self.device)
+        self.ranks = F.one_hot(rank(torch.from_numpy(y), self.t, width), RANKS).float().to(self.device)
         self.steps_per_epoch = steps_of_an_epoch(len(unlabelled), settings)
         self.epochs, self.steps_taken = epochs, 0
 

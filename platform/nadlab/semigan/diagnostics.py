@@ -8,7 +8,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Oracle, accuracy, facts_of
+from nadlab.benchmarks.oracle import Oracle, accuracy, facts_of, metric_of
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
@@ -16,13 +16,14 @@ from nadlab.spaces import Cells
 
 
 def search_accuracies(oracle: Oracle, cells: Cells) -> NDArray[np.float64]:
-    """Return the search accuracy of queryable cells in percent, (N,); raise UserError where answers are not free."""
+    """Return the search score of queryable cells, (N,); raise UserError where answers are not free."""
     if not facts_of(oracle).free:
         raise UserError(
             f"{oracle.name} trains a network for each answer, so that only a search may evaluate cells: name a benchmark "
             "whose answers are stored or predicted"
         )
-    return np.array([accuracy(each, oracle.search_split) for each in oracle.evaluate(cells)], np.float64)
+    score = metric_of(oracle).score
+    return np.array([score(accuracy(each, oracle.search_split)) for each in oracle.evaluate(cells)], np.float64)
 
 
 def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0) -> float | None:

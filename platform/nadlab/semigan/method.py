@@ -35,7 +35,9 @@ def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -
     space = ledger.oracle.space
     y = ledger.query(labelled)
     cells, unlabelled = others(space, labelled)
-    return BiArch2Perf(space.canonical(labelled), y, cells, unlabelled, len(space.operations), settings, seed)
+    return BiArch2Perf(
+        space.canonical(labelled), y, cells, unlabelled, len(space.operations), settings, seed, ledger.metric
+    )
 
 
 def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
@@ -84,7 +86,7 @@ def learn_more(model: BiArch2Perf, ledger: QueryLedger) -> None:
 
 def others(space: SearchSpace, labelled: Cells) -> tuple[Cells, NDArray[np.int64]]:
     """Return the cells of the space, or of its sample, and the rows of the unlabelled set: isomorphic to no labelled one."""
-    cells, keys = classes(space.name)
+    cells, keys = classes(space)
     return cells, np.flatnonzero(~np.isin(keys, space.keys(labelled)))
 
 

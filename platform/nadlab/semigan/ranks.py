@@ -1,6 +1,7 @@
 """Performance ranks: equation 11, the scale on which PP predicts, and the differentiable rank that equation 8 needs.
 
-Accuracies are in percent, so the paper's 0.02 is 2 and its t = 0.93 is 93.
+Accuracies are in percent, so the paper's 0.02 is 2 and its t = 0.93 is 93. In another unit the width of a rank follows
+the labels (`width_of`).
 """
 
 from dataclasses import dataclass
@@ -18,13 +19,13 @@ RANK_EMBEDDING = 16
 WIDTH = 2.0
 
 
-def rank(y: Tensor, t: float) -> Tensor:
-    """Equation 11: floor((t + 2 - y) / 2) above t - 6, else 4; long, shape of y.
+def rank(y: Tensor, t: float, width: float = WIDTH) -> Tensor:
+    """Equation 11: floor((t + 2 - y) / 2) above t - 6, else 4; long, shape of y. `width` is its 2.
 
     Clamped to 0: for y > t + 2 the printed equation gives -1.
     """
-    inner = torch.floor((t + WIDTH - y) / WIDTH).clamp(0, RANKS - 1)
-    return torch.where(y > t - 3 * WIDTH, inner, torch.full_like(y, RANKS - 1)).long()
+    inner = torch.floor((t + width - y) / width).clamp(0, RANKS - 1)
+    return torch.where(y > t - 3 * width, inner, torch.full_like(y, RANKS - 1)).long()
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,14 @@ def normal_scale(y: NDArray[np.float64]) -> Scale:
 SCALES = {"normal": normal_scale, "linear": linear_scale}
 
 
-def cuts(scale: Scale, t: float) -> Tensor:
+def width_of(y: NDArray[np.float64], unit: str) -> float:
+    """Return the width of a rank: the paper's 2 percentage points, elsewhere half the labels' standard deviation."""
+    return WIDTH if unit == "%" else max(0.5 * float(y.std()), 1e-9)
+
+
+def cuts(scale: Scale, t: float, width: float = WIDTH) -> Tensor:
     """Return the scores of t, t - 2, t - 4 and t - 6, where equation 11 changes from one rank to the next, (4,)."""
-    return torch.tensor(scale(t - WIDTH * np.arange(RANKS - 1)), dtype=torch.float32)
+    return torch.tensor(scale(t - width * np.arange(RANKS - 1)), dtype=torch.float32)
 
 
 def soft_rank(score: Tensor, cuts: Tensor, temperature: float) -> Tensor:

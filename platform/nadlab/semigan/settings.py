@@ -21,7 +21,7 @@ class Settings:
     alpha_p: float = field(default=0.5, metadata=tunable(0.05, 0.95))
     """weight of PP's error on generated cells, equation 8"""
     t: float | None = None
-    """lower bound of rank 0 in percent, equation 11; None takes `rank0_share` of the labels"""
+    """lower bound of rank 0, equation 11, in the metric's unit, percent for an accuracy; None takes `rank0_share` of the labels"""
     rank0_share: float = field(default=0.1, metadata=tunable(0.02, 0.3, log=True))
     """share of the labelled cells that rank 0 gets when `t` is None"""
     labels: int = 120

@@ -1,19 +1,42 @@
-"""Search spaces by name: `space("nasbench101")`, `space("nasbench201")`, `space("darts")`."""
+"""Search spaces by name: `space("nasbench201")`, or one of your own by `space("my_space:MySpace")`.
+
+A package may register spaces in the entry point group `nadlab.spaces`.
+"""
+
+from functools import cache
+from importlib.metadata import entry_points
 
 from nadlab.errors import UserError
+from nadlab.plugins import is_plugin, load_object
 from nadlab.spaces.cells import Cells, SearchSpace
+from nadlab.spaces.check import check_space
 from nadlab.spaces.darts import DARTS
+from nadlab.spaces.derived import complete
 from nadlab.spaces.nasbench101 import NASBench101
 from nadlab.spaces.nasbench201 import NASBench201
 
 SPACES: dict[str, SearchSpace] = {"nasbench101": NASBench101(), "nasbench201": NASBench201(), "darts": DARTS()}
 
 
+GROUP = "nadlab.spaces"
+"""entry points of installed packages: name -> a space, or its class"""
+
+
+@cache
 def space(name: str) -> SearchSpace:
-    """Return the space of that name; raise UserError naming the known ones."""
-    if name not in SPACES:
-        raise UserError(f"unknown search space {name!r}: choose one of {', '.join(SPACES)}")
-    return SPACES[name]
+    """Return the space of that name, one object a process.
+
+    name: one of the package's, of an installed package's entry point, or `module:object`; a class is called without
+    arguments and completed (`complete`). Raises UserError where there is none, or it breaks a promise.
+    """
+    if name in SPACES:
+        return SPACES[name]
+    if is_plugin(name):
+        return complete(load_object(name))
+    for entry in entry_points(group=GROUP, name=name):
+        return complete(entry.load())
+    known = ", ".join([*SPACES, *sorted(entry_points(group=GROUP).names)])
+    raise UserError(f"unknown search space {name!r}: choose one of {known}, or name your own module:object")
 
 
-__all__ = ["DARTS", "SPACES", "Cells", "NASBench101", "NASBench201", "SearchSpace", "space"]
+__all__ = ["DARTS", "SPACES", "Cells", "NASBench101", "NASBench201", "SearchSpace", "check_space", "complete", "space"]

@@ -60,7 +60,15 @@ def first_broken(rules: Sequence[tuple[NDArray[np.bool_], str]]) -> list[str | N
 
 
 class SearchSpace(Protocol):
-    """A search space: what needs no query."""
+    """A search space: what needs no query. The last vertex is the output.
+
+    One of your own may leave out what `nadlab.spaces.complete` derives: docs/own_space.md. Methods propose cells with any
+    labels and any edges from an earlier to a later vertex; `invalid_reasons` meets them all, the other methods valid ones.
+    """
+
+    def __hash__(self) -> int:
+        """What is made for a space is kept by the object; its name alone may be another's."""
+        ...
 
     @property
     def name(self) -> str: ...

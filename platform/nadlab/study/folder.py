@@ -19,10 +19,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nadlab.errors import UserError
-from nadlab.json_text import strict_json
+from nadlab.json_text import strict_json, write_json
 from nadlab.provenance.differences import differing, reasons
 from nadlab.study.checkpoints import UNREADABLE, fingerprints, noted, of_one_moment
-from nadlab.study.records import Record, StudyRecord, Trial, origin_text, read_record, write_json
+from nadlab.study.records import Record, StudyRecord, Trial, origin_text, read_record
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ A trial's identity is what decides its result: benchmark table, settings, seed a
 
 import hashlib
 import json
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -13,7 +12,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
-from nadlab.benchmarks.oracle import Split, accuracy
+import numpy as np
+from numpy.typing import NDArray
+
+from nadlab.benchmarks.oracle import ACCURACY, Metric, Split, accuracy
 from nadlab.json_text import strict_json
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.provenance.code import OWN
@@ -143,6 +145,19 @@ class StudyRecord:
     sources: dict[str, dict[str, str]] = field(default_factory=dict)
     """part of the code -> file -> digest (`nadlab.provenance.code.Sources`)"""
 
+    metric: dict[str, Any] = field(default_factory=lambda: asdict(ACCURACY))
+    """fields of `Metric`: what the benchmark's answers are"""
+
+    @property
+    def measured(self) -> Metric:
+        """What the benchmark's answers are."""
+        return Metric(**self.metric)
+
+    def regret(self, reported: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far reported answers are from the table's best, which is known, in the metric's unit, their shape."""
+        assert self.optimum is not None
+        return self.optimum - reported if self.measured.maximise else reported - self.optimum
+
     @property
     def searched_by(self) -> str:
         """The split that the search sees, as a word."""
@@ -217,21 +232,9 @@ def level_text(values: dict[str, Any]) -> str:
 
 
 def incumbents(record: Record, study: StudyRecord) -> list[float]:
-    """Return after each query the reported accuracy of the cell that is best by search accuracy, in percent."""
-    found = accumulate(record.queries, lambda *pair: best(pair, study.search_split))
+    """Return after each query the reported answer of the cell that is best by its search score."""
+    found = accumulate(record.queries, lambda *pair: best(pair, study.search_split, study.measured))
     return [accuracy(query, study.report_split) for query in found]
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file such that a reader, also after a crash, finds the old or the new content and no mixture."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    text = strict_json(value)
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def read_record(path: Path) -> Record:

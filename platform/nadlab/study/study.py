@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 
-from nadlab.benchmarks.oracle import Oracle, facts_of, optimum_of
+from nadlab.benchmarks.oracle import Oracle, facts_of, metric_of, optimum_of
 from nadlab.errors import UserError
 from nadlab.methods.registry import split_name
 from nadlab.parameters.hyperparameters import INERT
@@ -214,6 +214,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         one_at_a_time=study.one_at_a_time,
         origin=made_by.values,
         sources=made_by.sources,
+        metric=asdict(metric_of(oracle)),
     )
 
 

@@ -134,4 +134,5 @@ def parallel_coordinates(table: pd.DataFrame, target: str) -> Figure:
 
 
 def _accuracy(evidence: Evidence) -> str:
-    return f"{evidence.study.reported_by} accuracy of the best cell, %"
+    metric = evidence.study.measured
+    return f"{evidence.study.reported_by} {metric.name} of the best cell" + (f", {metric.unit}" if metric.unit else "")

@@ -20,23 +20,23 @@ SHOWN = 4
 
 def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     """Return the trials' best cells, isomorphic ones once, by reported accuracy."""
-    study = evidence.study
+    study, metric = evidence.study, evidence.study.measured
     found: dict[int, tuple[Query, list[Record]]] = {}
     for record in (each for group in evidence.groups.values() for each in group if each.ledger):
-        query = best(record.queries, study.search_split)
+        query = best(record.queries, study.search_split, study.measured)
         found.setdefault(query.key, (query, []))[1].append(record)
-    shown = sorted(found.values(), key=lambda cell: -accuracy(cell[0], study.report_split))[:SHOWN]
+    shown = sorted(found.values(), key=lambda cell: -metric.score(accuracy(cell[0], study.report_split)))[:SHOWN]
     if not shown:
         return None
     texts = [f"{accuracy(query, study.report_split):.2f}" for query, _ in shown]
     table = Table(
         "best_cells",
-        ("", f"{study.reported_by} accuracy %", "found by", "cell"),
+        ("", f"{study.reported_by} {metric.name} {metric.unit}".rstrip(), "found by", "cell"),
         tuple(
             (str(place), text, f"{len(records)} of {len(evidence.trials)} trials", query.cell)
             for place, (text, (query, records)) in enumerate(zip(texts, shown, strict=True), 1)
         ),
-        f"The cells with the best {study.searched_by} accuracy of their trials; of isomorphic cells, the first.",
+        f"The cells with the best {study.searched_by} {metric.name} of their trials; of isomorphic cells, the first.",
         tuple(links(evidence, records) for _, records in shown),
     )
     readable = [(place, read) for place, (query, _) in enumerate(shown) if (read := parsed(query.cell))]
@@ -49,7 +49,7 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         panel.axis("off")
     for panel, (place, (space, cell)) in zip(panels, readable, strict=False):
         draw_cell(panel, cell, space)
-        panel.set_title(f"{place + 1}: {texts[place]} %", fontsize=10, loc="left")
+        panel.set_title(f"{place + 1}: {texts[place]} {metric.unit}".rstrip(), fontsize=10, loc="left")
     picture = Picture(
         "best_cells", figure_of(panels[0]), "From input to output; operations that pass nothing on are left out."
     )

@@ -34,7 +34,7 @@ def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         ("benchmark digest (SHA-256)", study.digest),
         ("protocol", study.preset),
         ("searched by, reported by", f"{study.searched_by}, {study.reported_by} accuracy"),
-        *((("best of the table", f"{study.optimum:.2f} %"),) if study.optimum is not None else ()),
+        *((("best of the table", study.measured.text(study.optimum)),) if study.optimum is not None else ()),
         ("trainable", study.trainable),
         ("first trial began, last ended", f"{_time(first)}, {_time(last)}"),
         *((key.replace("_", " "), ", ".join(found)) for key, found in values.items()),

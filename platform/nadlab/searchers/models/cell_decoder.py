@@ -18,7 +18,7 @@ from nadlab.nets.nade import NADE, gumbel
 from nadlab.parameters.hyperparameters import at_least, positive
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.training import descend, seeded
-from nadlab.spaces import SPACES
+from nadlab.spaces import SearchSpace
 from nadlab.spaces.classes import classes
 
 
@@ -34,9 +34,9 @@ class Written:
 class CellDecoder(nn.Module):
     """From a start state to a cell. `inputs` is the width of what it is conditioned on, 0 for a constant."""
 
-    def __init__(self, space_name: str, inputs: int, width: int = 128) -> None:
+    def __init__(self, space: SearchSpace, inputs: int, width: int = 128) -> None:
         super().__init__()
-        sizes = torch.from_numpy(choices_of(SPACES[space_name]).sizes)
+        sizes = torch.from_numpy(choices_of(space).sizes)
         largest = int(sizes.max())
         self.start = nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width)) if inputs else None
         self.constant = nn.Parameter(torch.zeros(width))
@@ -82,14 +82,14 @@ class DecoderPretraining:
 
 
 @lru_cache(maxsize=8)
-def _pretrained(name: str, inputs: int, settings: DecoderPretraining) -> CellDecoder:
-    cells = classes(name)[0]
+def _pretrained(space: SearchSpace, inputs: int, settings: DecoderPretraining) -> CellDecoder:
+    cells = classes(space)[0]
     random, rng = torch.Generator().manual_seed(settings.seed), np.random.default_rng(settings.seed)
-    decoder = fresh_decoder(name, inputs, settings.width, settings.seed)
+    decoder = fresh_decoder(space, inputs, settings.width, settings.seed)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=settings.learning_rate, foreach=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
     for _ in range(settings.steps):
-        batch = choices_of(SPACES[name]).encode(cells[rng.integers(len(cells), size=settings.batch)])
+        batch = choices_of(space).encode(cells[rng.integers(len(cells), size=settings.batch)])
         condition = torch.randn(settings.batch, inputs, generator=random)
         loss = -decoder.read(condition, torch.from_numpy(batch)).log_probability.mean()
         descend(optimizer, loss)
@@ -97,15 +97,15 @@ def _pretrained(name: str, inputs: int, settings: DecoderPretraining) -> CellDec
     return decoder
 
 
-def pretrained_decoder(name: str, inputs: int, settings: DecoderPretraining) -> CellDecoder:
+def pretrained_decoder(space: SearchSpace, inputs: int, settings: DecoderPretraining) -> CellDecoder:
     """Return a copy of a decoder fitted to a space's cells, one of each class, by maximum likelihood, once a process.
 
     Conditions are standard normal and carry no information yet.
     """
-    return deepcopy(_pretrained(name, inputs, settings))
+    return deepcopy(_pretrained(space, inputs, settings))
 
 
-def fresh_decoder(name: str, inputs: int, width: int, seed: int) -> CellDecoder:
+def fresh_decoder(space: SearchSpace, inputs: int, width: int, seed: int) -> CellDecoder:
     """Return an untrained decoder whose weights follow from the seed."""
     with seeded(seed):
-        return CellDecoder(name, inputs, width)
+        return CellDecoder(space, inputs, width)

@@ -3,12 +3,15 @@
 Shapes: N cells, L places, each with a number of choices of its own.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.spaces import Cells, SearchSpace, nasbench101, nasbench201
+from nadlab.spaces import SPACES, Cells, SearchSpace, nasbench101
 from nadlab.spaces.darts_cells import (
     INNER_OPERATIONS,
     NODES,
@@ -17,8 +20,11 @@ from nadlab.spaces.darts_cells import (
     pair_places,
     sources_of,
 )
+from nadlab.spaces.structure import Structure, structure_of
 
 Ints = NDArray[np.int64]
+MOST_SETS = 64
+"""sets of vertices leading to one that are told apart as choices"""
 
 
 class Choices(Protocol):
@@ -34,7 +40,7 @@ class Choices(Protocol):
         ...
 
     def decode(self, sequences: Ints) -> Cells:
-        """Return the cells of sequences; in NAS-Bench-101 some may be invalid."""
+        """Return the cells of sequences; in most spaces some may be invalid."""
         ...
 
 
@@ -72,18 +78,6 @@ class NASBench101Choices:
         return Cells(adjacency, operations)
 
 
-class NASBench201Choices:
-    """The operation of each edge."""
-
-    sizes: Ints = np.full(len(nasbench201.EDGES), len(nasbench201.EDGE_OPERATIONS))
-
-    def encode(self, cells: Cells) -> Ints:
-        return cells.operations[:, 1:-1].astype(np.int64) - 1
-
-    def decode(self, sequences: Ints) -> Cells:
-        return nasbench201.cells_of(sequences)
-
-
 class DARTSChoices:
     """Node by node the pair of its sources, then the operation on each; the first node's sources are no choice."""
 
@@ -109,16 +103,80 @@ class DARTSChoices:
         return cells_of(sources, full[:, :, 1:])
 
 
-CHOICES: dict[str, Choices] = {
-    "nasbench101": NASBench101Choices(),
-    "nasbench201": NASBench201Choices(),
-    "darts": DARTSChoices(),
+class DerivedChoices:
+    """Vertex by vertex the vertices that lead to it, then its operation; what all cells share is no choice.
+
+    The vertices that lead to one are one choice among the sets that occur; where a space has more than `MOST_SETS` of
+    them, each edge is a choice of its own. A set that never occurred is written as the nearest, such a label as the first.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        found = structure_of(space)
+        self._vertices, self._places = space.vertices, [*_places(found)]
+        self._shared = np.array([np.bitwise_and.reduce(codes) for codes in found.sources])
+        self._labels = found.labels.argmax(axis=1)
+        self.sizes: Ints = np.array([len(place.values) for place in self._places])
+
+    def encode(self, cells: Cells) -> Ints:
+        sequences = np.zeros((len(cells), len(self._places)), np.int64)
+        weights = 1 << np.arange(self._vertices, dtype=np.int64)
+        codes = np.einsum("nst,s->nt", cells.adjacency > 0, weights)
+        for column, place in enumerate(self._places):
+            if place.mask:
+                differing = np.bitwise_count((codes[:, place.vertex, None] & place.mask) ^ place.values)
+                sequences[:, column] = differing.argmin(axis=1)
+            else:
+                sequences[:, column] = (cells.operations[:, place.vertex, None] == place.values).argmax(axis=1)
+        return sequences
+
+    def decode(self, sequences: Ints) -> Cells:
+        count = len(sequences)
+        codes, operations = np.tile(self._shared, (count, 1)), np.tile(self._labels, (count, 1))
+        for column, place in enumerate(self._places):
+            chosen = place.values[sequences[:, column]]
+            if place.mask:
+                codes[:, place.vertex] |= chosen
+            else:
+                operations[:, place.vertex] = chosen
+        adjacency = codes[:, None, :] >> np.arange(self._vertices)[:, None] & 1
+        return Cells(adjacency.astype(np.uint8), operations.astype(np.uint8))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One choice: labels of a vertex, or, where `mask` has bits, codes of the sets of vertices that lead to it."""
+
+    vertex: int
+    mask: int
+    """codes of the edges that are chosen here; 0 for a label"""
+    values: Ints
+
+
+def _places(found: Structure) -> Iterator[_Place]:
+    for vertex, codes in enumerate(found.sources):
+        every = int(np.bitwise_or.reduce(codes))
+        if 1 < len(codes) <= MOST_SETS:
+            yield _Place(vertex, every, codes)
+        elif len(codes) > 1:
+            chosen = every & ~int(np.bitwise_and.reduce(codes))
+            edges = [1 << source for source in range(vertex) if chosen >> source & 1]
+            yield from (_Place(vertex, edge, np.array([0, edge])) for edge in edges)
+        labels = np.flatnonzero(found.labels[vertex])
+        if len(labels) > 1:
+            yield _Place(vertex, 0, labels)
+
+
+PUBLISHED: dict[SearchSpace, Choices] = {
+    SPACES["nasbench101"]: NASBench101Choices(),
+    SPACES["darts"]: DARTSChoices(),
 }
+"""Sequences that methods were published with; those of other spaces are derived from their cells."""
 
 
+@lru_cache(maxsize=16)
 def choices_of(space: SearchSpace) -> Choices:
     """Return how a space's cells are written as sequences."""
-    return CHOICES[space.name]
+    return PUBLISHED.get(space) or DerivedChoices(space)
 
 
 def one_hot(sequences: Ints, sizes: Ints) -> NDArray[np.float64]:

@@ -34,7 +34,7 @@ from nadlab.nets.graphs import Graphs, gin_input
 from nadlab.parameters.hyperparameters import at_least, between, positive
 from nadlab.searchers.models.graphs import graphs_of
 from nadlab.searchers.models.training import descend, seeded
-from nadlab.spaces import SPACES, Cells, SearchSpace
+from nadlab.spaces import Cells, SearchSpace
 
 _CHUNK = 4096
 
@@ -136,9 +136,8 @@ def split(space: SearchSpace, settings: VAEPretraining) -> tuple[Cells, Cells]:
 
 
 @lru_cache(maxsize=4)
-def pretrained(name: str, settings: VAEPretraining) -> GraphVAE:
+def pretrained(space: SearchSpace, settings: VAEPretraining) -> GraphVAE:
     """Return the autoencoder of a space; one process trains it once, as it depends on no search."""
-    space = SPACES[name]
     random = torch.Generator().manual_seed(settings.seed)
     with seeded(settings.seed):
         model = GraphVAE(len(space.operations), settings)

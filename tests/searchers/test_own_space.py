@@ -1,0 +1,59 @@
+"""Every method runs on a space and a metric that the package has never seen."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nadlab.methods.registry import SEARCHERS
+from nadlab.queries.ledger import QueryLedger
+from nadlab.searchers.ag_net import AGNet
+from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
+from nadlab.searchers.ga_nas import GANAS
+from nadlab.searchers.models.cell_decoder import DecoderPretraining
+from nadlab.searchers.models.graph_vae import VAEPretraining
+from nadlab.searchers.nao import NAO
+from nadlab.searchers.seminas import SemiNAS
+from nadlab.semigan.method import SemiGANNAD
+from nadlab.semigan.settings import PAPER, SEQUENTIAL
+from tests.spaces.toy import error
+
+DECODER = DecoderPretraining(steps=20, width=16)
+VAE = VAEPretraining(epochs=1, width=16)
+SMALL: dict[str, Any] = {"epochs": 2, "width": 16, "generated": 100}
+QUICK: dict[str, Any] = {
+    "nao": NAO(epochs=5),
+    "seminas": SemiNAS(pretraining_epochs=5, epochs=2, unlabelled=20),
+    "arch2vec-rl": Arch2vecRL(pretraining=VAE),
+    "arch2vec-bo": Arch2vecBO(pretraining=VAE, epochs=5),
+    "ga-nas": GANAS(pretraining=DECODER, initial=12, steps=2),
+    "ag-net": AGNet(pretraining=DECODER, epochs=1, initial=12, batch=6),
+    "semigan-nad": SemiGANNAD(SEQUENTIAL.__class__(**SMALL)),
+    "semigan-nad-paper": SemiGANNAD(PAPER.__class__(scale="linear", saturating=True, t=0.3, **SMALL)),
+    "semigan-nad-sequential": SemiGANNAD(
+        SEQUENTIAL.__class__(labels=8, final_k=16, per_round=8, round_epochs=1, **SMALL)
+    ),
+}
+"""Methods with a training, shortened; the others run as they are."""
+
+
+@pytest.mark.parametrize("method", list(SEARCHERS))
+def test_every_method_minimises_the_error_of_a_space_of_ones_own(method: str) -> None:
+    oracle = error("own:error")
+    ledger = QueryLedger(oracle, 24)
+    QUICK.get(method, SEARCHERS[method])(ledger, np.random.default_rng(0))
+    errors = [query.valid for query in ledger.queries if query.valid is not None]
+    assert len(errors) == 24
+    assert ledger.best().valid == min(errors)
+    assert ledger.regret() == pytest.approx(min(errors) - oracle.optimum)
+    assert ledger.outcome()["best_reported"] == min(errors)
+
+
+def test_guided_search_ends_with_less_error_than_random_search() -> None:
+    def mean_regret(method: str) -> float:
+        ledgers = [QueryLedger(error("own:error"), 40) for _ in range(10)]
+        for seed, ledger in enumerate(ledgers):
+            SEARCHERS[method](ledger, np.random.default_rng(seed))
+        return float(np.mean([ledger.regret() for ledger in ledgers]))
+
+    assert mean_regret("local-search") < mean_regret("random-search")

@@ -1,0 +1,133 @@
+"""What every search space keeps, the package's and one's own; and the sentence for each broken promise."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nadlab.errors import UserError
+from nadlab.queries.path_encoding import path_encoding
+from nadlab.searchers.models.choices import choices_of
+from nadlab.spaces import SPACES, Cells, SearchSpace, check_space, complete, space
+from nadlab.spaces.cells import is_valid
+from nadlab.spaces.classes import classes
+from tests.spaces.toy import Perceptrons, toy_space
+
+STRAY = np.random.default_rng(0)
+ALL = {**SPACES, "toy": toy_space()}
+
+
+@pytest.fixture(params=list(ALL))
+def any_space(request: pytest.FixtureRequest) -> SearchSpace:
+    return ALL[request.param]
+
+
+def test_every_space_keeps_its_promises(any_space: SearchSpace) -> None:
+    assert check_space(any_space) == []
+
+
+def test_choices_write_and_read_every_cell(any_space: SearchSpace) -> None:
+    cells = any_space.canonical(any_space.sample(300, np.random.default_rng(0)))
+    choices = choices_of(any_space)
+    sequences = choices.encode(cells)
+    assert (sequences < choices.sizes).all()
+    assert (any_space.keys(choices.decode(sequences)) == any_space.keys(cells)).all()
+
+
+def test_every_cell_has_a_path(any_space: SearchSpace) -> None:
+    assert path_encoding(any_space.sample(100, np.random.default_rng(0)), any_space).any(axis=1).all()
+
+
+def test_what_is_derived_for_the_toy_space_follows_from_its_cells() -> None:
+    toy = toy_space()
+    cells = toy.enumerate()
+    assert toy.size == len(cells) == len(classes(toy)[0]) == 216
+    one = toy.parse("01000/00100/00010/00001/00000;input|relu|relu|relu|output")
+    # six other labels and three skips
+    assert len(toy.neighbours(one)) == 9
+    assert choices_of(toy).sizes.tolist() == [3, 2, 3, 4, 3]
+    everything = choices_of(toy).decode(np.stack(np.unravel_index(np.arange(216), (3, 2, 3, 4, 3)), axis=1))
+    assert is_valid(everything, toy).all()
+    assert len(np.unique(toy.keys(everything))) == 216
+    # every path but the one from input to output at once, which no cell has
+    assert np.flatnonzero(~path_encoding(cells, toy).any(axis=0)).tolist() == [0]
+
+
+def test_two_spaces_of_one_name_are_not_mixed_up() -> None:
+    class Chains(Perceptrons):
+        def enumerate(self) -> Cells:
+            return super().enumerate()[:27]
+
+    toy, chains = toy_space(), complete(Chains)
+    assert toy.name == chains.name
+    assert (len(classes(toy)[0]), len(classes(chains)[0])) == (216, 27)
+    assert choices_of(chains).sizes.tolist() == [3, 3, 3]
+
+
+def test_a_large_space_needs_no_list() -> None:
+    class Large(Perceptrons):
+        size = 10**9
+        enumerate = property()
+
+        def sample(self, count: int, rng: np.random.Generator) -> Cells:
+            return Perceptrons().enumerate()[rng.integers(0, 216, count)]
+
+        def canonical(self, cells: Cells) -> Cells:
+            return cells
+
+    large = complete(Large)
+    with pytest.raises(UserError, match="too many to list"):
+        large.enumerate()
+    assert len(large.unlabelled(50, np.random.default_rng(0))) == 50
+    with pytest.raises(UserError, match="too many to draw"):
+        large.unlabelled(217, np.random.default_rng(0))
+
+
+def test_what_is_absent_is_named() -> None:
+    with pytest.raises(
+        UserError, match="lacks name, operations, vertices, invalid_reasons, keys, size, sample, canonical"
+    ):
+        complete(object())
+    with pytest.raises(UserError, match="unknown search space 'mlps': choose one of nasbench101"):
+        space("mlps")
+
+
+def reasons_for_nothing(_: Any, cells: Cells) -> list[str | None]:
+    return [None] * len(cells)
+
+
+def sample_of_floats(_: Any, count: int, rng: np.random.Generator) -> Cells:
+    cells = Perceptrons().enumerate()[rng.integers(0, 216, count)]
+    return Cells(cells.adjacency.astype(float), cells.operations)
+
+
+@pytest.mark.parametrize(
+    ("method", "broken", "words"),
+    [
+        ("vertices", 1, "`vertices` must be a whole number from 2"),
+        ("operations", ["a", "b"], "`operations` must be a tuple"),
+        ("keys", lambda _, cells: cells.operations[:, 1].astype(np.int32), "`keys` must return int64 of shape"),
+        ("invalid_reasons", reasons_for_nothing, "no cell of 'perceptrons': `enumerate` lists none with its key"),
+        ("invalid_reasons", lambda _, cells: ["never"] * len(cells), "`sample` drew a cell that .* refuses: never"),
+        ("sample", sample_of_floats, "`sample` must return Cells whose adjacency is uint8"),
+        (
+            "sample",
+            lambda _, count, __: Perceptrons().enumerate()[np.asarray(STRAY.integers(0, 216, count))],
+            "from `rng` alone",
+        ),
+        ("canonical", lambda _, cells: cells[np.arange(len(cells))[::-1]], "`canonical` must keep a cell's key"),
+        ("format", lambda *_: "a\nb", "one line of text"),
+        ("parse", lambda *_: Perceptrons().enumerate()[:1], "`parse` must read back"),
+        ("neighbours", lambda _, cell: cell, "`neighbours` returned the cell itself"),
+        (
+            "neighbours",
+            lambda _, cell: Cells(1 - cell.adjacency, cell.operations),
+            "`neighbours` returned an adjacency",
+        ),
+        ("enumerate", lambda _: Perceptrons().enumerate()[[0, 1, 1]], "`enumerate` lists a cell twice"),
+    ],
+)
+def test_each_broken_promise_is_one_sentence(method: str, broken: Any, words: str) -> None:
+    own = type("Broken", (Perceptrons,), {method: broken})
+    with pytest.raises(UserError, match=words):
+        complete(own)
