@@ -50,6 +50,8 @@ class Facts:
     """`stored` trainings are looked up, `predicted` ones come from a surrogate; each of the others costs a training"""
     trained_by: str = ""
     """who trained the cells and by which code; empty where the benchmark does not say"""
+    held_out: bool = False
+    """whether no setting is chosen on it, so that what is reported on it is untouched: tuning studies refuse it"""
 
     @property
     def free(self) -> bool:
