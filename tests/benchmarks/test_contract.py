@@ -1,5 +1,6 @@
 """What every benchmark must do, whichever kind: one table of them, one set of tests."""
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from nadlab.benchmarks.container import write_container
 from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 from nadlab.benchmarks.official.nats import read_nats
 from nadlab.benchmarks.oracle import Oracle, optimum_of
+from nadlab.benchmarks.packages import nasbenchgraph
 from nadlab.benchmarks.registry import benchmark
 from nadlab.benchmarks.surrogates.surrogate import Surrogate, SurrogateBenchmark, open_surrogate
 from nadlab.benchmarks.surrogates.trees import Model, Tree, ensemble
@@ -39,6 +41,16 @@ def archived_201(folder: Path) -> Path:
     write_nats(folder / "nats", nasbench201_content())
     write_archive(read_nats(folder / "nats"), folder / "nasbench201.safetensors")
     return folder / "nasbench201.safetensors"
+
+
+def graph_file(folder: Path) -> Path:
+    """A file as those of nas-bench-graph: 60 architectures, numbers as NumPy's."""
+    rng = np.random.default_rng(0)
+    keys = space("nasbenchgraph").keys(space("nasbenchgraph").unlabelled(60, rng))
+    names = ("valid_perf", "perf", "latency", "para")
+    table = {key: dict(zip(names, rng.random(4), strict=True)) for key in keys.tolist()}
+    (folder / "cora.bench").write_bytes(pickle.dumps(table))
+    return folder / "cora.bench"
 
 
 def surrogate(folder: Path) -> Path:
@@ -66,12 +78,18 @@ BENCHMARKS: dict[str, tuple[Callable[[Path], Path] | None, Opener]] = {
     "archive of NAS-Bench-101": (archived_101, lambda path, preset: open_benchmark(path, "cifar10", "a", preset)),
     "archive of NAS-Bench-201": (archived_201, lambda path, preset: open_benchmark(path, "cifar10", "b", preset)),
     "surrogate": (surrogate, lambda path, preset: open_surrogate(path, "c", preset)),
+    "file of nas-bench-graph": (graph_file, lambda path, preset: nasbenchgraph.PACKAGE.open(path, "cora", preset)),
 }
+NOT_BY_NASLIB = ("file of nas-bench-graph",)
+CASES = [(name, "paper") for name in BENCHMARKS] + [
+    (name, "naslib") for name in BENCHMARKS if name not in NOT_BY_NASLIB
+]
 
 
-@pytest.fixture(params=[(name, preset) for name in BENCHMARKS for preset in ("paper", "naslib")], ids=" by ".join)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Oracle]:
+@pytest.fixture(params=CASES, ids=" by ".join)
+def reopen(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Oracle]:
     name, preset = request.param
+    monkeypatch.setenv("NADLAB_CACHE", str(tmp_path / "cache"))
     make, opener = BENCHMARKS[name]
     path = make(tmp_path) if make else tmp_path
     return lambda: opener(path, preset)

@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from nadlab.analysis.configurations import configurations, named
 from nadlab.analysis.tuned import report_on_tuning
 from nadlab.benchmarks.registry import benchmark
+from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.cli.tuning import tuning_command
 from nadlab.errors import UserError
 from nadlab.schedule.optuna_schedule import OptunaSchedule
@@ -239,6 +240,15 @@ def test_search_that_makes_no_sense_is_one_sentence(changes: dict[str, Any], wor
 def test_budget_beyond_the_benchmark_is_refused() -> None:
     with pytest.raises(UserError, match="queries are more than the 300 distinct cells"):
         tuning_record(replace(TUNING, benchmark=TOY), benchmark(TOY), "")
+
+
+def test_benchmark_on_which_no_setting_is_chosen_is_refused() -> None:
+    oracle = benchmark(TUNING.benchmark)
+    assert isinstance(oracle, TableBenchmark)
+    untouched = replace(oracle, facts=replace(oracle.facts, held_out=True))
+    assert tuning_record(TUNING, oracle, "id").benchmark == oracle.name
+    with pytest.raises(UserError, match=f"no setting is chosen on {oracle.name}"):
+        tuning_record(TUNING, untouched, "id")
 
 
 @pytest.mark.slow

@@ -1,10 +1,11 @@
-"""Rival searches on the real tables, against what their papers report."""
+"""Rival searches on real trainings, against what their papers report: NAS-Bench-201, or AnalogNAS-Bench without its table."""
 
 import numpy as np
 import pytest
 
 from nadlab.benchmarks.oracle import Oracle, optimum_of
-from nadlab.benchmarks.registry import data_folder
+from nadlab.benchmarks.packages.installed import absent
+from nadlab.benchmarks.registry import benchmark, data_folder
 from nadlab.benchmarks.table import read_nasbench101, read_nasbench201
 from nadlab.methods.registry import Searcher
 from nadlab.queries.ledger import QueryLedger
@@ -27,7 +28,9 @@ SEEDS = 20
 @pytest.fixture(scope="module")
 def cifar10() -> Oracle:
     if FOLDER is None or not (FOLDER / "nasbench201.csv").exists():
-        pytest.skip("nasbench201.csv is neither in $NADLAB_DATA nor in ../shared/data")
+        if "analog-nasbench" in absent():
+            pytest.skip("no nasbench201.csv in $NADLAB_DATA, and no pip install 'nadlab[analog-nasbench]'")
+        return benchmark("analog-nasbench/baseline_accuracy")
     return read_nasbench201(FOLDER / "nasbench201.csv", "cifar10", "nasbench201/cifar10", "test")
 
 
@@ -47,9 +50,9 @@ def best_of(searcher: Searcher, oracle: Oracle, budget: int, seeds: int = SEEDS)
 
 
 def test_regularized_evolution_is_as_good_as_published_and_beats_random_search(cifar10: Oracle) -> None:
-    # Table 2: 94.27 and 94.12 after 400 queries
+    # Table 2: 94.27 and 94.12 after 400 queries, of 94.37
     evolved = best_of(RegularizedEvolution(), cifar10, 400)
-    assert evolved.mean() > 94.27
+    assert evolved.mean() > (optimum_of(cifar10) or 100) - 0.10
     assert (evolved - best_of(random_search, cifar10, 400)).mean() > 0.1
 
 
@@ -58,8 +61,8 @@ def test_local_search_reaches_the_optimum_within_300_queries(cifar10: Oracle) ->
 
 
 def test_reinforce_is_as_good_as_published_and_far_from_evolution_at_160_queries(cifar10: Oracle) -> None:
-    # Table 2: 94.13 after 400 queries
-    assert best_of(Reinforce(), cifar10, 400).mean() > 94.13
+    # Table 2: 94.13 after 400 queries, of 94.37
+    assert best_of(Reinforce(), cifar10, 400).mean() > (optimum_of(cifar10) or 100) - 0.24
     assert (best_of(RegularizedEvolution(), cifar10, 160) - best_of(Reinforce(), cifar10, 160)).mean() > 0.1
 
 

@@ -53,6 +53,8 @@ class Facts:
     """who trained the cells; empty where the benchmark does not say"""
     training_code: str = ""
     """the command that trains them anew; empty where the benchmark names none"""
+    held_out: bool = False
+    """whether no setting is chosen on it, so that what is reported on it is untouched: tuning studies refuse it"""
 
     @property
     def free(self) -> bool:

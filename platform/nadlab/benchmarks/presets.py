@@ -10,13 +10,16 @@
 | `naslib` | NAS-Bench-301 | validation | validation | - | with noise |
 | `paper` | `mnist1d-201` | validation, 10 epochs | test | mean of all seeds | - |
 | `naslib` | `mnist1d-201` | validation, 10 epochs | test | one at random | - |
+| `paper` | NAS-Bench-Graph | validation | test | mean of the three | - |
+| `paper` | AnalogNAS-Bench | its one accuracy | the same | as published | - |
 
 `paper`: SemiGAN-NAD's Appendices A and C (average of three runs; validation for the search and test as the result on
 NAS-Bench-101; test throughout on NAS-Bench-201; only validation on NAS-Bench-301, whose noise it does not mention).
 `naslib`: NASLib's `query` methods. NAS-Bench-101's API draws one of the three runs; on NAS-Bench-201 validation
 answers for both metrics (how its pickle was made of the seeds is not stated: their mean is taken here); the
 surrogate's `predict` keeps its default, noise. The embedded benchmarks follow what each says of NAS-Bench-101 (tables)
-and NAS-Bench-301 (surrogates).
+and NAS-Bench-301 (surrogates). The paper and NASLib know neither NAS-Bench-Graph nor AnalogNAS-Bench: `paper` searches
+them as it does NAS-Bench-101 and -201.
 
 The data set is the benchmark's name: `nasbench201/cifar10` reads validation accuracy from the training on the
 training half and test accuracy from the training on both halves, as the official API does; `nasbench201/cifar10-valid`
@@ -55,6 +58,7 @@ PRESETS: dict[str, dict[str, Protocol]] = {
         "nasbench201": Protocol("paper", "test", "test", "mean"),
         "surrogate": Protocol("paper", "valid", "valid", "mean"),
         "mnist1d": Protocol("paper", "valid", "test", "mean"),
+        "nasbenchgraph": Protocol("paper", "valid", "test", "mean"),
     },
     "naslib": {
         "nasbench101": Protocol("naslib", "valid", "test", "one"),

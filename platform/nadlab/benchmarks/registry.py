@@ -1,4 +1,4 @@
-"""Benchmarks by name: the embedded ones, every table in `$NADLAB_DATA` or `../shared/data`, archives in the cache folder.
+"""Benchmarks by name: embedded ones, tables in `$NADLAB_DATA` or `../shared/data`, archives in the cache folder, extras of pip.
 
 A name leads to its own file, so a search opens no other; a listing says of every other file why it is left out. An
 archive replaces a table of the same name, since it also holds every run. A name `module:function` is a plugin: the
@@ -15,6 +15,7 @@ from pathlib import Path
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
 from nadlab.benchmarks.oracle import Oracle, metric_of
+from nadlab.benchmarks.packages.installed import absent, packaged
 from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.surrogates import surrogate
 from nadlab.benchmarks.table import SAMPLE, tables
@@ -102,7 +103,7 @@ def listing(preset: str = "paper") -> Listing:
             except UserError as error:
                 left_out[path] = str(error)
         found |= here
-    return Listing(found, left_out)
+    return Listing(found | packaged(preset), left_out)
 
 
 def sources(preset: str = "paper") -> dict[str, tuple[Path, Opener]]:
@@ -134,7 +135,10 @@ def benchmark(name: str, preset: str = "paper") -> Oracle:
     """
     if is_plugin(name):
         return _own(name, preset)
-    for place in reversed(list(_places(preset))):
+    places = list(_places(preset))
+    if name in (extras := packaged(preset)):
+        return extras[name][1]()
+    for place in reversed(places):
         hits: list[tuple[Path, Opener]] = []
         refused: list[UserError] = []
         for path in place.files(name):
@@ -152,7 +156,9 @@ def benchmark(name: str, preset: str = "paper") -> Oracle:
     stem = name.partition("/")[0].lower()
     near = [sentence for path, sentence in known.left_out.items() if stem and path.name.lower().startswith(stem)]
     raise UserError(
-        f"unknown benchmark {name!r}: this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, or are your own module:function"
+        f"unknown benchmark {name!r}: this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, "
+        + "".join(f"come by `pip install 'nadlab[{extra}]'`, " for extra in absent())
+        + "or are your own module:function"
         + "".join(f"; {sentence}" for sentence in near)
     )
 

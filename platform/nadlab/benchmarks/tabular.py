@@ -1,7 +1,7 @@
 """The `Oracle` over a table of trainings, looked up by a cell's identity; an archive's arrays stay on disk until read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,15 @@ from nadlab.spaces import Cells, SearchSpace, space
 from nadlab.spaces.cells import Keys
 from nadlab.spaces.darts_cells import cells_of, decode
 from nadlab.spaces.nasbench101 import cells_of_keys
+from nadlab.spaces.nasbenchgraph import cells_of_keys as graph_cells_of_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What a benchmark knows of each row beside accuracy by the search and report splits: values (N,) in a unit."""
+
+    unit: str
+    values: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class TableBenchmark:
     runs: Mapping[Split, NDArray[Any]]
     listed: Callable[[], Cells]
     facts: Facts = STORED
+    extras: Mapping[str, Quantity] = field(default_factory=dict)
+    """name -> what else is known of the rows; arrays that lie in a file are read when they are used"""
 
     @property
     def search_split(self) -> Split:
@@ -91,8 +102,13 @@ DECODE: dict[str, Callable[[Keys], Cells]] = {
     "nasbench101": cells_of_keys,
     "nasbench201": lambda keys: space("nasbench201").enumerate()[keys],
     "darts": lambda keys: cells_of(*decode(keys)),
+    "nasbenchgraph": graph_cells_of_keys,
 }
 """Name of the search space -> the cells of identities."""
+
+
+UNITS = {"parameters": "million", "flops": "million", "latency": "s"}
+"""What an archive may hold beside trainings -> its unit."""
 
 
 def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -> TableBenchmark:
@@ -117,6 +133,11 @@ def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -
     }
     listed = DECODE[content.space]
     facts = facts_from("stored", content.provenance)
+    extras = {
+        quantity: Quantity(unit, content.arrays[f"{dataset}/{quantity}"])
+        for quantity, unit in UNITS.items()
+        if f"{dataset}/{quantity}" in content.arrays
+    }
     return TableBenchmark(
-        name, space(content.space), digest, chosen, keys, runs, lambda: listed(np.asarray(keys)), facts
+        name, space(content.space), digest, chosen, keys, runs, lambda: listed(np.asarray(keys)), facts, extras
     )

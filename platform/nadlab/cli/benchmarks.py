@@ -121,7 +121,8 @@ def readable_benchmarks() -> tuple[list[dict[str, Any]], list[str]]:
         try:
             oracle = opener()
             facts = {"cells": oracle.space.size, "queryable": oracle.queryable_count, "digest": oracle.digest}
-            rows.append({"name": name, **facts, "source": str(path)})
+            extras = {extra: quantity.unit for extra, quantity in getattr(oracle, "extras", {}).items()}
+            rows.append({"name": name, **facts, "source": str(path), "extras": extras})
         except UserError as error:
             left_out.append(str(error))
     lines = (" ".join(line.split()) for line in dict.fromkeys(left_out))
@@ -129,11 +130,17 @@ def readable_benchmarks() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def for_people(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a benchmark's row with a short digest and source."""
+    """Return a benchmark's row with a short digest and source, and without what else it knows."""
+    from nadlab.benchmarks.packages.installed import PACKAGES
     from nadlab.benchmarks.registry import EMBEDDED
 
-    source = "embedded" if Path(row["source"]).parent == EMBEDDED else row["source"]
-    return row | {"digest": row["digest"][:12], "source": source}
+    source, package = row["source"], row["name"].partition("/")[0]
+    if Path(source).parent == EMBEDDED:
+        source = "embedded"
+    elif package in (each.name for each in PACKAGES):
+        source = f"pip: {package}"
+    shown = {column: value for column, value in row.items() if column != "extras"}
+    return shown | {"digest": row["digest"][:12], "source": source}
 
 
 COMMANDS = (fetch, convert_command, verify, show)

@@ -14,8 +14,9 @@ from nadlab.spaces.darts import DARTS
 from nadlab.spaces.derived import complete
 from nadlab.spaces.nasbench101 import NASBench101
 from nadlab.spaces.nasbench201 import NASBench201
+from nadlab.spaces.nasbenchgraph import NASBenchGraph
 
-SPACES: dict[str, SearchSpace] = {"nasbench101": NASBench101(), "nasbench201": NASBench201(), "darts": DARTS()}
+SPACES: dict[str, SearchSpace] = {each.name: each for each in (NASBench101(), NASBench201(), DARTS(), NASBenchGraph())}
 
 
 GROUP = "nadlab.spaces"
@@ -39,4 +40,7 @@ def space(name: str) -> SearchSpace:
     raise UserError(f"unknown search space {name!r}: choose one of {known}, or name your own module:object")
 
 
-__all__ = ["DARTS", "SPACES", "Cells", "NASBench101", "NASBench201", "SearchSpace", "check_space", "complete", "space"]
+__all__ = [
+    "DARTS", "SPACES", "Cells", "NASBench101", "NASBench201", "NASBenchGraph", "SearchSpace", "check_space", "complete",
+    "space",
+]  # fmt: skip

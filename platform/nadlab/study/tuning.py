@@ -19,7 +19,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvin
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 from optuna.study import StudyDirection
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, facts_of
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
@@ -163,8 +163,12 @@ class Tuning:
 def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
     """Return the study as its folder remembers it: what Optuna proposes depends on all but the number of configurations.
 
-    Raises UserError when the largest budget is more than the benchmark has.
+    Raises UserError when the benchmark is held out, or the largest budget is more than it has.
     """
+    if facts_of(oracle).held_out:
+        raise UserError(
+            f"no setting is chosen on {oracle.name}: what is reported on it stays untouched by tuning; tune on another benchmark"
+        )
     most = {
         factor: int(high) for factor, (_, high) in tuning.ends().items() if factor in ("labels", "final_k", "queries")
     }

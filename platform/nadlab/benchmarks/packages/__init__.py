@@ -1,0 +1,1 @@
+"""Benchmarks inside packages that pip installs as extras; their files are read where they lie, their code never runs."""
