@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from nadlab.benchmarks import container, registry, table
 from nadlab.benchmarks.files import check_file
 from nadlab.benchmarks.oracle import optimum_of
+from nadlab.benchmarks import registry
 from nadlab.benchmarks.registry import benchmark, listing
 from nadlab.cli.command_line import run_command
 from nadlab.cli.main import nadlab
@@ -28,6 +29,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir()
         monkeypatch.setenv(variable, str(tmp_path / name))
     (tmp_path / "data" / "good.csv").write_text(toy_table())
+    monkeypatch.setattr(registry, "packaged", lambda _: {})  # installed packages are listed whatever the folder holds
     benchmark.cache_clear()
     return tmp_path / "data"
 
