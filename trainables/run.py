@@ -99,8 +99,8 @@ class Run:
             tau = held_out_tau(self.model, self.ledger)
             if tau is not None:
                 report["predictor_tau"] = tau
-                if rows and self.watch:
-                    rows[-1]["predictor_tau"] = tau
+            if rows and self.watch:
+                rows[-1]["predictor_tau"] = tau
         if ends:
             self.state = replace(self.state, design_random=random_state(self.model))
             report |= asdict(finish(self.model, self.ledger))

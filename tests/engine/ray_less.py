@@ -109,7 +109,7 @@ class Engine:
 
 def without_ray(patch: pytest.MonkeyPatch) -> None:
     """Let the record writer ask no Ray, and find no provenance anew at every start."""
-    patch.setattr(record_writer, "provenance", lambda _package: Provenance({"code": "1"}, {}))
+    patch.setattr(record_writer, "provenance", lambda _origin, _sources: Provenance({"code": "1"}, {}))
     patch.setattr(record_writer, "cluster_resources_text", lambda: "")
     patch.setattr(record_writer, "hardware_at", lambda _address: {"host": tempfile.gettempdir()})
     patch.setattr(record_writer, "check_nodes", lambda: None)

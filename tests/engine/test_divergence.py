@@ -76,12 +76,12 @@ def test_round_that_diverges_keeps_what_was_queried_before(monkeypatch: pytest.M
 
 
 def test_predictor_without_an_order_has_no_tau(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("trainables.run.held_out_tau", lambda *_: float("nan"))
+    monkeypatch.setattr("trainables.run.held_out_tau", lambda *_: None)
     trial = {"benchmark": TOY, "seed": 0, "resume": None, "watch": True}
     settings = {name: getattr(SMALL, name) for name in Settings.__dataclass_fields__}
     run = Run.opened({**trial, "settings": settings})
     report = run.trained([{"predictor": 1.0}] * 2, 0.0)
-    assert report["predictor_tau"] is None
+    assert "predictor_tau" not in report
     assert report["history"][-1] == {"predictor": 1.0, "predictor_tau": None}
     run.save(tmp_path)
     assert Run.opened({**trial, "resume": str(tmp_path)}).trained([], 1.0) == report

@@ -179,6 +179,6 @@ def test_an_optimum_that_is_no_accuracy_is_one_sentence(log: Path, optimum: str)
     Path("orchard.py").write_text(
         code.replace("queryable_count:", f"optimum: object = {optimum}\n    queryable_count:")
     )
-    with pytest.raises(UserError, match=r"has the optimum .*: it must be an accuracy in percent, or None"):
+    with pytest.raises(UserError, match=r"has the optimum .*: it must be a number from 0 to 100, or None"):
         benchmark(OWN)
     assert not log.exists()

@@ -26,7 +26,9 @@ from tests.conftest import TOY
 def test_a_trial_is_planned_when_its_turn_comes() -> None:
     planned: list[int] = []
     schedule = FixedSchedule([Trial("", "", seed, {}, "") for seed in range(3)])
-    folder: Any = SimpleNamespace(resume_point=lambda trial: planned.append(trial.seed))
+    folder: Any = SimpleNamespace(
+        answers=Path("answers"), resume_together=lambda trials: [planned.append(trials[0].seed)]
+    )
     trials = Suggestions(TrialPacks(schedule, UNPACKED), folder)
     for seed in range(3):
         suggested = trials.suggest("any name")

@@ -1,5 +1,6 @@
-"""A tau that is undefined is None in a history; pruners and means leave it out."""
+"""A tau that is undefined is None in a history: the worst for pruners, left out by means and metrics."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,9 @@ from nadlab.tracking.content import trial_metrics
 from tests.conftest import records_of
 
 
-def test_pruner_sees_the_epochs_where_it_is_defined() -> None:
-    assert taus([{"D": 1.0, "predictor_tau": None}, {"D": 1.0}, {"predictor_tau": 0.5}]) == {3: 0.5}
+def test_pruner_sees_an_undefined_one_as_the_worst() -> None:
+    found = taus([{"D": 1.0, "predictor_tau": None}, {"D": 1.0}, {"predictor_tau": 0.5}])
+    assert (list(found), math.isnan(found[1]), found[3]) == ([1, 3], True, 0.5)
 
 
 def test_means_and_metrics_leave_it_out(smoke_study: Any) -> None:
