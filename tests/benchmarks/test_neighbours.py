@@ -14,7 +14,6 @@ from safetensors.numpy import save_file
 from nadlab.benchmarks import container, registry, table
 from nadlab.benchmarks.files import check_file
 from nadlab.benchmarks.oracle import optimum_of
-from nadlab.benchmarks import registry
 from nadlab.benchmarks.registry import benchmark, listing
 from nadlab.cli.command_line import run_command
 from nadlab.cli.main import nadlab
