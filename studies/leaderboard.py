@@ -133,9 +133,10 @@ def _text(found: Interval, seeds: int) -> str:
     return f"{found.mean:.2f} ({ends(found, '')}{'' if found.n == seeds else f', n = {found.n}'})"
 
 
-def section(rows: pd.DataFrame, names: list[str], seeds: int, out: Path) -> list[str]:
+def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path) -> list[str]:
     """Return the lines about one budget."""
-    counts = rows.groupby(["method", "benchmark"]).size().unstack(fill_value=0).reindex(columns=names, fill_value=0)
+    counts = rows.groupby(["method", "benchmark"]).size().unstack(fill_value=0)
+    counts = counts.reindex(index=methods, columns=names, fill_value=0)
     few = [f"{method} ({own.min()} to {own.max()})" for method, own in counts.iterrows() if own.min() < seeds]
     said = [f"Unfinished, with fewer than {seeds} seeds on some benchmark: {listed(few)}.", ""] if few else []
     held = [name for name in names if whole(name) and benchmark(name).search_split != benchmark(name).report_split]
@@ -148,12 +149,12 @@ def section(rows: pd.DataFrame, names: list[str], seeds: int, out: Path) -> list
     return lines
 
 
-def page(rows: pd.DataFrame, names: list[str], seeds: int, out: Path) -> str:
+def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path) -> str:
     """Return the page, budget by budget."""
     machine, hours = hardware(), rows["cpu_seconds"].sum() / 3600
     digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
     codes, revisions = (listed(sorted(set(rows[column]))) for column in ("code", "revision"))
-    lines = [line for _, found in rows.groupby("queries") for line in section(found, names, seeds, out)]
+    lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
     return f"""# All methods on {listed(names)}
 
 Means over up to {seeds} seeds with 95 % bootstrap intervals. Regret: the optimum less the reported answer of the cell that is best by
@@ -206,7 +207,7 @@ def command(
     rows = rows[rows["benchmark"].isin(names) & rows["method"].isin(chosen)]
     if rows.empty:
         raise UserError(f"{path} has no search of these yet")
-    (out / "README.md").write_text(text := page(rows, names, len(each), out), encoding="utf-8")
+    (out / "README.md").write_text(text := page(rows, chosen, names, len(each), out), encoding="utf-8")
     click.echo(text)
 
 
