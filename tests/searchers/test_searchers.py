@@ -18,6 +18,7 @@ from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.ag_net import AGNet
 from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
 from nadlab.searchers.bananas import BANANAS
+from nadlab.searchers.baselines.random_forest import RandomForest
 from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
 from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
@@ -44,6 +45,7 @@ QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "regularized-evolution": RegularizedEvolution,
     "local-search": LocalSearch,
     "reinforce": Reinforce,
+    "random-forest": lambda: RandomForest(initial=10, candidates=200, trees=10),
     "bayesian-optimisation": lambda: BayesianOptimisation(candidates=50),
     "bananas": lambda: BANANAS(candidates=10, perceptrons=Perceptrons(epochs=2)),
     "nao": lambda: NAO(epochs=2),

@@ -13,6 +13,7 @@ from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.searchers.ag_net import AGNet
 from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
 from nadlab.searchers.bananas import BANANAS
+from nadlab.searchers.baselines.random_forest import RandomForest
 from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
 from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
@@ -32,6 +33,7 @@ SEARCHERS: dict[str, Searcher] = {
     "regularized-evolution": RegularizedEvolution(),
     "local-search": LocalSearch(),
     "reinforce": Reinforce(),
+    "random-forest": RandomForest(),
     "bayesian-optimisation": BayesianOptimisation(),
     "bananas": BANANAS(),
     "nao": NAO(),

@@ -1,0 +1,1 @@
+"""Baselines of a few lines that no paper proposes, one file each."""

@@ -1,0 +1,215 @@
+"""Every method on several benchmarks with the same budgets and seeds: mean regrets, and ranks over the benchmarks.
+
+Each search is appended to OUT/searches.csv when it ends. The same command goes on after a stop, and one with more
+methods, benchmarks, budgets or seeds runs only those. Searches go by seeds, so that after a stop all methods have as
+many. A method's settings follow from its budget, so each budget is searched by itself. --page writes the page from what
+is there and searches nothing.
+
+\b
+    python studies/leaderboard.py --seeds 0-1
+    python studies/leaderboard.py --benchmarks mnist1d-101,mnist1d-201 --queries 20,60,100,160
+"""
+
+# first, so that Ctrl-C ends the imports below in one line
+from nadlab.cli.command_line import run_command
+
+# isort: split
+import os
+import sys
+import time
+from collections.abc import Mapping
+from functools import cache, partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from nadlab.analysis.figures.comparisons import critical_differences
+from nadlab.analysis.figures.style import save
+from nadlab.analysis.page import markdown_table
+from nadlab.analysis.statistics.intervals import Interval, mean_interval
+from nadlab.analysis.statistics.rankings import rank
+from nadlab.analysis.text import ends, listed, number, p_equals
+from nadlab.benchmarks.oracle import accuracy, facts_of, metric_of, optimum_of
+from nadlab.benchmarks.packages.nasbenchgraph import DATASETS
+from nadlab.benchmarks.registry import benchmark
+from nadlab.cli.options import parse_seeds
+from nadlab.engine.search import searches
+from nadlab.errors import UserError
+from nadlab.methods.registry import COMPARED
+from nadlab.methods.request import SearchRequest
+from nadlab.processes import side_by_side
+from nadlab.provenance.code import origin
+from nadlab.provenance.hardware import hardware
+from nadlab.semigan.diagnostics import search_accuracies
+
+KEY = ["queries", "seed", "benchmark", "method"]
+"""what names a search, in the order in which searches run: the first changes last"""
+COLUMNS = [*KEY, "best_valid", "best_test", "regret", "cpu_seconds", "code", "revision"]
+Task = tuple[int, int, str, str]
+
+
+def search(path: Path, made_by: Mapping[str, str], task: Task) -> Task:
+    """Run one search and append its row to the file."""
+    queries, seed, name, method = task
+    benchmark(name)  # opened before the clock starts
+    started = time.process_time()
+    (found,) = searches([method], name, queries, [seed], 1)
+    row = found.row() | {"cpu_seconds": f"{time.process_time() - started:.2f}", **made_by}
+    line = ",".join("" if row.get(column) is None else str(row[column]) for column in COLUMNS)
+    with path.open("ab", buffering=0) as file:
+        file.write(f"{line}\n".encode())  # one write: neighbours append to the same file, and a stop leaves no half
+    return task
+
+
+def begin(path: Path, code: str) -> None:
+    """Begin the file if it is missing; raise UserError where other code made some of it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+    if set(table(path)["code"]) - {code}:
+        raise UserError(f"{path} was made by other code: check out its revision, or name another folder by --out")
+
+
+def table(path: Path) -> pd.DataFrame:
+    """Return the rows of the file."""
+    return pd.read_csv(path, dtype={"code": str, "revision": str})
+
+
+@cache
+def whole(name: str) -> tuple[float, float] | None:
+    """Return the best search score of all cells, and the regret of that cell; None where answers are not stored."""
+    oracle = benchmark(name)
+    optimum, score = optimum_of(oracle), metric_of(oracle).score
+    if facts_of(oracle).answers != "stored" or optimum is None:
+        return None
+    scores = search_accuracies(oracle, pool := oracle.pool())
+    best = int(np.argmax(scores))
+    reported = accuracy(oracle.evaluate(pool[best : best + 1])[0], oracle.report_split)
+    return float(scores[best]), score(optimum) - score(reported)
+
+
+def search_regret(row: Any) -> float:
+    """Return how far the best cell of a search is below the best of all by the search split; NaN if unknown."""
+    oracle, best = benchmark(row.benchmark), whole(row.benchmark)
+    found = row.best_valid if oracle.search_split == "valid" else row.best_test
+    return np.nan if best is None else best[0] - metric_of(oracle).score(found)
+
+
+def ranked(rows: pd.DataFrame, names: list[str], column: str, seeds: int, out: Path) -> list[str]:
+    """Return the lines about a kind of regret at one budget, and draw its mean ranks; cells without a search stay empty."""
+    means = rows.pivot_table(column, "method", "benchmark").reindex(columns=names)
+    ranking = rank(-means.dropna().T.round(9))  # rounded: equal regrets tie whatever the order of their sum
+    places = ranking.ranks if ranking else {}
+    rng, body, said = np.random.default_rng(0), [], []
+    for method in sorted(means.index, key=lambda method: places.get(method, np.inf)):
+        own = rows[rows["method"] == method]
+        groups = [own.loc[own["benchmark"] == name, column].to_numpy(np.float64) for name in names]
+        found = [mean_interval(group, rng) if len(group) else None for group in groups]
+        cells = [_text(each, seeds) if each else "" for each in found]
+        body.append((method, number(places.get(method)), *cells, f"{own['cpu_seconds'].median():.2f}"))
+    if column == "regret":
+        floors = [number(best[1]) if (best := whole(name)) else "" for name in names]
+        body.append(("every cell evaluated", "", *floors, ""))
+    if ranking:
+        save(critical_differences(ranking), out, picture := f"critical_differences_{column}_{rows['queries'].iloc[0]}")
+        alike = "" if ranking.is_significant else ", so they do not differ significantly at 5 %"
+        said = [
+            f"{len(places)} methods ranked by their means over {ranking.blocks} benchmarks: Friedman's test gives "
+            f"{p_equals(ranking.p_value)}{alike}; Nemenyi's critical difference of mean ranks at 5 % is "
+            f"{ranking.critical_difference:.2f}.",
+            "",
+            f"![mean ranks; bars join methods that do not differ significantly]({picture}.png)",
+            "",
+        ]
+    return [*said, *markdown_table(("method", "mean rank", *names, "CPU seconds"), body), ""]
+
+
+def _text(found: Interval, seeds: int) -> str:
+    return f"{found.mean:.2f} ({ends(found, '')}{'' if found.n == seeds else f', n = {found.n}'})"
+
+
+def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path) -> list[str]:
+    """Return the lines about one budget."""
+    counts = rows.groupby(["method", "benchmark"]).size().unstack(fill_value=0)
+    counts = counts.reindex(index=methods, columns=names, fill_value=0)
+    few = [f"{method} ({own.min()} to {own.max()})" for method, own in counts.iterrows() if own.min() < seeds]
+    said = [f"Unfinished, with fewer than {seeds} seeds on some benchmark: {listed(few)}.", ""] if few else []
+    held = [name for name in names if whole(name) and benchmark(name).search_split != benchmark(name).report_split]
+    rows = rows.assign(search_regret=[search_regret(row) for row in rows.itertuples()])
+    lines = [f"## {rows['queries'].iloc[0]} queries", "", *said, "### Regret", ""]
+    lines += ranked(rows, names, "regret", seeds, out)
+    if held:
+        search_rows = rows[rows["benchmark"].isin(held)]
+        lines += ["### Regret by the search split", "", *ranked(search_rows, held, "search_regret", seeds, out)]
+    return lines
+
+
+def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path) -> str:
+    """Return the page, budget by budget."""
+    machine, hours = hardware(), rows["cpu_seconds"].sum() / 3600
+    digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
+    codes, revisions = (listed(sorted(set(rows[column]))) for column in ("code", "revision"))
+    lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
+    return f"""# All methods on {listed(names)}
+
+Means over up to {seeds} seeds with 95 % bootstrap intervals. Regret: the optimum less the reported answer of the cell that is best by
+the search split. "Every cell evaluated" is the regret of the best cell of all by the search split: what no search can be
+expected to undercut. Regret by the search split: how far the best cell found is below that cell by what the search sees.
+Methods have their default settings. A cell with fewer seeds says how many; an empty one has none, and its method is not
+ranked. CPU seconds: the median of a search.
+
+Revision {revisions}, code {codes}, {machine["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
+
+{chr(10).join(lines)}"""
+
+
+@click.command(help=__doc__)
+@click.option(
+    "--methods", default=",".join(COMPARED), help="separated by commas  [default: all but the paper's settings]"
+)
+@click.option("--benchmarks", default=",".join(f"nas-bench-graph/{name}" for name in DATASETS), show_default=True)
+@click.option("--queries", default="100", show_default=True, help="budgets, separated by commas")
+@click.option("--seeds", default="20", show_default=True, help="a count, a range or a list")
+@click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/leaderboard"), show_default=True)
+@click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there")
+def command(
+    methods: str, benchmarks: str, queries: str, seeds: str, concurrent: int | None, out: Path, page_only: bool
+) -> None:
+    names, chosen, each = benchmarks.split(","), methods.split(","), parse_seeds(seeds)
+    if unknown := [name for name in names if optimum_of(benchmark(name)) is None]:
+        raise UserError(
+            f"{unknown[0]} does not know its optimum, from which regrets are counted: take another benchmark"
+        )
+    try:
+        budgets = [int(part) for part in queries.split(",")]
+    except ValueError:
+        raise UserError(f"--queries must list numbers, such as 20,100, not {queries!r}") from None
+    for method, budget in product(chosen, budgets):
+        SearchRequest(method=method, queries=budget)  # raises here rather than hours later
+    path, workers = out / "searches.csv", concurrent or os.cpu_count() or 1
+    if not page_only:
+        found = origin("trainables.searcher:SearcherTrainable", chosen).values
+        begin(path, code := found["code"][:16])
+        done = set(table(path)[KEY].itertuples(index=False, name=None))
+        if tasks := [task for task in product(budgets, each, names, chosen) if task not in done]:
+            run = partial(search, path, {"code": code, "revision": found["git_revision"]})
+            finished = side_by_side(run, tasks, "search", workers)
+            # with several at a time there is a bar already
+            list(tqdm(finished, total=len(tasks), unit="search") if min(workers, len(tasks)) == 1 else finished)
+    rows = table(path)
+    rows = rows[rows["queries"].isin(budgets) & rows["seed"].isin(each)]
+    rows = rows[rows["benchmark"].isin(names) & rows["method"].isin(chosen)]
+    if rows.empty:
+        raise UserError(f"{path} has no search of these yet")
+    (out / "README.md").write_text(text := page(rows, chosen, names, len(each), out), encoding="utf-8")
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(command))

@@ -1,0 +1,55 @@
+"""The leaderboard: what a stop leaves is not searched again, and what is missing is said."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from nadlab.benchmarks.oracle import accuracy, optimum_of
+from nadlab.benchmarks.registry import benchmark
+from nadlab.errors import UserError
+from studies.leaderboard import command, whole
+
+
+def leaderboard(out: Path, *arguments: str) -> str:
+    shared = ["--benchmarks", "mnist1d-201,mnist1d-101", "--queries", "12", "--concurrent", "1", "--out", str(out)]
+    return CliRunner().invoke(command, [*shared, *arguments], catch_exceptions=False).stdout
+
+
+def test_same_command_goes_on_and_says_what_is_missing(tmp_path: Path) -> None:
+    cheap = "random-search,local-search,regularized-evolution"
+    leaderboard(tmp_path, "--methods", cheap, "--seeds", "2")
+    before = (tmp_path / "searches.csv").read_text()
+    leaderboard(tmp_path, "--methods", cheap, "--seeds", "3")
+    after = (tmp_path / "searches.csv").read_text()
+    assert after.startswith(before)
+    assert len(after.splitlines()) == 1 + 3 * 2 * 3
+    leaderboard(tmp_path, "--methods", "random-forest", "--seeds", "1", "--benchmarks", "mnist1d-101")
+    shown = leaderboard(tmp_path, "--methods", f"{cheap},random-forest", "--seeds", "3", "--page")
+    assert "Unfinished, with fewer than 3 seeds on some benchmark: random-forest (0 to 1)." in shown
+    assert "3 methods ranked by their means over 2 benchmarks" in shown
+    (row,) = [line for line in shown.splitlines() if line.startswith("| random-forest")]
+    assert row.split(" | ")[1:3] == ["", ""]  # no rank, and nothing on mnist1d-201
+    assert "n = 1" in row
+    assert (tmp_path / "critical_differences_regret_12.png").exists()
+    assert (tmp_path / "README.md").read_text().strip() == shown.strip()
+
+
+def test_rows_of_other_code_are_not_mixed_with_new_ones(tmp_path: Path) -> None:
+    leaderboard(tmp_path, "--methods", "random-search", "--seeds", "1")
+    path = tmp_path / "searches.csv"
+    rows = pd.read_csv(path, dtype={"code": str})
+    rows.assign(code="0" * 16).to_csv(path, index=False)
+    with pytest.raises(UserError, match="made by other code"):
+        leaderboard(tmp_path, "--methods", "random-search", "--seeds", "2")
+
+
+def test_whole_benchmark_leaves_the_regret_of_its_best_cell_by_the_search_split() -> None:
+    oracle, found = benchmark("mnist1d-201"), whole("mnist1d-201")
+    assert found is not None
+    answers = oracle.evaluate(oracle.pool())
+    best = max(answers, key=lambda each: accuracy(each, oracle.search_split))
+    assert found[0] == accuracy(best, oracle.search_split)
+    assert found[1] == pytest.approx((optimum_of(oracle) or 0) - accuracy(best, oracle.report_split))
+    assert whole("mnist1d-darts") is None  # a surrogate
