@@ -103,7 +103,7 @@ def found_in(path: Path) -> list[str]:
         return ["a surrogate of NAS-Bench-301, which predicts validation accuracy of every cell"]
     content, _ = open_archive(path)
     datasets = {
-        dataset: ", ".join(f"{epochs} epochs ({' and '.join(splits)})" for epochs, splits in budgets.items())
+        dataset: ", ".join(f"{' and '.join(splits)} of {epochs}" for epochs, splits in budgets.items()) + " epochs"
         for dataset, budgets in content.answers.items()
     }
     lines = [f"{len(content.arrays['keys']):,} architectures of the space {content.space}"]

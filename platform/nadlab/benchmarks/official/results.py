@@ -141,9 +141,7 @@ def name_of(text: str) -> str:
     return text
 
 
-def tables(
-    architectures: Sequence[Architecture], where: Path, cells: str = "nasbench201"
-) -> dict[str, NDArray[Any]]:
+def tables(architectures: Sequence[Architecture], where: Path, cells: str = "nasbench201") -> dict[str, NDArray[Any]]:
     """Return the arrays of `nadlab.benchmarks.archive`, rows in the order of the keys; `cells` names the search space.
 
     Raises UserError when there is no architecture, one stands there twice, or its notation is malformed.
