@@ -34,7 +34,7 @@ QUICK: dict[str, Any] = {
     "ga-nas": GANAS(pretraining=DECODER, initial=12, steps=2),
     "ag-net": AGNet(pretraining=DECODER, epochs=1, initial=12, batch=6),
     "semigan-nad": SemiGANNAD(SEQUENTIAL.__class__(**SMALL)),
-    "semigan-nad-paper": SemiGANNAD(PAPER.__class__(scale="linear", saturating=True, t=0.3, **SMALL)),
+    "semigan-nad-paper": SemiGANNAD(PAPER.__class__(scale="linear", saturating=True, **SMALL)),
     "semigan-nad-sequential": SemiGANNAD(
         SEQUENTIAL.__class__(labels=8, final_k=16, per_round=8, round_epochs=1, **SMALL)
     ),

@@ -144,7 +144,7 @@ def _read(state: Any, text: str, where: str) -> Architecture:
 
 def _members(path: Path) -> dict[str, _Part]:
     try:
-        with tarfile.open(path, "r:") as packed:
+        with tarfile.TarFile(path) as packed:
             members = [member for member in packed if member.isreg() and not member.issparse()]
             end = packed.offset
     except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:

@@ -133,7 +133,7 @@ def read_pickle(data: bytes | BinaryIO, allowed: Allowed, where: Path | str) -> 
 def read_pickle_file(path: Path, allowed: Allowed) -> Any:
     """Return the object of a large file, `.pbz2` or as it is, unpacked while it is read; raises as `read_pickle` does."""
     check_file(path)
-    with bz2.open(path) if path.suffix == ".pbz2" else path.open("rb") as stream:
+    with bz2.BZ2File(path) if path.suffix == ".pbz2" else path.open("rb") as stream:
         return read_pickle(cast(BinaryIO, stream), allowed, path)
 
 
