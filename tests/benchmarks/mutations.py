@@ -18,7 +18,17 @@ from nadlab.benchmarks.container import write_container
 from nadlab.benchmarks.convert import reader
 from nadlab.spaces import space
 from perf.benchmarks.nasbench101_file import nasbench101_records, write_records
-from tests.benchmarks.official_files import TEXTS201, nasbench201_content, write_nats
+from tests.benchmarks.official_files import (
+    TEXTS201,
+    nasbench201_content,
+    naslib101_content,
+    naslib201_content,
+    nats_content,
+    size_content,
+    write_nats,
+    write_nats_file,
+    write_nats_tar,
+)
 
 FILES = Path(__file__).parent / "files"
 Damage = Callable[[bytes], bytes]
@@ -56,6 +66,7 @@ def writers() -> dict[str, Writer]:
     content = nasbench201_content(1)
     for info in content["arch2infos"].values():
         info["full"] = info["less"]  # shorter curves, the same form
+    size = size_content((284,))
     boosters = {each.name: each.read_bytes() for each in sorted(FILES.glob("*.pickle"))} | _todays_booster()
     of_one: dict[str, Writer] = {
         chosen: lambda folder, change, chosen=chosen: _surrogates(
@@ -69,6 +80,15 @@ def writers() -> dict[str, Writer]:
         "nats": lambda folder, change: _nats(folder, content, "000000", lambda data: change(data)),
         "nats pickle": lambda folder, change: _nats(folder, content, "000000", _inside(change)),
         "nats meta": lambda folder, change: _nats(folder, content, "meta", _inside(change)),
+        "nats tar": lambda folder, change: _changed(write_nats_tar(folder / "x.tar", nats_content(content)), change),
+        "nats file": lambda folder, change: _changed(write_nats_file(folder / "sss.pickle.pbz2", size), change),
+        "nats file pickle": lambda folder, change: _changed(
+            write_nats_file(folder / "sss.pickle.pbz2", size), _inside(change)
+        ),
+        "naslib 201": lambda folder, change: write_pickle(
+            folder / "nb201_x_full_training.pickle", naslib201_content(), change
+        ),
+        "naslib 101": lambda folder, change: write_pickle(folder / "nasbench_x.pkl", naslib101_content(), change),
         "pth": lambda folder, change: _changed(_pth(folder, content, True), change),
         "old pth": lambda folder, change: _changed(_pth(folder, content, False), change),
         "zip": lambda folder, change: _changed(_surrogates(folder, boosters), change),
@@ -96,6 +116,11 @@ def _nats(folder: Path, content: dict[str, Any], part: str, change: Damage) -> P
     write_nats(folder / "nats", content)
     _changed(folder / "nats" / f"{part}.pickle.pbz2", change)
     return folder / "nats"
+
+
+def write_pickle(path: Path, content: dict[str, Any], change: Damage) -> Path:
+    path.write_bytes(change(pickle.dumps(content, 4)))
+    return path
 
 
 def _pth(folder: Path, content: dict[str, Any], zipped: bool) -> Path:

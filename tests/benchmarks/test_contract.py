@@ -27,7 +27,7 @@ from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.spaces import Cells, space
 from nadlab.spaces.cells import concatenate
 from perf.benchmarks.nasbench101_file import nasbench101_records, write_records
-from tests.benchmarks.official_files import nasbench201_content, write_nats
+from tests.benchmarks.official_files import nasbench201_content, size_content, write_nats, write_nats_folder
 
 
 def archived_101(folder: Path) -> Path:
@@ -41,6 +41,12 @@ def archived_201(folder: Path) -> Path:
     write_nats(folder / "nats", nasbench201_content())
     write_archive(read_nats(folder / "nats"), folder / "nasbench201.safetensors")
     return folder / "nasbench201.safetensors"
+
+
+def archived_size(folder: Path) -> Path:
+    write_nats_folder(folder / "nats", size_content(tuple(range(0, 300, 5))))
+    write_archive(read_nats(folder / "nats", "natssize"), folder / "natssize.safetensors")
+    return folder / "natssize.safetensors"
 
 
 def graph_file(folder: Path) -> Path:
@@ -77,6 +83,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Path], Path] | None, Opener]] = {
     **{name: (None, partial(_embedded, name)) for name in ("mnist1d-101", "mnist1d-201", "mnist1d-darts")},
     "archive of NAS-Bench-101": (archived_101, lambda path, preset: open_benchmark(path, "cifar10", "a", preset)),
     "archive of NAS-Bench-201": (archived_201, lambda path, preset: open_benchmark(path, "cifar10", "b", preset)),
+    "archive of NATS-Bench, size": (archived_size, lambda path, preset: open_benchmark(path, "cifar100", "d", preset)),
     "surrogate": (surrogate, lambda path, preset: open_surrogate(path, "c", preset)),
     "file of nas-bench-graph": (graph_file, lambda path, preset: nasbenchgraph.PACKAGE.open(path, "cora", preset)),
 }

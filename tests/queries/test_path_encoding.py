@@ -55,3 +55,12 @@ def test_choices_read_off_the_cells_of_nasbench201_are_its_six_operations() -> N
     assert (made.operations == cells.operations).all()
     assert (made.adjacency == cells.adjacency).all()
     assert made.adjacency.dtype == made.operations.dtype == np.uint8
+
+
+def test_cells_whose_paths_are_all_too_long_are_told_apart_by_their_labels() -> None:
+    size = space("natssize")
+    cells = size.sample(500, np.random.default_rng(0))
+    encoded = path_encoding(cells, size, 2)
+    assert len(np.unique(encoded, axis=0)) == len(np.unique(size.keys(cells)))
+    one, other = (path_encoding(size.parse(text), size)[0] for text in ("8:8:8:8:8", "8:8:8:8:64"))
+    assert (one != other).sum() == 2

@@ -4,7 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from nadlab.benchmarks.oracle import Split
+from nadlab.benchmarks.presets import protocol
+from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.methods.registry import SEARCHERS
 from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.ag_net import AGNet
@@ -16,6 +20,7 @@ from nadlab.searchers.nao import NAO
 from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import PAPER, SEQUENTIAL
+from nadlab.spaces import space
 from tests.spaces.toy import error
 
 DECODER = DecoderPretraining(steps=20, width=16)
@@ -29,7 +34,7 @@ QUICK: dict[str, Any] = {
     "ga-nas": GANAS(pretraining=DECODER, initial=12, steps=2),
     "ag-net": AGNet(pretraining=DECODER, epochs=1, initial=12, batch=6),
     "semigan-nad": SemiGANNAD(SEQUENTIAL.__class__(**SMALL)),
-    "semigan-nad-paper": SemiGANNAD(PAPER.__class__(scale="linear", saturating=True, t=0.3, **SMALL)),
+    "semigan-nad-paper": SemiGANNAD(PAPER.__class__(scale="linear", saturating=True, **SMALL)),
     "semigan-nad-sequential": SemiGANNAD(
         SEQUENTIAL.__class__(labels=8, final_k=16, per_round=8, round_epochs=1, **SMALL)
     ),
@@ -47,6 +52,24 @@ def test_every_method_minimises_the_error_of_a_space_of_ones_own(method: str) ->
     assert ledger.best().valid == min(errors)
     assert ledger.regret() == pytest.approx(min(errors) - oracle.optimum)
     assert ledger.outcome()["best_reported"] == min(errors)
+
+
+def channels() -> TableBenchmark:
+    """NATS-Bench's size space, on which accuracy grows with the channels, of the first layers most."""
+    size = space("natssize")
+    cells = size.enumerate()
+    accuracies = (cells.operations[:, 1:-1] * np.array([5.0, 3.0, 2.0, 1.0, 1.0])).sum(axis=1)[:, None] / 2
+    runs: dict[Split, NDArray[np.float64]] = {"valid": accuracies, "test": accuracies + 1}
+    return TableBenchmark("channels", size, "x", protocol("paper", size.name), size.keys(cells), runs, lambda: cells)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", list(SEARCHERS))
+def test_every_method_runs_on_a_chain_of_layers(method: str) -> None:
+    ledger = QueryLedger(channels(), 24)
+    QUICK.get(method, SEARCHERS[method])(ledger, np.random.default_rng(0))
+    assert len(ledger.queries) == 24
+    assert ledger.outcome()["best_reported"] == pytest.approx(max(ledger.accuracies) + 1)
 
 
 def test_guided_search_ends_with_less_error_than_random_search() -> None:

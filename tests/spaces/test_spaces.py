@@ -10,6 +10,7 @@ PUBLISHED_COUNTS = {
     "nasbench101": (423_624, 423_624),
     "nasbench201": (15_625, 6_466),
     "nasbenchgraph": (26_206, 26_206),
+    "natssize": (32_768, 32_768),
 }
 """Of the spaces that can be listed."""
 
@@ -100,6 +101,8 @@ def test_the_101_cell_of_a_single_edge_has_no_neighbours() -> None:
         ("nasbenchgraph", "Arch([0, 2, 0, 0], ['gcn', 'gcn', 'gcn', 'gcn'])", "node 2 takes its input from 0 to 1"),
         ("nasbenchgraph", "Arch([0, 0, 0, 0], ['gcn', 'conv', 'gcn', 'gcn'])", "operation 'conv'"),
         ("nasbenchgraph", "Arch([0, 0, 0, 0], ['skip', 'skip', 'skip', 'skip'])", "every node is 'skip'"),
+        ("natssize", "8:16:24:32", "write five of 8, 16"),
+        ("natssize", "8:16:24:32:72", "write five of 8, 16"),
         ("nasbench101", "01/00;input|input", "no NAS-Bench-101 cell"),
         ("nasbench101", "00/00;input|output", "no path"),
         ("nasbench101", "010/00/000;input|maxpool3x3|output", "adjacency must be"),
@@ -108,3 +111,12 @@ def test_the_101_cell_of_a_single_edge_has_no_neighbours() -> None:
 def test_malformed_cell_is_refused_with_a_reason(name: str, text: str, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
         space(name).parse(text)
+
+
+def test_a_key_of_the_size_space_is_the_number_in_the_official_files() -> None:
+    size = space("natssize")
+    # meta_archs[11] and [284] of NATS-sss-v1_0-50262
+    for number, text in ((0, "8:8:8:8:8"), (11, "8:8:8:16:32"), (284, "8:8:40:32:40")):
+        assert size.format(size.enumerate()[[number]]) == text
+        assert size.keys(size.parse(text)).tolist() == [number]
+    assert len(size.neighbours(size.parse("8:8:8:8:8"))) == 5 * 7

@@ -84,7 +84,7 @@ def _check_shapes(content: Archive) -> None:
     keys = content.arrays["keys"]
     if content.space not in SPACES or keys.dtype != np.int64 or keys.ndim != 1 or not len(keys):
         raise ValueError("no known space or no keys")
-    if content.space == "nasbench201" and not 0 <= keys[0] <= keys[-1] < space(content.space).size:
+    if content.space in ("nasbench201", "natssize") and not 0 <= keys[0] <= keys[-1] < space(content.space).size:
         raise ValueError("keys of no cell")
     for budgets in content.answers.values():
         if not all(budget.isdecimal() and len(budget) < 10 for budget in budgets):

@@ -44,7 +44,7 @@ CATALOG = {
     ),
     "nasbench201": OfficialFile(
         "nasbench201",
-        "NATS-tss-v1_0-3ffb9-simple.tar (to be unpacked) or NAS-Bench-201-v1_1-096897.pth",
+        "NATS-tss-v1_0-3ffb9-simple.tar or NAS-Bench-201-v1_1-096897.pth",
         None,
         "https://github.com/D-X-Y/NATS-Bench (Google Drive)",
     ),

@@ -5,17 +5,27 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from nadlab.benchmarks.archive import Archive
-from nadlab.benchmarks.container import SUFFIX, save_container
+from nadlab.benchmarks.archive import Archive, open_archive
+from nadlab.benchmarks.container import SUFFIX, open_container, save_container
 from nadlab.benchmarks.files import files_in, source_sha256
 from nadlab.benchmarks.isolated import Limits, isolated
+from nadlab.benchmarks.surrogates import surrogate
 from nadlab.benchmarks.surrogates.surrogate import Surrogate
 from nadlab.cache import cache_folder, locked, replacing
 from nadlab.errors import UserError
 
 Reader = Callable[[Path], Archive | Surrogate]
+FORMS = (
+    "NAS-Bench-101's .tfrecord",
+    "NAS-Bench-201's .pth",
+    "NATS-Bench's NATS-tss-... (topology) or NATS-sss-... (size) as .tar, unpacked folder or .pickle.pbz2",
+    "NASLib's nb201_..._full_training.pickle or nasbench_only108.pkl",
+    "NAS-Bench-301's .zip or folder of surrogates",
+)
+"""What is read, told by the name and a folder's content."""
 _NAME = r"\w[\w.-]{0,99}"
 _MEMORY, _MEMORY_A_BYTE = 4 << 30, 64
 _SECONDS, _SECONDS_A_MEGABYTE = 120, 10
@@ -39,8 +49,8 @@ def convert(source: Path, name: str | None = None, origin: str = "local file") -
             f"{name!r} is no name for a benchmark: use at most 100 letters, digits, dots and dashes, and no dot or dash first"
         )
     path = cache_folder() / f"{name or default}{SUFFIX}"
-    with locked(path), replacing(path) as partial:
-        isolated(_convert, (read, source, origin, partial), source, limits)
+    with locked(path), replacing(path) as written:
+        isolated(_convert, (read, source, origin, written), source, limits)
     return path
 
 
@@ -49,39 +59,64 @@ def reader(source: Path) -> tuple[str, Reader]:
 
     Raises UserError that lists the formats when it is none of them, OSError when it cannot be reached.
     """
-    if (source / "meta.pickle.pbz2").is_file():
+    name, is_file = source.name, source.is_file()
+    nats = "natssize" if "sss" in name else "nasbench201"
+    if (source / "meta.pickle.pbz2").is_file() or (is_file and source.suffix == ".tar"):
         from nadlab.benchmarks.official.nats import read_nats
 
-        return "nasbench201", read_nats
-    if source.is_file() and source.suffix == ".tfrecord":
+        return nats, partial(read_nats, cells=nats)
+    if is_file and name.endswith(".pickle.pbz2"):
+        from nadlab.benchmarks.official.nats import read_nats_file
+
+        return nats, partial(read_nats_file, cells=nats)
+    if is_file and source.suffix == ".tfrecord":
         from nadlab.benchmarks.official.nasbench101 import read_nasbench101
 
         return "nasbench101", read_nasbench101
-    if source.is_file() and source.suffix == ".pth":
+    if is_file and source.suffix == ".pth":
         from nadlab.benchmarks.official.nasbench201 import read_nasbench201
 
         _check_digits(source)
         return "nasbench201", read_nasbench201
-    packed = source.is_file() and source.suffix == ".zip"
-    if packed or (source.is_dir() and any(files_in(source, "surrogate_model.model"))):
+    if is_file and (found := re.fullmatch(r"nb201_([\w-]+?)_full_training\.pickle", name)):
+        from nadlab.benchmarks.official.naslib import read_naslib201
+
+        return f"naslib-nasbench201-{found[1].lower()}", read_naslib201
+    if is_file and re.fullmatch(r"(nasbench|nb101)_\w+\.(pkl|pickle)", name):
+        from nadlab.benchmarks.official.naslib import read_naslib101
+
+        return "nasbench101", read_naslib101
+    if (is_file and source.suffix == ".zip") or (source.is_dir() and any(files_in(source, "surrogate_model.model"))):
         from nadlab.benchmarks.official.nasbench301 import read_nasbench301
 
-        version = re.search(r"v?(0\.9|1\.0)", source.name)
+        version = re.search(r"v?(0\.9|1\.0)", name)
         return f"nasbench301-v{version[1]}" if version else "nasbench301", read_nasbench301
     if not source.exists():
         raise UserError(f"{source} does not exist: name a downloaded file or folder")
-    raise UserError(
-        f"{source} is no official benchmark file: name a NAS-Bench-101 .tfrecord, a NAS-Bench-201 .pth, the unpacked NATS-Bench folder with meta.pickle.pbz2, or NAS-Bench-301's .zip or folder of surrogates"
-    )
+    raise UserError(f"{source} is no official benchmark file: name {', '.join(FORMS[:-1])}, or {FORMS[-1]}")
 
 
-def _convert(read: Reader, source: Path, origin: str, partial: Path) -> None:
+def found_in(path: Path) -> list[str]:
+    """Return what an archive or surrogate holds, a line for each: architectures, and data sets, epochs and splits."""
+    container, _ = open_container(path)
+    if container.kind == surrogate.KIND:
+        return ["a surrogate of NAS-Bench-301, which predicts validation accuracy of every cell"]
+    content, _ = open_archive(path)
+    datasets = {
+        dataset: ", ".join(f"{' and '.join(splits)} of {epochs}" for epochs, splits in budgets.items()) + " epochs"
+        for dataset, budgets in content.answers.items()
+    }
+    lines = [f"{len(content.arrays['keys']):,} architectures of the space {content.space}"]
+    return lines + [f"{dataset}: {budgets}" for dataset, budgets in datasets.items()]
+
+
+def _convert(read: Reader, source: Path, origin: str, path: Path) -> None:
     try:
         content = read(source)
         provenance = {**content.provenance, "origin": origin, "source_sha256": source_sha256(source)}
     except OSError as error:
         raise UserError(_unreadable(source, error)) from error
-    save_container(replace(content, provenance=provenance).container(), partial)
+    save_container(replace(content, provenance=provenance).container(), path)
 
 
 def _unreadable(source: Path, error: OSError) -> str:

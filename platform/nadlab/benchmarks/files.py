@@ -33,11 +33,19 @@ def check_file(path: Path, limit: int | None = None) -> int:
     return found.st_size
 
 
-def read_file(path: Path, limit: int) -> bytes:
-    """Return the bytes of a regular file; raise UserError when it is none, unreadable or longer than `limit`."""
-    check_file(path, limit)
+def read_file(path: Path, limit: int, place: tuple[int, int] | None = None) -> bytes:
+    """Return the bytes of a regular file, or of `place`, the first and the number of bytes in it.
+
+    Raises UserError when it is none, unreadable, or the bytes are more than `limit`.
+    """
+    check_file(path, None if place else limit)
+    start, count = place or (0, -1)
+    if count > limit:
+        raise UserError(f"{path} has a part of {count:,} bytes, more than any such part ({limit:,}): it is not opened")
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(count)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}): make it readable") from error
 

@@ -11,6 +11,8 @@
 | `paper` | `mnist1d-201` | validation, 10 epochs | test | mean of all seeds | - |
 | `naslib` | `mnist1d-201` | validation, 10 epochs | test | one at random | - |
 | `paper` | NAS-Bench-Graph | validation | test | mean of the three | - |
+| `paper` | NATS-Bench, size | validation, 90 epochs | test | mean of all seeds | - |
+| `naslib` | NATS-Bench, size | validation, 90 epochs | test | mean of all seeds | - |
 | `paper` | AnalogNAS-Bench | its one accuracy | the same | as published | - |
 
 `paper`: SemiGAN-NAD's Appendices A and C (average of three runs; validation for the search and test as the result on
@@ -19,7 +21,9 @@ NAS-Bench-101; test throughout on NAS-Bench-201; only validation on NAS-Bench-30
 answers for both metrics (how its pickle was made of the seeds is not stated: their mean is taken here); the
 surrogate's `predict` keeps its default, noise. The embedded benchmarks follow what each says of NAS-Bench-101 (tables)
 and NAS-Bench-301 (surrogates). The paper and NASLib know neither NAS-Bench-Graph nor AnalogNAS-Bench: `paper` searches
-them as it does NAS-Bench-101 and -201.
+them as it does NAS-Bench-101 and -201. The paper does not know NATS-Bench's size space either; NASLib's
+`natsbenchsize/graph.py` has it, with a mean over the seeds (`is_random=False`) and no validation on CIFAR-10, which here
+is that of the training on the training half.
 
 The data set is the benchmark's name: `nasbench201/cifar10` reads validation accuracy from the training on the
 training half and test accuracy from the training on both halves, as the official API does; `nasbench201/cifar10-valid`
@@ -59,12 +63,14 @@ PRESETS: dict[str, dict[str, Protocol]] = {
         "surrogate": Protocol("paper", "valid", "valid", "mean"),
         "mnist1d": Protocol("paper", "valid", "test", "mean"),
         "nasbenchgraph": Protocol("paper", "valid", "test", "mean"),
+        "natssize": Protocol("paper", "valid", "test", "mean"),
     },
     "naslib": {
         "nasbench101": Protocol("naslib", "valid", "test", "one"),
         "nasbench201": Protocol("naslib", "valid", "valid", "mean"),
         "surrogate": Protocol("naslib", "valid", "valid", "mean", noise=True),
         "mnist1d": Protocol("naslib", "valid", "test", "one"),
+        "natssize": Protocol("naslib", "valid", "test", "mean"),
     },
 }
 """Preset -> search space, data set that has its own, or `surrogate` -> protocol."""

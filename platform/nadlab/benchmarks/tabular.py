@@ -103,6 +103,7 @@ DECODE: dict[str, Callable[[Keys], Cells]] = {
     "nasbench201": lambda keys: space("nasbench201").enumerate()[keys],
     "darts": lambda keys: cells_of(*decode(keys)),
     "nasbenchgraph": graph_cells_of_keys,
+    "natssize": lambda keys: space("natssize").enumerate()[keys],
 }
 """Name of the search space -> the cells of identities."""
 
@@ -125,7 +126,7 @@ def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -
     prefixes = budgets[epochs]
     if chosen.search_split not in prefixes:
         raise UserError(
-            f"{path} has no {chosen.search_split} accuracy of {dataset} after {epochs} epochs, by which the protocol {preset!r} searches"
+            f"{path} has no {chosen.search_split} accuracy of {dataset} after {epochs} epochs, by which the protocol {preset!r} searches: choose one that searches by {' or '.join(prefixes)}"
         )
     keys = content.arrays["keys"]
     runs: dict[Split, NDArray[Any]] = {

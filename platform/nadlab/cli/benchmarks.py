@@ -40,10 +40,23 @@ def fetch(name: str, keep_download: bool) -> None:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--name", help="name of the benchmark; default: the format's")
 def convert_command(source: Path, name: str | None) -> None:
-    """Convert a downloaded official file or unpacked folder into an archive that opens in milliseconds."""
-    from nadlab.benchmarks.convert import convert
+    """Convert a downloaded official file or unpacked folder into an archive that opens in milliseconds.
 
-    click.echo(f"converted: {convert(source, name)}")
+    \b
+    Files:
+      NAS-Bench-101  nasbench_only108.tfrecord, nasbench_full.tfrecord
+      NAS-Bench-201  NAS-Bench-201-v1_1-096897.pth
+      NATS-Bench     NATS-tss-v1_0-3ffb9 (topology), NATS-sss-v1_0-50262 (size):
+                     -simple.tar, the folder that it unpacks to, or .pickle.pbz2
+      NAS-Bench-301  nasbench301_models_v1.0.zip, or the folder
+      NASLib         nb201_..._full_training.pickle, nasbench_only108.pkl
+    """
+    from nadlab.benchmarks.convert import convert, found_in
+
+    path = convert(source, name)
+    click.echo(f"converted: {path}")
+    for line in found_in(path):
+        click.echo(f"  {line}")
 
 
 @click.command()

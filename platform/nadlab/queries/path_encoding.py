@@ -3,7 +3,9 @@
 White et al., BANANAS, AAAI 2021, Section 4: one feature for each possible path, alike for isomorphic cells of
 NAS-Bench-101. Paths come in the order of their lengths, so a truncated encoding is a prefix of the full one. As
 published for NAS-Bench-201, `none` counts as an operation. The two inputs of a DARTS cell start paths of their own.
-What is an input and what an operation is read off the cells of a space (`nadlab.spaces.structure`).
+What is an input and what an operation is read off the cells of a space (`nadlab.spaces.structure`). Where every path of
+a space is too long to have a feature, as in a chain of many layers, a cell's labels and edges are its features instead:
+the adjacency matrix encoding of White et al., A Study on Neural Architecture Encodings, NeurIPS 2020, Section 3.
 
 Shapes: N cells, F features.
 """
@@ -30,7 +32,8 @@ class Paths:
 
     starts: vertices that are inputs. longest: most operations on a path. inner: int64 (K,), the number of each label
     that stands inside a path, -1 for others. first, last: the same of labels at the inputs and at the last vertex, where
-    a cell has a choice of them. routes: every sequence of vertices from an input to the last one.
+    a cell has a choice of them. routes: every sequence of vertices from an input to the last one, none where all have
+    more operations.
     """
 
     starts: tuple[int, ...]
@@ -70,6 +73,8 @@ def paths_of(space: SearchSpace) -> Paths:
 def path_encoding(cells: Cells, space: SearchSpace, longest: int | None = None) -> NDArray[np.bool_]:
     """Return the features of valid cells, (N, F), of paths of at most `longest` operations, by default of all."""
     paths = paths_of(space)
+    if not paths.routes:
+        return _labels_and_edges(space.canonical(cells), len(space.operations))
     longest = paths.longest if longest is None else min(longest, paths.longest)
     offsets = np.cumsum([0, *paths.features(longest)])
     encoded = np.zeros((len(cells), int(offsets[-1])), bool)
@@ -87,6 +92,12 @@ def path_encoding(cells: Cells, space: SearchSpace, longest: int | None = None) 
         rows = np.flatnonzero(there)
         encoded[rows, offsets[len(route) - 2] + number[rows]] = True
     return encoded
+
+
+def _labels_and_edges(cells: Cells, kinds: int) -> NDArray[np.bool_]:
+    """Return for each vertex which label it has, and for each pair whether an edge joins it, (N, V K + V V)."""
+    labels = cells.operations[:, :, None] == np.arange(kinds)
+    return np.concatenate([part.reshape(len(cells), -1) for part in (labels, cells.adjacency > 0)], axis=1)
 
 
 def _choice(labels: NDArray[np.bool_]) -> NDArray[np.bool_]:

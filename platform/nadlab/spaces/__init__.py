@@ -15,8 +15,11 @@ from nadlab.spaces.derived import complete
 from nadlab.spaces.nasbench101 import NASBench101
 from nadlab.spaces.nasbench201 import NASBench201
 from nadlab.spaces.nasbenchgraph import NASBenchGraph
+from nadlab.spaces.natssize import NATSSize
 
-SPACES: dict[str, SearchSpace] = {each.name: each for each in (NASBench101(), NASBench201(), DARTS(), NASBenchGraph())}
+SPACES: dict[str, SearchSpace] = {
+    each.name: each for each in (NASBench101(), NASBench201(), DARTS(), NASBenchGraph(), complete(NATSSize))
+}
 
 
 GROUP = "nadlab.spaces"

@@ -9,6 +9,7 @@ import json
 from array import array
 from binascii import Error as Base64Error
 from binascii import a2b_base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ _FIELDS = 10
 
 
 @dataclass
-class _Records:
+class Records:
     """Columns of the file as it is read: one entry a record, but `cells` and `parameters` one an architecture."""
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -42,13 +43,34 @@ class _Records:
     budget: "array[int]" = field(default_factory=lambda: array("i"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
 
+    def add(
+        self, module: str, adjacency: str, labels: str, parameters: int, budget: int, values: Sequence[float]
+    ) -> None:
+        """Add one training: its architecture, and epoch, seconds and three accuracies, half-way and at the end.
+
+        Raises TypeError or ValueError where they are malformed.
+        """
+        if not isinstance(adjacency, str) or not isinstance(labels, str):
+            raise TypeError("adjacency and labels must be text")
+        row = self.rows.setdefault(module, len(self.cells))
+        if row == len(self.cells):
+            self.cells.append((adjacency, labels))
+            self.parameters.append(parameters)
+        if not all(0 <= value <= 1 for value in [*values[2:5], *values[7:]]):
+            raise ValueError("an accuracy is outside 0 to 1")
+        if not all(0 <= value < 1e9 for value in values):
+            raise ValueError("an epoch or a time is no sensible number")
+        self.row.append(row)
+        self.budget.append(budget)
+        self.values.extend(values)
+
 
 def read_nasbench101(path: Path) -> Archive:
     """Read every record, about 80,000 a second.
 
     Raises UserError that names the byte, or the architecture, where the file is damaged.
     """
-    records = _Records()
+    records = Records()
     for position, data in tqdm(read_records(path), desc=path.name, unit="records", mininterval=1):
         try:
             _add(records, data)
@@ -56,6 +78,11 @@ def read_nasbench101(path: Path) -> Archive:
             raise UserError(
                 f"{path} has no NAS-Bench-101 record at byte {position:,} ({type(error).__name__}: {error}); download it again"
             ) from error
+    return archive_of(records, path)
+
+
+def archive_of(records: Records, path: Path) -> Archive:
+    """Return the tables of all records; raise UserError that names the cell, or the budget, that is malformed."""
     if not records.cells:
         raise UserError(f"{path} holds no architecture; download it again")
     keys = _keys(path, records.cells)
@@ -77,15 +104,9 @@ def read_nasbench101(path: Path) -> Archive:
     return Archive("nasbench101", answers, source, arrays)
 
 
-def _add(records: _Records, data: bytes) -> None:
+def _add(records: Records, data: bytes) -> None:
     module, budget, adjacency, labels, encoded = json.loads(data)
-    if not isinstance(adjacency, str) or not isinstance(labels, str):
-        raise TypeError("adjacency and labels must be text")
     metrics = ModelMetrics.FromString(a2b_base64(encoded, strict_mode=True))
-    row = records.rows.setdefault(module, len(records.cells))
-    if row == len(records.cells):
-        records.cells.append((adjacency, labels))
-        records.parameters.append(metrics.trainable_parameters)
     half, end = metrics.evaluation_data[1], metrics.evaluation_data[2]
     values = [
         value
@@ -98,17 +119,11 @@ def _add(records: _Records, data: bytes) -> None:
             step.test_accuracy,
         )
     ]
-    if not all(0 <= value <= 1 for value in values[2:5] + values[7:]):
-        raise ValueError("an accuracy is outside 0 to 1")
-    if not all(0 <= value < 1e9 for value in values):
-        raise ValueError("an epoch or a time is no sensible number")
-    records.row.append(row)
-    records.budget.append(budget)
-    records.values.extend(values)
+    records.add(module, adjacency, labels, metrics.trainable_parameters, budget, values)
 
 
 def _budget_tables(
-    path: Path, records: _Records, chosen: NDArray[np.int64], budget: int, place: NDArray[np.int64]
+    path: Path, records: Records, chosen: NDArray[np.int64], budget: int, place: NDArray[np.int64]
 ) -> dict[str, NDArray[Any]]:
     rows = place[np.array(records.row)[chosen]]
     by_row = np.argsort(rows, kind="stable")

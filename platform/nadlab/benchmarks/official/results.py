@@ -82,9 +82,9 @@ def read_architecture(results: Mapping[str, Any], text: str, where: str) -> Arch
                 raise ValueError(f"it holds {result.arch_str!r}, not {text!r}")
             for dataset in result.get_dataset_names():
                 trials = {_count(seed): _trial(trial) for seed, trial in result.query(dataset).items()}
-                trainings[f"{_name(dataset)}/{_count(budget)}"] = trials
+                trainings[f"{name_of(dataset)}/{_count(budget)}"] = trials
                 found = result.get_compute_costs(dataset)
-                costs |= {f"{dataset}/{ours}": _cost(found[theirs]) for ours, theirs in _COSTS.items()}
+                costs |= {f"{dataset}/{ours}": cost_of(found[theirs]) for ours, theirs in _COSTS.items()}
         if not any(trainings.values()):
             raise ValueError("it holds no training")
     except MALFORMED as error:
@@ -97,28 +97,30 @@ def _trial(result: Any) -> Trial:
     if not 1 <= epochs <= _MOST_EPOCHS:
         raise ValueError(f"{epochs!r} epochs")
     training = [result.get_train(epoch) for epoch in range(epochs)]
-    accuracy = {"train": _numbers([step["accuracy"] for step in training], 100.0)}
+    accuracy = {"train": numbers_of([step["accuracy"] for step in training], 100.0)}
     evaluated: dict[str, dict[int, Any]] = {}
     for label, value in result.eval_acc1es.items():  # `get_eval` wants every epoch; most splits have the last alone
         split, _, epoch = label.partition("@")
-        evaluated.setdefault(_name(split), {})[_count(epoch)] = value
+        evaluated.setdefault(name_of(split), {})[_count(epoch)] = value
     for split, values in evaluated.items():
         accuracy[split] = np.full(epochs, np.nan, np.float32)
-        accuracy[split][list(values)] = _numbers(list(values.values()), 100.0)
+        accuracy[split][list(values)] = numbers_of(list(values.values()), 100.0)
     untimed = result.train_times is None
-    seconds = np.full(epochs, np.nan, np.float32) if untimed else _numbers([step["all_time"] for step in training])
+    seconds = np.full(epochs, np.nan, np.float32) if untimed else numbers_of([step["all_time"] for step in training])
     times = result.get_times()
-    return Trial(accuracy, seconds, {s: _cost(times[f"T-{s}@epoch"]) for s in result.get_eval_set()})
+    return Trial(accuracy, seconds, {s: cost_of(times[f"T-{s}@epoch"]) for s in result.get_eval_set()})
 
 
-def _numbers(values: Sequence[Any], top: float = 1e9) -> NDArray[np.float32]:
+def numbers_of(values: Sequence[Any], top: float = 1e9) -> NDArray[np.float32]:
+    """Return float32 of a list of numbers; raise ValueError unless all are from 0 to `top`."""
     numbers = np.asarray(values)
     if numbers.dtype.kind not in "fiu" or numbers.ndim != 1 or not ((numbers >= 0) & (numbers <= top)).all():
         raise ValueError(f"{values!r:.80} is not all numbers from 0 to {top:g}")
     return numbers.astype(np.float32)
 
 
-def _cost(value: Any) -> float:
+def cost_of(value: Any) -> float:
+    """Return a cost, NaN where there is none; raise ValueError or TypeError when it is no sensible number."""
     if value is None:  # the official package's word for what was not measured
         return float("nan")
     if isinstance(value, str) or not 0 <= float(value) < 1e12:
@@ -132,21 +134,22 @@ def _count(value: int | str) -> int:
     return int(value)
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """Return the name of a dataset or split; raise ValueError when it is none."""
     if not isinstance(text, str) or not text or "/" in text:
         raise ValueError(f"{text!r} is no name of a dataset or split")
     return text
 
 
-def tables(architectures: Sequence[Architecture], where: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of `nadlab.benchmarks.archive`, rows in the order of the keys.
+def tables(architectures: Sequence[Architecture], where: Path, cells: str = "nasbench201") -> dict[str, NDArray[Any]]:
+    """Return the arrays of `nadlab.benchmarks.archive`, rows in the order of the keys; `cells` names the search space.
 
     Raises UserError when there is no architecture, one stands there twice, or its notation is malformed.
     """
     if not architectures:
         raise UserError(f"{where} holds no architecture: name the folder or file of the official download")
-    nasbench201 = space("nasbench201")
-    keys = np.array([int(nasbench201.identities(nasbench201.parse(a.text))[0]) for a in architectures], np.int64)
+    of_cells = space(cells)
+    keys = np.array([int(of_cells.identities(of_cells.parse(a.text))[0]) for a in architectures], np.int64)
     order = np.argsort(keys)
     if len(np.unique(keys)) < len(keys):
         raise UserError(f"{where} holds an architecture twice; download it again")

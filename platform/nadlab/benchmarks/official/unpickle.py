@@ -7,15 +7,17 @@ names (five bytes could ask for tens of gigabytes).
 
 import bz2
 import io
+import math
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nadlab.benchmarks.files import read_file
+from nadlab.benchmarks.files import check_file, read_file
 from nadlab.errors import UserError
 
 Allowed = Mapping[tuple[str, str], Callable[..., Any]]
@@ -47,6 +49,25 @@ def number(kind: NumberType, data: bytes | str = b"") -> float:
     return float(np.frombuffer(raw, dtype)[0])
 
 
+class NumberArray:
+    """Stands in for `numpy.ndarray`: an array of plain numbers from its bytes.
+
+    Raises pickle.UnpicklingError unless the type is a boolean, integer or float and the bytes fit type and shape.
+    """
+
+    values: NDArray[Any]
+
+    def __init__(self, *_form: object) -> None:
+        """Take what `_reconstruct` is called with, which the state then replaces."""
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, by_columns, data = state
+        dtype = np.dtype(kind.order + kind.code)
+        if dtype.kind not in _NUMBERS or len(data) != dtype.itemsize * math.prod(shape):
+            raise pickle.UnpicklingError(f"an array of type {kind.code!r} with {len(data)} bytes")
+        self.values = np.frombuffer(data, dtype).reshape(shape, order="F" if by_columns else "C")
+
+
 def text_bytes(text: str, encoding: str) -> bytes:
     """Stand in for `_codecs.encode`, by which older protocols spell bytes."""
     if encoding != "latin1":
@@ -65,9 +86,17 @@ PLAIN: Allowed = {
 }
 """What result files of NAS-Bench-201 and NATS-Bench use beside plain values."""
 
+ARRAYS: Allowed = {
+    **PLAIN,
+    ("numpy", "ndarray"): NumberArray,
+    ("numpy.core.multiarray", "_reconstruct"): NumberArray,
+    ("numpy._core.multiarray", "_reconstruct"): NumberArray,
+}
+"""The same, and arrays of plain numbers, which are a `NumberArray` then."""
+
 
 class _Restricted(pickle._Unpickler):
-    def __init__(self, stream: io.BytesIO, allowed: Allowed) -> None:
+    def __init__(self, stream: BinaryIO, allowed: Allowed) -> None:
         super().__init__(stream)
         self.allowed = allowed
 
@@ -80,30 +109,40 @@ class _Restricted(pickle._Unpickler):
         raise UserError(f"it asks for the outside object {pid!r}, which no such file needs, so it is not opened")
 
 
-def read_pickle(data: bytes, allowed: Allowed, where: Path) -> Any:
-    """Return the one object that the bytes hold.
+def read_pickle(data: bytes | BinaryIO, allowed: Allowed, where: Path | str) -> Any:
+    """Return the one object that the bytes, or the stream, hold.
 
     Raises UserError that names the file, and the forbidden global if there is one, for anything that is no
     complete pickle of plain values and `allowed` names.
     """
-    stream = io.BytesIO(data)
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
         value = _Restricted(stream, allowed).load()
+        rest = stream.read(1)
     except UserError as error:
         raise UserError(f"{where} is refused: {error}; download it again from its official source") from error
+    except MemoryError:  # a large file, on a small machine
+        raise
     except Exception as error:  # a damaged pickle may fail in any way that Python code can
         raise UserError(f"{where} is no readable pickle ({_short(error)}); download it again") from error
-    if stream.read(1):
+    if rest:
         raise UserError(f"{where} has bytes after its pickle ends; download it again")
     return value
 
 
-def read_bz2(path: Path, limit: int) -> bytes:
-    """Return the decompressed bytes of a `.pbz2` file.
+def read_pickle_file(path: Path, allowed: Allowed) -> Any:
+    """Return the object of a large file, `.pbz2` or as it is, unpacked while it is read; raises as `read_pickle` does."""
+    check_file(path)
+    with bz2.BZ2File(path) if path.suffix == ".pbz2" else path.open("rb") as stream:
+        return read_pickle(cast(BinaryIO, stream), allowed, path)
+
+
+def read_bz2(path: Path, limit: int, place: tuple[int, int] | None = None) -> bytes:
+    """Return the decompressed bytes of a `.pbz2` file, or of `place`, first byte and number of bytes in a file.
 
     Raises UserError when the file is damaged, truncated, or holds more than `limit` bytes.
     """
-    packed = read_file(path, 2 * limit)
+    packed = read_file(path, 2 * limit, place)
     decompressor = bz2.BZ2Decompressor()
     try:
         data = decompressor.decompress(packed, max_length=limit + 1)
