@@ -110,11 +110,11 @@ def _chosen(names: tuple[str, ...]) -> list[Path]:
     return [present[name] for name in names or present]
 
 
-def readable_benchmarks() -> tuple[list[dict[str, Any]], list[str]]:
-    """Open every benchmark of this machine; return a row for each, and a line for each file that cannot be read."""
+def readable_benchmarks(protocol: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Open every benchmark of this machine under a protocol; return a row for each, and a line for each file that cannot be read."""
     from nadlab.benchmarks.registry import listing
 
-    known = listing()
+    known = listing(protocol)
     rows: list[dict[str, Any]] = []
     left_out = list(known.left_out.values())
     for name, (path, opener) in known.found.items():
