@@ -100,13 +100,12 @@ def protocol(preset: str, name: str, splits: Collection[str], *kinds: str) -> Pr
     check_protocol(preset)
     found = next((PRESETS[preset][kind] for kind in kinds if kind in PRESETS[preset]), None)
     if found is None:
-        raise UserError(f"the protocol {preset!r} says nothing of {name}: choose another by --protocol")
+        raise UserError(f"the protocol {preset!r} says nothing of {name}: choose another protocol")
     needed = {found.search_split} | ({found.report_split} if preset == VALIDATION else set())
     if not needed <= set(splits):
         wanted, there = (" and ".join(WORDS[each] for each in WORDS if each in some) for some in (needed, splits))
         raise UserError(
-            f"the protocol {preset!r} needs {wanted} answers, and {name} has {there or 'none'} alone: choose another by "
-            "--protocol"
+            f"the protocol {preset!r} needs {wanted} answers, and {name} has {there or 'none'} alone: choose another protocol"
         )
     return found
 

@@ -122,7 +122,7 @@ def readable_benchmarks(protocol: str) -> tuple[list[dict[str, Any]], list[str]]
             oracle = opener()
             facts = {"cells": oracle.space.size, "queryable": oracle.queryable_count, "digest": oracle.digest}
             extras = {extra: quantity.unit for extra, quantity in getattr(oracle, "extras", {}).items()}
-            rows.append({"name": name, **facts, "source": str(path), "extras": extras})
+            rows.append({"name": name, "protocol": protocol, **facts, "source": str(path), "extras": extras})
         except UserError as error:
             left_out.append(str(error))
     lines = (" ".join(line.split()) for line in dict.fromkeys(left_out))
@@ -130,7 +130,7 @@ def readable_benchmarks(protocol: str) -> tuple[list[dict[str, Any]], list[str]]
 
 
 def for_people(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a benchmark's row with a short digest and source, and without what else it knows."""
+    """Return a benchmark's row with a short digest and source, without its protocol and what else it knows."""
     from nadlab.benchmarks.packages.installed import PACKAGES
     from nadlab.benchmarks.registry import EMBEDDED
 
@@ -139,7 +139,7 @@ def for_people(row: dict[str, Any]) -> dict[str, Any]:
         source = "embedded"
     elif package in (each.name for each in PACKAGES):
         source = f"pip: {package}"
-    shown = {column: value for column, value in row.items() if column != "extras"}
+    shown = {column: value for column, value in row.items() if column not in ("protocol", "extras")}
     return shown | {"digest": row["digest"][:12], "source": source}
 
 

@@ -31,12 +31,14 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
     """
     if context.invoked_subcommand:
         return
+    from nadlab.benchmarks.presets import benchmark_text
+
     rows, left_out = readable_benchmarks(protocol)
     if as_json:
         for row in rows:
             click.echo(strict_json(row))
     else:
-        _print_table("benchmarks", [for_people(row) for row in rows])
+        _print_table(benchmark_text("benchmarks", protocol), [for_people(row) for row in rows])
     for line in left_out:
         click.echo(f"left out: {line}", err=as_json)
 
