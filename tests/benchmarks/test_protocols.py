@@ -9,7 +9,9 @@ import pytest
 
 from nadlab import search
 from nadlab.benchmarks.archive import Archive, write_archive
+from nadlab.benchmarks.oracle import optimum_of
 from nadlab.benchmarks.packages import analognasbench, installed, nasbenchgraph
+from nadlab.benchmarks.packages.package import Package
 from nadlab.benchmarks.registry import benchmark, data_folder, listing
 from nadlab.benchmarks.table import read_nasbench201
 from nadlab.benchmarks.tabular import open_benchmark
@@ -170,7 +172,7 @@ def test_a_benchmark_that_lacks_what_the_protocol_needs_says_so(
     ],
 )
 def test_a_package_that_lacks_what_the_protocol_needs_says_so_and_is_left_out_of_the_list(
-    package: installed.Package, protocol: str, words: str
+    package: Package, protocol: str, words: str
 ) -> None:
     with pytest.raises(UserError, match=words):
         package.rule(protocol)
@@ -190,14 +192,14 @@ def test_a_benchmark_of_one_s_own_is_searched_by_validation_and_judged_by_test(f
     assert found["paper"].best_test > found["validation"].best_test  # its test accuracy falls as validation grows
     assert found["validation"].best_valid > found["paper"].best_valid
     assert benchmark(name).preset == "paper"
-    assert benchmark(name, "validation").optimum == 90.0  # of the same split
+    assert optimum_of(benchmark(name, "validation")) == 90.0  # of the same split
     assert folder.exists()
 
 
 def test_a_benchmark_of_one_s_own_with_one_split_names_the_answer_that_is_missing(folder: Path) -> None:
     with pytest.raises(UserError, match=r"own_splits:one answered .* with test = None"):
         search("random-search", "own_splits:one", 4, [0], protocol="validation")
-    assert getattr(benchmark("own_splits:one", "validation"), "optimum", None) is None  # that of validation is known
+    assert optimum_of(benchmark("own_splits:one", "validation")) is None  # that of validation is known
     with pytest.raises(UserError, match="own_splits:one answers by the protocol 'paper', not 'naslib'"):
         benchmark("own_splits:one", "naslib")
     with pytest.raises(UserError, match="own_splits:other answers by the protocol 'mine', not 'paper'"):

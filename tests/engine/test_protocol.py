@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from nadlab import Study, Tuning, search
+from nadlab import Study, search
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.main import nadlab
 from nadlab.cli.report import comparable, report_on_folder
@@ -19,9 +19,10 @@ from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import best
 from nadlab.study.records import Trial
+from nadlab.tracking.store import default_store
 from studies.ablate_alpha import STUDY
 from studies.tune_semigan import TUNING
-from tests.conftest import TOY, children, default_store, records_of, run_alpha
+from tests.conftest import TOY, children, records_of, run_alpha
 from trainables.searcher import SearcherTrainable
 
 SMALL = ("--smoke", "--benchmark", TOY, "--seeds", "1", "--set", "epochs=1", "--vary", "alpha=0.5")
@@ -76,10 +77,11 @@ def test_benchmarks_are_compared_under_one_protocol_alone(smoke_study: Any, vali
 @pytest.mark.usefixtures("data")
 def test_the_default_folder_names_the_protocol_and_the_file_of_a_study_may_choose_it() -> None:
     asked = ["--smoke", "--benchmark", TOY, "--dry-run"]
-    by_file = replace(STUDY, protocol="validation"), replace(TUNING, protocol="validation")
-    folders = (f"runs/{STUDY.name}/nasbench201-toy", f"runs/{TUNING.name}/nasbench201-toy")
-    for study, folder in zip(by_file, folders, strict=True):
-        made = tuning_command(study) if isinstance(study, Tuning) else command(study)
+    made_by_file = {
+        f"runs/{STUDY.name}/nasbench201-toy": command(replace(STUDY, protocol="validation")),
+        f"runs/{TUNING.name}/nasbench201-toy": tuning_command(replace(TUNING, protocol="validation")),
+    }
+    for folder, made in made_by_file.items():
         for more, name in (((), f"{folder}-validation-"), (("--protocol", "paper"), f"{folder}-")):
             shown = CliRunner().invoke(made, [*asked, *more], catch_exceptions=False).output
             assert f"are done in {name}" in shown
