@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,7 +130,7 @@ def test_the_table_of_nasbench201_gives_validation_after_12_and_test_after_200_e
 def test_an_archive_gives_each_split_of_its_longest_training_that_has_it(folder: Path) -> None:
     identities = SPACE.identities(cells())
     columns = {"x/12/valid": VALID, "x/12/test": (10.0,) * CELLS, "x/200/test": TEST}
-    arrays = {"keys": np.sort(identities)}
+    arrays: dict[str, Any] = {"keys": np.sort(identities)}
     for name, values in columns.items():
         arrays[f"{name}/accuracy"] = np.array(values, np.float32)[np.argsort(identities), None, None]
         arrays[f"{name}/epochs"] = np.array([int(name.split("/")[1])], np.int32)
