@@ -21,6 +21,7 @@ from rich.table import Table
 from nadlab import benchmark
 from nadlab.analysis.cells.generated import GeneratedQuality, quality
 from nadlab.cli.options import parse_seeds
+from nadlab.cli.protocol import protocol_option
 from nadlab.json_text import strict_json
 from nadlab.processes import side_by_side
 from nadlab.queries.ledger import QueryLedger
@@ -35,9 +36,9 @@ PAPER_VALID, PAPER_ABOVE, PAPER_FACTOR = 0.3673, (0.7030, 0.6558), 0.7030 / 0.15
 """Section 4.3.2 and Table 4, validation accuracy on all of NAS-Bench-101"""
 
 
-def measure(name: str, settings: Settings, seed: int) -> GeneratedQuality:
+def measure(name: str, protocol: str, settings: Settings, seed: int) -> GeneratedQuality:
     """Train one seed and measure its generated cells."""
-    oracle = benchmark(name)
+    oracle = benchmark(name, protocol)
     model = start(QueryLedger(oracle, settings.labels), settings, np.random.default_rng(seed))
     for _ in range(settings.epochs):
         model.epoch()
@@ -61,21 +62,24 @@ def show(rows: Sequence[GeneratedQuality]) -> None:
 
 @click.command(help=__doc__)
 @click.option("--benchmark", "name", default="nasbench101", show_default=True, help="see `nadlab benchmarks`")
+@protocol_option()
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
 @click.option("--labels", default=105, show_default=True, help="architectures queried for training")
 @click.option("--rank0-share", default=0.03, show_default=True, help="share of the labels that rank 0 gets")
 @click.option("--temperature", default=0.4, show_default=True, help="of AG's choices; 1 keeps to its probabilities")
 @click.option("--out", type=click.Path(path_type=Path), help="write the rows of all seeds to this JSON file")
-def command(name: str, seeds: str, labels: int, rank0_share: float, temperature: float, out: Path | None) -> None:
-    benchmark(name)  # an unknown name or a malformed table is told once, not by every process
+def command(
+    name: str, protocol: str, seeds: str, labels: int, rank0_share: float, temperature: float, out: Path | None
+) -> None:
+    benchmark(name, protocol)  # an unknown name or a malformed table is told once, not by every process
     settings = Settings(labels=labels, rank0_share=rank0_share, generation_temperature=temperature)
     chosen = parse_seeds(seeds)
-    rows = list(side_by_side(partial(measure, name, settings), chosen, "seed"))
+    rows = list(side_by_side(partial(measure, name, protocol, settings), chosen, "seed"))
     show(rows)
     if out:
         by_seed = {seed: asdict(row) for seed, row in zip(chosen, rows, strict=True)}
         out.parent.mkdir(parents=True, exist_ok=True)
-        content = {"benchmark": name, "settings": asdict(settings), "seeds": by_seed}
+        content = {"benchmark": name, "protocol": protocol, "settings": asdict(settings), "seeds": by_seed}
         out.write_text(strict_json(content, indent=1) + "\n", encoding="utf-8")
     if any(math.isnan(row.above[0]) for row in rows):
         click.echo("some seed generated no cell that the table holds", err=True)

@@ -26,6 +26,7 @@ from nadlab.analysis.text import setting
 from nadlab.benchmarks.registry import EMBEDDED, benchmark, sources
 from nadlab.cli.command_line import run_command
 from nadlab.cli.options import parse_seeds
+from nadlab.cli.protocol import protocol_option
 from nadlab.engine.search import searches
 from nadlab.errors import UserError
 from nadlab.json_text import write_json
@@ -42,9 +43,9 @@ MEANS = ("default", "tuned")
 Values = Mapping[str, Any]
 
 
-def regrets(method: str, name: str, queries: int, seeds: Sequence[int], values: Values) -> list[float]:
+def regrets(method: str, name: str, queries: int, seeds: Sequence[int], values: Values, protocol: str) -> list[float]:
     """Return the regrets of a method; raise UserError where the benchmark does not know its optimum."""
-    found = [row.regret for row in searches([method], name, queries, seeds, 1, values)]
+    found = [row.regret for row in searches([method], name, queries, seeds, 1, values, protocol)]
     known = [regret for regret in found if regret is not None]
     if len(known) < len(found):
         raise UserError(f"{name} does not know its optimum, from which regrets are counted: take another benchmark")
@@ -58,7 +59,7 @@ def tune(folder: Path, budget: Values, configurations: int, method: str) -> list
     """
     path, space = folder / "tuned" / f"{method.replace(':', '.')}.json", tuning_space(method)
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else dict(budget) | {"configurations": []}
-    if other := [name for name, value in budget.items() if kept[name] != value]:
+    if other := [name for name, value in budget.items() if kept.get(name) != value]:
         raise UserError(f"{path} was made with another {other[0]}: name another folder by --out")
     done, search = kept["configurations"], optuna.create_study(direction="minimize")
     for row in done:
@@ -70,7 +71,7 @@ def tune(folder: Path, budget: Values, configurations: int, method: str) -> list
             search.enqueue_trial({name: hyperparameter(name).default for name in space})
         trial = search.ask(space)
         run = partial(regrets, method, queries=budget["queries"], seeds=budget["seeds"], values=trial.params)
-        found = {name: run(name) for name in budget["tuned_on"]}
+        found = {name: run(name, protocol=budget["protocol"]) for name in budget["tuned_on"]}
         search.tell(trial, mean := float(np.mean(list(found.values()))))
         done.append({"values": trial.params, "regrets": found, "mean": mean})
         write_json(path, kept)
@@ -80,11 +81,19 @@ def tune(folder: Path, budget: Values, configurations: int, method: str) -> list
 def judge(folder: Path, budget: Values, seeds: Sequence[int], task: tuple[str, str, Values]) -> dict[str, Any]:
     """Return the regrets of a method with its default and its tuned settings on a held-out benchmark."""
     method, name, values = task
-    of = {"method": method, "benchmark": name, "queries": budget["queries"], "seeds": list(seeds), "values": values}
+    asked, protocol = budget["queries"], budget["protocol"]
+    of = {
+        "method": method,
+        "benchmark": name,
+        "queries": asked,
+        "protocol": protocol,
+        "seeds": list(seeds),
+        "values": values,
+    }
     digest = hashlib.sha256(json.dumps([of, budget["code"]]).encode()).hexdigest()[:16]
     if not (path := folder / "held_out" / f"{digest}.json").exists():
         levels: tuple[Values, Values] = ({}, values)
-        default, tuned = (regrets(method, name, budget["queries"], seeds, each) for each in levels)
+        default, tuned = (regrets(method, name, asked, seeds, each, protocol) for each in levels)
         write_json(path, of | {"default": default, "tuned": tuned})
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
@@ -108,7 +117,7 @@ def page(made: pd.DataFrame, budget: Values, configurations: int) -> str:
     return f"""# Default and tuned methods on held-out benchmarks
 
 Every method had {configurations} configurations x {len(budget["seeds"])} seeds at {budget["queries"]} queries on
-{", ".join(budget["tuned_on"])}; nothing was tuned on the benchmarks below. Mean regrets in percentage points; gap: tuned less
+{", ".join(budget["tuned_on"])}; nothing was tuned on the benchmarks below. Protocol: {budget["protocol"]}. Mean regrets in percentage points; gap: tuned less
 default on the same seeds, with its 95 % bootstrap interval. Digest of the code: {budget["code"][:12]}.
 
 {chr(10).join(markdown_table(tuple(made.columns), cells))}
@@ -121,6 +130,7 @@ default on the same seeds, with its 95 % bootstrap interval. Digest of the code:
 @click.option("--seeds", default="5", show_default=True, help="of each configuration: a count, a range or a list")
 @click.option("--queries", type=click.IntRange(3), default=40, show_default=True, help="of each search")
 @click.option("--tuned-on", default="mnist1d-201,mnist1d-101", show_default=True, help="benchmarks to tune on")
+@protocol_option()
 @click.option("--held-out", help="benchmarks to report on  [default: all of $NADLAB_DATA and the cache folder]")
 @click.option("--held-out-seeds", default="20", show_default=True, help="of default and tuned settings")
 @click.option("--concurrent", type=click.IntRange(1), help="methods at a time, each on one core  [default: all cores]")
@@ -130,16 +140,23 @@ def command(**given: Any) -> None:
     if given["smoke"]:
         given |= SMOKE | {"out": given["out"] / "smoke"}
     methods, tuned_on, out = given["methods"].split(","), given["tuned_on"].split(","), given["out"]
-    others = [name for name, (path, _) in sources().items() if path.parent != EMBEDDED]
+    others = [name for name, (path, _) in sources(given["protocol"]).items() if path.parent != EMBEDDED]
     held = given["held_out"].split(",") if given["held_out"] else others
     if not held or set(held) & set(tuned_on):
         raise UserError("--held-out must name benchmarks, and none of --tuned-on")
-    list(map(benchmark, {*held, *tuned_on}))  # raises here rather than hours later
+    for name in {*held, *tuned_on}:
+        benchmark(name, given["protocol"])  # raises here rather than hours later
     seeds, code = (
         list(parse_seeds(given["seeds"])),
         origin("trainables.searcher:SearcherTrainable", methods).values["code"],
     )
-    budget = {"queries": given["queries"], "seeds": seeds, "tuned_on": tuned_on, "code": code}
+    budget = {
+        "queries": given["queries"],
+        "seeds": seeds,
+        "tuned_on": tuned_on,
+        "code": code,
+        "protocol": given["protocol"],
+    }
     tuning = partial(tune, out, budget, given["configurations"])
     found = list(side_by_side(tuning, methods, "method", given["concurrent"]))
     best = [

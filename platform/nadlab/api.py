@@ -31,6 +31,7 @@ def search(
     seeds: Sequence[int] = range(10),
     concurrent: int | None = 1,
     hyperparameters: "Mapping[str, float | int | str | bool | None] | None" = None,
+    protocol: str = "paper",
 ) -> "pd.DataFrame":
     """Search a benchmark with one or more methods, once a seed; return a row a method and seed, in this order.
 
@@ -41,11 +42,14 @@ def search(
     hyperparameters: `method.setting` -> value, such as {"bananas.ensemble": 3}, where it is not the published one;
         `nadlab methods` lists them.
 
-    Columns: `method`, `benchmark`, `seed`, `queries`; `best_valid` and `best_test`, percent, of the cell with the best
+    protocol: `paper` (as the SemiGAN-NAD paper: NAS-Bench-201 by test accuracy alone), `validation` (search by validation,
+        report test accuracy, where the benchmark has both) or `naslib` (as NASLib).
+
+    Columns: `method`, `benchmark`, `protocol`, `seed`, `queries`; `best_valid` and `best_test`, percent, of the cell with the best
     search accuracy (missing where the benchmark has none); `regret`, percentage points (no column where the benchmark does
     not know its optimum); `seconds`, wall-clock.
 
-    Raises UserError, a ValueError of one sentence, for an unknown method or benchmark and for a budget that the benchmark
+    Raises UserError, a ValueError of one sentence, for an unknown method, benchmark or protocol and for a budget that the benchmark
     or a method can't meet.
     """
     import pandas as pd
@@ -55,5 +59,5 @@ def search(
     methods = [method] if isinstance(method, str) else list(method)
     if not methods or not seeds:
         raise UserError("a search needs at least one method and one seed")
-    found = searches(methods, benchmark, queries, seeds, concurrent, hyperparameters or {})
+    found = searches(methods, benchmark, queries, seeds, concurrent, hyperparameters or {}, protocol)
     return pd.DataFrame([each.row() for each in found])

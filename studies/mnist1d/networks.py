@@ -9,8 +9,8 @@ from functools import reduce
 import numpy as np
 
 from nadlab.spaces import Cells
-from nadlab.spaces.darts_cells import INNER_OPERATIONS as DARTS_OPERATIONS
-from nadlab.spaces.darts_cells import operations_of, sources_of
+from nadlab.spaces.darts.cells import INNER_OPERATIONS as DARTS_OPERATIONS
+from nadlab.spaces.darts.cells import operations_of, sources_of
 from nadlab.spaces.nasbench101 import ABSENT, prune
 from nadlab.spaces.nasbench201 import EDGES
 from studies.mnist1d.data import LENGTH

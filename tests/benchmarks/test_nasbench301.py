@@ -31,7 +31,7 @@ from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import Cells, space
 from nadlab.spaces.cells import concatenate
-from nadlab.spaces.darts_cells import INNER_OPERATIONS
+from nadlab.spaces.darts.cells import INNER_OPERATIONS
 
 DARTS = space("darts")
 NORMAL = [("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 1), ("skip_connect", 0), ("skip_connect", 0), ("dil_conv_3x3", 2)]  # fmt: skip

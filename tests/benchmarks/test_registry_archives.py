@@ -33,11 +33,11 @@ def test_an_archive_is_opened_by_its_name_under_each_protocol(cache: Path) -> No
         assert (oracle.protocol.name, oracle.protocol.runs) == (preset, runs)
 
 
-def test_tables_of_means_answer_by_the_paper_s_protocol_alone(cache: Path) -> None:
+def test_tables_of_means_do_not_answer_by_naslib_s_protocol(cache: Path) -> None:
     assert set(sources("naslib")) == {"mnist1d-101", "mnist1d-201", "mnist1d-darts", "test101"} & set(sources())
     assert cache.exists()
 
 
 def test_an_unknown_protocol_is_refused() -> None:
-    with pytest.raises(UserError, match="unknown protocol 'mine': choose one of paper, naslib"):
+    with pytest.raises(UserError, match="unknown protocol 'mine': choose one of paper, validation, naslib"):
         benchmark("mnist1d-201", "mine")

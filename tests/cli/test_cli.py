@@ -26,7 +26,7 @@ def test_help_needs_no_heavy_import() -> None:
 
 def test_benchmarks_are_listed_with_their_size_digest_and_source(data: Path) -> None:
     rows = {row["name"]: row for row in lines("benchmarks", "--json")}
-    own = {name for name in rows if not name.startswith(("nas-bench-graph/", "analog-nasbench/"))}
+    own = {name for name in rows if not str(name).startswith(("nas-bench-graph/", "analog-nasbench/"))}
     assert own == {"mnist1d-101", "mnist1d-201", "mnist1d-darts", "nasbench201/toy", "nasbench101"}
     toy = rows["nasbench201/toy"]
     assert toy["cells"] == 15_625

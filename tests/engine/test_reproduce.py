@@ -92,6 +92,8 @@ def test_other_code_is_refused_with_the_revision_to_take(copy: Copy, capsys: pyt
     [
         ("digest", "f" * 64, "queried another version of nasbench201/toy"),
         ("benchmark", "nope", "unknown benchmark 'nope'"),
+        ("protocol", "naslib", "holds means alone, and the protocol 'naslib' needs an archive of every run"),
+        ("protocol", "nope", "unknown protocol 'nope'"),
         ("trainable", "trainables.nacg:Gone", "is not installed here"),
         ("trainable", "pathlib:Path", "is no trainable"),
     ],
@@ -103,12 +105,6 @@ def test_trial_that_cannot_run_here_is_refused(
     copy.client.set_tag(copy.id, TRIAL_CONTENT, json.dumps(changed))
     assert copy.reproduce("--anyway") == 2
     assert words in capsys.readouterr().err
-
-
-def test_other_preset_is_refused(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
-    copy.client.set_tag(copy.id, "preset", "other")
-    assert copy.reproduce("--anyway") == 2
-    assert "by the preset other" in capsys.readouterr().err
 
 
 def test_run_that_is_no_finished_trial_is_refused(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,9 +26,12 @@ from tests.conftest import TOY
 def test_a_trial_is_planned_when_its_turn_comes() -> None:
     planned: list[int] = []
     schedule = FixedSchedule([Trial("", "", seed, {}, "") for seed in range(3)])
-    folder: Any = SimpleNamespace(
-        answers=Path("answers"), resume_together=lambda trials: [planned.append(trials[0].seed)]
-    )
+
+    def resume_together(trials: list[Trial]) -> list[None]:
+        planned.extend(trial.seed for trial in trials)
+        return [None]
+
+    folder: Any = SimpleNamespace(answers=Path("answers"), resume_together=resume_together)
     trials = Suggestions(TrialPacks(schedule, UNPACKED), folder)
     for seed in range(3):
         suggested = trials.suggest("any name")

@@ -115,7 +115,7 @@ def test_worker_with_another_table_of_the_name_refuses(tmp_path: Path, capsys: p
     words = f"has another version of the table {TOY} (digest {table.digest[:12]}, the study's ffffffffffff)"
     assert words in capsys.readouterr().err
     with pytest.raises(UserError, match="copy the study's to it"):
-        check_table({"benchmark": TOY, "digest": "f" * 64})
+        check_table({"benchmark": TOY, "digest": "f" * 64, "protocol": "paper"})
 
 
 def test_nodes_are_asked_for_their_table_before_any_trial() -> None:

@@ -70,7 +70,7 @@ def test_every_run_says_code_packages_hardware_and_cluster_and_the_study_keeps_t
             "git_revision",
             "git_diff",
             "packages",
-            "preset",
+            "protocol",
             "benchmark_digest",
             "sources",
             "uses",

@@ -60,7 +60,15 @@ def channels() -> TableBenchmark:
     cells = size.enumerate()
     accuracies = (cells.operations[:, 1:-1] * np.array([5.0, 3.0, 2.0, 1.0, 1.0])).sum(axis=1)[:, None] / 2
     runs: dict[Split, NDArray[np.float64]] = {"valid": accuracies, "test": accuracies + 1}
-    return TableBenchmark("channels", size, "x", protocol("paper", size.name), size.keys(cells), runs, lambda: cells)
+    return TableBenchmark(
+        "channels",
+        size,
+        "x",
+        protocol("paper", "channels", ("valid", "test"), size.name),
+        size.keys(cells),
+        runs,
+        lambda: cells,
+    )
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, space
-from nadlab.spaces.darts_cells import CELL_COUNT, cells_of, operations_of, sources_of
+from nadlab.spaces.darts.cells import CELL_COUNT, cells_of, operations_of, sources_of
 
 DARTS = space("darts")
 # normal cell of the example in automl/nasbench301 `example.py`

@@ -29,7 +29,7 @@ def across(benchmarks: Sequence[Evidence], rng: np.random.Generator) -> tuple[Pa
     Raises UserError when no level ran on all of them.
     """
     study = benchmarks[0].study
-    names = [each.study.benchmark for each in benchmarks]
+    names = [each.study.benchmark_text for each in benchmarks]
     shared = [level for level in benchmarks[0].drawn if all(level in each.groups for each in benchmarks)]
     if not shared:
         raise UserError(
@@ -120,7 +120,7 @@ def _conclusions(ranking: Ranking | None, benchmarks: int) -> list[str]:
 
 def _links(evidence: Evidence, level: str) -> tuple[RunLink, ...]:
     found = links(evidence, evidence.groups[level])
-    return tuple(RunLink(each.run, each.url, f"{evidence.study.benchmark}, {each.label}") for each in found)
+    return tuple(RunLink(each.run, each.url, f"{evidence.study.benchmark_text}, {each.label}") for each in found)
 
 
 def _accuracy(evidence: Evidence, level: str) -> str:

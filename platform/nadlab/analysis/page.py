@@ -59,7 +59,14 @@ class Report:
         """Return the report as Markdown; the conclusions come first, since MLflow folds a long description."""
         study = self.evidence.study
         said = [f"- {sentence}" for sentence in self.evidence.conclusions]
-        head = [f"# {study.study} on {study.benchmark}", "", study.question, "", f"Expected: {study.expectation}", ""]
+        head = [
+            f"# {study.study} on {study.benchmark_text}",
+            "",
+            study.question,
+            "",
+            f"Expected: {study.expectation}",
+            "",
+        ]
         return "\n".join([*head, *said, "", *markdown_table(self.table.heading, self.table.rows), "", *self.notes, ""])
 
     def metrics(self) -> dict[str, float]:
@@ -87,7 +94,7 @@ def page_of(evidence: Evidence) -> Page:
     """Return the head of one study's page."""
     study = evidence.study
     return Page(
-        f"{study.study} · {study.benchmark}",
+        f"{study.study} · {study.benchmark_text}",
         study.question,
         study.expectation,
         evidence.conclusions,

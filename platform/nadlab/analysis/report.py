@@ -19,6 +19,8 @@ from nadlab.analysis.text import (
     level_name,
     number,
     published_cells,
+    published_heading,
+    published_note,
     regret_cells,
 )
 from nadlab.study.records import Record, StudyRecord
@@ -36,14 +38,21 @@ def report_on(
     rows = summarize(study, records, rng)
     evidence = Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs)
     regret = () if study.optimum is None else ("regret",)
-    paper = ("paper %",) if study.published else ()
-    heading = (study.factor, *ACCURACY, "IQM %", *regret, f"difference to {study.reference}", *COMPARED, *paper)
+    heading = (
+        study.factor,
+        *ACCURACY,
+        "IQM %",
+        *regret,
+        f"difference to {study.reference}",
+        *COMPARED,
+        *published_heading(study),
+    )
     table = Table("levels", heading, tuple(_cells(study, row) for row in rows))
     shown = [column for column, name in enumerate(heading) if name not in WIDE]
     brief, *rest = (tuple(row[column] for column in shown) for row in (heading, *table.rows))
     return Report(
         evidence,
-        f"{study.study} on {study.benchmark}: {study.reported_by} accuracy of the best cell",
+        f"{study.study} on {study.benchmark_text}: {study.reported_by} accuracy of the best cell",
         Table("levels", brief, tuple(rest)),
         table,
         (_note(study), "", f"Plots, tests and every trial: {PAGE}.", "", _provenance(study, records)),
@@ -66,8 +75,7 @@ def _note(study: StudyRecord) -> str:
     return (
         f"{accuracy_note(study)} Intervals are percentile bootstraps over seeds; differences are paired by seed. SD is the "
         "standard deviation over seeds, IQM the interquartile mean; p is Wilcoxon's, corrected by Holm; A is the chance that "
-        f"a run beats one of the {study.reference}."
-        + (" The last column is the paper's result, its best." if study.published else "")
+        f"a run beats one of the {study.reference}." + published_note(study)
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from nadlab.analysis.statistics.comparisons import Comparison
 from nadlab.analysis.statistics.intervals import Interval
 from nadlab.analysis.summary import LevelSummary
+from nadlab.benchmarks.presets import PAPER
 from nadlab.study.records import StudyRecord
 
 ACCURACY = ("n", "accuracy %", "95 % interval", "SD", "best %")
@@ -28,6 +29,23 @@ def comparison_cells(found: Comparison | None) -> tuple[str, ...]:
 def published_cells(study: StudyRecord, level: str) -> tuple[str, ...]:
     """Return the cell of the column for a paper's results, which a study without them has not."""
     return (number(study.published.get(level)),) if study.published else ()
+
+
+def published_heading(study: StudyRecord) -> tuple[str, ...]:
+    """Return the heading of that column: it names the protocol of a paper's results where ours are by another."""
+    mixed = "" if study.preset == PAPER else f" (protocol {PAPER})"
+    return (f"paper{mixed} %",) if study.published else ()
+
+
+def published_note(study: StudyRecord) -> str:
+    """Return the sentences about that column, a space before them; empty without it."""
+    if not study.published:
+        return ""
+    note = " The last column is the paper's result, its best."
+    if study.preset == PAPER:
+        return note
+    ours = f"{study.preset}, searched by {study.searched_by} and reported by {study.reported_by} {study.measured.name}"
+    return f"{note} The table mixes protocols: the paper's result is by the protocol {PAPER}, ours by {ours}."
 
 
 def regret_cells(study: StudyRecord, regret: float | None) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def report_on_tuning(
 
     return Report(
         evidence,
-        f"{study.study} on {study.benchmark}: the best of {len(rows)} configurations",
+        f"{study.study} on {study.benchmark_text}: the best of {len(rows)} configurations",
         Table("configurations", (", ".join(study.default), *HEADINGS), tuple(brief)),
         table,
         _notes(study, found),

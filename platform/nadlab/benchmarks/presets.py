@@ -1,6 +1,6 @@
 """Protocols by name: the settings that two results on one benchmark must share to be comparable.
 
-| preset | benchmark | a query answers with | judged by | runs | surrogate |
+| protocol | benchmark | a query answers with | judged by | runs | surrogate |
 | --- | --- | --- | --- | --- | --- |
 | `paper` | NAS-Bench-101 | validation, 108 epochs | test | mean of the three | - |
 | `paper` | NAS-Bench-201, NATS-Bench | test, 200 epochs | test | mean of all seeds | - |
@@ -14,6 +14,7 @@
 | `paper` | NATS-Bench, size | validation, 90 epochs | test | mean of all seeds | - |
 | `naslib` | NATS-Bench, size | validation, 90 epochs | test | mean of all seeds | - |
 | `paper` | AnalogNAS-Bench | its one accuracy | the same | as published | - |
+| `validation` | every one that has both | validation | test | mean | - |
 
 `paper`: SemiGAN-NAD's Appendices A and C (average of three runs; validation for the search and test as the result on
 NAS-Bench-101; test throughout on NAS-Bench-201; only validation on NAS-Bench-301, whose noise it does not mention).
@@ -24,19 +25,23 @@ and NAS-Bench-301 (surrogates). The paper and NASLib know neither NAS-Bench-Grap
 them as it does NAS-Bench-101 and -201. The paper does not know NATS-Bench's size space either; NASLib's
 `natsbenchsize/graph.py` has it, with a mean over the seeds (`is_random=False`) and no validation on CIFAR-10, which here
 is that of the training on the training half.
+them as it does NAS-Bench-101 and -201.
+`validation`: what most papers do on NAS-Bench-201. Each split is read from the longest training that has it: in the
+table `nasbench201.csv` validation after 12 epochs and test after 200. A benchmark with one split is refused.
 
 The data set is the benchmark's name: `nasbench201/cifar10` reads validation accuracy from the training on the
 training half and test accuracy from the training on both halves, as the official API does; `nasbench201/cifar10-valid`
 reads both from the training on the training half alone, as NASLib does.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Split
+from nadlab.benchmarks.oracle import Oracle, Split, optimum_of
 from nadlab.errors import UserError
 
 Runs = Literal["mean", "one"]
@@ -56,6 +61,9 @@ class Protocol:
     seed: int = 0
 
 
+PAPER, VALIDATION = "paper", "validation"
+_BY_VALIDATION = Protocol(VALIDATION, "valid", "test", "mean")
+
 PRESETS: dict[str, dict[str, Protocol]] = {
     "paper": {
         "nasbench101": Protocol("paper", "valid", "test", "mean"),
@@ -65,6 +73,9 @@ PRESETS: dict[str, dict[str, Protocol]] = {
         "nasbenchgraph": Protocol("paper", "valid", "test", "mean"),
         "natssize": Protocol("paper", "valid", "test", "mean"),
     },
+    VALIDATION: dict.fromkeys(
+        ("nasbench101", "nasbench201", "surrogate", "mnist1d", "nasbenchgraph", "natssize"), _BY_VALIDATION
+    ),
     "naslib": {
         "nasbench101": Protocol("naslib", "valid", "test", "one"),
         "nasbench201": Protocol("naslib", "valid", "valid", "mean"),
@@ -73,17 +84,70 @@ PRESETS: dict[str, dict[str, Protocol]] = {
         "natssize": Protocol("naslib", "valid", "test", "mean"),
     },
 }
-"""Preset -> search space, data set that has its own, or `surrogate` -> protocol."""
+"""Name -> search space, data set that has its own, or `surrogate` -> protocol."""
+WORDS: dict[Split, str] = {"valid": "validation", "test": "test"}
+"""Split -> its word."""
 
 
-def protocol(preset: str, space_name: str, dataset: str = "") -> Protocol:
-    """Return a preset's protocol on a data set; raise UserError that names the presets there are."""
-    if preset not in PRESETS:
-        raise UserError(f"unknown protocol {preset!r}: choose one of {', '.join(PRESETS)}")
-    found = PRESETS[preset].get(dataset) or PRESETS[preset].get(space_name)
+def benchmark_text(benchmark: str, protocol: str) -> str:
+    """Return a benchmark's name, with the protocol where that is not the paper's."""
+    return benchmark if protocol == PAPER else f"{benchmark} (protocol {protocol})"
+
+
+def check_protocol(name: str) -> None:
+    """Raise UserError that names the protocols there are when this is none of them."""
+    if name not in PRESETS:
+        raise UserError(f"unknown protocol {name!r}: choose one of {', '.join(PRESETS)}")
+
+
+def protocol(preset: str, name: str, splits: Collection[str], *kinds: str) -> Protocol:
+    """Return a named protocol on a benchmark: that of the first of its kinds (the keys of `PRESETS`) that has one.
+
+    splits: those that the benchmark answers by. Raises UserError when the protocol is unknown, says nothing of the
+    benchmark, or needs a split that it lacks.
+    """
+    check_protocol(preset)
+    found = next((PRESETS[preset][kind] for kind in kinds if kind in PRESETS[preset]), None)
     if found is None:
-        raise UserError(f"the protocol {preset!r} says nothing of tables of the space {space_name!r}")
+        raise UserError(f"the protocol {preset!r} says nothing of {name}: choose another protocol")
+    needed = {found.search_split} | ({found.report_split} if preset == VALIDATION else set())
+    if not needed <= set(splits):
+        wanted, there = (" and ".join(WORDS[each] for each in WORDS if each in some) for some in (needed, splits))
+        raise UserError(
+            f"the protocol {preset!r} needs {wanted} answers, and {name} has {there or 'none'} alone: choose another protocol"
+        )
     return found
+
+
+@dataclass(frozen=True)
+class Under:
+    """A benchmark of one's own under another protocol: everything else is the benchmark's."""
+
+    oracle: Oracle
+    preset: str
+    search_split: Split
+    report_split: Split
+
+    @property
+    def optimum(self) -> float | None:
+        """The benchmark's, which is by the split that it reports; None where that is another one."""
+        return optimum_of(self.oracle) if self.report_split == self.oracle.report_split else None
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "oracle":  # not yet there, as in a copy that is being made
+            raise AttributeError(name)
+        return getattr(self.oracle, name)
+
+
+def under(oracle: Oracle, preset: str) -> Oracle:
+    """Return a benchmark of one's own under a protocol: its own, `paper` where it names none, or `validation`."""
+    named = getattr(oracle, "preset", None)
+    if named == preset or (named is not None and preset != VALIDATION):
+        return oracle
+    splits: tuple[Split, Split] = ("valid", "test")
+    if preset != VALIDATION:
+        preset, splits = PAPER, (oracle.search_split, oracle.report_split)
+    return cast(Oracle, Under(oracle, preset, *splits))
 
 
 def draw(keys: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:

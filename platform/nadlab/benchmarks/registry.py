@@ -15,8 +15,8 @@ from pathlib import Path
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
 from nadlab.benchmarks.oracle import Oracle, metric_of
-from nadlab.benchmarks.packages.installed import absent, packaged
-from nadlab.benchmarks.presets import PRESETS
+from nadlab.benchmarks.packages.installed import absent, packaged, uncovered
+from nadlab.benchmarks.presets import check_protocol, under
 from nadlab.benchmarks.surrogates import surrogate
 from nadlab.benchmarks.table import SAMPLE, tables
 from nadlab.benchmarks.tabular import open_benchmark
@@ -86,9 +86,9 @@ def archives(path: Path, preset: str = "paper") -> dict[str, Opener]:
 
 
 def listing(preset: str = "paper") -> Listing:
-    """Return every benchmark of this machine under a protocol preset, and what had to be left out.
+    """Return every benchmark of this machine under a protocol, and what had to be left out.
 
-    Headers alone are read. Raises UserError for an unknown preset.
+    Headers alone are read. Raises UserError for an unknown protocol.
     """
     found: dict[str, tuple[Path, Opener]] = {}
     left_out: dict[Path, str] = {}
@@ -103,7 +103,9 @@ def listing(preset: str = "paper") -> Listing:
             except UserError as error:
                 left_out[path] = str(error)
         found |= here
-    return Listing(found | packaged(preset), left_out)
+    refused = uncovered(preset)
+    found |= {name: each for name, each in packaged(preset).items() if name.partition("/")[0] not in refused}
+    return Listing(found, left_out | {Path(name): reason for name, reason in refused.items()})
 
 
 def sources(preset: str = "paper") -> dict[str, tuple[Path, Opener]]:
@@ -128,15 +130,15 @@ def verify(path: Path) -> str:
 
 
 @cache
-def benchmark(name: str, preset: str = "paper") -> Oracle:
-    """Open a benchmark under a protocol preset (`nadlab.benchmarks.presets`); no file but its own is opened.
+def benchmark(name: str, protocol: str = "paper") -> Oracle:
+    """Open a benchmark under a protocol: `paper`, `validation` or `naslib` (`nadlab.benchmarks.presets`).
 
-    Raises UserError when that file is damaged, or that lists the names when there is none of that name.
+    No file but its own is opened. Raises UserError when that file is damaged or has not what the protocol needs, or that lists the names when there is none of that name.
     """
     if is_plugin(name):
-        return _own(name, preset)
-    places = list(_places(preset))
-    if name in (extras := packaged(preset)):
+        return _own(name, protocol)
+    places = list(_places(protocol))
+    if name in (extras := packaged(protocol)):
         return extras[name][1]()
     for place in reversed(places):
         hits: list[tuple[Path, Opener]] = []
@@ -152,7 +154,7 @@ def benchmark(name: str, preset: str = "paper") -> Oracle:
             return hits[0][1]()
         if refused:
             raise refused[0]
-    known = listing(preset)
+    known = listing(protocol)
     stem = name.partition("/")[0].lower()
     near = [sentence for path, sentence in known.left_out.items() if stem and path.name.lower().startswith(stem)]
     raise UserError(
@@ -164,16 +166,15 @@ def benchmark(name: str, preset: str = "paper") -> Oracle:
 
 
 def _places(preset: str) -> Iterator[_Place]:
-    """Yield the folders, later ones before earlier ones for the same name; tables hold means alone, for `paper`."""
-    if preset not in PRESETS:
-        raise UserError(f"unknown protocol {preset!r}: choose one of {', '.join(PRESETS)}")
+    """Yield the folders, later ones before earlier ones for the same name."""
+    check_protocol(preset)
     opened = partial(archives, preset=preset)
     rule = f"an archive here is a file NAME{SUFFIX}, and a table NAME.csv belongs into $NADLAB_DATA"
     yield _Place(EMBEDDED, SUFFIX, rule, opened)
-    folder = data_folder() if preset == "paper" else None
+    folder = data_folder()
     if folder:
         table_rule = f"a table here is an unpacked file NAME.csv in small letters, with commas between its columns, and an archive NAME{SUFFIX} belongs into $NADLAB_CACHE"
-        yield _Place(folder, ".csv", table_rule, tables)
+        yield _Place(folder, ".csv", table_rule, partial(tables, preset=preset))
     yield _Place(cache_folder(), SUFFIX, rule, opened)
 
 
@@ -212,7 +213,8 @@ def _twice(name: str, one: Path, other: Path) -> str:
 
 def _own(name: str, preset: str) -> Oracle:
     oracle: Oracle = load_object(name)(name)
-    absent = [each for each in vars(Oracle) if not each.startswith("_") and not hasattr(oracle, each)]
+    needed = [each for each in vars(Oracle) if not each.startswith("_") and each != "preset"]
+    absent = [each for each in needed if not hasattr(oracle, each)]
     if absent:
         raise UserError(f"{name} gives no benchmark: it lacks {', '.join(absent)} (nadlab.benchmarks.oracle.Oracle)")
     space = oracle.space
@@ -220,9 +222,11 @@ def _own(name: str, preset: str) -> Oracle:
     if lacking or type(space).__hash__ is None:
         what = f"lacks {', '.join(lacking)}" if lacking else "cannot be hashed"
         raise UserError(f"the search space of the benchmark {name} {what}: make it by nadlab.spaces.complete")
-    for what, got, asked in (("name", oracle.name, name), ("preset", oracle.preset, preset)):
-        if got != asked:
-            raise UserError(f"the benchmark {name} has the {what} {got!r}: it must be {asked!r}")
+    oracle = under(oracle, preset)
+    if oracle.name != name:
+        raise UserError(f"the benchmark {name} has the name {oracle.name!r}: it must be {name!r}")
+    if oracle.preset != preset:
+        raise UserError(f"the benchmark {name} answers by the protocol {oracle.preset!r}, not {preset!r}")
     optimum = getattr(oracle, "optimum", None)
     if optimum is not None and metric_of(oracle).number(optimum) is None:
         raise UserError(

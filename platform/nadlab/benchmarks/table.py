@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nadlab.benchmarks.files import check_file
 from nadlab.benchmarks.oracle import SPLITS, Split
-from nadlab.benchmarks.presets import Protocol
+from nadlab.benchmarks.presets import PAPER, VALIDATION, Protocol, check_protocol, protocol
 from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
@@ -29,33 +29,40 @@ _ENCODING = "utf-8-sig"
 _NO_TABLE = (OSError, OverflowError, UnicodeError, pd.errors.EmptyDataError, pd.errors.ParserError)
 
 
-def tables(path: Path) -> dict[str, Callable[[], TableBenchmark]]:
+def tables(path: Path, preset: str = PAPER) -> dict[str, Callable[[], TableBenchmark]]:
     """Return name -> opener of every benchmark of a table; the header tells the space.
 
     Columns `arch_str` and `<dataset>_<split>_<epochs>` make `<file>/<dataset>` of NAS-Bench-201's space; `adjacency`,
     `operations` and `valid_accuracy_108` make `<file>` of NAS-Bench-101's. Raises UserError when it can't be read or has
-    other columns.
+    other columns, or the protocol needs more than means.
     """
+    check_protocol(preset)
+    if preset not in (PAPER, VALIDATION):
+        raise UserError(
+            f"{path} holds means alone, and the protocol {preset!r} needs an archive of every run (`nadlab benchmarks fetch`)"
+        )
     columns, stem = _header(path), path.stem
     if "arch_str" in columns:
         split: Split | None = "test" if stem == "nasbench201" else None  # the paper's protocol
         names = {dataset: f"{stem}/{dataset}" for dataset in _datasets(columns)}
         if not names:
             raise UserError(f"{path} has no accuracies: name their columns DATASET_SPLIT_EPOCHS, such as x_valid_12")
-        return {name: partial(read_nasbench201, path, dataset, name, split) for dataset, name in names.items()}
+        return {name: partial(read_nasbench201, path, dataset, name, split, preset) for dataset, name in names.items()}
     if {"adjacency", "operations"} <= set(columns):
         name = stem.removesuffix(SAMPLE) or stem
-        return {name: partial(read_nasbench101, path, name)}
+        return {name: partial(read_nasbench101, path, name, preset)}
     raise UserError(
         f"{path} has no columns of a benchmark: arch_str and DATASET_SPLIT_EPOCHS, or adjacency, operations and valid_accuracy_108; it has {', '.join(columns):.80}"
     )
 
 
-def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | None) -> TableBenchmark:
+def read_nasbench201(
+    path: Path, dataset: str, name: str, search_split: Split | None, preset: str = PAPER
+) -> TableBenchmark:
     """Read one dataset of a table `arch_str,<dataset>_<split>_<epochs>,...`, accuracies in percent.
 
-    search_split: None is validation, or test where the table has no validation accuracy.
-    The longest training that the table has is taken. A table of classes answers for every
+    search_split: by the protocol `paper`; None is validation, or test where the table has no validation accuracy.
+    The longest training that the table has is taken, by `validation` each split's longest. A table of classes answers for every
     isomorphic string. Raises UserError that names the row and what is wrong with it.
     """
     nasbench201 = space("nasbench201")
@@ -64,8 +71,10 @@ def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | 
     found = [match for column in table.columns if (match := _COLUMN.fullmatch(column)) and match["dataset"] == dataset]
     if not found:
         raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(_datasets(table.columns))}")
-    epochs = max(int(match["epochs"]) for match in found)
-    columns: dict[Split, str] = {split: f"{dataset}_{split}_{epochs}" for split in SPLITS}
+    longest = {split: max((int(m["epochs"]) for m in found if m["split"] == split), default=0) for split in SPLITS}
+    if preset != VALIDATION:
+        longest = dict.fromkeys(SPLITS, max(longest.values()))
+    columns: dict[Split, str] = {split: f"{dataset}_{split}_{epochs}" for split, epochs in longest.items()}
     accuracies = _accuracies(path, table, columns, 100.0)
     classes, first = np.unique(nasbench201.keys(cells), return_index=True)
     if len(classes) == len(cells):
@@ -76,10 +85,10 @@ def read_nasbench201(path: Path, dataset: str, name: str, search_split: Split | 
         cells = everything[held]
         accuracies = {split: values[first[place[held]]] for split, values in accuracies.items()}
     searched: Split = "valid" if "valid" in accuracies else "test"
-    return _benchmark(path, name, nasbench201, cells, accuracies, search_split or searched)
+    return _benchmark(path, name, nasbench201, cells, accuracies, search_split or searched, preset)
 
 
-def read_nasbench101(path: Path, name: str) -> TableBenchmark:
+def read_nasbench101(path: Path, name: str, preset: str = PAPER) -> TableBenchmark:
     """Read a table `module_hash,adjacency,operations,...,valid_accuracy_108`, accuracies as fractions.
 
     Search by validation accuracy, as the paper does; judged by test accuracy where a column `test_accuracy_108`
@@ -90,7 +99,7 @@ def read_nasbench101(path: Path, name: str) -> TableBenchmark:
     texts = (table["adjacency"].astype(str) + ";" + table["operations"].astype(str)).tolist()
     cells = _parse(path, texts, nasbench101)
     columns: dict[Split, str] = {split: f"{split}_accuracy_108" for split in SPLITS}
-    return _benchmark(path, name, nasbench101, cells, _accuracies(path, table, columns, 1.0), "valid")
+    return _benchmark(path, name, nasbench101, cells, _accuracies(path, table, columns, 1.0), "valid", preset)
 
 
 def _benchmark(
@@ -100,19 +109,21 @@ def _benchmark(
     cells: Cells,
     accuracies: dict[Split, NDArray[np.float64]],
     search_split: Split,
+    preset: str,
 ) -> TableBenchmark:
     identities, order = np.unique(cell_space.identities(cells), return_index=True)
     if len(identities) < len(cells):
         first = int(np.setdiff1d(np.arange(len(cells)), order)[0])
         raise UserError(f"{path}, row {first + 1}: the cell stands in the table twice; remove one of the rows")
-    if search_split not in accuracies:
-        raise UserError(f"{path} has no {search_split} accuracy for {name}")
+    rule = Protocol(PAPER, search_split, "test", "mean")
+    if preset != PAPER:
+        rule = protocol(preset, f"{name} ({path})", accuracies, cell_space.name)
+    if rule.search_split not in accuracies:
+        raise UserError(f"{path} has no {rule.search_split} accuracy for {name}")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     runs = {split: values[order, None] for split, values in accuracies.items()}
     held = cells[order]
-    # a table holds means alone, so it has no other protocol than the paper's
-    protocol = Protocol("paper", search_split, "test", "mean")
-    return TableBenchmark(name, cell_space, digest, protocol, identities, runs, lambda: held)
+    return TableBenchmark(name, cell_space, digest, rule, identities, runs, lambda: held)
 
 
 def _datasets(columns: Iterable[str]) -> list[str]:

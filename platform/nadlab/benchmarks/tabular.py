@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from nadlab.benchmarks.archive import open_archive
 from nadlab.benchmarks.container import facts_from
 from nadlab.benchmarks.oracle import SPLITS, STORED, Evaluation, Facts, Split, evaluations
-from nadlab.benchmarks.presets import Protocol, draw, protocol
+from nadlab.benchmarks.presets import VALIDATION, Protocol, draw, protocol
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
 from nadlab.spaces.cells import Keys
-from nadlab.spaces.darts_cells import cells_of, decode
+from nadlab.spaces.darts.cells import cells_of, decode
 from nadlab.spaces.nasbench101 import cells_of_keys
 from nadlab.spaces.nasbenchgraph import cells_of_keys as graph_cells_of_keys
 
@@ -113,7 +113,7 @@ UNITS = {"parameters": "million", "flops": "million", "latency": "s"}
 
 
 def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -> TableBenchmark:
-    """Open one data set of an archive under a protocol, for its longest trainings.
+    """Open one data set of an archive under a protocol, for its longest trainings; `validation`: for each split's longest.
 
     Raises UserError when the file is no archive, lacks the data set, or lacks what the protocol searches by.
     """
@@ -121,13 +121,10 @@ def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -
     budgets = content.answers.get(dataset, {})
     if not budgets:
         raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(content.answers)}")
-    epochs = max(budgets, key=int)
-    chosen = protocol(preset, content.space, dataset)
-    prefixes = budgets[epochs]
-    if chosen.search_split not in prefixes:
-        raise UserError(
-            f"{path} has no {chosen.search_split} accuracy of {dataset} after {epochs} epochs, by which the protocol {preset!r} searches: choose one that searches by {' or '.join(prefixes)}"
-        )
+    ascending = sorted(budgets, key=int)
+    read = ascending if preset == VALIDATION else ascending[-1:]
+    prefixes = {split: prefix for epochs in read for split, prefix in budgets[epochs].items()}
+    chosen = protocol(preset, f"{name} ({path})", prefixes, dataset, content.space)
     keys = content.arrays["keys"]
     runs: dict[Split, NDArray[Any]] = {
         split: content.arrays[f"{prefixes[split]}/accuracy"][:, :, -1] for split in SPLITS if split in prefixes

@@ -123,11 +123,11 @@ def _chosen(names: tuple[str, ...]) -> list[Path]:
     return [present[name] for name in names or present]
 
 
-def readable_benchmarks() -> tuple[list[dict[str, Any]], list[str]]:
-    """Open every benchmark of this machine; return a row for each, and a line for each file that cannot be read."""
+def readable_benchmarks(protocol: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Open every benchmark of this machine under a protocol; return a row for each, and a line for each file that cannot be read."""
     from nadlab.benchmarks.registry import listing
 
-    known = listing()
+    known = listing(protocol)
     rows: list[dict[str, Any]] = []
     left_out = list(known.left_out.values())
     for name, (path, opener) in known.found.items():
@@ -135,7 +135,7 @@ def readable_benchmarks() -> tuple[list[dict[str, Any]], list[str]]:
             oracle = opener()
             facts = {"cells": oracle.space.size, "queryable": oracle.queryable_count, "digest": oracle.digest}
             extras = {extra: quantity.unit for extra, quantity in getattr(oracle, "extras", {}).items()}
-            rows.append({"name": name, **facts, "source": str(path), "extras": extras})
+            rows.append({"name": name, "protocol": protocol, **facts, "source": str(path), "extras": extras})
         except UserError as error:
             left_out.append(str(error))
     lines = (" ".join(line.split()) for line in dict.fromkeys(left_out))
@@ -143,7 +143,7 @@ def readable_benchmarks() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def for_people(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a benchmark's row with a short digest and source, and without what else it knows."""
+    """Return a benchmark's row with a short digest and source, without its protocol and what else it knows."""
     from nadlab.benchmarks.packages.installed import PACKAGES
     from nadlab.benchmarks.registry import EMBEDDED
 
@@ -152,7 +152,7 @@ def for_people(row: dict[str, Any]) -> dict[str, Any]:
         source = "embedded"
     elif package in (each.name for each in PACKAGES):
         source = f"pip: {package}"
-    shown = {column: value for column, value in row.items() if column != "extras"}
+    shown = {column: value for column, value in row.items() if column not in ("protocol", "extras")}
     return shown | {"digest": row["digest"][:12], "source": source}
 
 

@@ -11,6 +11,7 @@ import click
 from nadlab.cli.benchmarks import COMMANDS, for_people, readable_benchmarks
 from nadlab.cli.command_line import run_command
 from nadlab.cli.methods import methods
+from nadlab.cli.protocol import protocol_option
 from nadlab.json_text import strict_json
 
 
@@ -20,21 +21,24 @@ def nadlab() -> None:
 
 
 @nadlab.group(invoke_without_command=True)
+@protocol_option()
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a benchmark")
 @click.pass_context
-def benchmarks(context: click.Context, as_json: bool) -> None:
+def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
     """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched.
 
-    A file that looks like one and cannot be read gets a line that says why.
+    A file that looks like one and cannot be read, or has not what the protocol needs, gets a line that says why.
     """
     if context.invoked_subcommand:
         return
-    rows, left_out = readable_benchmarks()
+    from nadlab.benchmarks.presets import benchmark_text
+
+    rows, left_out = readable_benchmarks(protocol)
     if as_json:
         for row in rows:
             click.echo(strict_json(row))
     else:
-        _print_table("benchmarks", [for_people(row) for row in rows])
+        _print_table(benchmark_text("benchmarks", protocol), [for_people(row) for row in rows])
     for line in left_out:
         click.echo(f"left out: {line}", err=as_json)
 
@@ -60,6 +64,7 @@ nadlab.add_command(methods)
     help="another setting of a method than its published one, such as bananas.ensemble=3; may be repeated, see `nadlab methods`",
 )
 @click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
+@protocol_option()
 @click.option("--queries", type=int, default=160, show_default=True, help="distinct architectures that may be queried")
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
 @click.option(
@@ -67,30 +72,34 @@ nadlab.add_command(methods)
 )
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
 def search(
-    methods: str, settings: Sequence[str], benchmark_name: str, queries: int, seeds: str, concurrent: int | None, as_json: bool
+    methods: str, settings: Sequence[str], benchmark_name: str, protocol: str, queries: int, seeds: str,
+    concurrent: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Search a benchmark with one or more methods, once a seed.
 
     \b
     Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
+             nadlab search --benchmark nasbench201/cifar10 --protocol validation
     """
     from nadlab.benchmarks.oracle import metric_of
+    from nadlab.benchmarks.presets import WORDS, benchmark_text
     from nadlab.benchmarks.registry import benchmark
     from nadlab.cli.options import parse_hyperparameter, parse_seeds
     from nadlab.engine.search import compared, searches
 
     changes = dict(map(parse_hyperparameter, settings))
-    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent, changes)
+    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent, changes, protocol)
     rows = []
     for row in found:
         rows.append(row)
         if as_json:
             click.echo(strict_json(row.row()))
     if not as_json:
-        _print_table(benchmark_name, [row.row() for row in rows])
+        oracle = benchmark(benchmark_name, protocol)
+        _print_table(benchmark_text(benchmark_name, protocol), [row.row() for row in rows])
         _print_table(
-            "best cell by the reported accuracy, mean over seeds",
-            compared(rows, benchmark(benchmark_name).report_split, metric_of(benchmark(benchmark_name))),
+            f"best cell by {WORDS[oracle.search_split]}, its {WORDS[oracle.report_split]} answer, mean over seeds",
+            compared(rows, oracle.report_split, metric_of(oracle)),
         )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nadlab.benchmarks.presets import PAPER
+from nadlab.cli.protocol import protocol_option
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value, coerced
@@ -43,7 +45,8 @@ def study_command(
         from nadlab.engine.runner import run as run_plan
 
         plan, words = make_plan(given)
-        folder = "-".join([given["benchmark"].replace("/", "-"), *words])
+        protocol = [given["protocol"]] if given["protocol"] != PAPER else []
+        folder = "-".join([given["benchmark"].replace("/", "-"), *protocol, *words])
         execution = _execution(given, RUNS / study.name / folder)
         if given["dry_run"]:
             click.echo("\n".join(dry_run(plan, execution)))
@@ -66,6 +69,7 @@ def _study_options(study: "Study | Tuning") -> list[Option]:
     seeds = ",".join(map(str, study.seeds))
     return [
         click.option("--benchmark", default=study.benchmark, show_default=True, help="see `nadlab benchmarks`"),
+        protocol_option(study.protocol),
         click.option("--seeds", metavar="LIST", help=f"a count (10), a range (0-9) or a list (1,4,7)  [default: {seeds}]"),
     ]  # fmt: skip
 
@@ -82,7 +86,7 @@ def _execution_options(trainable: type) -> list[Option]:
                      help="a number or a fraction, such as 0.25, by which trials share a device  [default: an even share]"),
         click.option("--address", help="a Ray cluster to join  [default: one of this process, on loopback]"),
         click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
-                     help="output folder  [default: runs/STUDY/BENCHMARK, with the settings you change]"),
+                     help="output folder  [default: runs/STUDY/BENCHMARK, with the protocol and settings you change]"),
         click.option("--tracking-uri", metavar="URI", help="MLflow server or store  [default: mlflow.db in --out]"),
         click.option("--anyway", is_flag=True,
                      help="add to a folder that another version of the code filled; the report says that results are mixed"),

@@ -33,7 +33,7 @@ def report_studies(name: str, tracking_uri: str | None, out: Path | None = None)
         places = [out] if len(folders) == 1 else [out / folder.name for folder in folders]
     studies = [report_on_folder(*each, tracking_uri) for each in zip(folders, places, strict=True)]
     for place, each in zip(places, studies, strict=True):
-        _say(place, each.study.benchmark, each.conclusions)
+        _say(place, each.study.benchmark_text, each.conclusions)
     # tuning studies share no levels but the default
     alike = comparable([each for each in studies if not each.study.is_tuning])
     if unknown := [each.study.benchmark for each in alike if each.study.optimum is None and len(alike) > 1]:
@@ -46,10 +46,10 @@ def report_studies(name: str, tracking_uri: str | None, out: Path | None = None)
 
 
 def comparable(studies: Sequence[Evidence]) -> list[Evidence]:
-    """Return the most studies that differ in nothing but their benchmark: a smoke run beside them is left out."""
+    """Return the most studies that differ in nothing but their benchmark: a smoke run or another protocol is left out."""
     groups: dict[str, dict[str, Evidence]] = {}
     for each in studies:
-        same = strict_json([each.study.settings, each.study.default], sort_keys=True)
+        same = strict_json([each.study.settings, each.study.default, each.study.preset], sort_keys=True)
         groups.setdefault(same, {}).setdefault(each.study.benchmark, each)
     return list(max(groups.values(), key=len, default={}).values())
 

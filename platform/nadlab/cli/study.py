@@ -49,12 +49,12 @@ def command(study: Study) -> click.Command:
 def _plan(study: Study, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[str]]:
     from nadlab.engine.plans import plan_study
 
-    oracle = benchmark(given["benchmark"])
+    oracle = benchmark(given["benchmark"], given["protocol"])
     words = ["smoke"] if given["smoke"] else []
     bfloat16 = has_bfloat16(given["address"], given["gpus_per_trial"])
     own, named = smoke(study) if given["smoke"] else study, assigned("--vary", given["vary"])
     settings, changes = held(own.settings, given["set_"], {*own.vary, *named})
     chosen = varied(replace(own, settings=settings), given["vary"], given["baseline"])
     chosen, said = fitted(chosen, oracle, bfloat16, named)
-    chosen = replace(chosen, seeds=seeds_of(given, chosen.seeds), benchmark=given["benchmark"])
+    chosen = replace(chosen, seeds=seeds_of(given, chosen.seeds), benchmark=oracle.name, protocol=oracle.preset)
     return plan_study(chosen, oracle, bfloat16, said), [*words, *further_words(chosen, own.vary), *changes]

@@ -76,7 +76,7 @@ def _range(distribution: BaseDistribution) -> str:
 def _plan(tuning: Tuning, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[str]]:
     from nadlab.engine.plans import plan_tuning
 
-    oracle = benchmark(given["benchmark"])
+    oracle = benchmark(given["benchmark"], given["protocol"])
     if given.get("queries") is not None:
         tuning = tuning.spending(given["queries"])
     if given["smoke"]:
@@ -90,7 +90,8 @@ def _plan(tuning: Tuning, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[
         sampler=given["sampler"],
         objectives=tuple(part.strip() for part in given["objectives"].split(",")),
         pruner=given["pruner"],
-        benchmark=given["benchmark"],
+        benchmark=oracle.name,
+        protocol=oracle.preset,
         **numbers,
     )
     words = [tuning.sampler, *tuning.objectives]

@@ -77,7 +77,7 @@ def dry_run(plan: StudyPlan, execution: ExecutionConfig) -> list[str]:
     records = kept_records(execution, plan.record)
     done = plan.done(records)
     return [
-        f"{plan.record.study} on {plan.record.benchmark}: {plan.size}; {done} of them are done in {execution.out} and would "
+        f"{plan.record.study} on {plan.record.benchmark_text}: {plan.size}; {done} of them are done in {execution.out} and would "
         "be skipped.",
         *plan.said(records),
         *(
@@ -123,7 +123,7 @@ def calibrated(study: Study, oracle: Oracle) -> Timing:
     epochs = int(settings.get("epochs", 1))
     if "epochs" in settings:
         settings["epochs"] = min(CALIBRATION_EPOCHS, epochs)
-    trial = Trial(oracle.name, oracle.digest, study.seeds[0], settings, study.trainable_name)
+    trial = Trial(oracle.name, oracle.digest, study.seeds[0], settings, study.trainable_name, oracle.preset)
     config = {"trial": request(trial, stand_in=True)}
     trainable = without_constructor(study.trainable)
     _, ready = _clocked(lambda: trainable.setup(config))

@@ -98,16 +98,11 @@ def _trial(run: "Run") -> Trial:
 
 
 def _same_benchmark(run: "Run", trial: Trial) -> Oracle:
-    oracle = benchmark(trial.benchmark)
+    oracle = benchmark(trial.benchmark, trial.protocol)
     if oracle.digest != trial.digest:
         raise UserError(
             f"run {run.info.run_id} queried another version of {trial.benchmark} (digest {trial.digest[:12]}, here "
             f"{oracle.digest[:12]}): put its file in $NADLAB_DATA or the cache"
-        )
-    if oracle.preset != run.data.tags["preset"]:
-        raise UserError(
-            f"run {run.info.run_id} queried {trial.benchmark} by the preset {run.data.tags['preset']}, here its preset is "
-            f"{oracle.preset}"
         )
     return oracle
 

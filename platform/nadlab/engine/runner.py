@@ -90,7 +90,7 @@ def _run_trials(
     """Run the schedule and deliver all records; return how many MLflow did not take."""
     study = folder.study
     console().print(
-        f"{study.study} on {study.benchmark}: {schedule.total} trials, {schedule.total - schedule.remaining} of them done, "
+        f"{study.study} on {study.benchmark_text}: {schedule.total} trials, {schedule.total - schedule.remaining} of them done, "
         f"in {folder.path}"
     )
     trainable, packing = packed(plan.study.trainable, execution.pack)
@@ -104,9 +104,9 @@ def _run_trials(
             with stopping.deferred(), connected(execution.address, execution.concurrent, trainable, modules):
                 stopping.install()  # again: Ray replaced the handlers
                 if execution.address:
-                    check_tables(study.benchmark, study.digest)
+                    check_tables(study.benchmark, study.digest, study.preset)
                 run_trials(
-                    prepared(trainable, benchmark(study.benchmark).space), schedule, folder, execution.concurrent,
+                    prepared(trainable, benchmark(study.benchmark, study.preset).space), schedule, folder, execution.concurrent,
                     execution.gpus_per_trial, delivery.submit, stopping.check, packing,
                 )  # fmt: skip
         return delivery.wait()

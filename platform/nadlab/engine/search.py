@@ -15,6 +15,7 @@ import numpy as np
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.text import interval_text, mean_and_deviation
 from nadlab.benchmarks.oracle import ACCURACY, Metric, Split
+from nadlab.benchmarks.presets import PAPER
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.methods.registry import run_search, split_name
@@ -31,6 +32,7 @@ class Search:
 
     method: str
     benchmark: str
+    protocol: str
     seed: int
     queries: int
     best_valid: float | None
@@ -58,13 +60,15 @@ def searches(
     seeds: Sequence[int],
     concurrent: int | None,
     hyperparameters: Mapping[str, Value] = MappingProxyType({}),
+    protocol: str = PAPER,
 ) -> Iterator[Search]:
     """Run every method once a seed, `concurrent` at a time, and give the results in order.
 
-    hyperparameters: `method.hyperparameter` -> value, where it is not the published one. The searches share the answers of
+    hyperparameters: `method.hyperparameter` -> value, where it is not the published one. protocol: by which the benchmark is
+    searched and judged. The searches share the answers of
     a benchmark that is not free: a cell is evaluated once.
 
-    Raises UserError at once for an unknown method, hyperparameter or benchmark, for a hyperparameter of another method,
+    Raises UserError at once for an unknown method, hyperparameter, benchmark or protocol, for a hyperparameter of another method,
     and for a budget that the benchmark or a method can't meet.
     """
     if others := [name for name in hyperparameters if split_name(name)[0] not in methods]:
@@ -72,22 +76,33 @@ def searches(
     each = [SearchRequest(method=method, queries=queries, hyperparameters=hyperparameters) for method in methods]
     requests = list(product(each, seeds))
     # here, so that the error is raised once and not in every process
-    distinct = distinct_cells(benchmark(benchmark_name))
+    distinct = distinct_cells(benchmark(benchmark_name, protocol))
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
     with tempfile.TemporaryDirectory(prefix="nadlab-answers-") as answers:
-        yield from side_by_side(partial(_search, benchmark_name, Path(answers)), requests, "search", concurrent)
+        yield from side_by_side(
+            partial(_search, benchmark_name, protocol, Path(answers)), requests, "search", concurrent
+        )
 
 
-def _search(benchmark_name: str, answers: Path, request_and_seed: tuple[SearchRequest, int]) -> Search:
+def _search(benchmark_name: str, protocol: str, answers: Path, request_and_seed: tuple[SearchRequest, int]) -> Search:
     request, seed = request_and_seed
-    ledger = QueryLedger(opened({"benchmark": benchmark_name, "answers": answers}), request.queries)
+    oracle = opened({"benchmark": benchmark_name, "protocol": protocol, "answers": answers})
+    ledger = QueryLedger(oracle, request.queries)
     started = time.perf_counter()
     run_search(request.searcher, ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
     best = ledger.best()
     return Search(
-        request.method, benchmark_name, seed, len(ledger.queries), best.valid, best.test, ledger.regret(), seconds
+        request.method,
+        benchmark_name,
+        protocol,
+        seed,
+        len(ledger.queries),
+        best.valid,
+        best.test,
+        ledger.regret(),
+        seconds,
     )
 
 

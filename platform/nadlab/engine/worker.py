@@ -9,6 +9,7 @@ from ray.exceptions import RayError
 from ray.tune import Trainable
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from nadlab.benchmarks.presets import PAPER
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.request import requests
 from nadlab.errors import UserError
@@ -46,13 +47,13 @@ def prepared(trainable: type[Trainable], space: SearchSpace) -> type[Trainable]:
     return Prepared
 
 
-def check_tables(benchmark_name: str, digest: str) -> None:
+def check_tables(benchmark_name: str, digest: str, protocol: str = PAPER) -> None:
     """Raise UserError that names the nodes of the connected cluster whose table is missing or another one.
 
     A node that joins later is checked by its first trial.
     """
     alive = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    table = {"benchmark": benchmark_name, "digest": digest}
+    table = {"benchmark": benchmark_name, "digest": digest, "protocol": protocol}
     check = ray.remote(num_cpus=0)(_error_of_table)
     checks = [
         check.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(table)
@@ -77,10 +78,10 @@ def _error_of_table(trial: dict[str, Any]) -> str | None:
 
 
 def check_table(trial: dict[str, Any]) -> None:
-    """Raise UserError that names this machine when its table is missing or not the one of the trial."""
+    """Raise UserError that names this machine when its table is missing, has not what the protocol needs, or is not the one of the trial."""
     name, wanted = trial["benchmark"], trial["digest"]
     try:
-        here = benchmark(name).digest
+        here = benchmark(name, trial["protocol"]).digest
     except UserError as error:
         raise UserError(f"on {socket.gethostname()}: {error}") from error
     if here != wanted:

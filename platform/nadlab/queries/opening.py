@@ -40,7 +40,7 @@ def opened(trial: Mapping[str, Any]) -> Oracle:
 
     One that is not free is evaluated through the answers that the request's folder keeps. A `stand_in` evaluates nothing.
     """
-    oracle = benchmark(trial["benchmark"])
+    oracle = benchmark(trial["benchmark"], trial["protocol"])
     if trial.get("stand_in"):
         return answered(oracle, partial(made_up, oracle.space, metric_of(oracle)))
     if trial.get("answers") and not facts_of(oracle).free:

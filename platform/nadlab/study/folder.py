@@ -205,12 +205,14 @@ def check_same(path: Path, owner: StudyRecord, study: StudyRecord, anyway: bool 
 
 
 def _difference(owner: StudyRecord, study: StudyRecord) -> str | None:
-    """Return what of table, factors and settings differs, None where nothing does."""
+    """Return what of table, protocol, factors and settings differs, None where nothing does."""
     if owner.digest != study.digest:
         return (
             f"contains trials on another version of the table {study.benchmark} (digest {owner.digest[:12]}, now "
             f"{study.digest[:12]})"
         )
+    if owner.preset != study.preset:
+        return f"contains this study by the protocol {owner.preset}, not {study.preset}"
     if list(owner.default) != list(study.default):
         return f"varies {owner.factor}, not {study.factor}"
     for name in sorted(owner.settings.keys() | study.settings.keys()):

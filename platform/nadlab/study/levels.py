@@ -106,3 +106,13 @@ def _place(level: Level, levels: Sequence[Level]) -> int:
 def _plain(settings: TrialSettings) -> list[str]:
     """Return the names of the settings that are no hyperparameters of a method."""
     return sorted(name for name in names(settings) if "." not in name)
+
+
+def declared_choices(configurations: Iterable[object], varied: Collection[str]) -> dict[str, list[str] | None]:
+    """Return settings or methods -> benchmarks on which they were chosen, where the settings of trials declare that."""
+    found: dict[str, list[str] | None] = {}
+    for settings in configurations:
+        declared = getattr(settings, "chosen_on", None)
+        for name, benchmarks in (declared(varied) if declared else {}).items():
+            found[name] = None if benchmarks is None else list(benchmarks)
+    return found

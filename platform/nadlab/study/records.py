@@ -1,11 +1,11 @@
 """What a study leaves on disk: frozen values, written as JSON at once or not at all.
 
-A trial's identity is what decides its result: benchmark table, settings, seed and trainable, but not its study.
+A trial's identity is what decides its result: benchmark table, protocol, settings, seed and trainable, but not its study.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.benchmarks.oracle import ACCURACY, Metric, Split, accuracy
+from nadlab.benchmarks.presets import PAPER, WORDS, benchmark_text
 from nadlab.json_text import strict_json
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.provenance.code import OWN
@@ -23,7 +24,6 @@ from nadlab.queries.ledger import Query, best
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 """MLflow's words; a trial that a pruner stopped early is KILLED"""
-SPLITS = {"valid": "validation", "test": "test"}
 UNCHANGED = "nothing"
 """default level of a study that changes one factor at a time"""
 
@@ -40,6 +40,8 @@ class Trial:
     """every field of the study's settings"""
     trainable: str
     """module:class"""
+    protocol: str = PAPER
+    """by which the benchmark answers (`nadlab.benchmarks.presets`)"""
 
     def value(self, factor: str) -> Any:
         """Return a setting, INERT for a hyperparameter of another method than the trial's."""
@@ -53,7 +55,10 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """Sixteen hexadecimal digits that name this trial on every machine."""
-        return hashlib.sha256(strict_json(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        content = asdict(self)
+        if self.protocol == PAPER:  # the only one of early versions, whose trials keep their names
+            del content["protocol"]
+        return hashlib.sha256(strict_json(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -159,14 +164,19 @@ class StudyRecord:
         return self.optimum - reported if self.measured.maximise else reported - self.optimum
 
     @property
+    def benchmark_text(self) -> str:
+        """The benchmark's name, with its protocol where that is not the paper's."""
+        return benchmark_text(self.benchmark, self.preset)
+
+    @property
     def searched_by(self) -> str:
         """The split that the search sees, as a word."""
-        return SPLITS[self.search_split]
+        return WORDS[self.search_split]
 
     @property
     def reported_by(self) -> str:
         """The split that is reported, as a word."""
-        return SPLITS[self.report_split]
+        return WORDS[self.report_split]
 
     @property
     def is_tuning(self) -> bool:
@@ -193,16 +203,6 @@ class StudyRecord:
 
     def _named(self, level: str) -> str:
         return self.names.get(level, level)
-
-
-def declared_choices(configurations: Iterable[object], varied: Collection[str]) -> dict[str, list[str] | None]:
-    """Return settings or methods -> benchmarks on which they were chosen, where the settings of trials declare that."""
-    found: dict[str, list[str] | None] = {}
-    for settings in configurations:
-        declared = getattr(settings, "chosen_on", None)
-        for name, benchmarks in (declared(varied) if declared else {}).items():
-            found[name] = None if benchmarks is None else list(benchmarks)
-    return found
 
 
 def mixture(records: Sequence[Record]) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 
 from nadlab.benchmarks.oracle import Oracle, facts_of, metric_of, optimum_of
+from nadlab.benchmarks.presets import PAPER, check_protocol
 from nadlab.errors import UserError
 from nadlab.methods.registry import split_name
 from nadlab.parameters.hyperparameters import INERT
@@ -22,6 +23,7 @@ from nadlab.study.levels import (
     Level,
     TrialSettings,
     changed,
+    declared_choices,
     distinct,
     flat,
     known_name,
@@ -30,7 +32,7 @@ from nadlab.study.levels import (
     row_levels,
     value_of,
 )
-from nadlab.study.records import StudyRecord, Trial, declared_choices, level_text
+from nadlab.study.records import StudyRecord, Trial, level_text
 
 SMOKE: Mapping[str, Level] = {
     "epochs": 2, "labels": 20, "final_k": 2, "width": 16, "unlabelled_per_epoch": 512, "generated": 200,
@@ -63,12 +65,15 @@ class Study:
     baseline: Mapping[str, Level] = field(default_factory=dict)
     """factor -> the level that the report compares with, where that is not the default"""
     benchmark: str = "mnist1d-201"
+    protocol: str = PAPER
+    """by which the benchmark is searched and judged (`nadlab.benchmarks.presets`)"""
     seeds: Sequence[int] = (0, 1, 2)
     """each is used at every level, so that differences are paired"""
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """benchmark -> levels as text -> the accuracy that a paper reports, to stand beside ours"""
 
     def __post_init__(self) -> None:
+        check_protocol(self.protocol)
         vary: dict[str, tuple[Level, ...]] = {}
         for factor, levels in self.vary.items():
             vary[factor] = distinct(factor, level_type(self.settings, factor), levels)
@@ -83,8 +88,7 @@ class Study:
             )
         if self.baseline:
             self._take_baseline()
-        published = {name: self._published(accuracies) for name, accuracies in self.published.items()}
-        object.__setattr__(self, "published", published)
+        object.__setattr__(self, "published", {name: self._published(each) for name, each in self.published.items()})
 
     def _take_baseline(self) -> None:
         """Take the named levels as their types; raise UserError when the study does not run them together."""
@@ -178,7 +182,7 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
                 f"{words} are more than the {distinct} distinct cells of {oracle.name}: reduce them by {option} {name}=N"
             )
     return [
-        Trial(oracle.name, oracle.digest, seed, flat(settings), study.trainable_name)
+        Trial(oracle.name, oracle.digest, seed, flat(settings), study.trainable_name, oracle.preset)
         for seed in study.seeds
         for settings in configurations
     ]

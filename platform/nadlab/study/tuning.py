@@ -20,6 +20,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 from optuna.study import StudyDirection
 
 from nadlab.benchmarks.oracle import Oracle, facts_of
+from nadlab.benchmarks.presets import PAPER
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
@@ -59,6 +60,8 @@ class Tuning:
     queries: int | None = None
     """what every configuration spends: its labels are what K leaves. None: a configuration spends its labels and K"""
     benchmark: str = "mnist1d-201"
+    protocol: str = PAPER
+    """by which the benchmark is searched and judged (`nadlab.benchmarks.presets`)"""
     seeds: Sequence[int] = (0, 1, 2)
     """every configuration is run at each: its objective is their mean"""
     configurations: int = 30
@@ -113,7 +116,7 @@ class Tuning:
         vary = {factor: (value_of(self.settings, factor),) for factor in self.space}
         return Study(
             name=self.name, question=self.question, expectation=self.expectation, trainable=self.trainable, vary=vary,
-            settings=self.settings, benchmark=self.benchmark, seeds=self.seeds,
+            settings=self.settings, benchmark=self.benchmark, protocol=self.protocol, seeds=self.seeds,
         )  # fmt: skip
 
     @property
@@ -157,7 +160,8 @@ class Tuning:
 
     def trial(self, values: Mapping[str, Any], seed: int, oracle: Oracle) -> Trial:
         """Return the trial of a configuration."""
-        return Trial(oracle.name, oracle.digest, seed, flat(self.configured(values)), self.study.trainable_name)
+        settings = flat(self.configured(values))
+        return Trial(oracle.name, oracle.digest, seed, settings, self.study.trainable_name, oracle.preset)
 
 
 def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:

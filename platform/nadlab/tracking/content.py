@@ -23,7 +23,12 @@ LEADING = ("best_reported", "regret", "queries")
 
 def study_params(study: StudyRecord) -> list[Param]:
     """Return what all trials of a study share."""
-    values = {"benchmark": study.benchmark, "trainable": study.trainable, **study.settings}
+    values = {
+        "benchmark": study.benchmark,
+        "protocol": study.preset,
+        "trainable": study.trainable,
+        **study.settings,
+    }
     return [Param(key, str(value)) for key, value in values.items()]
 
 
@@ -36,7 +41,7 @@ def study_tags(study: StudyRecord) -> list[RunTag]:
         "default_level": study.default_level,
         "benchmark": study.benchmark,
         "benchmark_digest": study.digest,
-        "preset": study.preset,
+        "protocol": study.preset,
         DESCRIPTION: f"{study.question}\n\nExpected: {study.expectation}",
     }
     return [RunTag(key, value) for key, value in tags.items()]
@@ -56,7 +61,7 @@ def trial_tags(record: Record, study: StudyRecord) -> dict[str, str]:
         "seed": str(trial.seed),
         "benchmark": trial.benchmark,
         "benchmark_digest": trial.digest,
-        "preset": study.preset,
+        "protocol": trial.protocol,
         ARTIFACTS: artifacts_tag(LEDGER),
         **record.provenance,
     } | ({TRAINED: training_text([Segment(**each) for each in record.trained])[:LONGEST]} if record.trained else {})
@@ -69,7 +74,7 @@ def trial_description(record: Record, study: StudyRecord, parent: str, trials: s
     numbers = {"accuracy %": metrics.get("best_reported"), "regret": metrics.get("regret")}
     cells |= {name: f"{value:.2f}" for name, value in numbers.items() if value is not None}
     lines = [
-        f"A trial of [{study.study} on {study.benchmark}]({parent}), beside [all others]({trials}).",
+        f"A trial of [{study.study} on {study.benchmark_text}]({parent}), beside [all others]({trials}).",
         "",
         *(f"| {' | '.join(row)} |" for row in (cells, ["---"] * len(cells), cells.values())),
         "",
@@ -79,9 +84,10 @@ def trial_description(record: Record, study: StudyRecord, parent: str, trials: s
 
 
 def trial_params(record: Record) -> list[Param]:
-    """Return every setting, the seed and the benchmark."""
+    """Return every setting, the seed, the benchmark and its protocol."""
     trial = record.trial
-    values = {**trial.settings, "seed": trial.seed, "benchmark": trial.benchmark, "trainable": trial.trainable}
+    named = {"benchmark": trial.benchmark, "protocol": trial.protocol, "trainable": trial.trainable}
+    values = {**trial.settings, "seed": trial.seed, **named}
     return [Param(key, str(value)) for key, value in values.items()]
 
 

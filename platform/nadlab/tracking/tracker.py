@@ -201,7 +201,7 @@ def _parent(client: MlflowClient, experiment: str, study: StudyRecord) -> Run:
     """Return the study's one parent run, made where absent."""
     condition = f"tags.`{STUDY}` = '{study.study_id}'"
     if not list(_search(client, experiment, condition)):
-        client.create_run(experiment, tags={STUDY: study.study_id}, run_name=f"{study.study} on {study.benchmark}")
+        client.create_run(experiment, tags={STUDY: study.study_id}, run_name=f"{study.study} on {study.benchmark_text}")
     # two where the answer to the first request was lost; the newest is the one that children may have
     newest, *others = _search(client, experiment, condition)
     for run in others:

@@ -22,6 +22,8 @@ from nadlab.analysis.text import (
     p_equals,
     p_text,
     published_cells,
+    published_heading,
+    published_note,
     regret_cells,
 )
 
@@ -41,10 +43,10 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     table = level_table(
         evidence,
         "levels",
-        (*ACCURACY, "IQM %", "95 % interval of the IQM", *regret, *(("paper %",) if study.published else ())),
+        (*ACCURACY, "IQM %", "95 % interval of the IQM", *regret, *published_heading(study)),
         rows,
         f"The {study.reference} is marked. SD: standard deviation over seeds. IQM: interquartile mean, robust to one failed seed."
-        + (" Last column: the paper's result, its best." if study.published else ""),
+        + published_note(study),
         [study.default_level],
     )
     picture = Picture(

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from nadlab.benchmarks.surrogates.features import CHOICES
 from nadlab.errors import UserError
-from nadlab.spaces.darts_cells import INNER_OPERATIONS
+from nadlab.spaces.darts.cells import INNER_OPERATIONS
 
 _KINDS = {"UniformIntegerHyperparameter": "uniform_int", "UniformFloatHyperparameter": "uniform_float"}
 _BOOLEANS = {"True": True, "False": False}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nadlab.benchmarks.container import SUFFIX, Arrays, Container, open_container, save_container
 from nadlab.benchmarks.files import read_file
 from nadlab.benchmarks.oracle import Facts, Split
-from nadlab.benchmarks.presets import PRESETS, protocol
+from nadlab.benchmarks.presets import Protocol, protocol
 from nadlab.benchmarks.tabular import DECODE, Quantity, TableBenchmark
 from nadlab.cache import cache_folder, made_once
 from nadlab.spaces import space
@@ -39,18 +39,17 @@ class Package:
     """a file's bytes -> ascending `keys` and every column of `units`, (N,); raises UserError that names the file"""
     facts: Facts
 
-    def has(self, preset: str) -> bool:
-        """Whether the protocol of that name says how these benchmarks are searched, and they have what it searches by."""
-        rule = PRESETS[preset].get(self.name) or PRESETS[preset].get(self.space)
-        return rule is not None and rule.search_split in self.answers(next(iter(self.files)))
+    def rule(self, preset: str) -> Protocol:
+        """Return the protocol of that name on these benchmarks; raise UserError when there is none."""
+        return protocol(preset, self.name, self.answers(next(iter(self.files))), self.name, self.space)
 
     def open(self, path: Path, dataset: str, preset: str) -> TableBenchmark:
         """Open the benchmark of a data set; its digest is the SHA-256 of the package's file.
 
         The file is unpickled once for a machine: 0.25 to 1 second, then milliseconds. Raises UserError when it is
-        damaged or of another form, or the cache folder cannot be written to.
+        damaged or of another form, the protocol is none for it, or the cache folder cannot be written to.
         """
-        data = read_file(path, _LARGEST)
+        rule, data = self.rule(preset), read_file(path, _LARGEST)
         digest = hashlib.sha256(data).hexdigest()
         arrays = open_container(
             made_once(
@@ -65,7 +64,7 @@ class Package:
             f"{self.name}/{dataset}",
             space(self.space),
             digest,
-            protocol(preset, self.space, self.name),
+            rule,
             arrays["keys"],
             runs,
             lambda: DECODE[self.space](np.asarray(arrays["keys"])),

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.spaces import Cells, space
-from nadlab.spaces.darts_cells import INNER_OPERATIONS as DARTS_OPERATIONS
-from nadlab.spaces.darts_cells import NODES, operations_of, pair_places, sources_of
+from nadlab.spaces.darts.cells import INNER_OPERATIONS as DARTS_OPERATIONS
+from nadlab.spaces.darts.cells import NODES, operations_of, pair_places, sources_of
 from nadlab.spaces.nasbench101 import INNER_OPERATIONS, VERTICES, prune
 
 _UPPER = np.triu_indices(VERTICES, 1)

@@ -135,7 +135,7 @@ def open_surrogate(path: Path, name: str, preset: str = "paper") -> SurrogateBen
             check(trees, WIDTHS[facts["features"]])
         content = Surrogate(facts["space"], facts["features"], performance, runtime, facts["provenance"])
         best = float(facts["best_known"]["accuracy"])
-        chosen, own = protocol(preset, "surrogate"), facts_from("predicted", content.provenance)
+        chosen, own = protocol(preset, name, ("valid",), "surrogate"), facts_from("predicted", content.provenance)
         return SurrogateBenchmark(name, space(content.space), digest, chosen, content, best, facts=own)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):

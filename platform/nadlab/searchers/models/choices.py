@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.spaces import SPACES, Cells, SearchSpace, nasbench101
-from nadlab.spaces.darts_cells import (
+from nadlab.spaces.darts.cells import (
     INNER_OPERATIONS,
     NODES,
     cells_of,

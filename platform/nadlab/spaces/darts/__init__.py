@@ -13,7 +13,7 @@ import numpy as np
 
 from nadlab.errors import UserError
 from nadlab.spaces.cells import Cells, Keys, first_broken
-from nadlab.spaces.darts_cells import (
+from nadlab.spaces.darts.cells import (
     CELL_COUNT,
     CHANGES,
     INNER_OPERATIONS,
@@ -29,7 +29,7 @@ from nadlab.spaces.darts_cells import (
     operations_of,
     sources_of,
 )
-from nadlab.spaces.genotypes import format_genotype, parse_genotype
+from nadlab.spaces.darts.genotypes import format_genotype, parse_genotype
 
 _CHUNK = 1 << 13
 
