@@ -101,7 +101,7 @@ def test_study_that_leaves_out_what_others_need_runs(study: Study) -> None:
 def test_t_in_another_unit_is_refused(t: float) -> None:
     words = f"t is in percent: write {100 * t:g} for {t:g}" if 0 < t < 1 else "t is in percent, between 1 and 100"
     with pytest.raises(UserError, match=words):
-        varying(t=(None, t))
+        checked(varying(t=(None, t)))
 
 
 def test_share_in_percent_is_refused() -> None:

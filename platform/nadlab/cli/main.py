@@ -87,11 +87,11 @@ def search(
         if as_json:
             click.echo(strict_json(row.row()))
     if not as_json:
-        _print_table(benchmark_name, [row.row() for row in rows])
-        _print_table(
-            "best cell by the reported accuracy, mean over seeds",
-            compared(rows, benchmark(benchmark_name).report_split, metric_of(benchmark(benchmark_name))),
-        )
+        oracle = benchmark(benchmark_name)
+        metric = metric_of(oracle)
+        _print_table(f"{benchmark_name}: {metric.label}", [row.row() for row in rows], metric.places)
+        title = f"best cell by the reported {metric.name}, mean over seeds"
+        _print_table(title, compared(rows, oracle.report_split, metric))
 
 
 @nadlab.command()
@@ -189,12 +189,14 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_js
         return 0 if done.equal else 1
     for note in done.notes:
         click.echo(f"note: {note}", err=True)
-    click.echo(f"recorded {done.recorded!r}, reproduced {done.reproduced!r} % of the best of {done.queries} queries")
+    click.echo(
+        f"recorded {done.recorded!r}, reproduced {done.reproduced!r}{done.unit and f' {done.unit}'} of the best of {done.queries} queries"
+    )
     click.echo("equal bit for bit" if done.equal else f"NOT equal: {done.different_queries} queries differ")
     return 0 if done.equal else 1
 
 
-def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+def _print_table(title: str, rows: list[dict[str, Any]], places: int = 2) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -206,7 +208,7 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
         side: Literal["left", "right"] = "left" if isinstance(value, str) else "right"
         table.add_column(key.replace("_", " "), justify=side, no_wrap=key == "name", overflow="fold")
     for row in rows:
-        texts = ("" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values())
+        texts = ("" if v is None else f"{v:.{places}f}" if isinstance(v, float) else str(v) for v in row.values())
         table.add_row(*map(Text, texts))
     console().print(table)
 
