@@ -54,7 +54,7 @@ def report_on_tuning(
         _notes(study, found),
         ("configurations.csv", pd.DataFrame([_columns(row) for row in rows])),
         page,
-        {"best_accuracy": rows[0].accuracy.mean} if rows else {},
+        {"best_configuration": rows[0].accuracy.mean} if rows else {},
     )
 
 

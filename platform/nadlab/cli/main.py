@@ -208,9 +208,13 @@ def _print_table(title: str, rows: list[dict[str, Any]], places: int = 2) -> Non
         side: Literal["left", "right"] = "left" if isinstance(value, str) else "right"
         table.add_column(key.replace("_", " "), justify=side, no_wrap=key == "name", overflow="fold")
     for row in rows:
-        texts = ("" if v is None else f"{v:.{places}f}" if isinstance(v, float) else str(v) for v in row.values())
+        texts = (_cell(v, 2 if key == "seconds" else places) for key, v in row.items())
         table.add_row(*map(Text, texts))
     console().print(table)
+
+
+def _cell(value: Any, places: int) -> str:
+    return "" if value is None else f"{value:.{places}f}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:
