@@ -11,7 +11,7 @@ from nadlab.cli.main import nadlab
 from nadlab.cluster.connection import runtime_env
 from nadlab.errors import UserError
 from nadlab.methods.registry import searcher
-from nadlab.plugins import plugin_modules
+from nadlab.plugins import plugin_names
 from tests.conftest import TOY, toy_101_table, toy_table
 from trainables.searcher import SearcherTrainable
 
@@ -93,8 +93,23 @@ def test_benchmark_that_is_none_is_one_sentence(name: str, words: str) -> None:
 
 
 def test_a_cluster_gets_the_files_of_own_code(folder: Path) -> None:
-    sent = runtime_env(SearcherTrainable, plugin_modules([TOY, 3, None, "lab_code:Ones", "lab_code:toy"]))
+    sent = runtime_env(SearcherTrainable, plugin_names([TOY, 3, None, "lab_code:Ones", "lab_code:toy"]))
     assert sent["py_modules"][2:] == [str(folder / "lab_code.py")]
+
+
+def test_a_cluster_gets_what_own_code_imports_and_what_it_names(folder: Path) -> None:
+    (folder / "lab_parts").mkdir()
+    (folder / "lab_parts" / "__init__.py").write_text("")
+    (folder / "lab_parts" / "wheels.py").write_text("import lab_tools\n")
+    (folder / "lab_tools.py").write_text("import numpy\n")
+    (folder / "lab_space.py").write_text("")
+    (folder / "lab_car.py").write_text(
+        "from lab_parts import wheels\nSPACE = 'lab_space:Space'\n\ndef car(name): ...\n"
+    )
+    sent = runtime_env(SearcherTrainable, plugin_names(["lab_car:car"]))
+    assert sorted(sent["py_modules"][2:]) == sorted(
+        str(folder / name) for name in ("lab_car.py", "lab_parts", "lab_tools.py", "lab_space.py")
+    )
 
 
 def test_every_table_of_the_folder_is_a_benchmark_and_is_searched_by_validation(

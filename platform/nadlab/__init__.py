@@ -2,7 +2,7 @@
 
 The public API is what `__all__` lists (docs/api.md):
 
-    from nadlab import Study, Tuning, benchmark, load, main, search
+    from nadlab import Study, Tuning, benchmark, check_space, complete, load, main, search, space
 
 All else is private by convention, whatever its name: a later version may move, rename or remove it without notice.
 Importing `nadlab` is cheap: a name is imported from its module when it is first used. In a script, Ctrl-C while its imports
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nadlab.analysis.results import load
     from nadlab.api import main, search
     from nadlab.benchmarks.registry import benchmark
+    from nadlab.spaces import check_space, complete, space
     from nadlab.study.study import Study
     from nadlab.study.tuning import Tuning
 else:
@@ -28,9 +29,12 @@ else:
         "Study": "nadlab.study.study",
         "Tuning": "nadlab.study.tuning",
         "benchmark": "nadlab.benchmarks.registry",
+        "check_space": "nadlab.spaces",
+        "complete": "nadlab.spaces",
         "load": "nadlab.analysis.results",
         "main": "nadlab.api",
         "search": "nadlab.api",
+        "space": "nadlab.spaces",
     }
 
     def __getattr__(name):
@@ -44,4 +48,4 @@ else:
         return sorted(__all__)
 
 
-__all__ = ["Study", "Tuning", "benchmark", "load", "main", "search"]
+__all__ = ["Study", "Tuning", "benchmark", "check_space", "complete", "load", "main", "search", "space"]

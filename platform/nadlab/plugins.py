@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from nadlab.errors import UserError
@@ -45,9 +44,3 @@ def plugin_names(names: Iterable[object]) -> list[str]:
     """Return the modules that names of the form `module:object` name, loaded; raises UserError as `load_object`."""
     found = {str(name): load_object(str(name)) for name in names if is_plugin(name)}
     return sorted({name.partition(":")[0] for name in found})
-
-
-def plugin_modules(names: Iterable[object]) -> list[ModuleType]:
-    """Return the top-level modules of those names that are of one's own, for a cluster's nodes to get; UserError as `load_object`."""
-    packages = dict.fromkeys(name.partition(".")[0] for name in plugin_names(names))
-    return [sys.modules[package] for package in packages]

@@ -11,6 +11,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.engine.plans import plan_study, plan_tuning
 from nadlab.errors import UserError
+from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import SEQUENTIAL, Settings
@@ -22,6 +23,7 @@ from studies.ablate_alpha import STUDY
 from studies.ablate_t import STUDY as ABLATE_T
 from studies.tune_semigan import TUNING
 from tests.conftest import TOY, small
+from tests.spaces.toy import error
 
 pytestmark = pytest.mark.usefixtures("data")
 DEFAULT = Settings()
@@ -101,7 +103,19 @@ def test_study_that_leaves_out_what_others_need_runs(study: Study) -> None:
 def test_t_in_another_unit_is_refused(t: float) -> None:
     words = f"t is in percent: write {100 * t:g} for {t:g}" if 0 < t < 1 else "t is in percent, between 1 and 100"
     with pytest.raises(UserError, match=words):
-        varying(t=(None, t))
+        checked(varying(t=(None, t)))
+
+
+def test_t_is_in_the_unit_of_the_metric() -> None:
+    oracle, few = error("tests.spaces.toy:error"), Settings(labels=60, final_k=40)
+    assert plan_study(varying(few, t=(None, 0.3)), oracle).said([]) == []
+    with pytest.raises(UserError, match=r"t = 93 is no error: it must be a number from 0 to 1"):
+        plan_study(varying(few, t=(None, 93)), oracle)
+    (said,) = plan_study(varying(few, t=(None, 0.01)), oracle).said([])
+    assert said.startswith("t = 0.01 is not above the best known error of tests.spaces.toy:error, 0.0500")
+    request = SearchRequest(queries=60, hyperparameters={"semigan-nad.t": 93})
+    assert list(request.misfits(oracle, None)) == ["semigan-nad.t"]
+    assert request.misfits(benchmark(TOY), None) == {}
 
 
 def test_share_in_percent_is_refused() -> None:

@@ -13,7 +13,7 @@ from nadlab.analysis.sections.tables import links
 from nadlab.analysis.statistics.comparisons import superiority
 from nadlab.analysis.statistics.intervals import Values, aggregate_iqm, aggregate_mean, stratified_interval
 from nadlab.analysis.statistics.rankings import Ranking, rank
-from nadlab.analysis.text import estimate, listed, mean_and_deviation, p_equals
+from nadlab.analysis.text import estimate, listed, mean_and_deviation, p_equals, with_unit
 from nadlab.errors import UserError
 
 HEADING = (
@@ -24,11 +24,12 @@ FEW = 6
 
 
 def across(benchmarks: Sequence[Evidence], rng: np.random.Generator) -> tuple[Page, list[Section]]:
-    """Return a page over several benchmarks of one study that know their optimum, by regret, which they share.
+    """Return a page over several benchmarks of one study and one metric that know their optimum, by regret.
 
     Raises UserError when no level ran on all of them.
     """
-    study = benchmarks[0].study
+    study, metric = benchmarks[0].study, benchmarks[0].study.measured
+    unit = metric.difference_unit
     names = [each.study.benchmark_text for each in benchmarks]
     shared = [level for level in benchmarks[0].drawn if all(level in each.groups for each in benchmarks)]
     if not shared:
@@ -43,8 +44,8 @@ def across(benchmarks: Sequence[Evidence], rng: np.random.Generator) -> tuple[Pa
         study.question,
         study.expectation,
         _conclusions(ranking, len(names)),
-        "Compared by regret, in percentage points below each table's best. Intervals are 95 % stratified percentile "
-        "bootstraps: seeds are drawn within each benchmark.",
+        f"Compared by regret{f', in {unit},' * bool(unit)} from each table's best {metric.name}. Intervals are 95 % stratified "
+        "percentile bootstraps: seeds are drawn within each benchmark.",
         [each.runs for each in benchmarks if each.runs],
     )
     accuracies = {level: [_accuracy(each, level) for each in benchmarks] for level in shared}
@@ -53,19 +54,19 @@ def across(benchmarks: Sequence[Evidence], rng: np.random.Generator) -> tuple[Pa
             benchmarks,
             "across",
             HEADING,
-            _aggregates(study.default_level, regrets, ranking, rng),
+            _aggregates(study.default_level, regrets, ranking, metric.places, rng),
             "IQM: interquartile mean over all runs of all benchmarks. A, the chance that a run beats one of the default, is "
             "averaged over benchmarks.",
         ),
         _table(
             benchmarks,
             "by_benchmark",
-            [f"{name} %" for name in names],
+            [with_unit(name, metric) for name in names],
             accuracies,
-            "Mean accuracy and standard deviation over seeds.",
+            f"Mean {metric.name} and standard deviation over seeds.",
         ),
     )
-    pictures = ranking_pictures(regrets, study.default_level, ranking, "benchmarks")
+    pictures = ranking_pictures(regrets, study.default_level, ranking, "benchmarks", study)
     return page, [Section("Over all benchmarks", (), tuple(pictures), tables)]
 
 
@@ -82,7 +83,7 @@ def _table(
 
 
 def _aggregates(
-    default: str, regrets: dict[str, list[Values]], ranking: Ranking | None, rng: np.random.Generator
+    default: str, regrets: dict[str, list[Values]], ranking: Ranking | None, places: int, rng: np.random.Generator
 ) -> dict[str, list[str]]:
     rows = {}
     for level, strata in regrets.items():
@@ -92,7 +93,7 @@ def _aggregates(
             gains, reference = ([-values for values in each] for each in (strata, regrets[default]))
             better = estimate(superiority(gains, reference, rng))
         rank_text = f"{ranking.ranks[level]:.2f}" if ranking else ""
-        rows[level] = [*estimate(mean), *estimate(middle), *better, rank_text]
+        rows[level] = [*estimate(mean, places=places), *estimate(middle, places=places), *better, rank_text]
     return rows
 
 
@@ -124,4 +125,5 @@ def _links(evidence: Evidence, level: str) -> tuple[RunLink, ...]:
 
 
 def _accuracy(evidence: Evidence, level: str) -> str:
-    return mean_and_deviation([record.accuracy for record in evidence.groups[level]])
+    accuracies = [record.accuracy for record in evidence.groups[level]]
+    return mean_and_deviation(accuracies, evidence.study.measured.places)

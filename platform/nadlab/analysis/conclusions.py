@@ -12,6 +12,7 @@ from nadlab.analysis.statistics.comparisons import (
 )
 from nadlab.analysis.summary import LevelSummary
 from nadlab.analysis.text import interval_text, listed, p_equals
+from nadlab.benchmarks.oracle import Metric
 from nadlab.study.records import StudyRecord
 
 LISTED = 8
@@ -20,7 +21,7 @@ LISTED = 8
 
 def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
     """Return the sentences in order."""
-    default, factor = study.default_level, study.factor
+    default, factor, metric = study.default_level, study.factor, study.measured
     if not any(row.is_default for row in rows):
         return [
             f"The {study.reference} level {factor} = {default} has no finished trial: nothing can be compared with it; "
@@ -30,26 +31,32 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
     if not compared:
         return []
     said = [
-        f"{factor} = {row.level} is {'better' if study.measured.score(found.difference.mean) > 0 else 'worse'} than the "
+        f"{factor} = {row.level} is {'better' if metric.score(found.difference.mean) > 0 else 'worse'} than the "
         f"{study.reference} {default} by "
-        f"{abs(found.difference.mean):.2f} points ({interval_text(found.difference)}, {found.difference.n} paired seeds, "
+        f"{metric.difference(abs(found.difference.mean))} ({interval_text(found.difference, places=metric.places)}, "
+        f"{found.difference.n} paired seeds, "
         f"{p_equals(found.p_value)})."
         for row, found in compared
         if found.is_significant
     ]
-    return [*_highest(study, rows), *said, *_not_significant(study, rows), *_test([found for _, found in compared])]
+    return [
+        *_highest(study, rows),
+        *said,
+        *_not_significant(study, rows),
+        *_test([found for _, found in compared], metric),
+    ]
 
 
 def _highest(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
     """Name the levels with the best mean, significant or not."""
     metric = study.measured
-    extreme = max((round(row.accuracy.mean, 2) for row in rows), key=metric.score)
-    best = [_level(row.level) for row in rows if round(row.accuracy.mean, 2) == extreme]
+    extreme = max((round(row.accuracy.mean, metric.places) for row in rows), key=metric.score)
+    best = [_level(row.level) for row in rows if round(row.accuracy.mean, metric.places) == extreme]
     if len(best) > LISTED:
         return []
-    which, unit = "highest" if metric.maximise else "lowest", f" {metric.unit}" if metric.unit else ""
+    which = "highest" if metric.maximise else "lowest"
     has = "has" if len(best) == 1 else "have"
-    return [f"{study.factor} = {listed(best)} {has} the {which} mean, {extreme:.2f}{unit}."]
+    return [f"{study.factor} = {listed(best)} {has} the {which} mean, {metric.text(extreme)}."]
 
 
 def _level(name: str) -> str:
@@ -78,7 +85,7 @@ def _not_significant(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[s
     if ends:
         said.append(
             "That does not show that they are equal: by the 95 % intervals they may differ by up to "
-            f"{max(ends):.2f} points."
+            f"{study.measured.difference(max(ends))}."
         )
     return said
 
@@ -94,7 +101,7 @@ def _span(study: StudyRecord, rows: Sequence[LevelSummary]) -> tuple[str, str] |
     return rows[first].level, rows[last].level
 
 
-def _test(comparisons: Sequence[Comparison]) -> list[str]:
+def _test(comparisons: Sequence[Comparison], metric: Metric) -> list[str]:
     count, seeds = len(comparisons), min(found.difference.n for found in comparisons)
     corrected = f" with Holm's correction over {count} comparisons" if count > 1 else ""
     said = [f"Tested by Wilcoxon's signed-rank test on paired seeds at 5 %{corrected}."]
@@ -105,12 +112,17 @@ def _test(comparisons: Sequence[Comparison]) -> list[str]:
             "narrow: read them as a hint and run more with --seeds."
         )
     spread = pooled_spread(comparisons)
-    if spread:
+    visible = visible_difference(spread, count, seeds) if spread else None
+    if spread and metric.unit == "%":
         needed = seeds_needed(spread, count)
-        visible = visible_difference(spread, count, seeds)
         now = f", and {seeds} seeds detect one of {visible:.2f}" if visible else ""
         said.append(
             f"To detect a difference of {SMALL_DIFFERENCE} points with 80 % power, about {needed} seeds are needed{now} "
             f"(differences vary by {spread:.2f} points from seed to seed)."
+        )
+    elif spread and visible:  # which difference is small is known of percentages alone
+        said.append(
+            f"{seeds} seeds detect a difference of {metric.difference(visible)} with 80 % power (differences vary by "
+            f"{metric.difference(spread)} from seed to seed)."
         )
     return said

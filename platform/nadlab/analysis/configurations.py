@@ -17,7 +17,7 @@ from nadlab.study.records import Record, StudyRecord
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationSummary:
-    """One configuration; accuracies in percent, each mean over the seeds that it was chosen by."""
+    """One configuration; accuracies in the metric's unit, each mean over the seeds that it was chosen by."""
 
     name: str
     """its rank by accuracy"""
@@ -71,18 +71,22 @@ def configurations(
                 mean_interval(np.array(list(chosen.values())), rng),
                 queries,
                 None if is_default else paired_difference(chosen, reference, rng),
-                None if is_default or not fresh else compare({level: fresh}, reference, rng).get(level),
+                None
+                if is_default or not fresh
+                else compare({level: fresh}, reference, rng, study.measured.maximise).get(level),
                 is_default,
                 best,
             )
         )
-    return sorted(rows, key=lambda row: -row.accuracy.mean)
+    return sorted(rows, key=lambda row: -study.measured.score(row.accuracy.mean))
 
 
 def importances(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> Importance | str:
     """Return the importance of each setting for the accuracy, or a sentence that says why there is none."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    search = optuna.create_study(study_name=study.study, direction="maximize")
+    search = optuna.create_study(
+        study_name=study.study, direction="maximize" if study.measured.maximise else "minimize"
+    )
     space = {factor: json_to_distribution(study.settings[f"space/{factor}"]) for factor in study.default}
     for row in rows:
         search.add_trial(optuna.trial.create_trial(params=row.settings, distributions=space, value=row.accuracy.mean))
@@ -93,10 +97,10 @@ def importances(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> Imp
 
 
 def on_front(points: Sequence[tuple[float, float]]) -> list[bool]:
-    """Return whether no other (accuracy, queries) has as high an accuracy with as few queries."""
+    """Return whether no other (score, queries) has as high a score with as few queries."""
     return [
-        not any(a >= accuracy and q <= queries and (a, q) != (accuracy, queries) for a, q in points)
-        for accuracy, queries in points
+        not any(s >= score and q <= queries and (s, q) != (score, queries) for s, q in points)
+        for score, queries in points
     ]
 
 
@@ -109,6 +113,6 @@ def _complete(study: StudyRecord, records: Sequence[Record]) -> dict[str, dict[i
 
 
 def _point(study: StudyRecord, group: dict[int, Record]) -> tuple[float, float]:
-    """Return the mean accuracy over the search's seeds and the mean number of queries of a configuration."""
+    """Return the mean score (`Metric.score`) over the search's seeds and the mean number of queries of a configuration."""
     accuracy = np.mean([group[seed].accuracy for seed in search_seeds(study)])
-    return float(accuracy), float(np.mean([len(record.ledger) for record in group.values()]))
+    return study.measured.score(float(accuracy)), float(np.mean([len(record.ledger) for record in group.values()]))

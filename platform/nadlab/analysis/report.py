@@ -12,8 +12,8 @@ from nadlab.analysis.sections import sections
 from nadlab.analysis.sections.content import Table
 from nadlab.analysis.summary import LevelSummary, level_table, summarize
 from nadlab.analysis.text import (
-    ACCURACY,
     accuracy_cells,
+    accuracy_headings,
     accuracy_note,
     comparison_cells,
     level_name,
@@ -22,37 +22,39 @@ from nadlab.analysis.text import (
     published_heading,
     published_note,
     regret_cells,
+    with_unit,
 )
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
 COMPARED = ("95 % interval ", "p", "A", "95 % interval  ")
-WIDE = ("SD", "best %", "IQM %", "regret", "A", "95 % interval  ")
-"""columns that a terminal has no room for"""
+WIDE = ("SD", "best", "IQM", "regret", "A", "95 % interval  ")
+"""columns that a terminal has no room for, without their unit"""
 
 
 def report_on(
     study: StudyRecord, records: Sequence[Record], rng: np.random.Generator, runs: Runs | None = None
 ) -> Report:
     """Summarise the records of a study; `rng` draws the bootstrap samples."""
-    rows = summarize(study, records, rng)
+    rows, metric = summarize(study, records, rng), study.measured
     evidence = Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs)
     regret = () if study.optimum is None else ("regret",)
     heading = (
         study.factor,
-        *ACCURACY,
-        "IQM %",
+        *accuracy_headings(metric),
+        with_unit("IQM", metric),
         *regret,
         f"difference to {study.reference}",
         *COMPARED,
         *published_heading(study),
     )
     table = Table("levels", heading, tuple(_cells(study, row) for row in rows))
-    shown = [column for column, name in enumerate(heading) if name not in WIDE]
+    wide = {*WIDE, *(with_unit(name, metric) for name in WIDE)}
+    shown = [column for column, name in enumerate(heading) if not column or name not in wide]
     brief, *rest = (tuple(row[column] for column in shown) for row in (heading, *table.rows))
     return Report(
         evidence,
-        f"{study.study} on {study.benchmark_text}: {study.reported_by} accuracy of the best cell",
+        f"{study.study} on {study.benchmark_text}: {study.reported_by} {metric.name} of the best cell",
         Table("levels", brief, tuple(rest)),
         table,
         (_note(study), "", f"Plots, tests and every trial: {PAGE}.", "", _provenance(study, records)),
@@ -62,11 +64,16 @@ def report_on(
 
 
 def _cells(study: StudyRecord, row: LevelSummary) -> tuple[str, ...]:
-    numbers = (*accuracy_cells(row), number(row.iqm.mean), *regret_cells(study, row.regret))
+    metric = study.measured
+    numbers = (
+        *accuracy_cells(row, metric),
+        number(row.iqm.mean, metric.places),
+        *regret_cells(study, row.regret),
+    )
     return (
         level_name(row.level, study.default_level, study.reference),
         *numbers,
-        *comparison_cells(row.comparison),
+        *comparison_cells(row.comparison, metric),
         *published_cells(study, row.level),
     )
 

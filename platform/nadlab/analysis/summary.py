@@ -13,7 +13,7 @@ from nadlab.study.records import Record, StudyRecord
 
 @dataclass(frozen=True, slots=True)
 class LevelSummary:
-    """One level of the factor over its seeds; accuracies and regret in percent."""
+    """One level of the factor over its seeds; accuracies and regret in the metric's unit."""
 
     level: str
     accuracy: Interval
@@ -50,7 +50,7 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
     default = study.default_level
     accuracies = {level: {each.trial.seed: each.accuracy for each in group} for level, group in groups.items()}
     others = {level: values for level, values in accuracies.items() if level != default}
-    comparisons = compare(others, accuracies.get(default, {}), rng)
+    comparisons = compare(others, accuracies.get(default, {}), rng, study.measured.maximise)
     return [
         LevelSummary(
             level,

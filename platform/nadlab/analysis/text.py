@@ -7,23 +7,37 @@ import numpy as np
 from nadlab.analysis.statistics.comparisons import Comparison
 from nadlab.analysis.statistics.intervals import Interval
 from nadlab.analysis.summary import LevelSummary
+from nadlab.benchmarks.oracle import Metric
 from nadlab.benchmarks.presets import PAPER
 from nadlab.study.records import StudyRecord
 
-ACCURACY = ("n", "accuracy %", "95 % interval", "SD", "best %")
-"""headings of `accuracy_cells`"""
+
+def with_unit(word: str, metric: Metric) -> str:
+    """Return a heading with the metric's unit, such as `best %`."""
+    return f"{word} {metric.unit}".rstrip()
 
 
-def accuracy_cells(row: LevelSummary) -> tuple[str, ...]:
-    """Return the accuracy of a level for a table; a single seed has no SD."""
-    return (str(row.accuracy.n), *estimate(row.accuracy), number(row.deviation), number(row.best))
+def accuracy_headings(metric: Metric) -> tuple[str, ...]:
+    """Return the headings of `accuracy_cells`."""
+    return ("n", metric.heading, "95 % interval", "SD", with_unit("best", metric))
 
 
-def comparison_cells(found: Comparison | None) -> tuple[str, ...]:
+def accuracy_cells(row: LevelSummary, metric: Metric) -> tuple[str, ...]:
+    """Return the metric of a level for a table; a single seed has no SD."""
+    places = metric.places
+    return (
+        str(row.accuracy.n),
+        *estimate(row.accuracy, places=places),
+        number(row.deviation, places),
+        number(row.best, places),
+    )
+
+
+def comparison_cells(found: Comparison | None, metric: Metric) -> tuple[str, ...]:
     """Return difference, interval, p, A and its interval for a table; empty without a comparison."""
     if found is None:
         return ("",) * 5
-    return (*estimate(found.difference, "+"), p_text(found.p_value), *estimate(found.superiority))
+    return (*estimate(found.difference, "+", metric.places), p_text(found.p_value), *estimate(found.superiority))
 
 
 def published_cells(study: StudyRecord, level: str) -> tuple[str, ...]:
@@ -50,7 +64,7 @@ def published_note(study: StudyRecord) -> str:
 
 def regret_cells(study: StudyRecord, regret: float | None) -> tuple[str, ...]:
     """Return the cell of the column for regret, which a study without an optimum has not."""
-    return () if study.optimum is None else (number(regret),)
+    return () if study.optimum is None else (number(regret, study.measured.places),)
 
 
 def level_name(level: str, default: str, word: str = "default") -> str:
@@ -68,9 +82,9 @@ def accuracy_note(study: StudyRecord) -> str:
     )
 
 
-def number(value: float | None) -> str:
-    """Return a number with two digits; empty for None."""
-    return "" if value is None else f"{value:.2f}"
+def number(value: float | None, places: int = 2) -> str:
+    """Return a number with so many digits; empty for None."""
+    return "" if value is None else f"{value:.{places}f}"
 
 
 def setting(value: object) -> str:
@@ -84,21 +98,22 @@ def mean_and_deviation(values: Sequence[float], places: int = 2) -> str:
     return f"{mean} ± {np.std(values, ddof=1):.{places}f}" if len(values) > 1 else mean
 
 
-def ends(interval: Interval, sign: str = "+") -> str:
+def ends(interval: Interval, sign: str = "+", places: int = 2) -> str:
     """Return the ends of an interval."""
     if interval.low is None or interval.high is None:
         return "no interval"
-    return f"{interval.low:{sign}.2f} to {interval.high:{sign}.2f}"
+    return f"{interval.low:{sign}.{places}f} to {interval.high:{sign}.{places}f}"
 
 
-def estimate(interval: Interval, sign: str = "") -> tuple[str, str]:
+def estimate(interval: Interval, sign: str = "", places: int = 2) -> tuple[str, str]:
     """Return a statistic and the ends of its interval."""
-    return f"{interval.mean:{sign}.2f}", ends(interval, sign)
+    return f"{interval.mean:{sign}.{places}f}", ends(interval, sign, places)
 
 
-def interval_text(interval: Interval, sign: str = "+") -> str:
+def interval_text(interval: Interval, sign: str = "+", places: int = 2) -> str:
     """Return an interval for a sentence."""
-    return ends(interval, sign) if interval.low is None else f"95 % interval {ends(interval, sign)}"
+    found = ends(interval, sign, places)
+    return found if interval.low is None else f"95 % interval {found}"
 
 
 def p_text(p_value: float) -> str:

@@ -17,12 +17,14 @@ from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.statistics.intervals import interval_columns
 from nadlab.analysis.summary import summarize
 from nadlab.analysis.text import interval_text, setting
+from nadlab.benchmarks.oracle import Metric
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
 SHOWN, PAIRS = 10, 8
 """configurations in the terminal, interactions on the page"""
-HEADINGS = ("queries", "n", "accuracy %", "difference to default", "on fresh seeds")
+COLUMNS = 5
+"""columns of a configuration's results"""
 
 
 def report_on_tuning(
@@ -34,41 +36,42 @@ def report_on_tuning(
     found = importances(study, rows)
     stopped = len({study.level(record.trial) for record in records if record.status == "KILLED"})
     compared = summarize(study, search_records(study, records), rng)
-    evidence = Evidence(study, tuple(records), tuple(compared), tuple(_conclusions(rows, stopped, found)), runs)
+    evidence = Evidence(study, tuple(records), tuple(compared), tuple(_conclusions(study, rows, stopped, found)), runs)
     table = _table(evidence, rows)
-    brief = [(", ".join(row[1 : -len(HEADINGS)]), *row[-len(HEADINGS) :]) for row in table.rows[:SHOWN]]
+    brief = [(", ".join(row[1:-COLUMNS]), *row[-COLUMNS:]) for row in table.rows[:SHOWN]]
 
     def page(rng: np.random.Generator) -> list[Section]:
         search = replace(evidence, records=search_records(study, records))
-        settings = [_hyperparameters(found)] if isinstance(found, Importance) else []
+        settings = [_hyperparameters(found, study.measured)] if isinstance(found, Importance) else []
         first = Section("Configurations", (), (), (table,))
         return [first, *settings, *sections(search, rng, SEARCH), *sections(evidence, rng, ORIGIN)]
 
     return Report(
         evidence,
         f"{study.study} on {study.benchmark_text}: the best of {len(rows)} configurations",
-        Table("configurations", (", ".join(study.default), *HEADINGS), tuple(brief)),
+        Table("configurations", (", ".join(study.default), *_headings(study.measured)), tuple(brief)),
         table,
         _notes(study, found),
         ("configurations.csv", pd.DataFrame([_columns(row) for row in rows])),
         page,
-        {"best_accuracy": rows[0].accuracy.mean} if rows else {},
+        {"best_configuration": rows[0].accuracy.mean} if rows else {},
     )
 
 
 def _table(evidence: Evidence, rows: Sequence[ConfigurationSummary]) -> Table:
+    metric = evidence.study.measured
     return Table(
         "configurations",
-        ("configuration", *evidence.study.default, *HEADINGS),
-        tuple((row.name, *map(setting, row.settings.values()), *_cells(row)) for row in rows),
-        f"Named by their rank. Accuracies are means over seeds {evidence.study.settings['seeds']}, by which configurations "
-        "were chosen; * marks the front of accuracy against queries; in brackets the number of paired seeds.",
+        ("configuration", *evidence.study.default, *_headings(metric)),
+        tuple((row.name, *map(setting, row.settings.values()), *_cells(row, metric)) for row in rows),
+        f"Named by their rank. {metric.name.capitalize()}: the mean over seeds {evidence.study.settings['seeds']}, by which configurations "
+        f"were chosen; * marks the front of {metric.name} against queries; in brackets the number of paired seeds.",
         tuple(links(evidence, evidence.groups[row.name]) for row in rows),
         frozenset(place for place, row in enumerate(rows) if row.is_default),
     )
 
 
-def _hyperparameters(found: Importance) -> Section:
+def _hyperparameters(found: Importance, metric: Metric) -> Section:
     """Return importances and interactions."""
     names = sorted(found.fanova, key=lambda name: -found.fanova[name])
     pairs = sorted(found.interactions, key=lambda pair: -found.interactions[pair])[:PAIRS]
@@ -77,7 +80,7 @@ def _hyperparameters(found: Importance) -> Section:
             "importance",
             ("hyperparameter", "fANOVA", "PED-ANOVA"),
             tuple((name, f"{found.fanova[name]:.3f}", f"{found.ped_anova[name]:.3f}") for name in names),
-            f"Over {found.trials} configurations. fANOVA: share of the accuracy's variation over the whole space; PED-ANOVA: "
+            f"Over {found.trials} configurations. fANOVA: share of the {metric.name}'s variation over the whole space; PED-ANOVA: "
             "share of the difference between the best tenth of the configurations and the others.",
         ),
         Table(
@@ -96,47 +99,58 @@ def _notes(study: StudyRecord, found: Importance | str) -> tuple[str, ...]:
     if isinstance(found, Importance):
         rows = [(name, f"{share:.0%}", f"{found.ped_anova[name]:.0%}") for name, share in found.fanova.items()]
         shares = [*markdown_table(("setting", "fANOVA", "PED-ANOVA"), rows), ""]
+    name = study.measured.name
     return (
         *shares,
-        f"Plots and every trial: {PAGE}; `optuna-dashboard sqlite:///optuna.db` in this folder shows the search. Accuracy is "
-        f"the {study.reported_by} accuracy of the best cell, the mean over the seeds of the search; * marks the front of "
-        "accuracy against queries. Intervals are percentile bootstraps over seeds.",
+        f"Plots and every trial: {PAGE}; `optuna-dashboard sqlite:///optuna.db` in this folder shows the search. "
+        f"{name.capitalize()} is the {study.reported_by} {name} of the best cell, the mean over the seeds of the search; * marks "
+        f"the front of {name} against queries. Intervals are percentile bootstraps over seeds.",
     )
 
 
-def _conclusions(rows: Sequence[ConfigurationSummary], stopped: int, importance: Importance | str) -> list[str]:
+def _conclusions(
+    study: StudyRecord, rows: Sequence[ConfigurationSummary], stopped: int, importance: Importance | str
+) -> list[str]:
+    metric = study.measured
     if not rows:
         return ["No configuration has finished: there is nothing to compare."]
     best = rows[0]
     values = ", ".join(f"{name} = {setting(value)}" for name, value in best.settings.items())
-    said = [f"The best configuration is {'the default, ' * best.is_default}{values}: {best.accuracy.mean:.2f} %."]
+    said = [
+        f"The best configuration is {'the default, ' * best.is_default}{values}: {metric.text(best.accuracy.mean)}."
+    ]
     if best.difference:
         said.append(
-            f"On the seeds that it was chosen by it differs from the default by {best.difference.mean:+.2f} points "
-            f"({interval_text(best.difference)}, {best.difference.n} paired seeds): optimistically biased by selection "
+            f"On the seeds that it was chosen by it differs from the default by {metric.difference(best.difference.mean, '+')} "
+            f"({interval_text(best.difference, places=metric.places)}, {best.difference.n} paired seeds): optimistically biased by selection "
             "(winner's curse)."
         )
     if best.fresh:
         difference = best.fresh.difference
         doubt = "" if best.fresh.is_significant else ", which is not significant"
         said.append(
-            f"On seeds that it was not chosen by it differs by {difference.mean:+.2f} points "
-            f"({interval_text(difference)}, {difference.n} paired seeds){doubt}."
+            f"On seeds that it was not chosen by it differs by {metric.difference(difference.mean, '+')} "
+            f"({interval_text(difference, places=metric.places)}, {difference.n} paired seeds){doubt}."
         )
     if stopped:
         said.append(f"{stopped} configurations were stopped early by PP's tau on their first seed.")
     if isinstance(importance, str):
         return [*said, importance]
     shares = ", ".join(f"{name} {share:.0%}" for name, share in importance.fanova.items())
-    return [*said, f"Share of each setting in the variation of the accuracy (fANOVA): {shares}."]
+    return [*said, f"Share of each setting in the variation of the {metric.name} (fANOVA): {shares}."]
 
 
-def _cells(row: ConfigurationSummary) -> list[str]:
+def _headings(metric: Metric) -> tuple[str, ...]:
+    return ("queries", "n", metric.heading, "difference to default", "on fresh seeds")
+
+
+def _cells(row: ConfigurationSummary, metric: Metric) -> list[str]:
     marks = "*" * row.on_front + " (default)" * row.is_default
     differences = [
-        f"{each.mean:+.2f} ({each.n})" if each else "" for each in (row.difference, row.fresh and row.fresh.difference)
+        f"{each.mean:+.{metric.places}f} ({each.n})" if each else ""
+        for each in (row.difference, row.fresh and row.fresh.difference)
     ]
-    return [f"{row.queries:.0f}", str(row.accuracy.n), f"{row.accuracy.mean:.2f}{marks}", *differences]
+    return [f"{row.queries:.0f}", str(row.accuracy.n), f"{row.accuracy.mean:.{metric.places}f}{marks}", *differences]
 
 
 def _columns(row: ConfigurationSummary) -> dict[str, object]:

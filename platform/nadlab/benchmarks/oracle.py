@@ -81,7 +81,32 @@ class Metric:
 
     def text(self, value: float) -> str:
         """Return a value with its unit."""
-        return f"{value:.2f} {self.unit}".rstrip()
+        return f"{value:.{self.places}f} {self.unit}".rstrip()
+
+    @property
+    def places(self) -> int:
+        """Digits after the point: two of a percentage, four where the scale is not known."""
+        return 2 if self.unit == "%" else 4
+
+    @property
+    def heading(self) -> str:
+        """Name and unit, as a table heads its column."""
+        return f"{self.name} {self.unit}".rstrip()
+
+    @property
+    def label(self) -> str:
+        """Name and unit, as an axis has them."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
+    @property
+    def difference_unit(self) -> str:
+        """The unit of a difference: percentage points of a percentage; empty where there is none."""
+        return "percentage points" if self.unit == "%" else self.unit
+
+    def difference(self, value: float, sign: str = "") -> str:
+        """Return a difference of two values with its unit; `sign` is a format's, such as +."""
+        unit = "points" if self.unit == "%" else self.unit
+        return f"{value:{sign}.{self.places}f} {unit}".rstrip()
 
     @property
     def range_text(self) -> str:

@@ -9,11 +9,14 @@ from typing import Any
 import click
 
 from nadlab.errors import UserError
+from nadlab.methods.request import SearchRequest
 from nadlab.study.levels import AnySettings, TrialSettings, changed, distinct, level_type, names, value_of
 from nadlab.study.records import level_text
 from nadlab.study.study import Study
 
 Option = Callable[[Any], Any]
+FEW_METHODS = 3
+"""of a study, up to which its help lists their settings"""
 
 SET = click.option("--set", "set_", multiple=True, metavar="NAME=VALUE", help="another value of a setting that is held")
 VARY = click.option(
@@ -87,13 +90,21 @@ def further_words(study: Study, own: Mapping[str, Any]) -> list[str]:
     return [f"by-{name}" for name in study.vary if name not in own]
 
 
-def settings_help(settings: TrialSettings, factors: Collection[str], options: str) -> str:
-    """Return the paragraph of the help that lists the settings which are held."""
-    known = sorted(name for name in names(settings) if name not in factors and "." not in name)
-    values = " ".join(f"{name}={level_text({name: value_of(settings, name)})}" for name in known)
+def settings_help(settings: TrialSettings, factors: Mapping[str, Any], options: str) -> str:
+    """Return the paragraph of the help that lists the settings which are held, those of methods where these are few."""
+    held_values = {name: value_of(settings, name) for name in sorted(names(settings)) if "." not in name}
+    more = []
+    if isinstance(settings, SearchRequest):
+        methods = factors.get("method", (settings.method,))
+        if len(methods) <= FEW_METHODS:
+            held_values |= {
+                name: value for method in methods for name, value in replace(settings, method=method).flat().items()
+            }
+        more = ["  and METHOD.SETTING, such as bananas.ensemble=3, as `nadlab methods` lists them"]
+    values = " ".join(
+        f"{name}={level_text({name: value})}" for name, value in held_values.items() if name not in factors
+    )
     lines = textwrap.wrap(values, 74, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-    dotted = any("." in name for name in names(settings))
-    more = ["  and METHOD.SETTING, such as bananas.ensemble=3, as `nadlab methods` lists them"] if dotted else []
     return "\n".join(["\b", f"Settings, held at these values unless {options} names them:", *lines, *more])
 
 

@@ -96,10 +96,13 @@ def search(
             click.echo(strict_json(row.row()))
     if not as_json:
         oracle = benchmark(benchmark_name, protocol)
-        _print_table(benchmark_text(benchmark_name, protocol), [row.row() for row in rows])
+        metric = metric_of(oracle)
         _print_table(
-            f"best cell by {WORDS[oracle.search_split]}, its {WORDS[oracle.report_split]} answer, mean over seeds",
-            compared(rows, oracle.report_split, metric_of(oracle)),
+            f"{benchmark_text(benchmark_name, protocol)}: {metric.label}", [row.row() for row in rows], metric.places
+        )
+        _print_table(
+            f"best cell by {WORDS[oracle.search_split]}, its {WORDS[oracle.report_split]} {metric.name}, mean over seeds",
+            compared(rows, oracle.report_split, metric),
         )
 
 
@@ -198,12 +201,14 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_js
         return 0 if done.equal else 1
     for note in done.notes:
         click.echo(f"note: {note}", err=True)
-    click.echo(f"recorded {done.recorded!r}, reproduced {done.reproduced!r} % of the best of {done.queries} queries")
+    click.echo(
+        f"recorded {done.recorded!r}, reproduced {done.reproduced!r}{done.unit and f' {done.unit}'} of the best of {done.queries} queries"
+    )
     click.echo("equal bit for bit" if done.equal else f"NOT equal: {done.different_queries} queries differ")
     return 0 if done.equal else 1
 
 
-def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+def _print_table(title: str, rows: list[dict[str, Any]], places: int = 2) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -215,9 +220,13 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
         side: Literal["left", "right"] = "left" if isinstance(value, str) else "right"
         table.add_column(key.replace("_", " "), justify=side, no_wrap=key == "name", overflow="fold")
     for row in rows:
-        texts = ("" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values())
+        texts = (_cell(v, 2 if key == "seconds" else places) for key, v in row.items())
         table.add_row(*map(Text, texts))
     console().print(table)
+
+
+def _cell(value: Any, places: int) -> str:
+    return "" if value is None else f"{value:.{places}f}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:

@@ -46,10 +46,14 @@ def report_studies(name: str, tracking_uri: str | None, out: Path | None = None)
 
 
 def comparable(studies: Sequence[Evidence]) -> list[Evidence]:
-    """Return the most studies that differ in nothing but their benchmark: a smoke run or another protocol is left out."""
+    """Return the most studies that differ in nothing but their benchmark, and measure the same.
+
+    A smoke run or another protocol is left out.
+    """
     groups: dict[str, dict[str, Evidence]] = {}
     for each in studies:
-        same = strict_json([each.study.settings, each.study.default, each.study.preset], sort_keys=True)
+        study = each.study
+        same = strict_json([study.settings, study.default, study.preset, study.metric], sort_keys=True)
         groups.setdefault(same, {}).setdefault(each.study.benchmark, each)
     return list(max(groups.values(), key=len, default={}).values())
 

@@ -14,23 +14,28 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 
-import nadlab
 from nadlab.compiler import OFF
 from nadlab.errors import UserError
+from nadlab.provenance.reachable import reachable
 
 SENT_VARIABLES = ("NADLAB_DATA", OFF)
 """that decide what a trial computes"""
 
 
-def runtime_env(trainable: type, modules: Sequence[ModuleType] = ()) -> dict[str, Any]:
-    """Return what a node needs to run a trainable: nadlab, the trainable's package and other modules.
+def runtime_env(trainable: type, plugins: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a node needs to run a trainable: nadlab, the trainable's package, plugins, and what lies beside them.
+
+    plugins: names of loaded modules. Of what they and the trainable import, all that is not installed is sent.
 
     Folders or single files, not wheels: Ray caches a wheel by its file name and would run old code.
     """
-    packages = {"nadlab": nadlab, (name := trainable.__module__.partition(".")[0]): sys.modules[name]}
-    packages |= {module.__name__: module for module in modules}
+    tops = dict.fromkeys(["nadlab", *(name.partition(".")[0] for name in (trainable.__module__, *plugins))])
+    packages = {name: _source(sys.modules[name]) for name in tops}
+    for label, file in reachable([trainable.__module__, *plugins], tops).files.items():
+        top, *inner = label.split("/")
+        packages.setdefault(top.removesuffix(".py"), str(file.parents[len(inner) - 1] if inner else file))
     return {
-        "py_modules": [_source(module) for module in packages.values()],
+        "py_modules": list(packages.values()),
         "excludes": ["__pycache__"],
         "env_vars": {name: os.environ[name] for name in SENT_VARIABLES if name in os.environ},
     }
@@ -54,7 +59,7 @@ def check_address(address: str) -> None:
 
 @contextmanager
 def connected(
-    address: str | None, concurrent: int | None, trainable: type, modules: Sequence[ModuleType] = ()
+    address: str | None, concurrent: int | None, trainable: type, plugins: Sequence[str] = ()
 ) -> Iterator[None]:
     """Hold a connection to Ray: a cluster of this process, or the one at `address`, to which the code is sent.
 
@@ -66,7 +71,7 @@ def connected(
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
     if address:
         try:
-            ray.init(address=address, runtime_env=runtime_env(trainable, modules), **quiet)
+            ray.init(address=address, runtime_env=runtime_env(trainable, plugins), **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"no Ray cluster answers at {address!r} ({reason}): check --address") from error

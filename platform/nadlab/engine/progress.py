@@ -1,17 +1,19 @@
-"""Progress on the terminal: epochs, ended trials, best and mean accuracy, time left."""
+"""Progress on the terminal: epochs, ended trials, best and mean answer, time left."""
 
 import sys
 from types import TracebackType
 
 from tqdm import tqdm
 
+from nadlab.benchmarks.oracle import ACCURACY, Metric
 from nadlab.study.records import Record, Trial
 
 
 class Progress:
     """A bar over all epochs of all trials."""
 
-    def __init__(self, trials: int, epochs: int) -> None:
+    def __init__(self, trials: int, epochs: int, metric: Metric = ACCURACY) -> None:
+        self._metric = metric
         self._trials = trials
         self._epochs: dict[str, int] = {}
         self._accuracies: list[float] = []
@@ -50,5 +52,8 @@ class Progress:
         words = {name: str(count) for name, count in counts.items() if count}
         if self._accuracies:
             mean = sum(self._accuracies) / len(self._accuracies)
-            words |= {"best": f"{max(self._accuracies):.2f} %", "mean": f"{mean:.2f} %"}
+            words |= {
+                "best": self._metric.text(max(self._accuracies, key=self._metric.score)),
+                "mean": self._metric.text(mean),
+            }
         self._bar.set_postfix(words, refresh=False)

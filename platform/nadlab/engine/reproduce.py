@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """The numbers of a run as recorded and as reproduced; accuracies in percent."""
+    """The numbers of a run as recorded and as reproduced; answers in the metric's unit."""
 
     run: str
     recorded: float
@@ -41,6 +41,8 @@ class Reproduction:
     """that differ from the recorded ledger in cell or accuracy"""
     notes: tuple[str, ...]
     """accepted differences between the recorded machine and this one"""
+    unit: str
+    """of the benchmark's metric, empty where it has none"""
 
     @property
     def equal(self) -> bool:
@@ -74,7 +76,8 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
     original = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]
     different = sum(one != two for one, two in zip(original, ledger, strict=False)) + abs(len(original) - len(ledger))
     return Reproduction(
-        run_id, run.data.metrics["best_reported"], _best(ledger, oracle), len(original), different, tuple(notes)
+        run_id, run.data.metrics["best_reported"], _best(ledger, oracle), len(original), different, tuple(notes),
+        metric_of(oracle).unit,
     )  # fmt: skip
 
 

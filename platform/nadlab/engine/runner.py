@@ -23,7 +23,7 @@ from nadlab.engine.tune import run_trials
 from nadlab.engine.worker import check_tables, prepared
 from nadlab.errors import UserError
 from nadlab.interrupts import Stopped, Stopping
-from nadlab.plugins import plugin_modules
+from nadlab.plugins import plugin_names
 from nadlab.provenance.hardware import has_bfloat16
 from nadlab.schedule.packing import packed
 from nadlab.schedule.trial_schedule import TrialSchedule
@@ -73,7 +73,7 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
 
 def check_packing(plan: StudyPlan, execution: ExecutionConfig) -> None:
     """Raise UserError when the trials can't share processes as `--pack` requires, or a plugin can't be loaded."""
-    plugin_modules([plan.record.benchmark, *plan.plugins])
+    plugin_names([plan.record.benchmark, *plan.plugins])
     packed(plan.study.trainable, execution.pack)
     if execution.pack > 1 and plan.prunes:
         raise UserError("trials that share a process (--pack) can't be pruned: leave out --pack or --pruner")
@@ -94,14 +94,14 @@ def _run_trials(
         f"in {folder.path}"
     )
     trainable, packing = packed(plan.study.trainable, execution.pack)
-    modules = plugin_modules([study.benchmark, *plan.plugins])
+    plugins = plugin_names([study.benchmark, *plan.plugins])
     for sentence in plan.said(folder.records()):
         console().print(sentence, soft_wrap=True)
     with Delivery(tracker, folder) as delivery:
         for record in folder.records():
             delivery.submit(record)
         if not schedule.over:
-            with stopping.deferred(), connected(execution.address, execution.concurrent, trainable, modules):
+            with stopping.deferred(), connected(execution.address, execution.concurrent, trainable, plugins):
                 stopping.install()  # again: Ray replaced the handlers
                 if execution.address:
                     check_tables(study.benchmark, study.digest, study.preset)

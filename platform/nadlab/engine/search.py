@@ -28,7 +28,7 @@ from nadlab.queries.opening import opened
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One method and seed; accuracies and regret in percent, None where the benchmark has none."""
+    """One method and seed; answers and regret in the metric's unit, None where the benchmark has none."""
 
     method: str
     benchmark: str
@@ -76,7 +76,10 @@ def searches(
     each = [SearchRequest(method=method, queries=queries, hyperparameters=hyperparameters) for method in methods]
     requests = list(product(each, seeds))
     # here, so that the error is raised once and not in every process
-    distinct = distinct_cells(benchmark(benchmark_name, protocol))
+    oracle = benchmark(benchmark_name, protocol)
+    if wrong := [reason for request in each for reason in request.misfits(oracle, None).values()]:
+        raise UserError(wrong[0])
+    distinct = distinct_cells(oracle)
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
     with tempfile.TemporaryDirectory(prefix="nadlab-answers-") as answers:
@@ -107,7 +110,7 @@ def _search(benchmark_name: str, protocol: str, answers: Path, request_and_seed:
 
 
 def compared(rows: Sequence[Search], split: Split, metric: Metric = ACCURACY) -> list[dict[str, Any]]:
-    """Return a row a method: accuracy with its standard deviation, regret where it is known, and how far it is behind.
+    """Return a row a method: the answer with its standard deviation, regret where it is known, and how far it is behind.
 
     split: the one by which the benchmark reports. Behind the first method, the difference is paired by seed.
     """
@@ -123,19 +126,19 @@ def compared(rows: Sequence[Search], split: Split, metric: Metric = ACCURACY) ->
         {
             "method": method,
             "seeds": len(found),
-            metric.name: mean_and_deviation([row.reported(split) for row in found], 3),
-            **_regret([row.regret for row in found if row.regret is not None], rng),
+            metric.heading: mean_and_deviation([row.reported(split) for row in found], metric.places + 1),
+            **_regret([row.regret for row in found if row.regret is not None], metric.places + 1, rng),
             f"behind {first}": ""
             if method == first
-            else _text(paired_difference(missing[method], missing[first], rng)),
+            else _text(paired_difference(missing[method], missing[first], rng), metric.places + 1),
         }
         for method, found in by_method.items()
     ]
 
 
-def _regret(regrets: Sequence[float], rng: np.random.Generator) -> dict[str, str]:
-    return {"regret": _text(mean_interval(np.array(regrets), rng))} if regrets else {}
+def _regret(regrets: Sequence[float], places: int, rng: np.random.Generator) -> dict[str, str]:
+    return {"regret": _text(mean_interval(np.array(regrets), rng), places)} if regrets else {}
 
 
-def _text(interval: Interval | None) -> str:
-    return "" if interval is None else f"{interval.mean:.3f} ({interval_text(interval, sign='')})"
+def _text(interval: Interval | None, places: int) -> str:
+    return "" if interval is None else f"{interval.mean:.{places}f} ({interval_text(interval, '', places - 1)})"

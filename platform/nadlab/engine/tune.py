@@ -47,7 +47,7 @@ def run_trials(
     # by the whole study, not by what is left: packs are the same after a kill, and rounding depends on them
     size = min(packing.size, ceil(schedule.total / min(at_once, schedule.total)))
     packs = TrialPacks(schedule, replace(packing, size=size), processes(folder.path))
-    with Progress(schedule.remaining, schedule.epochs) as progress:
+    with Progress(schedule.remaining, schedule.epochs, folder.study.measured) as progress:
         writer = RecordWriter(packs, folder, deliver, check, progress)
         tuner = tune.Tuner(
             tune.with_resources(trainable, resources_per_trial(concurrent, gpus, cluster)),

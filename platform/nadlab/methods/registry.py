@@ -1,5 +1,6 @@
 """Search methods by name: each is called as `searcher(ledger, rng)` and spends the ledger's budget."""
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -67,8 +68,10 @@ def searcher(method: str) -> Searcher:
     """
     if not is_plugin(method):
         if method not in SEARCHERS:
+            near = difflib.get_close_matches(method, SEARCHERS, 1)
+            meant = f"did you mean {near[0]}? " if near else ""
             raise UserError(
-                f"unknown method {method!r}: choose from {', '.join(SEARCHERS)}, or name your own module:object"
+                f"unknown method {method!r}: {meant}choose from {', '.join(SEARCHERS)}, or name your own module:object"
             )
         return SEARCHERS[method]
     found = load_object(method)
@@ -90,7 +93,9 @@ def hyperparameter(name: str) -> Hyperparameter:
     method, own = split_name(name)
     known = hyperparameters(searcher(method))
     if own not in known:
-        choice = f"choose from {', '.join(known)}" if known else "it has none"
+        near = difflib.get_close_matches(own, known, 1)
+        meant = f"did you mean {method}.{near[0]}? " if near else ""
+        choice = f"{meant}choose from {', '.join(known)}" if known else "it has none"
         raise UserError(f"{own!r} is no setting of {method}: {choice}")
     return known[own]
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS, Searcher, chosen_on, configured, hyperparameter, searcher, split_name
 from nadlab.parameters.hyperparameters import INERT, hyperparameters
@@ -30,6 +31,12 @@ class SearchRequest:
     def chosen_on(self, varied: Collection[str]) -> Mapping[str, Sequence[str] | None]:  # noqa: ARG002 - the hook's
         """Return the method -> the benchmarks on which its settings were chosen, as `nadlab.methods.registry.chosen_on`."""
         return {self.method: chosen_on(self.method)}
+
+    def misfits(self, oracle: Oracle, bfloat16: bool | None) -> Mapping[str, str]:
+        """Return setting -> why no search can use it on this benchmark and machine; other methods than SemiGAN-NAD say nothing."""
+        found = self.searcher
+        own = found.settings.misfits(oracle, bfloat16) if isinstance(found, SemiGANNAD) else {}
+        return {f"{self.method}.{name}": reason for name, reason in own.items()}
 
     @property
     def searcher(self) -> Searcher:

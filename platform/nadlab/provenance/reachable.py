@@ -1,7 +1,7 @@
 """What can run when a module does: local source files and packages, by the import statements alone. No code is run.
 
-An import counts wherever it stands, also inside a function; under `if TYPE_CHECKING` it does not. A source in C++ counts
-where a module names it in a string, with the C++ files beside it.
+An import counts wherever it stands, also inside a function; under `if TYPE_CHECKING` it does not. A module that a string
+names as `module:object` counts too, and a source in C++ that one names, with the C++ files beside it.
 """
 
 import ast
@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+
+from nadlab.plugins import is_plugin
 
 CPP = (".cpp", ".hpp", ".cc", ".hh", ".cu", ".cuh", ".c", ".h")
 LONGEST_NAME = 200
@@ -105,6 +107,8 @@ def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, bool]]:
             first = node.args[0] if node.args else None
             constant = isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value
             yield (constant if constant and not constant.startswith(".") else ""), True
+        elif isinstance(node, ast.Constant) and is_plugin(node.value):
+            yield str(node.value).partition(":")[0], False
 
 
 def _running(tree: ast.Module) -> Iterator[ast.AST]:

@@ -13,7 +13,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, metric_of
 from nadlab.schedule.optuna_storage import open_study, wait_for_lock
 from nadlab.schedule.pruning import PruningRun, taus
 from nadlab.schedule.trial_schedule import STEPS_A_TRIAL, History
@@ -73,7 +73,8 @@ class OptunaSchedule:
         self.tuning = tuning
         self.oracle = oracle
         self.folder = folder
-        self.study = open_study(folder.path, tuning.name, tuning.objectives)
+        self.metric = metric_of(oracle)
+        self.study = open_study(folder.path, tuning.name, tuning.objectives, self.metric.maximise)
         self.prunes = tuning.pruner != "none"
         self.trial_ids: set[str] = set()
         self.total = tuning.trials
@@ -193,7 +194,7 @@ class OptunaSchedule:
         finished = [(each, values) for each in self._configurations if (values := each.values(("accuracy",)))]
         if not finished:
             return []
-        best = max(finished, key=lambda pair: pair[1])[0]
+        best = max(finished, key=lambda pair: self.metric.score(pair[1][0]))[0]
         chosen = {id(each): each for each in (best, self._configurations[0])}.values()
         seeds = self.tuning.fresh_seeds
         return [self.tuning.trial(each.proposal.params, seed, self.oracle) for seed in seeds for each in chosen]

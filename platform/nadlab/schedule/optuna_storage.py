@@ -8,6 +8,7 @@ from pathlib import Path
 import optuna
 from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 
 from nadlab.errors import UserError
 from nadlab.sqlite import address, is_locked
@@ -22,8 +23,10 @@ STATEMENT_WAIT = 60.0
 """seconds that a statement waits which a lock surprises; no signal ends this wait"""
 
 
-def open_study(folder: Path, name: str, objectives: Sequence[str]) -> optuna.Study:
+def open_study(folder: Path, name: str, objectives: Sequence[str], maximise: bool = True) -> optuna.Study:
     """Open or create Optuna's study in a folder, where `optuna-dashboard sqlite:///optuna.db` shows it.
+
+    maximise: whether the benchmark's metric, which is the objective `accuracy`, is better the larger it is.
 
     Waits and raises UserError as `wait_for_lock`.
     """
@@ -32,7 +35,7 @@ def open_study(folder: Path, name: str, objectives: Sequence[str]) -> optuna.Stu
     return optuna.create_study(
         storage=RDBStorage(address(folder / DATABASE), engine_kwargs=engine),
         study_name=name,
-        directions=[OBJECTIVES[each] for each in objectives],
+        directions=[OBJECTIVES[each] if maximise else StudyDirection.MINIMIZE for each in objectives],
         load_if_exists=True,
         sampler=RandomSampler(),
     )

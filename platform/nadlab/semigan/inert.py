@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nadlab.benchmarks.oracle import Oracle, facts_of
+from nadlab.benchmarks.oracle import Metric, Oracle, facts_of, metric_of
 
 if TYPE_CHECKING:
     from nadlab.semigan.settings import Settings
@@ -47,8 +47,12 @@ def misfits(settings: "Settings", oracle: Oracle, bfloat16: bool | None) -> dict
     found = {}
     if settings.precision == "bfloat16" and bfloat16 is False:
         found["precision"] = "precision = bfloat16 needs a GPU, and there is none here: take float32"
-    if _too_high(settings, oracle) and _is_sure(oracle):
-        found["t"] = f"{_beyond(settings, oracle)}: no cell could have rank 0; take a lower t"
+    if settings.t is not None and (wrong := _wrong_unit(settings.t, metric_of(oracle))):
+        found["t"] = wrong
+    elif _too_high(settings, oracle) and _is_sure(oracle):
+        found["t"] = (
+            f"{_beyond(settings, oracle)}: no cell could have rank 0; take a {'lower' if metric_of(oracle).maximise else 'higher'} t"
+        )
     return found
 
 
@@ -61,11 +65,23 @@ def doubts(settings: "Settings", oracle: Oracle) -> list[str]:
 
 def _too_high(settings: "Settings", oracle: Oracle) -> bool:
     best = _optimum(oracle)
-    return settings.t is not None and best is not None and settings.t >= best
+    score = metric_of(oracle).score
+    return settings.t is not None and best is not None and score(settings.t) >= score(best)
+
+
+def _wrong_unit(t: float, metric: Metric) -> str | None:
+    """Return the sentence that says in which unit t is, None where it may be in that."""
+    if metric.unit != "%":
+        return (
+            None if metric.number(t) is not None else f"t = {t:g} is no {metric.name}: it must be {metric.range_text}"
+        )
+    if 1 < t < 100:
+        return None
+    return f"t is in percent{f': write {100 * t:g} for {t:g}' if 0 < t < 1 else ', between 1 and 100'}"
 
 
 def _optimum(oracle: Oracle) -> float | None:
-    """Return the best reported accuracy in percent, None where the benchmark does not know it."""
+    """Return the best reported answer, None where the benchmark does not know it."""
     best: float | None = getattr(oracle, "optimum", None)
     return best
 
@@ -76,4 +92,7 @@ def _is_sure(oracle: Oracle) -> bool:
 
 
 def _beyond(settings: "Settings", oracle: Oracle) -> str:
-    return f"t = {settings.t:g} is not below the best known accuracy of {oracle.name}, {_optimum(oracle):.2f} %"
+    metric, best = metric_of(oracle), _optimum(oracle)
+    assert best is not None
+    side = "below" if metric.maximise else "above"
+    return f"t = {settings.t:g} is not {side} the best known {metric.name} of {oracle.name}, {metric.text(best)}"

@@ -133,9 +133,6 @@ class Settings:
             if not 0 < value < 1:
                 meant = f": it is a share, so write {value / 100:g} for {value:g} %" if 1 < value < 100 else ""
                 raise UserError(f"{name} must lie strictly between 0 and 1, not {value:g}{meant}")
-        if self.t is not None and not 1 < self.t < 100:
-            meant = f": write {100 * self.t:g} for {self.t:g}" if 0 < self.t < 1 else ", between 1 and 100"
-            raise UserError(f"t is in percent{meant}")
         depths = ("generator_depth", "predictor_depth", "discriminator_depth")
         counts = (
             "final_k",

@@ -94,7 +94,7 @@ def ceiling(record: StudyRecord, finished: Sequence[Record]) -> list[str]:
     regret = finished[0].metrics.get("regret")
     best = "the best of the benchmark" if regret is not None and regret <= 0 else "the same cell or an equal one"
     return [
-        f"All {len(finished)} finished trials of {len(levels)} levels ended at {accuracy:.2f} %, {best}: this outcome cannot "
+        f"All {len(finished)} finished trials of {len(levels)} levels ended at {record.measured.text(accuracy)}, {best}: this outcome cannot "
         "show a difference between levels; take fewer queries, or another --benchmark."
     ]
 

@@ -71,8 +71,9 @@ def trial_description(record: Record, study: StudyRecord, parent: str, trials: s
     """Return a child's description: its numbers, and links to its parent run and to all trials."""
     trial, metrics = record.trial, record.metrics
     cells = {study.factor: study.level(trial), "seed": str(trial.seed), "queries": str(len(record.ledger))}
-    numbers = {"accuracy %": metrics.get("best_reported"), "regret": metrics.get("regret")}
-    cells |= {name: f"{value:.2f}" for name, value in numbers.items() if value is not None}
+    metric = study.measured
+    numbers = {metric.heading: metrics.get("best_reported"), "regret": metrics.get("regret")}
+    cells |= {name: f"{value:.{metric.places}f}" for name, value in numbers.items() if value is not None}
     lines = [
         f"A trial of [{study.study} on {study.benchmark_text}]({parent}), beside [all others]({trials}).",
         "",

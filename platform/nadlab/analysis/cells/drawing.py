@@ -24,7 +24,7 @@ def draw_cell(axes: Axes, cell: Cells, space: SearchSpace) -> None:
         _arrow(axes, place[source], place[target], above=source % 2 == 0)
     for vertex, (x, y) in place.items():
         label = labels[vertex]
-        colour = GREY if label in ENDS else COLOURS(kinds.index(label))
+        colour = GREY if label in ENDS else COLOURS(kinds.index(label) % COLOURS.N)
         box = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "0.3", "linewidth": 0.8}
         axes.text(x, y, short(label), ha="center", va="center", fontsize=8, color="black", bbox=box, zorder=3)
     widest = max((b - a for a, b in edges), default=1)

@@ -11,9 +11,11 @@ from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.statistics.intervals import Values
 from nadlab.analysis.statistics.rankings import Ranking, performance_profile
 from nadlab.analysis.text import level_name
+from nadlab.benchmarks.oracle import Metric
+from nadlab.study.records import StudyRecord
 
 
-def differences(compared: Mapping[str, Comparison], default: str) -> Figure:
+def differences(compared: Mapping[str, Comparison], default: str, metric: Metric) -> Figure:
     """Draw every level's difference to the default, and the chance that a run of it beats one of the default."""
     left, right = grid(1, 2, (8.4, 1.4 + 0.3 * len(compared)))
     for place, found in enumerate(compared.values()):
@@ -29,7 +31,7 @@ def differences(compared: Mapping[str, Comparison], default: str) -> Figure:
     left.invert_yaxis()
     right.invert_yaxis()
     right.set_xlim(-0.02, 1.02)
-    left.set_xlabel(f"difference to {default}, points")
+    left.set_xlabel(", ".join(filter(None, [f"difference to {default}", metric.difference_unit])))
     right.set_xlabel(f"chance to beat {default}")
     return figure_of(left)
 
@@ -51,14 +53,15 @@ def critical_differences(ranking: Ranking) -> Figure:
     return figure_of(drawn)
 
 
-def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str, word: str = "default") -> Figure:
+def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str, study: StudyRecord) -> Figure:
     """Draw performance profiles; each level has one array of regrets a benchmark."""
     highest = max(float(values.max()) for strata in regrets.values() for values in strata)
-    bounds = np.linspace(0, max(highest * 1.05, 0.1), 201)
-    drawn = axes("regret, percentage points", "share of runs with less")
+    unit = study.measured.difference_unit
+    bounds = np.linspace(0, max(highest * 1.05, 0.1 if study.measured.unit == "%" else 1e-6), 201)
+    drawn = axes(", ".join(filter(None, ["regret", unit])), "share of runs with less")
     for level, colour in colours(list(regrets), ordered=False).items():
         above = performance_profile([-values for values in regrets[level]], -bounds - 1e-9)
-        drawn.step(bounds, above, where="post", color=colour, label=level_name(level, default, word))
+        drawn.step(bounds, above, where="post", color=colour, label=level_name(level, default, study.reference))
     drawn.set_ylim(-0.02, 1.02)
     legend(drawn)
     return figure_of(drawn)

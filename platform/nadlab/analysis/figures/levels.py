@@ -135,4 +135,4 @@ def parallel_coordinates(table: pd.DataFrame, target: str) -> Figure:
 
 def _accuracy(evidence: Evidence) -> str:
     metric = evidence.study.measured
-    return f"{evidence.study.reported_by} {metric.name} of the best cell" + (f", {metric.unit}" if metric.unit else "")
+    return f"{evidence.study.reported_by} {metric.label.replace(metric.name, f'{metric.name} of the best cell')}"

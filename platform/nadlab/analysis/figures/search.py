@@ -14,13 +14,17 @@ from nadlab.analysis.text import level_name
 
 LOSSES = {"discriminator": "D: equation 6, negated", "generator": "AG: equation 10", "predictor": "PP: equation 8"}
 SMALL_REGRET = 0.05
-"""percentage points below which the axis is linear"""
+"""percentage points below which the axis is linear; of another metric, the share of the largest mean regret"""
 
 
 def anytime_curves(evidence: Evidence, rng: np.random.Generator) -> Figure:
     """Draw the mean regret of the best cell so far by query, a line a level, with 95 % bands; accuracy without an optimum."""
     known = evidence.study.optimum is not None
-    drawn = axes("queries", "regret, percentage points" if known else "accuracy of the best cell so far, %")
+    metric = evidence.study.measured
+    regret = ", ".join(filter(None, ["regret", metric.difference_unit]))
+    drawn = axes(
+        "queries", regret if known else metric.label.replace(metric.name, f"{metric.name} of the best cell so far")
+    )
     for level, colour in level_colours(evidence).items():
         curves = evidence.anytime(level)
         queries = np.arange(1, curves.shape[1] + 1)
@@ -34,11 +38,19 @@ def anytime_curves(evidence: Evidence, rng: np.random.Generator) -> Figure:
         if len(curves) > 1:
             drawn.fill_between(queries, *band(curves, rng), step="post", alpha=0.13, color=colour, linewidth=0)
     if known:
-        drawn.set_yscale("symlog", linthresh=SMALL_REGRET)
+        drawn.set_yscale("symlog", linthresh=linear_below(evidence))
         drawn.set_ylim(bottom=0)
         drawn.yaxis.set_major_formatter("{x:g}")
     legend(drawn, 1 + (len(evidence.drawn) > 5))
     return figure_of(drawn)
+
+
+def linear_below(evidence: Evidence) -> float:
+    """Return the regret below which the axis is linear, in the metric's unit."""
+    if evidence.study.measured.unit == "%":
+        return SMALL_REGRET
+    largest = max(float(evidence.anytime(level).mean(axis=0).max()) for level in evidence.drawn)
+    return float(f"{SMALL_REGRET * largest:.1g}") or 1e-9
 
 
 def losses(evidence: Evidence, histories: Mapping[str, pd.DataFrame]) -> Figure:

@@ -94,14 +94,15 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def save(figure: Figure, folder: Path, name: str) -> tuple[str, list[Path]]:
-    """Write NAME.png and NAME.svg; return the SVG element and the paths."""
+    """Write NAME.png and NAME.svg; return the SVG element and the paths. A colon of a plugin's name is no part of a file's."""
     # laid out once, not again for each file
     layout = figure.get_layout_engine()
     assert layout is not None
     layout.execute(figure)
     figure.set_layout_engine(None)
     element = svg(figure, name)
-    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    file = name.replace(":", ".")
+    paths = [folder / f"{file}.png", folder / f"{file}.svg"]
     with matplotlib.rc_context(STYLE):
         figure.savefig(paths[0], dpi=130)
     paths[1].write_text(f'<?xml version="1.0" encoding="utf-8"?>\n{element}', encoding="utf-8")

@@ -10,7 +10,9 @@ from nadlab.analysis.figures.style import figure_of, grid
 from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.tables import links
 from nadlab.benchmarks.oracle import accuracy
+from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
+from nadlab.plugins import is_plugin
 from nadlab.queries.ledger import Query, best
 from nadlab.spaces import SPACES, Cells, SearchSpace
 from nadlab.study.records import Record
@@ -28,10 +30,10 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     shown = sorted(found.values(), key=lambda cell: -metric.score(accuracy(cell[0], study.report_split)))[:SHOWN]
     if not shown:
         return None
-    texts = [f"{accuracy(query, study.report_split):.2f}" for query, _ in shown]
+    texts = [f"{accuracy(query, study.report_split):.{metric.places}f}" for query, _ in shown]
     table = Table(
         "best_cells",
-        ("", f"{study.reported_by} {metric.name} {metric.unit}".rstrip(), "found by", "cell"),
+        ("", f"{study.reported_by} {metric.heading}", "found by", "cell"),
         tuple(
             (str(place), text, f"{len(records)} of {len(evidence.trials)} trials", query.cell)
             for place, (text, (query, records)) in enumerate(zip(texts, shown, strict=True), 1)
@@ -39,7 +41,8 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         f"The cells with the best {study.searched_by} {metric.name} of their trials; of isomorphic cells, the first.",
         tuple(links(evidence, records) for _, records in shown),
     )
-    readable = [(place, read) for place, (query, _) in enumerate(shown) if (read := parsed(query.cell))]
+    own = own_space(study.benchmark)
+    readable = [(place, read) for place, (query, _) in enumerate(shown) if (read := parsed(query.cell, own))]
     if not readable:
         return Section("Best cells", (), (), (table,))
     columns = min(2, len(readable))
@@ -56,9 +59,17 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     return Section("Best cells", (), (picture,), (table,))
 
 
-def parsed(text: str) -> tuple[SearchSpace, Cells] | None:
-    """Read a cell in the notation of any space; None where it is of none of them."""
-    for space in SPACES.values():
+def own_space(name: str) -> SearchSpace | None:
+    """Return the space of a benchmark of one's own; None of another, or where its module is not here to be loaded."""
+    try:
+        return benchmark(name).space if is_plugin(name) else None
+    except UserError:
+        return None
+
+
+def parsed(text: str, own: SearchSpace | None) -> tuple[SearchSpace, Cells] | None:
+    """Read a cell in the notation of one's own space, or of any of the package's; None where it is of none of them."""
+    for space in [own] if own else SPACES.values():
         try:
             return space, space.parse(text)
         except UserError:

@@ -84,7 +84,8 @@ def _ablations(evidence: Evidence) -> Answer:
 
 def _protocol(evidence: Evidence) -> Answer:
     budgets = {len(record.ledger) for group in evidence.groups.values() for record in group}
-    same = f"All are searched by {evidence.study.searched_by} and judged by {evidence.study.reported_by} accuracy"
+    study = evidence.study
+    same = f"All are searched by {study.searched_by} and judged by {study.reported_by} {study.measured.name}"
     if evidence.study.search_split == evidence.study.report_split == "test":
         return Answer("partly", f"{same}: the same for all, but the searched split is also the reported one.")
     if len(budgets) > 1 and not {"queries", "labels", "final_k"} & set(evidence.varied):

@@ -15,8 +15,8 @@ from nadlab.analysis.statistics.factorial import variance_shares
 from nadlab.analysis.statistics.intervals import Values
 from nadlab.analysis.statistics.rankings import Ranking, rank
 from nadlab.analysis.text import (
-    ACCURACY,
     accuracy_cells,
+    accuracy_headings,
     comparison_cells,
     estimate,
     p_equals,
@@ -25,25 +25,34 @@ from nadlab.analysis.text import (
     published_heading,
     published_note,
     regret_cells,
+    with_unit,
 )
+from nadlab.study.records import StudyRecord
 
 
 def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     """Return every level's accuracy."""
     if not evidence.rows:
         return None
-    study = evidence.study
+    study, metric = evidence.study, evidence.study.measured
     regret = () if study.optimum is None else ("regret",)
     rows = {
         row.level: (
-            *accuracy_cells(row), *estimate(row.iqm), *regret_cells(study, row.regret), *published_cells(study, row.level),
+            *accuracy_cells(row, metric), *estimate(row.iqm, places=metric.places), *regret_cells(study, row.regret),
+            *published_cells(study, row.level),
         )
         for row in evidence.rows
     }  # fmt: skip
     table = level_table(
         evidence,
         "levels",
-        (*ACCURACY, "IQM %", "95 % interval of the IQM", *regret, *published_heading(study)),
+        (
+            *accuracy_headings(metric),
+            with_unit("IQM", metric),
+            "95 % interval of the IQM",
+            *regret,
+            *published_heading(study),
+        ),
         rows,
         f"The {study.reference} is marked. SD: standard deviation over seeds. IQM: interquartile mean, robust to one failed seed."
         + published_note(study),
@@ -62,24 +71,25 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
     compared = {row.level: row.comparison for row in evidence.rows if row.comparison}
     if not compared:
         return None
-    default = evidence.study.default_level
+    default, metric = evidence.study.default_level, evidence.study.measured
+    unit = f" in {metric.difference_unit}" if metric.difference_unit else ""
     table = level_table(
         evidence,
         "comparisons",
         ("pairs", f"difference to {default}", "95 % interval", "p (Holm)", "A", "95 % interval "),
-        {level: (str(found.difference.n), *comparison_cells(found)) for level, found in compared.items()},
-        "Differences in percentage points, paired by seed. p: Wilcoxon's signed-rank test, corrected by Holm. A: Vargha and "
+        {level: (str(found.difference.n), *comparison_cells(found, metric)) for level, found in compared.items()},
+        f"Differences{unit}, paired by seed{'' if metric.maximise else '; below zero is better'}. p: Wilcoxon's signed-rank test, corrected by Holm. A: Vargha and "
         f"Delaney's chance that a run beats one of the {evidence.study.reference} (probability of improvement), 0.5 for no difference.",
         [level for level, found in compared.items() if found.is_significant],
         evidence.groups[default],
     )
     picture = Picture(
         "differences",
-        differences(compared, default),
+        differences(compared, default, metric),
         f"Left: mean difference to {default} with its 95 % interval. Right: A with its own. Red: significant.",
     )
     scores = evidence.trials.pivot_table("accuracy", "seed", "level", sort=False)
-    ranking = rank(scores[evidence.drawn])
+    ranking = rank(scores[evidence.drawn] * metric.score(1))
     said = []
     if ranking:
         verdict = "some levels differ" if ranking.is_significant else "they do not differ significantly"
@@ -91,13 +101,13 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
     return Section(
         "Comparisons",
         tuple(said),
-        (picture, *ranking_pictures(regrets, default, ranking, "seeds", evidence.study.reference)),
+        (picture, *ranking_pictures(regrets, default, ranking, "seeds", evidence.study)),
         (table,),
     )
 
 
 def ranking_pictures(
-    regrets: Mapping[str, Sequence[Values]], default: str, ranking: Ranking | None, blocks: str, word: str = "default"
+    regrets: Mapping[str, Sequence[Values]], default: str, ranking: Ranking | None, blocks: str, study: StudyRecord
 ) -> list[Picture]:
     """Return performance profiles and, where levels differ, mean ranks; each level has one array a benchmark.
 
@@ -107,7 +117,7 @@ def ranking_pictures(
     pictures = []
     if regrets:
         caption = f"Share of runs whose regret is below a bound{averaged}: higher is better."
-        pictures.append(Picture("performance_profiles", profile_lines(regrets, default, word), caption))
+        pictures.append(Picture("performance_profiles", profile_lines(regrets, default, study), caption))
     if ranking and ranking.is_significant:
         pictures.append(
             Picture(

@@ -33,7 +33,7 @@ def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         ("benchmark", study.benchmark),
         ("benchmark digest (SHA-256)", study.digest),
         ("protocol", study.preset),
-        ("searched by, reported by", f"{study.searched_by}, {study.reported_by} accuracy"),
+        ("searched by, reported by", f"{study.searched_by}, {study.reported_by} {study.measured.name}"),
         *((("best of the table", study.measured.text(study.optimum)),) if study.optimum is not None else ()),
         ("trainable", study.trainable),
         ("first trial began, last ended", f"{_time(first)}, {_time(last)}"),
@@ -60,13 +60,22 @@ def all_trials(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     regret = () if evidence.study.optimum is None else ("regret",)
     table = Table(
         "trials",
-        (evidence.study.factor, "seed", "status", "accuracy %", *regret, "queries", "seconds", "trial"),
+        (
+            evidence.study.factor,
+            "seed",
+            "status",
+            evidence.study.measured.heading,
+            *regret,
+            "queries",
+            "seconds",
+            "trial",
+        ),
         tuple(
             (
                 evidence.study.level(record.trial),
                 str(record.trial.seed),
                 record.status.lower(),
-                number(record.metrics.get("best_reported")),
+                number(record.metrics.get("best_reported"), evidence.study.measured.places),
                 *regret_cells(evidence.study, record.metrics.get("regret")),
                 str(len(record.ledger)),
                 f"{record.ended - record.started:.1f}",

@@ -6,7 +6,7 @@ import pandas as pd
 from nadlab.analysis.configurations import on_front
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.levels import accuracy_by_number, parallel_coordinates, pareto
-from nadlab.analysis.figures.search import anytime_curves
+from nadlab.analysis.figures.search import anytime_curves, linear_below
 from nadlab.analysis.sections.content import Picture, Section
 from nadlab.analysis.sections.tables import level_table
 
@@ -21,7 +21,8 @@ def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     """Return regret by query, or accuracy where the benchmark does not know its optimum."""
     if not evidence.drawn:
         return None
-    word, unit = ("accuracy", "%") if evidence.study.optimum is None else ("regret", "percentage points")
+    metric, known = evidence.study.measured, evidence.study.optimum is not None
+    word, unit = ("regret", metric.difference_unit) if known else (metric.name, metric.unit)
     longest = max(evidence.curves[level].shape[1] for level in evidence.drawn)
     marks = sorted({max(1, round(part * longest)) for part in MARKS})
     table = level_table(
@@ -29,15 +30,15 @@ def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
         "anytime",
         [f"after {mark}" for mark in marks],
         {level: [_after(evidence, level, mark) for mark in marks] for level in evidence.drawn},
-        f"Mean {word} after so many queries, in {unit}.",
+        f"Mean {word} after so many queries{f', in {unit}' * bool(unit)}.",
         [evidence.study.default_level],
     )
     left_out = len(evidence.groups) - len(evidence.drawn)
     picture = Picture(
-        f"anytime_{word}",
+        f"anytime_{'regret' if known else 'accuracy'}",
         anytime_curves(evidence, rng),
         f"Mean {word} of the best cell so far with 95 % bands over seeds"
-        + ("." if word == "accuracy" else "; below 0.05 points the axis is linear.")
+        + (f"; below {metric.difference(linear_below(evidence))} the axis is linear." if known else ".")
         + (f" {left_out} levels are left out: shorter budgets, or beyond the ten best." if left_out else ""),
     )
     return Section(f"Anytime {word}", (), (picture,), (table,))
@@ -52,7 +53,7 @@ def by_number(evidence: Evidence, rng: np.random.Generator) -> Section | None:
         Picture(
             "label_efficiency" if factor == counted[0] else f"accuracy_by_{factor}",
             accuracy_by_number(evidence, factor, rng),
-            f"Mean accuracy over {factor}, with 95 % bands over seeds. Each point is a run of its own budget.",
+            f"Mean {evidence.study.measured.name} over {factor}, with 95 % bands over seeds. Each point is a run of its own budget.",
         )
         for factor in counted
     )
@@ -69,17 +70,20 @@ def front(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     )
     if points.empty or points["queries"].nunique() < 2:
         return None
-    points["is_best"] = on_front(list(zip(points["accuracy"], points["queries"], strict=True)))
+    metric = evidence.study.measured
+    points["is_best"] = on_front(list(zip(map(metric.score, points["accuracy"]), points["queries"], strict=True)))
     best = points[points["is_best"]].sort_values("queries")
     table = level_table(
         evidence,
         "pareto_front",
-        ("queries", "accuracy %"),
-        {str(each.level): (str(each.queries), f"{each.accuracy:.2f}") for each in best.itertuples()},
-        "Levels for which no other has at least their mean accuracy with fewer queries, or more with as many.",
+        ("queries", metric.heading),
+        {str(each.level): (str(each.queries), f"{each.accuracy:.{metric.places}f}") for each in best.itertuples()},
+        f"Levels for which no other has as good a mean {metric.name} with fewer queries, or a better one with as many.",
     )
-    picture = Picture("pareto_front", pareto(points, evidence), "Mean accuracy against queries; the front is joined.")
-    return Section("Pareto front of accuracy against queries", (), (picture,), (table,))
+    picture = Picture(
+        "pareto_front", pareto(points, evidence), f"Mean {metric.name} against queries; the front is joined."
+    )
+    return Section(f"Pareto front of {metric.name} against queries", (), (picture,), (table,))
 
 
 def coordinates(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
@@ -92,14 +96,15 @@ def coordinates(evidence: Evidence, _rng: np.random.Generator) -> Section | None
         values = [record.metrics.get(name) for record in finished]
         if all(value is not None for value in values) and len(set(values)) > 1:
             columns[name] = list(values)
-    columns["accuracy"] = [record.accuracy for record in finished]
+    target = evidence.study.measured.name
+    columns[target] = [record.accuracy for record in finished]
     if len(columns) < 3:
         return None
     table = pd.DataFrame({name: _plain(values) for name, values in columns.items()})
     picture = Picture(
         "parallel_coordinates",
-        parallel_coordinates(table, "accuracy"),
-        "Each line is a trial, lighter with a higher accuracy; each axis runs from its least to its largest value.",
+        parallel_coordinates(table, target),
+        f"Each line is a trial, lighter with a higher {target}; each axis runs from its least to its largest value.",
     )
     return Section("Parallel coordinates", (), (picture,))
 
@@ -112,4 +117,4 @@ def _plain(values: list[object]) -> list[object]:
 
 def _after(evidence: Evidence, level: str, mark: int) -> str:
     curves = evidence.anytime(level)
-    return f"{curves[:, mark - 1].mean():.2f}" if mark <= curves.shape[1] else ""
+    return f"{curves[:, mark - 1].mean():.{evidence.study.measured.places}f}" if mark <= curves.shape[1] else ""

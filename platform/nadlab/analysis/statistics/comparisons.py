@@ -18,7 +18,7 @@ WILCOXON_EFFICIENCY = 0.864
 """least asymptotic efficiency of the signed-rank test against the t-test (Hodges and Lehmann 1956), on any data"""
 
 Accuracies = Mapping[int, float]
-"""seed -> accuracy in percent"""
+"""seed -> accuracy in percent, or another metric"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Comparison:
     """One level against the reference on the seeds that both have."""
 
     difference: Interval
-    """mean of level - reference, percentage points"""
+    """mean of level - reference, in the metric's unit"""
     p_value: float
     """Wilcoxon's signed-rank test, two-sided, corrected by Holm over all levels that are compared"""
     superiority: Interval
     """probability of improvement, Vargha and Delaney's A: the chance that a run of the level beats one of the reference,
     ties half"""
     spread: float | None
-    """standard deviation of the differences, percentage points; None for one pair"""
+    """standard deviation of the differences, in the metric's unit; None for one pair"""
 
     @property
     def is_significant(self) -> bool:
@@ -41,8 +41,12 @@ class Comparison:
         return self.p_value < SIGNIFICANCE
 
 
-def compare(levels: Mapping[str, Accuracies], reference: Accuracies, rng: np.random.Generator) -> dict[str, Comparison]:
+def compare(
+    levels: Mapping[str, Accuracies], reference: Accuracies, rng: np.random.Generator, maximise: bool = True
+) -> dict[str, Comparison]:
     """Compare every level that shares a seed with the reference; all of them are one family for Holm's correction.
+
+    maximise: whether a run with the larger value is the better one.
 
     A is the effect size because accuracies pile up at a table's optimum: it needs no normality and no spread, where
     Cohen's d divides by one that is often zero.
@@ -53,7 +57,7 @@ def compare(levels: Mapping[str, Accuracies], reference: Accuracies, rng: np.ran
         level: Comparison(
             mean_interval(found, rng),
             p_value,
-            superiority([_values(levels[level])], [_values(reference)], rng),
+            superiority([_values(levels[level], maximise)], [_values(reference, maximise)], rng),
             float(found.std(ddof=1)) if len(found) > 1 else None,
         )
         for (level, found), p_value in zip(differences.items(), corrected, strict=True)
@@ -140,5 +144,7 @@ def pooled_spread(comparisons: Sequence[Comparison]) -> float | None:
     return sqrt(sum(spread**2 for spread in spreads) / len(spreads)) if spreads else None
 
 
-def _values(accuracies: Accuracies) -> Values:
-    return np.array(list(accuracies.values()))
+def _values(accuracies: Accuracies, maximise: bool) -> Values:
+    """Return the values as scores, of which the larger one is better."""
+    values = np.array(list(accuracies.values()))
+    return values if maximise else -values
