@@ -67,7 +67,9 @@ def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split) -> floa
 def _extras(oracle: Oracle, cell: Cells, answer: object) -> dict[str, float]:
     extras, declared = getattr(answer, "extras", {}), {each.name: each for each in quantities_of(oracle)}
     if not isinstance(extras, Mapping):
-        raise UserError(f"{oracle.name} answered {oracle.space.format(cell)} with extras = {short(extras)}: let them be a dict")
+        raise UserError(
+            f"{oracle.name} answered {oracle.space.format(cell)} with extras = {short(extras)}: let them be a dict"
+        )
     found = {}
     for name, value in extras.items():
         number = declared[name].number(value) if name in declared else None

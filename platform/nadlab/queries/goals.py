@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Evaluated, Metric, Oracle, Split, accuracy, metric_of, quantities_of
+from nadlab.benchmarks.oracle import Evaluated, Metric, Oracle, Split, accuracy, metric_of, quantities_of, ranges_of
 from nadlab.errors import UserError
 
 
@@ -58,6 +58,12 @@ class Goals:
         """Return the metric and the quantities that are objectives; the metric alone without objectives."""
         quantities = {each.name: each for each in quantities_of(oracle)}
         return metric_of(oracle), *(quantities[name] for name in self.objectives[1:])
+
+    def ranged(self, oracle: Oracle) -> list[Metric]:
+        """Return the objectives with the range that they have over the whole benchmark, where it knows that; none without goals."""
+        metrics, known = self.metrics(oracle) if self.objectives else (), ranges_of(oracle)
+        ends = [known.get(each.name, (None, None)) for each in metrics]
+        return [replace(each, low=low, high=high) for each, (low, high) in zip(metrics, ends, strict=True)]
 
     def feasible(self, answer: Evaluated) -> bool:
         """Return whether an answer keeps every constraint; one that lacks the quantity keeps none."""

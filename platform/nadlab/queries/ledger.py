@@ -138,12 +138,12 @@ class QueryLedger:
             rows = sorted(fresh.values())
             new = cells[rows]
             answers = evaluated(self.oracle, new)
-            values(answers, self.goals.metrics(self.oracle), self.oracle.search_split)  # raises before anything is counted
+            values(
+                answers, self.goals.metrics(self.oracle), self.oracle.search_split
+            )  # raises before anything is counted
             for key, cell, answer in zip(keys[rows].tolist(), new, answers, strict=True):
                 text = self.oracle.space.format(cell)
-                self._queries[key] = Query(
-                    len(self._queries) + 1, key, text, answer.valid, answer.test, answer.extras
-                )
+                self._queries[key] = Query(len(self._queries) + 1, key, text, answer.valid, answer.test, answer.extras)
                 self._cells.append(cell)
         return np.array([self.answer(self._queries[key]) for key in keys.tolist()])
 
