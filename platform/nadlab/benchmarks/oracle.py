@@ -48,8 +48,9 @@ def evaluations(
     """Return accuracies of both splits and further quantities, each (N,), as evaluations; NaN becomes None, or is left out."""
     found = []
     for row, pair in enumerate(zip(valid.tolist(), test.tolist(), strict=True)):
+        first, second = (None if np.isnan(value) else value for value in pair)
         known = {name: float(values[row]) for name, values in extras.items() if not np.isnan(values[row])}
-        found.append(Evaluation(*(None if np.isnan(value) else value for value in pair), known))
+        found.append(Evaluation(first, second, known))
     return found
 
 

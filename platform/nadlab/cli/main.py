@@ -65,9 +65,21 @@ nadlab.add_command(methods)
 @click.option(
     "--concurrent", type=click.IntRange(1, 10_000), help="seeds at a time, each on one core  [default: all cores]"
 )
+@click.option(
+    "--objectives",
+    metavar="NAMES",
+    help="several, the benchmark's metric first, such as accuracy,latency: the Pareto front of each search, and hypervolume",
+)
+@click.option(
+    "--at-most",
+    multiple=True,
+    metavar="QUANTITY=NUMBER",
+    help="a constraint, such as latency=0.01: a cell that breaks it is never the best; may be repeated",
+)
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
 def search(
-    methods: str, settings: Sequence[str], benchmark_name: str, queries: int, seeds: str, concurrent: int | None, as_json: bool
+    methods: str, settings: Sequence[str], benchmark_name: str, queries: int, seeds: str, concurrent: int | None,
+    objectives: str | None, at_most: Sequence[str], as_json: bool,
 ) -> None:  # fmt: skip
     """Search a benchmark with one or more methods, once a seed.
 
@@ -77,21 +89,32 @@ def search(
     from nadlab.benchmarks.oracle import metric_of
     from nadlab.benchmarks.registry import benchmark
     from nadlab.cli.options import parse_hyperparameter, parse_seeds
-    from nadlab.engine.search import compared, searches
+    from nadlab.engine.search import compared, fronts, hypervolumes, searches
+    from nadlab.queries.goals import Goals
 
     changes = dict(map(parse_hyperparameter, settings))
-    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent, changes)
+    limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name)
+    found = searches(
+        methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent, changes, objectives, limits
+    )
     rows = []
     for row in found:
         rows.append(row)
-        if as_json:
+        if as_json and not objectives:
             click.echo(strict_json(row.row()))
-    if not as_json:
-        _print_table(benchmark_name, [row.row() for row in rows])
-        _print_table(
-            "best cell by the reported accuracy, mean over seeds",
-            compared(rows, benchmark(benchmark_name).report_split, metric_of(benchmark(benchmark_name))),
-        )
+    # hypervolumes are scaled by the queries of all searches where the benchmark's ranges are not known
+    several = fronts(rows, Goals.of(objectives, limits).ranged(oracle)) if objectives else []
+    if as_json:
+        for row, front in zip(rows, several, strict=bool(several)):
+            click.echo(strict_json(row.row() | front))
+        return
+    _print_table(benchmark_name, [row.row() for row in rows])
+    if best := compared(rows, oracle.report_split, metric_of(oracle)):
+        _print_table("best cell by the reported accuracy, mean over seeds", best)
+    if none := sum(not row.found(oracle.report_split) for row in rows):
+        click.echo(f"{none} of {len(rows)} searches found no cell with {limits} at most: they are in no mean")
+    if several:
+        _print_table(f"hypervolume of {objectives}, mean over seeds", hypervolumes(rows, several))
 
 
 @nadlab.command()

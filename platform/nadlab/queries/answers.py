@@ -44,10 +44,11 @@ def checked(answers: object, oracle: Oracle, cells: Cells) -> list[Evaluation]:
             f"{oracle.name} returned {found} for {len(cells)} cells ({_named(oracle, cells)}): let its evaluate return a "
             "list of one Evaluation a cell, in their order"
         )
-    return [
-        Evaluation(*(_accuracy(oracle, cell, answer, split) for split in SPLITS), _extras(oracle, cell, answer))
-        for cell, answer in zip(cells, answers, strict=True)
-    ]
+    answered = []
+    for cell, answer in zip(cells, answers, strict=True):
+        valid, test = (_accuracy(oracle, cell, answer, split) for split in SPLITS)
+        answered.append(Evaluation(valid, test, _extras(oracle, cell, answer)))
+    return answered
 
 
 def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split) -> float | None:

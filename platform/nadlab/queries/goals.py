@@ -42,7 +42,7 @@ class Goals:
     @property
     def texts(self) -> tuple[str | None, str | None]:
         """What `of` takes, written in one way."""
-        return ",".join(self.objectives) or None, ",".join(f"{name}={limit:g}" for name, limit in self.at_most) or None
+        return ",".join(self.objectives) or None, ",".join(f"{name}={limit!r}" for name, limit in self.at_most) or None
 
     def check(self, oracle: Oracle) -> None:
         """Raise UserError that lists the known names when a benchmark does not answer what the goals name."""

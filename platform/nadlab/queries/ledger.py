@@ -138,9 +138,8 @@ class QueryLedger:
             rows = sorted(fresh.values())
             new = cells[rows]
             answers = evaluated(self.oracle, new)
-            values(
-                answers, self.goals.metrics(self.oracle), self.oracle.search_split
-            )  # raises before anything is counted
+            # raises before anything is counted
+            values(answers, self.goals.metrics(self.oracle), self.oracle.search_split)
             for key, cell, answer in zip(keys[rows].tolist(), new, answers, strict=True):
                 text = self.oracle.space.format(cell)
                 self._queries[key] = Query(len(self._queries) + 1, key, text, answer.valid, answer.test, answer.extras)
@@ -178,12 +177,13 @@ class QueryLedger:
 
     def outcome(self) -> Outcome:
         """Return the search's result so far, for its record; raise UserError when nothing was queried yet."""
-        incumbent = self.best() and self.incumbent
+        self.best()  # raises without a query
+        incumbent = self.incumbent
         outcome: Outcome = {
             "queries": len(self.queries),
-            "best_valid": incumbent and incumbent.valid,
-            "best_test": incumbent and incumbent.test,
-            "best_reported": incumbent and self.reported(incumbent),
+            "best_valid": incumbent.valid if incumbent else None,
+            "best_test": incumbent.test if incumbent else None,
+            "best_reported": self.reported(incumbent) if incumbent else None,
         }
         if self.goals.at_most:
             outcome["feasible"] = int(self.feasible.sum())

@@ -27,4 +27,4 @@ def feasible(record: Record) -> list[Query]:
 
 def query_row(query: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recorded query as a row of a table: each further quantity is a column."""
-    return {name: value for name, value in query.items() if name != "extras"} | query.get("extras", {})
+    return {**{name: value for name, value in query.items() if name != "extras"}, **query.get("extras", {})}

@@ -25,10 +25,7 @@ def objectives(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     best, worst = ends([each for group in found.values() for each in group], metrics)
     curves = {level: _even([each.curve(best, worst) for each in group]) for level, group in found.items()}
     marks = sorted({max(1, round(part * max(each.shape[1] for each in curves.values()))) for part in MARKS})
-    signs = np.array([-metric.score(1.0) for metric in metrics])
-    shown = {
-        level: [each.reported[_rows(each)] * signs for each in found[level]] for level in evidence.drawn or list(found)
-    }
+    shown = {level: [_front(each, metrics) for each in found[level]] for level in evidence.drawn or list(found)}
     final = {
         level: {record.trial.seed: float(curve[-1]) for record, curve in zip(group, curves[level], strict=True)}
         for level, group in evidence.groups.items()
@@ -43,7 +40,7 @@ def objectives(evidence: Evidence, rng: np.random.Generator) -> Section | None:
             level: (
                 *(_text(mean_interval(curve[:, mark - 1], rng)) if mark <= curve.shape[1] else "" for mark in marks),
                 "" if level == study.default_level else _text(paired_difference(final[level], reference, rng)),
-                f"{np.mean([len(_rows(each)) for each in found[level]]):.1f}",
+                f"{np.mean([len(each.front()) for each in found[level]]):.1f}",
             )
             for level, curve in curves.items()
         },
@@ -53,7 +50,7 @@ def objectives(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     )
     return Section(
         "Several objectives",
-        (_scale(metrics, best * signs, worst * signs, study.searched_by, study.reported_by),),
+        (_scale(metrics, best, worst, study.searched_by, study.reported_by),),
         (
             Picture("fronts", fronts(shown, metrics), "The Pareto front of each search, a line a seed."),
             Picture(
@@ -72,8 +69,8 @@ def _points(evidence: Evidence, record: Record, metrics: list[Metric]) -> Points
     return points(record.queries, keeps, metrics, evidence.study.search_split, evidence.study.report_split)
 
 
-def _rows(found: Points) -> list[int]:
-    return [query.number - 1 for query in found.front()]
+def _front(found: Points, metrics: list[Metric]) -> Values:
+    return np.array([each for _, each in found.measured(metrics)]).reshape(-1, len(metrics))
 
 
 def _even(curves: list[Values]) -> Values:
@@ -84,7 +81,7 @@ def _even(curves: list[Values]) -> Values:
 
 def _scale(metrics: list[Metric], best: Values, worst: Values, searched: str, reported: str) -> str:
     ranges = ", ".join(
-        f"{metric.name} from {low:.4g} to {high:.4g} {metric.unit}".rstrip()
+        f"{metric.name} from {-metric.score(low):.4g} to {-metric.score(high):.4g} {metric.unit}".rstrip()
         + (" (the whole benchmark)" if metric.low is not None else " (all queries of this study)")
         for metric, low, high in zip(metrics, best, worst, strict=True)
     )

@@ -31,6 +31,11 @@ class Points:
         """Return the feasible queries that no other dominates by what the search saw."""
         return [query for query, best in zip(self.queries, nondominated(self.seen), strict=True) if best]
 
+    def measured(self, metrics: Sequence[Metric]) -> list[tuple[Query, list[float]]]:
+        """Return the front's queries, each with its reported objectives in their own units."""
+        signs = np.array([-metric.score(1.0) for metric in metrics])
+        return [(query, (self.reported[query.number - 1] * signs).tolist()) for query in self.front()]
+
     def curve(self, best: Values, worst: Values) -> Values:
         """Return the hypervolume after each query, (N,); `best` and `worst`, (M,), become 0 and 1."""
         span = np.where(worst > best, worst - best, 1.0)
@@ -52,7 +57,7 @@ def points(
 
 def nondominated(seen: Values) -> NDArray[np.bool_]:
     """Return whether no other point dominates each, (N, M) -> (N,); equal points stay, infinite ones never do."""
-    found = np.isfinite(seen).all(axis=1)
+    found: NDArray[np.bool_] = np.asarray(np.isfinite(seen).all(axis=1))
     found[found] = moocore.is_nondominated(seen[found], keep_weakly=True)
     return found
 
