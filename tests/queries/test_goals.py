@@ -101,7 +101,9 @@ def test_infeasible_cell_is_never_the_incumbent_and_looks_as_bad_as_the_worst() 
     assert "regret" not in outcome  # the optimum breaks the constraint
 
 
-@pytest.mark.parametrize("method", ["random-search", "regularized-evolution", "local-search", "pre-nas", "bananas", "nsga-ii"])
+@pytest.mark.parametrize(
+    "method", ["random-search", "regularized-evolution", "local-search", "pre-nas", "bananas", "nsga-ii"]
+)
 def test_search_without_a_feasible_cell_ends_and_says_so(method: str) -> None:
     outcome = searched(method, Goals.of(None, "latency=-1"), 0, 30).outcome()
     assert (outcome["queries"], outcome["feasible"], outcome["best_reported"]) == (30, 0, None)
@@ -150,7 +152,10 @@ def test_crowding_and_survival_of_points_that_can_be_checked_by_hand() -> None:
 
 
 def test_goals_are_part_of_a_trial_only_where_there_are_some() -> None:
-    plain, several = SearchRequest(queries=20), SearchRequest(queries=20, objectives="accuracy , latency", at_most="latency=3")
+    plain, several = (
+        SearchRequest(queries=20),
+        SearchRequest(queries=20, objectives="accuracy , latency", at_most="latency=3"),
+    )
     assert {"objectives", "at_most"}.isdisjoint(plain.flat())
     assert (several.objectives, several.at_most) == ("accuracy,latency", "latency=3.0")
     assert SearchRequest.of(several.flat()) == several

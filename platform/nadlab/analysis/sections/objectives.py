@@ -1,5 +1,7 @@
 """Several objectives: the Pareto front of each search, and hypervolume against queries."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from nadlab.analysis.evidence import Evidence
@@ -16,14 +18,44 @@ MARKS = (0.1, 0.25, 0.5, 1.0)
 """parts of the budget at which the table reads the curves"""
 
 
-def objectives(evidence: Evidence, rng: np.random.Generator) -> Section | None:
-    """Return fronts and hypervolumes of a study that has several objectives."""
-    study, metrics = evidence.study, [Metric(**each) for each in evidence.study.objectives]
+@dataclass(frozen=True)
+class Volumes:
+    """The searches of a study as points, and their hypervolumes."""
+
+    metrics: list[Metric]
+    found: dict[str, list[Points]]
+    """level -> for each seed"""
+    best: Values
+    worst: Values
+    curves: dict[str, Values]
+    """level -> (seeds, queries)"""
+
+
+def volumes(evidence: Evidence) -> Volumes | None:
+    """Return the hypervolumes of a study that has several objectives; None of another."""
+    metrics = [Metric(**each) for each in evidence.study.objectives]
     if not metrics or not evidence.groups:
         return None
     found = {level: [_points(evidence, each, metrics) for each in group] for level, group in evidence.groups.items()}
     best, worst = ends([each for group in found.values() for each in group], metrics)
     curves = {level: _even([each.curve(best, worst) for each in group]) for level, group in found.items()}
+    return Volumes(metrics, found, best, worst, curves)
+
+
+def in_words(evidence: Evidence, rng: np.random.Generator) -> str | None:
+    """Return the sentence that names every level's hypervolume at the end; None with a single objective."""
+    if (given := volumes(evidence)) is None:
+        return None
+    final = [f"{level} {_text(mean_interval(curve[:, -1], rng))}" for level, curve in given.curves.items()]
+    names = ", ".join(metric.name for metric in given.metrics)
+    return f"Hypervolume of {names} at the end, with 95 % intervals over seeds: {'; '.join(final)}."
+
+
+def objectives(evidence: Evidence, rng: np.random.Generator) -> Section | None:
+    """Return fronts and hypervolumes of a study that has several objectives."""
+    if (given := volumes(evidence)) is None:
+        return None
+    study, metrics, found, curves = evidence.study, given.metrics, given.found, given.curves
     marks = sorted({max(1, round(part * max(each.shape[1] for each in curves.values()))) for part in MARKS})
     shown = {level: [_front(each, metrics) for each in found[level]] for level in evidence.drawn or list(found)}
     final = {
@@ -50,13 +82,13 @@ def objectives(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     )
     return Section(
         "Several objectives",
-        (_scale(metrics, best, worst, study.searched_by, study.reported_by),),
+        (_scale(metrics, given.best, given.worst, study.searched_by, study.reported_by),),
         (
             Picture("fronts", fronts(shown, metrics), "The Pareto front of each search, a line a seed."),
             Picture(
                 "hypervolume",
                 hypervolume_curves({level: curves[level] for level in shown}, rng),
-                "Mean hypervolume of the front so far, with 95 % bands over seeds.",
+                "One less the mean hypervolume of the front so far, with 95 % bands over seeds.",
             ),
         ),
         (table,),
