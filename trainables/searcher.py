@@ -35,7 +35,7 @@ class SearcherTrainable(Trainable):
     def step(self) -> dict[str, Any]:
         """Spend the budget and report."""
         request = SearchRequest.of(self.trial["settings"])
-        ledger = QueryLedger(opened(self.trial), request.queries)
+        ledger = QueryLedger(opened(self.trial), request.queries, request.goals)
         started = time.perf_counter()
         ended: dict[str, Any] = {"done": True}
         try:

@@ -32,6 +32,8 @@ def search(
     concurrent: int | None = 1,
     hyperparameters: "Mapping[str, float | int | str | bool | None] | None" = None,
     protocol: str = "paper",
+    objectives: Sequence[str] = (),
+    at_most: "Mapping[str, float] | None" = None,
 ) -> "pd.DataFrame":
     """Search a benchmark with one or more methods, once a seed; return a row a method and seed, in this order.
 
@@ -41,23 +43,34 @@ def search(
         a script needs `if __name__ == "__main__":`. Each search uses one thread of torch.
     hyperparameters: `method.setting` -> value, such as {"bananas.ensemble": 3}, where it is not the published one;
         `nadlab methods` lists them.
+    objectives: names of several, the benchmark's metric first, such as ("accuracy", "latency").
+    at_most: quantity -> the greatest value that it may have; a cell that breaks a constraint is never the best.
 
     protocol: `paper` (as the SemiGAN-NAD paper: NAS-Bench-201 by test accuracy alone), `validation` (search by validation,
         report test accuracy, where the benchmark has both) or `naslib` (as NASLib).
 
     Columns: `method`, `benchmark`, `protocol`, `seed`, `queries`; `best_valid` and `best_test`, percent, of the cell with the best
     search accuracy (missing where the benchmark has none); `regret`, percentage points (no column where the benchmark does
-    not know its optimum); `seconds`, wall-clock.
+    not know its optimum, or with constraints); `seconds`, wall-clock; with constraints `feasible`, the queries that keep them
+    (`best_valid` and `best_test` are missing where none does). With several objectives `front`, a list of dicts of cell and
+    objectives, and `hypervolume`, a list, after each query (`nadlab.analysis.statistics.hypervolume`).
 
     Raises UserError, a ValueError of one sentence, for an unknown method, benchmark or protocol and for a budget that the benchmark
     or a method can't meet.
     """
     import pandas as pd
 
-    from nadlab.engine.search import searches
+    from nadlab.benchmarks.registry import benchmark as opened
+    from nadlab.engine.search import fronts, searches
+    from nadlab.queries.goals import Goals
 
     methods = [method] if isinstance(method, str) else list(method)
     if not methods or not seeds:
         raise UserError("a search needs at least one method and one seed")
-    found = searches(methods, benchmark, queries, seeds, concurrent, hyperparameters or {}, protocol)
-    return pd.DataFrame([each.row() for each in found])
+    names = ",".join([objectives] if isinstance(objectives, str) else objectives) or None
+    limits = ",".join(f"{name}={limit!r}" for name, limit in (at_most or {}).items()) or None
+    changes = hyperparameters or {}
+    found = list(searches(methods, benchmark, queries, seeds, concurrent, changes, protocol, names, limits))
+    goals = Goals.of(names, limits)
+    several = fronts(found, goals.ranged(opened(benchmark, protocol))) if names else [{}] * len(found)
+    return pd.DataFrame([each.row() | more for each, more in zip(found, several, strict=True)])

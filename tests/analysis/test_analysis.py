@@ -11,7 +11,8 @@ from nadlab.analysis.report import report_on
 from nadlab.analysis.reports import write
 from nadlab.analysis.statistics.intervals import band, mean_interval, paired_difference
 from nadlab.study.folder import StudyFolder, read_owner
-from nadlab.study.records import Record, StudyRecord, Trial, incumbents
+from nadlab.study.incumbents import incumbents
+from nadlab.study.records import Record, StudyRecord, Trial
 
 STUDY = StudyRecord(
     "ablate_x", "Does x matter?", "yes", "module:class", "toy", "0" * 64, "paper", "valid", "test", 95.0,

@@ -25,6 +25,7 @@ from nadlab.searchers.local_search import LocalSearch
 from nadlab.searchers.models import cell_decoder, graph_vae
 from nadlab.searchers.models.ensemble import Perceptrons
 from nadlab.searchers.nao import NAO
+from nadlab.searchers.objectives.nsga2 import NSGA2
 from nadlab.searchers.pre_nas import PRENAS
 from nadlab.searchers.random_search import random_search
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
@@ -55,6 +56,7 @@ QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "ga-nas": lambda: GANAS(pretraining=WRITER, initial=10, steps=3),
     "ag-net": lambda: AGNet(pretraining=WRITER, epochs=2),
     "pre-nas": lambda: PRENAS(initial=10, trees=10),
+    "nsga-ii": lambda: NSGA2(population=8),
     "semigan-nad": lambda: SemiGANNAD(QUICK),
     "semigan-nad-paper": lambda: SemiGANNAD(replace(PAPER, epochs=1, width=16, unlabelled_batch=8192, generated=300)),
     "semigan-nad-sequential": lambda: SemiGANNAD(QUICK_ROUNDS),

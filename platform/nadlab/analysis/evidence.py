@@ -9,7 +9,8 @@ import pandas as pd
 
 from nadlab.analysis.statistics.intervals import Values
 from nadlab.analysis.summary import LevelSummary, by_level
-from nadlab.study.records import Record, StudyRecord, incumbents
+from nadlab.study.incumbents import incumbents
+from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
 LINES = 10

@@ -13,6 +13,7 @@ from nadlab.analysis.figures.style import save
 from nadlab.analysis.page import PAGE, Page, Report, html, latex, page_of
 from nadlab.analysis.report import report_on
 from nadlab.analysis.sections.content import Section
+from nadlab.analysis.sections.objectives import in_words
 from nadlab.analysis.summary import trial_row
 from nadlab.analysis.tuned import report_on_tuning
 from nadlab.study.records import Record, StudyRecord, mixture
@@ -31,6 +32,10 @@ def write_report(
         report = _with(report, mixed)
     if diverged := [record for record in records if record.diverged]:
         report = _with(report, _divergence(report.evidence.study, diverged))
+    if said := in_words(report.evidence, rng):
+        report = _with(report, said)
+    if none := [record for record in records if record.status == "FINISHED" and not record.is_judged]:
+        report = _with(report, _infeasible(report.evidence.study, none))
     return report, write(report, folder, rng)
 
 
@@ -80,6 +85,14 @@ def _divergence(study: StudyRecord, records: Sequence[Record]) -> str:
     return (
         f"{count} diverged and {'are' if others else 'is'} in no mean: {study.factor} {study.level(first.trial)}, seed "
         f"{first.trial.seed}, {first.error}{f'; and {len(others)} more' if others else ''}."
+    )
+
+
+def _infeasible(study: StudyRecord, records: Sequence[Record]) -> str:
+    levels = sorted({study.level(record.trial) for record in records})
+    return (
+        f"{len(records)} finished trials found no cell that keeps their constraints and are in no mean: {study.factor} "
+        f"{'; '.join(levels)}."
     )
 
 

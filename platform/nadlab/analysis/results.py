@@ -12,7 +12,8 @@ import pandas as pd
 from nadlab.analysis.summary import level_table, summarize, trial_row
 from nadlab.errors import UserError
 from nadlab.study.folder import StudyFolder, read_owner
-from nadlab.study.records import Record, StudyRecord, incumbents
+from nadlab.study.incumbents import incumbents, query_row
+from nadlab.study.records import Record, StudyRecord
 
 Row = dict[str, Any]
 
@@ -36,12 +37,13 @@ class Results:
 
     @cached_property
     def queries(self) -> pd.DataFrame:
-        """A row a query in order: `number` (from 1), `key`, `cell`, `valid`, `test` and `incumbent`.
+        """A row a query in order: `number` (from 1), `key`, `cell`, `valid`, `test`, further quantities and `incumbent`.
 
-        The incumbent is the reported accuracy of the cell with the best search accuracy so far.
+        The incumbent is the reported accuracy of the cell with the best search accuracy so far; NaN while no cell keeps the
+        constraints.
         """
         return self._rows(lambda record: [
-            {**query, "incumbent": incumbent}
+            {**query_row(query), "incumbent": incumbent}
             for query, incumbent in zip(record.ledger, incumbents(record, self.study), strict=True)
         ])  # fmt: skip
 

@@ -32,8 +32,8 @@ class LevelSummary:
 
 
 def finished(records: Sequence[Record]) -> list[Record]:
-    """Return the records of finished trials."""
-    return [record for record in records if record.status == "FINISHED"]
+    """Return the records of finished trials that have a best cell."""
+    return [record for record in records if record.is_judged]
 
 
 def by_level(study: StudyRecord, records: Sequence[Record]) -> dict[str, list[Record]]:

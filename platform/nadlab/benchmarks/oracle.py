@@ -1,7 +1,8 @@
 """A benchmark: cells that can be queried, and the accuracies that a query returns."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -14,12 +15,14 @@ SPLITS: tuple[Split, Split] = ("valid", "test")
 
 
 class Evaluated(Protocol):
-    """Anything with an accuracy in percent for each split, None where the benchmark has none."""
+    """Anything with an accuracy in percent for each split, None where the benchmark has none, and further quantities."""
 
     @property
     def valid(self) -> float | None: ...
     @property
     def test(self) -> float | None: ...
+    @property
+    def extras(self) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Evaluation:
 
     valid: float | None
     test: float | None
+    extras: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """name -> value of the quantities that the benchmark declares and knows of this architecture (`quantities_of`)"""
 
 
 def accuracy(evaluated: Evaluated, split: Split) -> float:
@@ -37,10 +42,16 @@ def accuracy(evaluated: Evaluated, split: Split) -> float:
     return value
 
 
-def evaluations(valid: NDArray[np.float64], test: NDArray[np.float64]) -> list[Evaluation]:
-    """Return accuracies of both splits, (N,), as evaluations; NaN becomes None."""
-    pairs = zip(valid.tolist(), test.tolist(), strict=True)
-    return [Evaluation(*(None if np.isnan(value) else value for value in pair)) for pair in pairs]
+def evaluations(
+    valid: NDArray[np.float64], test: NDArray[np.float64], extras: Mapping[str, NDArray[np.float64]]
+) -> list[Evaluation]:
+    """Return accuracies of both splits and further quantities, each (N,), as evaluations; NaN becomes None, or is left out."""
+    found = []
+    for row, pair in enumerate(zip(valid.tolist(), test.tolist(), strict=True)):
+        first, second = (None if np.isnan(value) else value for value in pair)
+        known = {name: float(values[row]) for name, values in extras.items() if not np.isnan(values[row])}
+        found.append(Evaluation(first, second, known))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +141,8 @@ ACCURACY = Metric()
 class Oracle(Protocol):
     """A benchmark. Methods reach it through a `QueryLedger` only.
 
-    It may have `facts` (`Facts`), `metric` (`Metric`) and `optimum`, the best reported answer of a queryable cell, as well.
+    It may have `facts` (`Facts`), `metric` (`Metric`), `optimum`, the best reported answer of a queryable cell, `quantities`
+    (`quantities_of`) and `ranges` (`ranges_of`) as well.
     """
 
     @property
@@ -188,6 +200,24 @@ def facts_of(oracle: Oracle) -> Facts:
     """Return what a benchmark declares about its answers; one that declares nothing may train for every answer."""
     facts: Facts = getattr(oracle, "facts", Facts())
     return facts
+
+
+def quantity(name: str, unit: str, *, maximise: bool = False) -> Metric:
+    """Return a quantity beside accuracy, such as latency in seconds: any number, less of it is better unless declared."""
+    return Metric(name, unit, maximise, None, None)
+
+
+def quantities_of(oracle: Oracle) -> Sequence[Metric]:
+    """Return what a benchmark answers beside its metric, as it declares it; most declare nothing."""
+    quantities: Sequence[Metric] = getattr(oracle, "quantities", ())
+    return quantities
+
+
+def ranges_of(oracle: Oracle) -> Mapping[str, tuple[float, float]]:
+    """Return name -> least and greatest value over the whole benchmark, of the reported metric and of quantities; empty where
+    the benchmark does not know them."""
+    ranges: Mapping[str, tuple[float, float]] = getattr(oracle, "ranges", {})
+    return ranges
 
 
 def optimum_of(oracle: Oracle) -> float | None:

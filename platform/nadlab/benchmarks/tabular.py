@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nadlab.benchmarks.archive import open_archive
 from nadlab.benchmarks.container import facts_from
-from nadlab.benchmarks.oracle import SPLITS, STORED, Evaluation, Facts, Split, evaluations
+from nadlab.benchmarks.oracle import SPLITS, STORED, Evaluation, Facts, Metric, Split, evaluations, metric_of, quantity
 from nadlab.benchmarks.presets import VALIDATION, Protocol, draw, protocol
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
@@ -27,6 +27,8 @@ class Quantity:
 
     unit: str
     values: NDArray[Any]
+    maximise: bool = False
+    """whether more of it is better"""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,16 @@ class TableBenchmark:
         return float(np.nanmax(self.accuracies(np.arange(len(self.identities)), self.report_split)))
 
     @property
+    def quantities(self) -> tuple[Metric, ...]:
+        return tuple(quantity(name, each.unit, maximise=each.maximise) for name, each in self.extras.items())
+
+    @cached_property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        reported = self.accuracies(np.arange(len(self.identities)), self.report_split)
+        columns = {metric_of(self).name: reported} | {name: each.values for name, each in self.extras.items()}
+        return {name: (float(np.nanmin(values)), float(np.nanmax(values))) for name, values in columns.items()}
+
+    @property
     def queryable_count(self) -> int:
         return len(self.identities)
 
@@ -77,7 +89,9 @@ class TableBenchmark:
 
     def evaluate(self, cells: Cells) -> list[Evaluation]:
         rows = self.rows(self.space.identities(cells))
-        return evaluations(*(self.accuracies(rows, split) for split in SPLITS))
+        valid, test = (self.accuracies(rows, split) for split in SPLITS)
+        extras = {name: np.asarray(each.values[rows], np.float64) for name, each in self.extras.items()}
+        return evaluations(valid, test, extras)
 
     def rows(self, identities: Keys) -> NDArray[np.int64]:
         """Return the row of each identity, -1 where the benchmark lacks it, shape (N,)."""

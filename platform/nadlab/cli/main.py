@@ -70,10 +70,21 @@ nadlab.add_command(methods)
 @click.option(
     "--concurrent", type=click.IntRange(1, 10_000), help="seeds at a time, each on one core  [default: all cores]"
 )
+@click.option(
+    "--objectives",
+    metavar="NAMES",
+    help="several, the benchmark's metric first, such as accuracy,latency: the Pareto front of each search, and hypervolume",
+)
+@click.option(
+    "--at-most",
+    multiple=True,
+    metavar="QUANTITY=NUMBER",
+    help="a constraint, such as latency=0.01: a cell that breaks it is never the best; may be repeated",
+)
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
 def search(
     methods: str, settings: Sequence[str], benchmark_name: str, protocol: str, queries: int, seeds: str,
-    concurrent: int | None, as_json: bool,
+    concurrent: int | None, objectives: str | None, at_most: Sequence[str], as_json: bool,
 ) -> None:  # fmt: skip
     """Search a benchmark with one or more methods, once a seed.
 
@@ -85,25 +96,44 @@ def search(
     from nadlab.benchmarks.presets import WORDS, benchmark_text
     from nadlab.benchmarks.registry import benchmark
     from nadlab.cli.options import parse_hyperparameter, parse_seeds
-    from nadlab.engine.search import compared, searches
+    from nadlab.engine.search import compared, fronts, hypervolumes, searches
+    from nadlab.queries.goals import Goals
 
     changes = dict(map(parse_hyperparameter, settings))
-    found = searches(methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent, changes, protocol)
+    limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
+    metric = metric_of(oracle)
+    found = searches(
+        methods.split(","),
+        benchmark_name,
+        queries,
+        parse_seeds(seeds),
+        concurrent,
+        changes,
+        protocol,
+        objectives,
+        limits,
+    )
     rows = []
     for row in found:
         rows.append(row)
-        if as_json:
+        if as_json and not objectives:
             click.echo(strict_json(row.row()))
-    if not as_json:
-        oracle = benchmark(benchmark_name, protocol)
-        metric = metric_of(oracle)
-        _print_table(
-            f"{benchmark_text(benchmark_name, protocol)}: {metric.label}", [row.row() for row in rows], metric.places
-        )
-        _print_table(
-            f"best cell by {WORDS[oracle.search_split]}, its {WORDS[oracle.report_split]} {metric.name}, mean over seeds",
-            compared(rows, oracle.report_split, metric),
-        )
+    # hypervolumes are scaled by the queries of all searches where the benchmark's ranges are not known
+    several = fronts(rows, Goals.of(objectives, limits).ranged(oracle)) if objectives else []
+    if as_json:
+        for row, front in zip(rows, several, strict=bool(several)):
+            click.echo(strict_json(row.row() | front))
+        return
+    _print_table(
+        f"{benchmark_text(benchmark_name, protocol)}: {metric.label}", [row.row() for row in rows], metric.places
+    )
+    if best := compared(rows, oracle.report_split, metric):
+        title = f"best cell by {WORDS[oracle.search_split]}, its {WORDS[oracle.report_split]} {metric.name}, mean over seeds"
+        _print_table(title, best)
+    if none := sum(not row.found(oracle.report_split) for row in rows):
+        click.echo(f"{none} of {len(rows)} searches found no cell with {limits} at most: they are in no mean")
+    if several:
+        _print_table(f"hypervolume of {objectives}, mean over seeds", hypervolumes(rows, several))
 
 
 @nadlab.command()

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nadlab.analysis.statistics.hypervolume import Points, ends, points
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.text import interval_text, mean_and_deviation
 from nadlab.benchmarks.oracle import ACCURACY, Metric, Split
@@ -22,6 +23,7 @@ from nadlab.methods.registry import run_search, split_name
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value
 from nadlab.processes import side_by_side
+from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import QueryLedger, distinct_cells
 from nadlab.queries.opening import opened
 
@@ -41,16 +43,26 @@ class Search:
     regret: float | None
     """optimum less that cell's reported accuracy; None where the benchmark does not know its optimum"""
     seconds: float
+    feasible: int | None = None
+    """queries that keep the constraints; None without constraints"""
+    points: Points | None = field(default=None, repr=False)
+    """the queries as points; None with a single objective"""
 
     def row(self) -> dict[str, Any]:
-        """Return the values by name, without an unknown regret."""
-        return {name: value for name, value in asdict(self).items() if name != "regret" or value is not None}
+        """Return the values by name, without a regret that is unknown and what there is with goals alone."""
+        optional = ("regret", "feasible")
+        found = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "points"}
+        return {name: value for name, value in found.items() if name not in optional or value is not None}
 
     def reported(self, split: Split) -> float:
-        """Return that cell's accuracy on the split by which the benchmark reports."""
+        """Return that cell's accuracy on the split by which the benchmark reports; only a search that found one has it."""
         value = self.best_valid if split == "valid" else self.best_test
         assert value is not None
         return value
+
+    def found(self, split: Split) -> bool:
+        """Return whether there is such a cell: none of the queries may keep the constraints."""
+        return (self.best_valid if split == "valid" else self.best_test) is not None
 
 
 def searches(
@@ -61,22 +73,30 @@ def searches(
     concurrent: int | None,
     hyperparameters: Mapping[str, Value] = MappingProxyType({}),
     protocol: str = PAPER,
+    objectives: str | None = None,
+    at_most: str | None = None,
 ) -> Iterator[Search]:
     """Run every method once a seed, `concurrent` at a time, and give the results in order.
 
     hyperparameters: `method.hyperparameter` -> value, where it is not the published one. protocol: by which the benchmark is
-    searched and judged. The searches share the answers of
-    a benchmark that is not free: a cell is evaluated once.
+    searched and judged. objectives, at_most: as `SearchRequest`. The searches share the answers of a benchmark that is not
+    free: a cell is evaluated once.
 
     Raises UserError at once for an unknown method, hyperparameter, benchmark or protocol, for a hyperparameter of another method,
     and for a budget that the benchmark or a method can't meet.
     """
     if others := [name for name in hyperparameters if split_name(name)[0] not in methods]:
         raise UserError(f"{others[0]} changes nothing: the search is by {', '.join(methods)}")
-    each = [SearchRequest(method=method, queries=queries, hyperparameters=hyperparameters) for method in methods]
+    each = [
+        SearchRequest(
+            method=method, queries=queries, hyperparameters=hyperparameters, objectives=objectives, at_most=at_most
+        )
+        for method in methods
+    ]
     requests = list(product(each, seeds))
     # here, so that the error is raised once and not in every process
     oracle = benchmark(benchmark_name, protocol)
+    Goals.of(objectives, at_most).check(oracle)
     if wrong := [reason for request in each for reason in request.misfits(oracle, None).values()]:
         raise UserError(wrong[0])
     distinct = distinct_cells(oracle)
@@ -90,34 +110,32 @@ def searches(
 
 def _search(benchmark_name: str, protocol: str, answers: Path, request_and_seed: tuple[SearchRequest, int]) -> Search:
     request, seed = request_and_seed
-    oracle = opened({"benchmark": benchmark_name, "protocol": protocol, "answers": answers})
-    ledger = QueryLedger(oracle, request.queries)
+    oracle, goals = opened({"benchmark": benchmark_name, "protocol": protocol, "answers": answers}), request.goals
+    ledger = QueryLedger(oracle, request.queries, goals)
     started = time.perf_counter()
     run_search(request.searcher, ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
-    best = ledger.best()
+    outcome = ledger.outcome()
+    splits = oracle.search_split, oracle.report_split
     return Search(
-        request.method,
-        benchmark_name,
-        protocol,
-        seed,
-        len(ledger.queries),
-        best.valid,
-        best.test,
-        ledger.regret(),
-        seconds,
-    )
+        request.method, benchmark_name, protocol, seed, outcome["queries"], outcome["best_valid"], outcome["best_test"],
+        outcome.get("regret"), seconds, outcome.get("feasible"),
+        points(ledger.queries, ledger.feasible, goals.metrics(oracle), *splits) if goals.objectives else None,
+    )  # fmt: skip
 
 
 def compared(rows: Sequence[Search], split: Split, metric: Metric = ACCURACY) -> list[dict[str, Any]]:
     """Return a row a method: the answer with its standard deviation, regret where it is known, and how far it is behind.
 
-    split: the one by which the benchmark reports. Behind the first method, the difference is paired by seed.
+    split: the one by which the benchmark reports. Behind the first method, the difference is paired by seed. Searches
+    without a cell that keeps the constraints are in no mean; a method of which all are has no row.
     """
     rng = np.random.default_rng(0)
     by_method: dict[str, list[Search]] = {}
-    for row in rows:
+    for row in (each for each in rows if each.found(split)):
         by_method.setdefault(row.method, []).append(row)
+    if not by_method:
+        return []
     first = next(iter(by_method))
     missing = {
         method: {row.seed: -metric.score(row.reported(split)) for row in found} for method, found in by_method.items()
@@ -133,6 +151,42 @@ def compared(rows: Sequence[Search], split: Split, metric: Metric = ACCURACY) ->
             else _text(paired_difference(missing[method], missing[first], rng), metric.places + 1),
         }
         for method, found in by_method.items()
+    ]
+
+
+def fronts(rows: Sequence[Search], metrics: Sequence[Metric]) -> list[dict[str, Any]]:
+    """Return for each search its `front`, a dict of cell and objectives a cell, and its `hypervolume` after each query.
+
+    metrics: the objectives with their ranges (`Goals.ranged`); `nadlab.analysis.statistics.hypervolume` says what is measured.
+    """
+    found = [row.points for row in rows if row.points]
+    best, worst = ends(found, metrics)
+    return [
+        {
+            "front": [
+                {"cell": query.cell, **dict(zip(names, each, strict=True))} for query, each in search.measured(metrics)
+            ],
+            "hypervolume": search.curve(best, worst).tolist(),
+        }
+        for search in found
+        for names in [[metric.name for metric in metrics]]
+    ]
+
+
+def hypervolumes(rows: Sequence[Search], found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row a method: mean hypervolume at the end, its interval, and how far it is ahead of the first method."""
+    rng, final = np.random.default_rng(0), dict[str, dict[int, float]]()
+    for row, each in zip(rows, found, strict=True):
+        final.setdefault(row.method, {})[row.seed] = each["hypervolume"][-1]
+    first = next(iter(final.values()))
+    return [
+        {
+            "method": method,
+            "seeds": len(values),
+            "hypervolume": _text(mean_interval(np.array(list(values.values())), rng), 3),
+            f"ahead of {next(iter(final))}": "" if values is first else _text(paired_difference(values, first, rng), 3),
+        }
+        for method, values in final.items()
     ]
 
 

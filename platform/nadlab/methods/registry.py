@@ -19,6 +19,7 @@ from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
 from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
 from nadlab.searchers.nao import NAO
+from nadlab.searchers.objectives.nsga2 import NSGA2
 from nadlab.searchers.pre_nas import PRENAS
 from nadlab.searchers.random_search import random_search
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
@@ -44,13 +45,15 @@ SEARCHERS: dict[str, Searcher] = {
     "ga-nas": GANAS(),
     "ag-net": AGNet(),
     "pre-nas": PRENAS(),
+    "nsga-ii": NSGA2(),
     "semigan-nad": SemiGANNAD(),
     "semigan-nad-paper": SemiGANNAD(PAPER, PAPER_T),
     "semigan-nad-sequential": SemiGANNAD(SEQUENTIAL),
 }
 
-COMPARED = tuple(name for name in SEARCHERS if name != "semigan-nad-paper")
-"""The methods of studies of all methods: the paper's setting trains on the whole space, on NAS-Bench-101 for an hour."""
+COMPARED = tuple(name for name in SEARCHERS if name not in ("semigan-nad-paper", "nsga-ii"))
+"""The methods of studies of all methods: the paper's setting trains on the whole space, on NAS-Bench-101 for an hour, and
+NSGA-II is the baseline for several objectives."""
 
 
 def chosen_on(method: str) -> Sequence[str] | None:

@@ -10,7 +10,10 @@ from nadlab.methods.registry import SEARCHERS, Searcher, chosen_on, configured, 
 from nadlab.parameters.hyperparameters import INERT, hyperparameters
 from nadlab.parameters.values import Value, coerced
 from nadlab.plugins import is_plugin
+from nadlab.queries.goals import Goals
 from nadlab.semigan.method import SemiGANNAD
+
+OWN_GOALS = ("objectives", "at_most")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,10 @@ class SearchRequest:
     hyperparameters: Mapping[str, Value] = field(default_factory=dict)
     """`method.hyperparameter` -> value, such as {"bananas.ensemble": 3}; those of other methods are inert, and a default
     value is left out"""
+    objectives: str | None = None
+    """names separated by commas, the benchmark's metric first: `accuracy,latency`; None for the metric alone"""
+    at_most: str | None = None
+    """constraints, separated by commas: `latency=0.01`; a cell that breaks one is never the best"""
 
     @property
     def budget(self) -> int:
@@ -39,6 +46,11 @@ class SearchRequest:
         return {f"{self.method}.{name}": reason for name, reason in own.items()}
 
     @property
+    def goals(self) -> Goals:
+        """Objectives and constraints."""
+        return Goals.of(self.objectives, self.at_most)
+
+    @property
     def searcher(self) -> Searcher:
         """The method with its hyperparameters."""
         return configured(self.method, self.hyperparameters)
@@ -47,6 +59,8 @@ class SearchRequest:
         searcher(self.method)  # raises for an unknown one
         if self.queries < 1:
             raise UserError(f"queries must be at least 1, not {self.queries}")
+        for name, text in zip(OWN_GOALS, self.goals.texts, strict=True):
+            object.__setattr__(self, name, text)
         changes = {}
         for name, value in self.hyperparameters.items():
             declared = hyperparameter(name)
@@ -67,11 +81,12 @@ class SearchRequest:
             if is_plugin(method)
         }
         dotted = {f"{method}.{name}" for method in (*SEARCHERS, *own) for name in hyperparameters(searcher(method))}
-        return {"method", "queries", *dotted}
+        return {"method", "queries", *OWN_GOALS, *dotted}
 
     def kind(self, name: str) -> Any:
         """Return the declared type of a setting; raise UserError that lists the known ones."""
-        return {"method": str, "queries": int}.get(name) or hyperparameter(name).kind
+        own: dict[str, Any] = {"method": str, "queries": int} | dict.fromkeys(OWN_GOALS, str | None)
+        return own.get(name) or hyperparameter(name).kind
 
     def value(self, name: str) -> Value:
         """Return the value of a setting, INERT for a hyperparameter of another method."""
@@ -92,9 +107,13 @@ class SearchRequest:
         return replace(self, queries=budget)
 
     def flat(self) -> dict[str, Value]:
-        """Return all that decides a search but seed and benchmark, the hyperparameters that the method has included."""
+        """Return all that decides a search but seed and benchmark, the hyperparameters that the method has included.
+
+        Goals that are not set are left out, so that a trial without any is the same as before there were goals.
+        """
         own = {f"{self.method}.{name}": each.default for name, each in hyperparameters(self.searcher).items()}
-        return {"method": self.method, "queries": self.queries, **own}
+        goals = {name: text for name in OWN_GOALS if (text := getattr(self, name)) is not None}
+        return {"method": self.method, "queries": self.queries, **goals, **own}
 
     @classmethod
     def of(cls, flat: Mapping[str, Any]) -> Self:
@@ -102,5 +121,7 @@ class SearchRequest:
         return cls(
             method=flat["method"],
             queries=flat["queries"],
+            objectives=flat.get("objectives"),
+            at_most=flat.get("at_most"),
             hyperparameters={name: value for name, value in flat.items() if "." in name},
         )

@@ -1,9 +1,9 @@
 """The answers of a benchmark's `evaluate`, checked before anything else sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from reprlib import repr as short
 
-from nadlab.benchmarks.oracle import SPLITS, Evaluation, Oracle, Split, metric_of
+from nadlab.benchmarks.oracle import SPLITS, Evaluation, Oracle, Split, metric_of, quantities_of
 from nadlab.errors import UserError
 from nadlab.spaces import Cells
 
@@ -36,7 +36,7 @@ def checked(answers: object, oracle: Oracle, cells: Cells) -> list[Evaluation]:
 
     Raises UserError that names benchmark, cell and value where there is not one answer a cell, or where an answer lacks a
     number in the metric's range on a split: both splits must be there, and one that the benchmark neither searches nor reports by
-    may be None.
+    may be None. Raises it too where a further quantity is no finite number or was not declared.
     """
     if not isinstance(answers, Sequence) or len(answers) != len(cells):
         found = f"{len(answers)} answers" if isinstance(answers, Sequence) else short(answers)
@@ -44,10 +44,11 @@ def checked(answers: object, oracle: Oracle, cells: Cells) -> list[Evaluation]:
             f"{oracle.name} returned {found} for {len(cells)} cells ({_named(oracle, cells)}): let its evaluate return a "
             "list of one Evaluation a cell, in their order"
         )
-    return [
-        Evaluation(*(_accuracy(oracle, cell, answer, split) for split in SPLITS))
-        for cell, answer in zip(cells, answers, strict=True)
-    ]
+    answered = []
+    for cell, answer in zip(cells, answers, strict=True):
+        valid, test = (_accuracy(oracle, cell, answer, split) for split in SPLITS)
+        answered.append(Evaluation(valid, test, _extras(oracle, cell, answer)))
+    return answered
 
 
 def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split) -> float | None:
@@ -62,6 +63,24 @@ def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split) -> floa
             f"Evaluation whose {split} is {metric_of(oracle).range_text}{', or None' if optional else ''}"
         )
     return number
+
+
+def _extras(oracle: Oracle, cell: Cells, answer: object) -> dict[str, float]:
+    extras, declared = getattr(answer, "extras", {}), {each.name: each for each in quantities_of(oracle)}
+    if not isinstance(extras, Mapping):
+        raise UserError(
+            f"{oracle.name} answered {oracle.space.format(cell)} with extras = {short(extras)}: let them be a dict"
+        )
+    found = {}
+    for name, value in extras.items():
+        number = declared[name].number(value) if name in declared else None
+        if number is None:
+            raise UserError(
+                f"{oracle.name} answered {oracle.space.format(cell)} with extras[{name!r}] = {short(value)}: "
+                + ("let it be a finite number, or leave it out" if name in declared else "name it in its quantities")
+            )
+        found[name] = number
+    return found
 
 
 def _named(oracle: Oracle, cells: Cells) -> str:

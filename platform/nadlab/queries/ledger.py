@@ -1,7 +1,7 @@
 """The only access of a method to a benchmark: every evaluation is counted, budgeted and recorded."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nadlab.benchmarks.oracle import ACCURACY, Metric, Oracle, Split, accuracy, metric_of, optimum_of
 from nadlab.errors import UserError
 from nadlab.queries.answers import evaluated
+from nadlab.queries.goals import Goals, values
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 
@@ -28,6 +29,8 @@ class Query:
     cell: str
     valid: float | None
     test: float | None
+    extras: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """further quantities, such as latency"""
 
 
 def best(queries: Iterable[Query], split: Split, metric: Metric = ACCURACY) -> Query:
@@ -39,11 +42,14 @@ class Outcome(TypedDict):
     """Result of a search so far; accuracies in percent (None where there is no split), regret in percentage points."""
 
     queries: int
+    feasible: NotRequired[int]
+    """queries that keep the constraints; absent without constraints"""
     best_valid: float | None
     best_test: float | None
-    best_reported: float
+    best_reported: float | None
+    """None where no query keeps the constraints"""
     regret: NotRequired[float]
-    """absent where the benchmark does not know its optimum"""
+    """absent where the benchmark does not know its optimum, or constraints may exclude it"""
 
 
 def distinct_cells(oracle: Oracle) -> int:
@@ -55,12 +61,18 @@ class QueryLedger:
     """Counts distinct architectures up to isomorphism.
 
     A repeated query, also of an isomorphic cell, is free and returns the recorded accuracy.
+
+    goals: objectives and constraints. A query that breaks a constraint is never the incumbent; what a method sees of it is
+    the worst search score, and the worst of every objective, of all queries so far. UserError where the benchmark does not
+    answer what they name.
     """
 
-    def __init__(self, oracle: Oracle, budget: int) -> None:
+    def __init__(self, oracle: Oracle, budget: int, goals: Goals = Goals()) -> None:  # noqa: B008 - it is frozen
         if budget < 1:
             raise UserError(f"the query budget must be at least 1, not {budget}")
+        goals.check(oracle)
         self.oracle = oracle
+        self.goals = goals
         self.metric = metric_of(oracle)
         self.budget = budget
         self._queries: dict[int, Query] = {}
@@ -79,7 +91,18 @@ class QueryLedger:
     @property
     def accuracies(self) -> NDArray[np.float64]:
         """The search score of every query in order, shape (queries,)."""
-        return np.array([self.answer(query) for query in self.queries])
+        return -self.objectives[:, 0]
+
+    @property
+    def objectives(self) -> NDArray[np.float64]:
+        """The objectives of every query in order, all to be minimised, shape (queries, objectives); the first is the metric's."""
+        found = values(self.queries, self.goals.metrics(self.oracle), self.oracle.search_split)
+        return found if not len(found) else np.where(self.feasible[:, None], found, found.max(axis=0))
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """Whether every query in order keeps the constraints, shape (queries,)."""
+        return np.array([self.goals.feasible(query) for query in self.queries], bool)
 
     def best_cells(self, count: int) -> Cells:
         """Return the queried cells with the highest search score, best first, the first of equals before the others."""
@@ -114,41 +137,59 @@ class QueryLedger:
         if fresh:
             rows = sorted(fresh.values())
             new = cells[rows]
-            for key, cell, answer in zip(keys[rows].tolist(), new, evaluated(self.oracle, new), strict=True):
+            answers = evaluated(self.oracle, new)
+            # raises before anything is counted
+            values(answers, self.goals.metrics(self.oracle), self.oracle.search_split)
+            for key, cell, answer in zip(keys[rows].tolist(), new, answers, strict=True):
                 text = self.oracle.space.format(cell)
-                self._queries[key] = Query(len(self._queries) + 1, key, text, answer.valid, answer.test)
+                self._queries[key] = Query(len(self._queries) + 1, key, text, answer.valid, answer.test, answer.extras)
                 self._cells.append(cell)
         return np.array([self.answer(self._queries[key]) for key in keys.tolist()])
 
     def answer(self, query: Query) -> float:
-        """Return a query's search score (`Metric.score`)."""
-        return self.metric.score(accuracy(query, self.oracle.search_split))
+        """Return a query's search score (`Metric.score`); the worst of all queries where it breaks a constraint."""
+        shown = [query] if self.goals.feasible(query) else self.queries
+        return min(self.metric.score(accuracy(each, self.oracle.search_split)) for each in shown)
 
     def reported(self, query: Query) -> float:
         """Return a query's reported answer, in the metric's unit."""
         return accuracy(query, self.oracle.report_split)
 
     def best(self) -> Query:
-        """Return the incumbent: the query with the highest search score, the first of equals."""
+        """Return the query from which a method goes on: the incumbent, or the first where no query keeps the constraints."""
         if not self._queries:
             raise UserError("nothing was queried yet")
-        return best(self.queries, self.oracle.search_split, self.metric)
+        return self.incumbent or self.queries[0]
+
+    @property
+    def incumbent(self) -> Query | None:
+        """The feasible query with the highest search score, the first of equals; None without one."""
+        feasible = [query for query in self.queries if self.goals.feasible(query)]
+        return best(feasible, self.oracle.search_split, self.metric) if feasible else None
 
     def regret(self) -> float | None:
-        """Return how far the incumbent's reported answer is from the optimum, in the metric's unit; None without an optimum."""
-        optimum = optimum_of(self.oracle)
+        """Return how far the incumbent's reported answer is from the optimum, in the metric's unit.
+
+        None without an optimum, and with constraints, which may exclude it; UserError when nothing was queried yet.
+        """
+        optimum = None if self.goals.at_most else optimum_of(self.oracle)
         return None if optimum is None else self.metric.score(optimum) - self.metric.score(self.reported(self.best()))
 
     def outcome(self) -> Outcome:
         """Return the search's result so far, for its record; raise UserError when nothing was queried yet."""
-        incumbent, regret = self.best(), self.regret()
+        self.best()  # raises without a query
+        incumbent = self.incumbent
         outcome: Outcome = {
             "queries": len(self.queries),
-            "best_valid": incumbent.valid,
-            "best_test": incumbent.test,
-            "best_reported": self.reported(incumbent),
+            "best_valid": incumbent.valid if incumbent else None,
+            "best_test": incumbent.test if incumbent else None,
+            "best_reported": self.reported(incumbent) if incumbent else None,
         }
-        return outcome if regret is None else {**outcome, "regret": regret}
+        if self.goals.at_most:
+            outcome["feasible"] = int(self.feasible.sum())
+        elif (regret := self.regret()) is not None:
+            outcome["regret"] = regret
+        return outcome
 
     def load(self, queries: tuple[Query, ...]) -> None:
         """Restore the queries of a checkpoint; the ledger must be empty."""

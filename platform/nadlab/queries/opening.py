@@ -1,6 +1,6 @@
 """The benchmark of a trial, opened as its request says: every trainable opens it here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Evaluation, Facts, Metric, Oracle, Split, facts_of, metric_of, optimum_of
+from nadlab.benchmarks.oracle import (
+    Evaluation,
+    Facts,
+    Metric,
+    Oracle,
+    Split,
+    facts_of,
+    metric_of,
+    optimum_of,
+    quantities_of,
+    ranges_of,
+)
 from nadlab.benchmarks.presets import draw
 from nadlab.benchmarks.registry import benchmark
 from nadlab.queries.kept_answers import KeptAnswers
@@ -29,6 +40,8 @@ class Answered:
     optimum: float | None
     facts: Facts
     metric: Metric
+    quantities: Sequence[Metric]
+    ranges: Mapping[str, tuple[float, float]]
     queryable_count: int
     pool: Callable[[], Cells]
     queryable: Callable[[Cells], NDArray[np.bool_]]
@@ -42,7 +55,7 @@ def opened(trial: Mapping[str, Any]) -> Oracle:
     """
     oracle = benchmark(trial["benchmark"], trial["protocol"])
     if trial.get("stand_in"):
-        return answered(oracle, partial(made_up, oracle.space, metric_of(oracle)))
+        return answered(oracle, partial(made_up, oracle))
     if trial.get("answers") and not facts_of(oracle).free:
         return answered(oracle, KeptAnswers(oracle, Path(trial["answers"])).evaluate)
     return oracle
@@ -52,13 +65,16 @@ def answered(oracle: Oracle, evaluate: Callable[[Cells], list[Evaluation]]) -> O
     """Return a benchmark that is evaluated by another function."""
     return Answered(
         oracle.name, oracle.space, oracle.search_split, oracle.report_split, oracle.preset, oracle.digest,
-        optimum_of(oracle), facts_of(oracle), metric_of(oracle), oracle.queryable_count, oracle.pool, oracle.queryable, evaluate,
+        optimum_of(oracle), facts_of(oracle), metric_of(oracle), quantities_of(oracle), ranges_of(oracle),
+        oracle.queryable_count, oracle.pool, oracle.queryable, evaluate,
     )  # fmt: skip
 
 
-def made_up(space: SearchSpace, metric: Metric, cells: Cells) -> list[Evaluation]:
-    """Return answers that no benchmark gave, in the metric's range, alike for isomorphic cells."""
+def made_up(oracle: Oracle, cells: Cells) -> list[Evaluation]:
+    """Return answers that no benchmark gave, in the metric's range, alike for isomorphic cells; further quantities are 0."""
+    space, metric = oracle.space, metric_of(oracle)
+    extras = dict.fromkeys((each.name for each in quantities_of(oracle)), 0.0)
     low = metric.low if metric.low is not None else (metric.high or 0.0) - 100
     high = metric.high if metric.high is not None else low + 100
     numbers = low + (high - low) * (draw(space.keys(cells), 0) % np.uint64(10_000)) / 10_000
-    return [Evaluation(number, number) for number in numbers.tolist()]
+    return [Evaluation(number, number, extras) for number in numbers.tolist()]

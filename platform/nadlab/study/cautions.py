@@ -6,7 +6,7 @@ from typing import Any
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
-from nadlab.study.levels import Level, TrialSettings, changed, names, value_of
+from nadlab.study.levels import Level, TrialSettings, changed, goals_of, names, value_of
 from nadlab.study.records import Record, StudyRecord, level_text
 from nadlab.study.study import Study
 from nadlab.study.tuning import Tuning
@@ -30,6 +30,8 @@ def fitted(study: Study, oracle: Oracle, bfloat16: bool | None, kept: Collection
 def check(study: Study, oracle: Oracle, bfloat16: bool | None) -> None:
     """Raise UserError when a setting or level cannot run on this benchmark and machine, or changes nothing."""
     configurations = [changed(study.settings, values) for values in study.combinations]
+    for each in configurations:
+        goals_of(each).check(oracle)
     refuse(configurations, oracle, bfloat16)
     reasons = [_inert(each) for each in configurations]
     for factor in study.vary:
@@ -74,7 +76,7 @@ def cautions(study: Study, oracle: Oracle, record: StudyRecord, records: Sequenc
 
     records: those of the study's folder.
     """
-    finished = [each for each in records if each.status == "FINISHED"]
+    finished = [each for each in records if each.is_judged]
     doubts = [each for values in study.combinations for each in _doubts(changed(study.settings, values), oracle)]
     return [
         *dict.fromkeys(doubts),

@@ -13,6 +13,7 @@ from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import Value, coerced
+from nadlab.queries.goals import Goals
 
 Level = Value
 
@@ -54,6 +55,11 @@ def value_of(settings: TrialSettings, name: str) -> Level:
 def flat(settings: TrialSettings) -> dict[str, Any]:
     """Return all that decides a trial but its seed and benchmark, as JSON values by name."""
     return settings.flat() if isinstance(settings, SearchRequest) else asdict(settings)
+
+
+def goals_of(settings: TrialSettings) -> Goals:
+    """Return the objectives and constraints of a trial; SemiGAN-NAD's own settings have none."""
+    return settings.goals if isinstance(settings, SearchRequest) else Goals()
 
 
 def changed(settings: AnySettings, values: Mapping[str, Any]) -> AnySettings:

@@ -8,19 +8,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import ACCURACY, Metric, Split, accuracy
+from nadlab.benchmarks.oracle import ACCURACY, Metric, Split
 from nadlab.benchmarks.presets import PAPER, WORDS, benchmark_text
 from nadlab.json_text import strict_json
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.provenance.code import OWN
-from nadlab.queries.ledger import Query, best
+from nadlab.queries.ledger import Query
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 """MLflow's words; a trial that a pruner stopped early is KILLED"""
@@ -45,7 +44,7 @@ class Trial:
 
     def value(self, factor: str) -> Any:
         """Return a setting, INERT for a hyperparameter of another method than the trial's."""
-        return self.settings.get(factor, INERT) if "." in factor else self.settings[factor]
+        return self.settings.get(factor, INERT if "." in factor else None)  # goals that are not set are left out
 
     @property
     def epochs(self) -> int:
@@ -90,6 +89,11 @@ class Record:
         """Whether the study has no reason to run the trial again."""
         return self.status != "FAILED" or self.diverged
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether it finished with a best cell: none of its queries may keep its constraints."""
+        return self.status == "FINISHED" and self.metrics.get("best_reported") is not None
+
     @cached_property
     def queries(self) -> tuple[Query, ...]:
         """The ledger's queries in order."""
@@ -97,7 +101,7 @@ class Record:
 
     @property
     def accuracy(self) -> float:
-        """Reported accuracy of the best cell in percent; only a finished trial is sure to have one."""
+        """Reported accuracy of the best cell in percent; only a trial that is judged is sure to have one."""
         value = self.metrics["best_reported"]
         assert value is not None
         return float(value)
@@ -152,6 +156,8 @@ class StudyRecord:
 
     metric: dict[str, Any] = field(default_factory=lambda: asdict(ACCURACY))
     """fields of `Metric`: what the benchmark's answers are"""
+    objectives: list[dict[str, Any]] = field(default_factory=list)
+    """fields of `Metric` of each objective, the range over the benchmark where it is known; empty for the metric alone"""
 
     @property
     def measured(self) -> Metric:
@@ -229,12 +235,6 @@ def origin_text(origin: Mapping[str, str]) -> str:
 def level_text(values: dict[str, Any]) -> str:
     """Return levels of the factors, in their order, as text."""
     return ", ".join("none" if value is None else str(value) for value in values.values())
-
-
-def incumbents(record: Record, study: StudyRecord) -> list[float]:
-    """Return after each query the reported answer of the cell that is best by its search score."""
-    found = accumulate(record.queries, lambda *pair: best(pair, study.search_split, study.measured))
-    return [accuracy(query, study.report_split) for query in found]
 
 
 def read_record(path: Path) -> Record:

@@ -26,6 +26,7 @@ from nadlab.study.levels import (
     declared_choices,
     distinct,
     flat,
+    goals_of,
     known_name,
     level_type,
     names,
@@ -194,7 +195,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
     fixed |= fixed.pop("hyperparameters", {})
     levels = (level for levels in study.vary.values() for level in levels)
     made_by = origin(study.trainable_name, [oracle.name, *fixed.values(), *levels])
-    facts = facts_of(oracle)
+    facts, configurations = facts_of(oracle), [changed(study.settings, each) for each in study.combinations]
     return StudyRecord(
         study=study.name,
         question=study.question,
@@ -205,7 +206,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         preset=oracle.preset,
         search_split=oracle.search_split,
         report_split=oracle.report_split,
-        optimum=optimum_of(oracle),
+        optimum=None if any(goals_of(each).at_most for each in configurations) else optimum_of(oracle),
         settings={name: level for name, level in fixed.items() if name not in study.vary},
         default=study.reference,
         reference="baseline" if study.baseline else "default",
@@ -214,11 +215,12 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         answers=facts.answers if hasattr(oracle, "facts") else "unknown",
         trained_by=facts.trained_by,
         training_code=facts.training_code,
-        chosen_on=declared_choices([changed(study.settings, each) for each in study.combinations], study.vary),
+        chosen_on=declared_choices(configurations, study.vary),
         one_at_a_time=study.one_at_a_time,
         origin=made_by.values,
         sources=made_by.sources,
         metric=asdict(metric_of(oracle)),
+        objectives=[asdict(each) for each in goals_of(study.settings).ranged(oracle)],
     )
 
 

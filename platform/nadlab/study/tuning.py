@@ -25,9 +25,10 @@ from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import coerced
+from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
-from nadlab.study.levels import Level, changed, distinct, flat, level_type, names, value_of
+from nadlab.study.levels import Level, changed, distinct, flat, goals_of, level_type, names, value_of
 from nadlab.study.records import StudyRecord, Trial
 from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, study_record
 
@@ -87,6 +88,8 @@ class Tuning:
             raise UserError(f"{inert[0]} changes nothing: the method is {value_of(self.settings, 'method')}")
         if "method" in self.space:
             raise UserError("methods are compared by a study: a tuning study searches the settings of one")
+        if goals_of(self.settings) != Goals():
+            raise UserError("a tuning study judges by the metric alone: leave objectives and at_most out")
         if self.pruner != "none" and isinstance(self.settings, SearchRequest):
             raise UserError("a pruner needs PP's tau, which searches do not report: leave --pruner out")
         study = self.study

@@ -1,12 +1,14 @@
 """What a study and a trial look like in MLflow: parameters, tags, metrics. Names are the same in every study."""
 
+import math
 from dataclasses import asdict
 
 from mlflow.entities import Metric, Param, RunTag
 
 from nadlab.json_text import strict_json
 from nadlab.provenance.training import Segment, training_text
-from nadlab.study.records import Record, StudyRecord, incumbents
+from nadlab.study.incumbents import incumbents
+from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.mlflow_internals import ARTIFACTS, DESCRIPTION, artifacts_tag
 
 TRIAL, RECORD, STUDY = "nadlab.trial_id", "nadlab.record", "nadlab.study_id"
@@ -105,5 +107,9 @@ def trial_metrics(record: Record, study: StudyRecord) -> list[Metric]:
             for key, value in row.items()
             if value is not None
         ),
-        *(Metric("best_so_far", value, now, number) for number, value in enumerate(incumbents(record, study), 1)),
+        *(
+            Metric("best_so_far", value, now, number)
+            for number, value in enumerate(incumbents(record, study), 1)
+            if not math.isnan(value)
+        ),
     ]

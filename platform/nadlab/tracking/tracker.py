@@ -15,6 +15,7 @@ from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
 
 from nadlab.json_text import strict_json
+from nadlab.study.incumbents import query_row
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.content import (
     LEDGER,
@@ -131,8 +132,9 @@ class Tracker:
         for start in range(first, len(metrics), VALUES_A_CALL):
             self.client.log_batch(run_id, metrics[start : start + VALUES_A_CALL])
         if record.ledger:
-            columns = list(record.ledger[0])
-            rows = [[query[column] for column in columns] for query in record.ledger]
+            table = [query_row(query) for query in record.ledger]
+            columns = list(dict.fromkeys(name for row in table for name in row))
+            rows = [[row.get(column) for column in columns] for row in table]
             self.client.log_text(run_id, strict_json({"columns": columns, "data": rows}, indent=2), LEDGER)
         if checkpoint.is_dir():
             self.client.log_artifacts(run_id, str(checkpoint), "checkpoint")

@@ -9,6 +9,7 @@ from nadlab.analysis.sections.best_cells import best_cells
 from nadlab.analysis.sections.checklist import checklist
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.sections.effects import comparisons, factors, levels
+from nadlab.analysis.sections.objectives import objectives
 from nadlab.analysis.sections.provenance import all_trials, provenance
 from nadlab.analysis.sections.search import anytime, by_number, coordinates, front
 from nadlab.analysis.sections.training import generated, training
@@ -17,7 +18,18 @@ Sections = tuple[Callable[[Evidence, np.random.Generator], Section | None], ...]
 
 TRIALS: Sections = (training, generated, best_cells)
 ORIGIN: Sections = (checklist, provenance, all_trials)
-SECTIONS: Sections = (levels, comparisons, factors, anytime, by_number, front, coordinates, *TRIALS, *ORIGIN)
+SECTIONS: Sections = (
+    levels,
+    comparisons,
+    factors,
+    objectives,
+    anytime,
+    by_number,
+    front,
+    coordinates,
+    *TRIALS,
+    *ORIGIN,
+)
 SEARCH: Sections = (anytime, front, coordinates, *TRIALS)
 """of a tuning study, whose many levels lie all over the space"""
 

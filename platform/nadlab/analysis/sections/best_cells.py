@@ -15,6 +15,7 @@ from nadlab.errors import UserError
 from nadlab.plugins import is_plugin
 from nadlab.queries.ledger import Query, best
 from nadlab.spaces import SPACES, Cells, SearchSpace
+from nadlab.study.incumbents import feasible
 from nadlab.study.records import Record
 
 SHOWN = 4
@@ -25,7 +26,7 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     study, metric = evidence.study, evidence.study.measured
     found: dict[int, tuple[Query, list[Record]]] = {}
     for record in (each for group in evidence.groups.values() for each in group if each.ledger):
-        query = best(record.queries, study.search_split, study.measured)
+        query = best(feasible(record), study.search_split, study.measured)
         found.setdefault(query.key, (query, []))[1].append(record)
     shown = sorted(found.values(), key=lambda cell: -metric.score(accuracy(cell[0], study.report_split)))[:SHOWN]
     if not shown:

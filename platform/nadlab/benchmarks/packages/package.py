@@ -1,7 +1,7 @@
 """What a package with benchmarks declares of itself, and its file as a benchmark."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class Package:
     read: Callable[[bytes, Path], Arrays]
     """a file's bytes -> ascending `keys` and every column of `units`, (N,); raises UserError that names the file"""
     facts: Facts
+    maximised: Collection[str] = ()
+    """columns beside the answer of which more is better"""
 
     def rule(self, preset: str) -> Protocol:
         """Return the protocol of that name on these benchmarks; raise UserError when there is none."""
@@ -69,5 +71,8 @@ class Package:
             runs,
             lambda: DECODE[self.space](np.asarray(arrays["keys"])),
             self.facts,
-            {column: Quantity(self.units[column], arrays[column]) for column in sorted(others)},
+            {
+                column: Quantity(self.units[column], arrays[column], column in self.maximised)
+                for column in sorted(others)
+            },
         )

@@ -1,0 +1,30 @@
+"""The queries of a record: what a search had found after each, and the columns of their table."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from nadlab.benchmarks.oracle import accuracy
+from nadlab.queries.goals import Goals
+from nadlab.queries.ledger import Query, best
+from nadlab.study.records import Record, StudyRecord
+
+
+def incumbents(record: Record, study: StudyRecord) -> list[float]:
+    """Return after each query the reported answer of the feasible cell that is best by its search score; NaN before the first."""
+    goals, found, values = Goals.in_settings(record.trial.settings), list[Query](), list[float]()
+    for query in record.queries:
+        if goals.feasible(query):
+            found = [best([*found, query], study.search_split, study.measured)]
+        values.append(accuracy(found[0], study.report_split) if found else math.nan)
+    return values
+
+
+def feasible(record: Record) -> list[Query]:
+    """Return the queries that keep the trial's constraints."""
+    return list(filter(Goals.in_settings(record.trial.settings).feasible, record.queries))
+
+
+def query_row(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recorded query as a row of a table: each further quantity is a column."""
+    return {**{name: value for name, value in query.items() if name != "extras"}, **query.get("extras", {})}
