@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
+
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
-from nadlab.benchmarks.oracle import Oracle, metric_of
+from nadlab.benchmarks.oracle import SPLITS, Facts, Metric, Oracle, metric_of
 from nadlab.benchmarks.packages.installed import absent, packaged
 from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.surrogates import surrogate
@@ -223,9 +225,22 @@ def _own(name: str, preset: str) -> Oracle:
     for what, got, asked in (("name", oracle.name, name), ("preset", oracle.preset, preset)):
         if got != asked:
             raise UserError(f"the benchmark {name} has the {what} {got!r}: it must be {asked!r}")
+    for what, got, right in _declared(oracle):
+        if not right:
+            raise UserError(f"the benchmark {name} has the {what} {got!r}: see nadlab.benchmarks.oracle.Oracle")
     optimum = getattr(oracle, "optimum", None)
     if optimum is not None and metric_of(oracle).number(optimum) is None:
         raise UserError(
             f"the benchmark {name} has the optimum {optimum!r}: it must be {metric_of(oracle).range_text}, or None"
         )
     return oracle
+
+
+def _declared(oracle: Oracle) -> Iterator[tuple[str, object, bool]]:
+    """Yield what a benchmark declares, and whether it is of the kind that everything else relies on."""
+    yield "digest", oracle.digest, isinstance(oracle.digest, str)
+    yield "queryable_count", oracle.queryable_count, isinstance(oracle.queryable_count, int | np.integer)
+    for what in ("search_split", "report_split"):
+        yield what, getattr(oracle, what), getattr(oracle, what) in SPLITS
+    yield "facts", facts_of(oracle), isinstance(facts_of(oracle), Facts)
+    yield "metric", metric_of(oracle), isinstance(metric_of(oracle), Metric)
