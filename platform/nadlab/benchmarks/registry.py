@@ -16,7 +16,7 @@ import numpy as np
 
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
-from nadlab.benchmarks.oracle import SPLITS, Facts, Metric, Oracle, metric_of
+from nadlab.benchmarks.oracle import SPLITS, Facts, Metric, Oracle, facts_of, metric_of
 from nadlab.benchmarks.packages.installed import absent, packaged
 from nadlab.benchmarks.presets import PRESETS
 from nadlab.benchmarks.surrogates import surrogate
