@@ -133,6 +133,15 @@ def test_own_code_that_exits_does_not_end_the_search_without_a_word() -> None:
     assert ledger.queries == ()
 
 
+@pytest.mark.parametrize("allowed", [True, [1], None, np.ones(2, bool)], ids=str)
+def test_a_queryable_that_is_no_boolean_a_cell_is_one_sentence(
+    allowed: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(ORACLE), "queryable", lambda *_: allowed)
+    with pytest.raises(UserError, match="let its queryable return an array of one boolean a cell"):
+        QueryLedger(ORACLE, 3).query(CELLS[:1])
+
+
 def test_kept_answers_are_read_and_only_missing_cells_are_evaluated(tmp_path: Path) -> None:
     logged = Logged()
     oracle = answered(ORACLE, logged.evaluate)
