@@ -29,7 +29,7 @@ from nadlab.cli.options import parse_seeds
 from nadlab.cli.protocol import protocol_option
 from nadlab.engine.search import searches
 from nadlab.errors import UserError
-from nadlab.json_text import write_json
+from nadlab.json_text import strict_json, write_json
 from nadlab.methods.registry import COMPARED, hyperparameter
 from nadlab.methods.tuning_space import tuning_space
 from nadlab.processes import side_by_side
@@ -90,7 +90,7 @@ def judge(folder: Path, budget: Values, seeds: Sequence[int], task: tuple[str, s
         "seeds": list(seeds),
         "values": values,
     }
-    digest = hashlib.sha256(json.dumps([of, budget["code"]]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(strict_json([of, budget["code"]]).encode()).hexdigest()[:16]
     if not (path := folder / "held_out" / f"{digest}.json").exists():
         levels: tuple[Values, Values] = ({}, values)
         default, tuned = (regrets(method, name, asked, seeds, each, protocol) for each in levels)

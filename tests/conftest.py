@@ -21,7 +21,8 @@ from nadlab.engine.runner import run_study
 from nadlab.spaces import space
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.records import Record
-from nadlab.study.study import Study, smoke
+from nadlab.study.smoke import smoke
+from nadlab.study.study import Study
 from nadlab.tracking.store import default_store, open_client
 from studies.ablate_alpha import STUDY
 

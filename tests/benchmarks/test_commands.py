@@ -10,9 +10,9 @@ import click
 import numpy as np
 import pytest
 
-from nadlab.benchmarks import catalog
-from nadlab.benchmarks.catalog import CATALOG, OfficialFile
+from nadlab.benchmarks import download
 from nadlab.benchmarks.convert import convert
+from nadlab.benchmarks.download import CATALOG, OfficialFile
 from nadlab.benchmarks.registry import archives
 from nadlab.cli.benchmarks import COMMANDS
 from nadlab.cli.command_line import run_command
@@ -68,7 +68,7 @@ def test_fetch_downloads_converts_and_tidies_up(cache: Path, source: Path, monke
     with served:
         port = served.stdout.readline().split(" port ")[1].split()[0]
         entry = OfficialFile("nasbench101", source.name, f"http://127.0.0.1:{port}/{source.name}", "")
-        monkeypatch.setitem(catalog.CATALOG, "nasbench101", entry)
+        monkeypatch.setitem(download.CATALOG, "nasbench101", entry)
         assert run("fetch", "nasbench101") == 0
         assert run("fetch", "nasbench101") == 0
         served.terminate()

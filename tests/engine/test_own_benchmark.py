@@ -182,3 +182,17 @@ def test_an_optimum_that_is_no_accuracy_is_one_sentence(log: Path, optimum: str)
     with pytest.raises(UserError, match=r"has the optimum .*: it must be a number from 0 to 100, or None"):
         benchmark(OWN)
     assert not log.exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [("facts", "'stored'"), ("metric", "'accuracy'"), ("digest", "3"), ("search_split", "'train'"), ("queryable_count", "None")],
+)  # fmt: skip
+def test_what_a_benchmark_declares_is_checked_before_it_evaluates(log: Path, what: str, value: str) -> None:
+    code = Path("orchard.py").read_text()
+    Path("orchard.py").write_text(
+        code.replace("    @property\n", f"    {what}: object = {value}\n\n    @property\n", 1)
+    )
+    with pytest.raises(UserError, match=f"the benchmark orchard:orchard has the {what} {value}: see nadlab"):
+        benchmark(OWN)
+    assert not log.exists()

@@ -63,6 +63,7 @@ def test_new_distinct_cells_are_evaluated_in_one_call_in_their_order() -> None:
         (float("inf"), "= inf"),
         (103.0, "= 103.0"),
         (-1, "= -1"),
+        (10**400, "= 1000"),
         (None, "= None"),
         ("75", "= '75'"),
         (True, "= True"),
@@ -120,6 +121,25 @@ def test_an_error_of_own_code_keeps_its_traceback_and_names_benchmark_and_cells(
         QueryLedger(answered(ORACLE, evaluate), 10).query(CELLS)
     assert ORACLE.space.format(CELLS[:1]) in str(raised.value)
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
+
+
+def test_own_code_that_exits_does_not_end_the_search_without_a_word() -> None:
+    def leave(_: Cells) -> list[Evaluation]:
+        sys.exit(0)
+
+    ledger = QueryLedger(answered(ORACLE, leave), 10)
+    with pytest.raises(EvaluationFailed, match=r"counting raised SystemExit \(0\) when it evaluated"):
+        ledger.query(CELLS[:1])
+    assert ledger.queries == ()
+
+
+@pytest.mark.parametrize("allowed", [True, [1], None, np.ones(2, bool)], ids=str)
+def test_a_queryable_that_is_no_boolean_a_cell_is_one_sentence(
+    allowed: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(ORACLE), "queryable", lambda *_: allowed)
+    with pytest.raises(UserError, match="let its queryable return an array of one boolean a cell"):
+        QueryLedger(ORACLE, 3).query(CELLS[:1])
 
 
 def test_kept_answers_are_read_and_only_missing_cells_are_evaluated(tmp_path: Path) -> None:

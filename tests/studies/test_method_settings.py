@@ -15,7 +15,8 @@ from nadlab.engine.runner import run, run_study
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.study.levels import level_type, names
-from nadlab.study.study import Study, plan, smoke
+from nadlab.study.smoke import smoke
+from nadlab.study.study import Study, plan
 from nadlab.study.tuning import Tuning, smoke_tuning
 from studies.tune_methods import command
 from tests.conftest import TOY, records_of

@@ -12,7 +12,8 @@ from nadlab.errors import UserError
 from nadlab.methods.registry import COMPARED
 from nadlab.methods.request import SearchRequest
 from nadlab.study.published import TABLE_1, TABLE_2, TABLE_3
-from nadlab.study.study import Study, plan, smoke
+from nadlab.study.smoke import smoke
+from nadlab.study.study import Study, plan
 from studies import label_efficiency, reproduce_table1, reproduce_table2, reproduce_table3
 from tests.conftest import TOY, records_of
 from trainables.searcher import SearcherTrainable

@@ -17,7 +17,8 @@ from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import SEQUENTIAL, Settings
 from nadlab.study.cautions import cautions, fitted
 from nadlab.study.records import Record
-from nadlab.study.study import Study, plan, smoke, study_record
+from nadlab.study.smoke import smoke
+from nadlab.study.study import Study, plan, study_record
 from studies import ablate_additions, ablate_arithmetic, ablate_terms
 from studies.ablate_alpha import STUDY
 from studies.ablate_t import STUDY as ABLATE_T

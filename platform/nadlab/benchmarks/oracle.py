@@ -132,7 +132,11 @@ class Metric:
         if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
             return None
         low, high = -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
-        return float(value) if math.isfinite(value) and low <= value <= high else None
+        try:
+            number = float(value)
+        except OverflowError:  # an integer beyond every float
+            return None
+        return number if math.isfinite(number) and low <= number <= high else None
 
 
 ACCURACY = Metric()

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
-from nadlab.benchmarks.oracle import Oracle, metric_of
+from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.own import own_benchmark
 from nadlab.benchmarks.packages.installed import absent, packaged, uncovered
-from nadlab.benchmarks.presets import check_protocol, under
+from nadlab.benchmarks.presets import check_protocol
 from nadlab.benchmarks.surrogates import surrogate
 from nadlab.benchmarks.table import SAMPLE, tables
 from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.cache import cache_folder
 from nadlab.errors import UserError
-from nadlab.plugins import is_plugin, load_object
-from nadlab.spaces import SearchSpace
+from nadlab.plugins import is_plugin
 
 EMBEDDED = Path(__file__).parent / "embedded"
 """Archives that the package holds, made by `studies/mnist1d/embed.py`."""
@@ -136,7 +136,7 @@ def benchmark(name: str, protocol: str = "paper") -> Oracle:
     No file but its own is opened. Raises UserError when that file is damaged or has not what the protocol needs, or that lists the names when there is none of that name.
     """
     if is_plugin(name):
-        return _own(name, protocol)
+        return own_benchmark(name, protocol)
     places = list(_places(protocol))
     if name in (extras := packaged(protocol)):
         return extras[name][1]()
@@ -209,27 +209,3 @@ def _names(place: _Place, path: Path) -> Mapping[str, Opener]:
 
 def _twice(name: str, one: Path, other: Path) -> str:
     return f"{other} and {one.name} both hold the benchmark {name}: move one of them away"
-
-
-def _own(name: str, preset: str) -> Oracle:
-    oracle: Oracle = load_object(name)(name)
-    needed = [each for each in vars(Oracle) if not each.startswith("_") and each != "preset"]
-    absent = [each for each in needed if not hasattr(oracle, each)]
-    if absent:
-        raise UserError(f"{name} gives no benchmark: it lacks {', '.join(absent)} (nadlab.benchmarks.oracle.Oracle)")
-    space = oracle.space
-    lacking = [each for each in vars(SearchSpace) if not each.startswith("_") and not hasattr(space, each)]
-    if lacking or type(space).__hash__ is None:
-        what = f"lacks {', '.join(lacking)}" if lacking else "cannot be hashed"
-        raise UserError(f"the search space of the benchmark {name} {what}: make it by nadlab.spaces.complete")
-    oracle = under(oracle, preset)
-    if oracle.name != name:
-        raise UserError(f"the benchmark {name} has the name {oracle.name!r}: it must be {name!r}")
-    if oracle.preset != preset:
-        raise UserError(f"the benchmark {name} answers by the protocol {oracle.preset!r}, not {preset!r}")
-    optimum = getattr(oracle, "optimum", None)
-    if optimum is not None and metric_of(oracle).number(optimum) is None:
-        raise UserError(
-            f"the benchmark {name} has the optimum {optimum!r}: it must be {metric_of(oracle).range_text}, or None"
-        )
-    return oracle

@@ -18,10 +18,9 @@ def fetch(name: str, keep_download: bool) -> None:
     \b
     Names: nasbench101, nasbench101-full, nasbench201, nasbench301-v0.9, nasbench301-v1.0
     """
-    from nadlab.benchmarks.catalog import official
     from nadlab.benchmarks.container import SUFFIX
     from nadlab.benchmarks.convert import convert
-    from nadlab.benchmarks.download import download
+    from nadlab.benchmarks.download import download, official
     from nadlab.benchmarks.registry import archives
     from nadlab.cache import cache_folder, is_there
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
@@ -12,6 +12,7 @@ from nadlab.cli.benchmarks import COMMANDS, for_people, readable_benchmarks
 from nadlab.cli.command_line import run_command
 from nadlab.cli.methods import methods
 from nadlab.cli.protocol import protocol_option
+from nadlab.cli.tables import print_table
 from nadlab.json_text import strict_json
 
 
@@ -38,7 +39,7 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
         for row in rows:
             click.echo(strict_json(row))
     else:
-        _print_table(benchmark_text("benchmarks", protocol), [for_people(row) for row in rows])
+        print_table(benchmark_text("benchmarks", protocol), [for_people(row) for row in rows])
     for line in left_out:
         click.echo(f"left out: {line}", err=as_json)
 
@@ -124,16 +125,16 @@ def search(
         for row, front in zip(rows, several, strict=bool(several)):
             click.echo(strict_json(row.row() | front))
         return
-    _print_table(
+    print_table(
         f"{benchmark_text(benchmark_name, protocol)}: {metric.label}", [row.row() for row in rows], metric.places
     )
     if best := compared(rows, oracle.report_split, metric):
         title = f"best cell by {WORDS[oracle.search_split]}, its {WORDS[oracle.report_split]} {metric.name}, mean over seeds"
-        _print_table(title, best)
+        print_table(title, best)
     if none := sum(not row.found(oracle.report_split) for row in rows):
         click.echo(f"{none} of {len(rows)} searches found no cell with {limits} at most: they are in no mean")
     if several:
-        _print_table(f"hypervolume of {objectives}, mean over seeds", hypervolumes(rows, several))
+        print_table(f"hypervolume of {objectives}, mean over seeds", hypervolumes(rows, several))
 
 
 @nadlab.command()
@@ -236,27 +237,6 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_js
     )
     click.echo("equal bit for bit" if done.equal else f"NOT equal: {done.different_queries} queries differ")
     return 0 if done.equal else 1
-
-
-def _print_table(title: str, rows: list[dict[str, Any]], places: int = 2) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from nadlab.terminal import console
-
-    # as Text: a name may hold brackets, which rich would take for its markup
-    table = Table(title=Text(title))
-    for key, value in rows[0].items():
-        side: Literal["left", "right"] = "left" if isinstance(value, str) else "right"
-        table.add_column(key.replace("_", " "), justify=side, no_wrap=key == "name", overflow="fold")
-    for row in rows:
-        texts = (_cell(v, 2 if key == "seconds" else places) for key, v in row.items())
-        table.add_row(*map(Text, texts))
-    console().print(table)
-
-
-def _cell(value: Any, places: int) -> str:
-    return "" if value is None else f"{value:.{places}f}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
 """`nadlab methods`: the search methods and their settings."""
 
 import inspect
-import json
 from typing import Any
 
 import click
 
+from nadlab.json_text import strict_json
 from nadlab.parameters.hyperparameters import Hyperparameter, hyperparameters
 
 
@@ -25,7 +25,7 @@ def methods(names: tuple[str, ...], as_json: bool) -> None:
 
     for row in [described(name) for name in names or SEARCHERS]:
         if as_json:
-            click.echo(json.dumps(row))
+            click.echo(strict_json(row))
         else:
             _print(row)
 

@@ -16,7 +16,8 @@ from nadlab.provenance.hardware import has_bfloat16
 from nadlab.study.cautions import fitted
 from nadlab.study.levels import names
 from nadlab.study.records import level_text
-from nadlab.study.study import Study, smoke
+from nadlab.study.smoke import smoke
+from nadlab.study.study import Study
 
 if TYPE_CHECKING:
     from nadlab.engine.plans import StudyPlan

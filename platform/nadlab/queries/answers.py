@@ -24,7 +24,9 @@ def evaluated(oracle: Oracle, cells: Cells) -> list[Evaluation]:
         answers = oracle.evaluate(cells)
     except (UserError, EvaluationFailed):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if hasattr(error, "ray_terminate_msg"):  # Ray ends this process
+            raise
         raise EvaluationFailed(
             f"{oracle.name} raised {type(error).__name__} ({error}) when it evaluated {_named(oracle, cells)}"
         ) from error

@@ -126,7 +126,10 @@ class QueryLedger:
         benchmark, and what `nadlab.queries.answers.evaluated` raises; then nothing is counted.
         """
         keys = self.oracle.space.keys(cells)
-        missing = ~self.oracle.queryable(cells)
+        allowed = np.asarray(self.oracle.queryable(cells))
+        if allowed.dtype != bool or allowed.shape != (len(cells),):
+            raise UserError(f"{self.oracle.name}: let its queryable return an array of one boolean a cell")
+        missing = ~allowed
         if missing.any():
             first = int(np.flatnonzero(missing)[0])
             text = self.oracle.space.format(cells[first : first + 1])

@@ -7,13 +7,12 @@ if __name__ == "__main__":
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import product
 
 from nadlab.benchmarks.oracle import Oracle, facts_of, metric_of, optimum_of
 from nadlab.benchmarks.presets import PAPER, check_protocol
 from nadlab.errors import UserError
-from nadlab.methods.registry import split_name
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import coerced
 from nadlab.provenance.code import origin
@@ -34,13 +33,6 @@ from nadlab.study.levels import (
     value_of,
 )
 from nadlab.study.records import StudyRecord, Trial, level_text
-
-SMOKE: Mapping[str, Level] = {
-    "epochs": 2, "labels": 20, "final_k": 2, "width": 16, "unlabelled_per_epoch": 512, "generated": 200,
-    "queries": 20,
-}  # fmt: skip
-"""settings of a run of seconds"""
-SMOKE_SEEDS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,29 +216,8 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
     )
 
 
-def smoke(study: Study) -> Study:
-    """Return a run of seconds: two levels (the first and the default), two seeds, small settings."""
-    known = names(study.settings)
-    small = {name: level for name, level in SMOKE.items() if name in known and name not in study.vary}
-    settings = changed(study.settings, small)
-    vary = {factor: _other_and_default(levels, study.reference[factor]) for factor, levels in study.vary.items()}
-    if "queries" in vary:  # a level of the smoke run alone: the study's own budgets take minutes
-        vary["queries"] = (SMOKE["queries"],)
-        settings = changed(settings, {"queries": SMOKE["queries"]})
-    if "method" in vary:  # a hyperparameter's method runs too, lest it changes nothing
-        owners = {split_name(factor)[0] for factor in vary if "." in factor}
-        vary["method"] = tuple(dict.fromkeys([*(m for m in study.vary["method"] if m in owners), *vary["method"]]))
-    baseline = {factor: level for factor, level in study.baseline.items() if level in vary[factor]}
-    return replace(study, settings=settings, vary=vary, baseline=baseline, seeds=tuple(study.seeds)[:SMOKE_SEEDS])
-
-
 def _budget_words(settings: TrialSettings) -> tuple[str, str]:
     """Return what is spent in words, and the setting that spends most of it."""
     if isinstance(settings, Settings):
         return f"{settings.labels} labels + {settings.final_k} final queries", "labels"
     return f"{settings.budget} queries", "queries"
-
-
-def _other_and_default(levels: Sequence[Level], default: Level) -> tuple[Level, ...]:
-    others = [level for level in levels if level != default]
-    return (*others[:1], default) if default != INERT else tuple(others[:2])

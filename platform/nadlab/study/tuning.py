@@ -30,7 +30,8 @@ from nadlab.queries.ledger import distinct_cells
 from nadlab.semigan.settings import Settings
 from nadlab.study.levels import Level, changed, distinct, flat, goals_of, level_type, names, value_of
 from nadlab.study.records import StudyRecord, Trial
-from nadlab.study.study import SMOKE, SMOKE_SEEDS, Study, study_record
+from nadlab.study.smoke import SMOKE, SMOKE_SEEDS
+from nadlab.study.study import Study, study_record
 
 SAMPLERS = ("tpe", "gp", "nsga2")
 PRUNERS = ("none", "asha", "median")

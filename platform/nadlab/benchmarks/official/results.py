@@ -149,7 +149,10 @@ def tables(architectures: Sequence[Architecture], where: Path, cells: str = "nas
     if not architectures:
         raise UserError(f"{where} holds no architecture: name the folder or file of the official download")
     of_cells = space(cells)
-    keys = np.array([int(of_cells.identities(of_cells.parse(a.text))[0]) for a in architectures], np.int64)
+    try:
+        keys = np.array([int(of_cells.identities(of_cells.parse(a.text))[0]) for a in architectures], np.int64)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
     order = np.argsort(keys)
     if len(np.unique(keys)) < len(keys):
         raise UserError(f"{where} holds an architecture twice; download it again")

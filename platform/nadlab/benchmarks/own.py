@@ -1,0 +1,49 @@
+"""A benchmark of one's own, `module:function`: opened, and checked before anything relies on it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nadlab.benchmarks.oracle import SPLITS, Facts, Metric, Oracle, facts_of, metric_of
+from nadlab.benchmarks.presets import under
+from nadlab.errors import UserError
+from nadlab.plugins import load_object
+from nadlab.spaces import SearchSpace
+
+
+def own_benchmark(name: str, preset: str) -> Oracle:
+    """Return the benchmark that `module:function` gives, under a protocol; raise UserError that says what it lacks."""
+    oracle: Oracle = load_object(name)(name)
+    needed = [each for each in vars(Oracle) if not each.startswith("_") and each != "preset"]
+    absent = [each for each in needed if not hasattr(oracle, each)]
+    if absent:
+        raise UserError(f"{name} gives no benchmark: it lacks {', '.join(absent)} (nadlab.benchmarks.oracle.Oracle)")
+    space = oracle.space
+    lacking = [each for each in vars(SearchSpace) if not each.startswith("_") and not hasattr(space, each)]
+    if lacking or type(space).__hash__ is None:
+        what = f"lacks {', '.join(lacking)}" if lacking else "cannot be hashed"
+        raise UserError(f"the search space of the benchmark {name} {what}: make it by nadlab.spaces.complete")
+    oracle = under(oracle, preset)
+    if oracle.name != name:
+        raise UserError(f"the benchmark {name} has the name {oracle.name!r}: it must be {name!r}")
+    if oracle.preset != preset:
+        raise UserError(f"the benchmark {name} answers by the protocol {oracle.preset!r}, not {preset!r}")
+    for what, got, right in _declared(oracle):
+        if not right:
+            raise UserError(f"the benchmark {name} has the {what} {got!r}: see nadlab.benchmarks.oracle.Oracle")
+    optimum = getattr(oracle, "optimum", None)
+    if optimum is not None and metric_of(oracle).number(optimum) is None:
+        raise UserError(
+            f"the benchmark {name} has the optimum {optimum!r}: it must be {metric_of(oracle).range_text}, or None"
+        )
+    return oracle
+
+
+def _declared(oracle: Oracle) -> Iterator[tuple[str, object, bool]]:
+    """Yield what a benchmark declares, and whether it is of the kind that everything else relies on."""
+    yield "digest", oracle.digest, isinstance(oracle.digest, str)
+    yield "queryable_count", oracle.queryable_count, isinstance(oracle.queryable_count, int | np.integer)
+    for what in ("search_split", "report_split"):
+        yield what, getattr(oracle, what), getattr(oracle, what) in SPLITS
+    yield "facts", facts_of(oracle), isinstance(facts_of(oracle), Facts)
+    yield "metric", metric_of(oracle), isinstance(metric_of(oracle), Metric)
