@@ -83,7 +83,16 @@ def paired(values: Mapping[int, float], reference: Mapping[int, float]) -> Value
 
 
 def band(curves: Values, rng: np.random.Generator) -> tuple[Values, Values]:
-    """Return the lower and upper ends of the mean's interval at each point of curves (n, points); n >= 2."""
+    """Return the lower and upper ends of the mean's interval at each point of curves (n, points); n >= 2.
+
+    They are NaN where a curve is: before a search has an incumbent.
+    """
+    whole = ~np.isnan(curves).any(axis=0)
+    if not whole.all():
+        low, high = np.full((2, len(whole)), np.nan)
+        if whole.any():
+            low[whole], high[whole] = band(curves[:, whole], rng)
+        return low, high
     found = bootstrap(
         (curves,), np.mean, axis=0, n_resamples=BAND_RESAMPLES, batch=100, confidence_level=CONFIDENCE,
         method="percentile", rng=rng,
