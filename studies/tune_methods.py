@@ -117,7 +117,7 @@ def page(made: pd.DataFrame, budget: Values, configurations: int) -> str:
     return f"""# Default and tuned methods on held-out benchmarks
 
 Every method had {configurations} configurations x {len(budget["seeds"])} seeds at {budget["queries"]} queries on
-{", ".join(budget["tuned_on"])}; nothing was tuned on the benchmarks below. Protocol: {budget["protocol"]}. Mean regrets in percentage points; gap: tuned less
+{", ".join(budget["tuned_on"])}; nothing was tuned on the benchmarks below. Protocol: {budget["protocol"]}. Mean regrets in each benchmark's unit; gap: tuned less
 default on the same seeds, with its 95 % bootstrap interval. Digest of the code: {budget["code"][:12]}.
 
 {chr(10).join(markdown_table(tuple(made.columns), cells))}

@@ -68,7 +68,18 @@ def test_import_is_cheap() -> None:
 
 
 def test_public_names_are_the_documented_ones_and_no_other() -> None:
-    assert dir(nadlab) == ["Study", "Tuning", "benchmark", "load", "main", "search"]
+    assert dir(nadlab) == sorted(nadlab.__all__)
+    assert set(dir(nadlab)) == {
+        "Study",
+        "Tuning",
+        "benchmark",
+        "check_space",
+        "complete",
+        "load",
+        "main",
+        "search",
+        "space",
+    }
     assert all(getattr(nadlab, name).__doc__ for name in nadlab.__all__)
     with pytest.raises(AttributeError, match="it offers Study, Tuning, "):
         _ = nadlab.Stud  # type: ignore[attr-defined]

@@ -47,7 +47,8 @@ def search_records(study: StudyRecord, records: Sequence[Record]) -> list[Record
 def named(study: StudyRecord, records: Sequence[Record]) -> StudyRecord:
     """Return the study with every configuration named by its rank: those that did not run at every seed come last."""
     complete = _complete(study, records)
-    ranked = sorted(complete, key=lambda level: -_point(study, complete[level])[0])
+    # of equal ones, first the one that ran on fresh seeds: the search chose it
+    ranked = sorted(complete, key=lambda level: (-_point(study, complete[level])[0], -len(complete[level])))
     others = sorted({study.level(record.trial) for record in records} - set(ranked))
     return replace(study, names={level: str(rank) for rank, level in enumerate([*ranked, *others], 1)})
 
@@ -78,7 +79,7 @@ def configurations(
                 best,
             )
         )
-    return sorted(rows, key=lambda row: -study.measured.score(row.accuracy.mean))
+    return sorted(rows, key=lambda row: (-study.measured.score(row.accuracy.mean), -len(complete[row.name])))
 
 
 def importances(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> Importance | str:
