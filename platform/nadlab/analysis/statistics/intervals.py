@@ -85,9 +85,9 @@ def paired(values: Mapping[int, float], reference: Mapping[int, float]) -> Value
 def band(curves: Values, rng: np.random.Generator) -> tuple[Values, Values]:
     """Return the lower and upper ends of the mean's interval at each point of curves (n, points); n >= 2.
 
-    whole = np.asarray(~np.isnan(curves).any(axis=0))
+    They are NaN where a curve is: before a search has an incumbent.
     """
-    whole = ~np.isnan(curves).any(axis=0)
+    whole = np.asarray(~np.isnan(curves).any(axis=0))
     if not whole.all():
         low, high = np.full((2, len(whole)), np.nan)
         if whole.any():
