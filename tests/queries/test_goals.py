@@ -14,6 +14,7 @@ from nadlab.methods.registry import SEARCHERS, run_search
 from nadlab.methods.request import SearchRequest
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import Query, QueryLedger, best
+from nadlab.queries.opening import answered
 from nadlab.searchers.objectives.nsga2 import crowding_distance, survivors
 from nadlab.spaces import SPACES, Cells, SearchSpace
 
@@ -174,3 +175,21 @@ def test_public_search_returns_front_and_hypervolume() -> None:
         assert max(each["latency"] for each in row["front"]) <= 0.005
         # the best cell by validation is on the front
         assert max(each["accuracy"] for each in row["front"]) >= row["best_test"] - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("extras", "reason"),
+    [({"energy": 1.0}, "name it in its quantities"), ({"latency": float("nan")}, "let it be a finite number")],
+)
+def test_quantity_that_is_undeclared_or_no_number_is_refused(extras: dict[str, float], reason: str) -> None:
+    ledger = QueryLedger(answered(TRADED, lambda cells: [Evaluation(50.0, 50.0, extras)] * len(cells)), 1)
+    with pytest.raises(UserError, match=reason):
+        ledger.query(TRADED.pool()[:1])
+    assert not ledger.queries
+
+
+def test_objective_that_an_answer_lacks_is_refused() -> None:
+    ledger = QueryLedger(answered(TRADED, lambda cells: [Evaluation(50.0, 50.0)] * len(cells)), 1, BOTH)
+    with pytest.raises(UserError, match="lacks latency"):
+        ledger.query(TRADED.pool()[:1])
+    assert not ledger.queries

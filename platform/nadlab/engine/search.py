@@ -183,8 +183,8 @@ def hypervolumes(rows: Sequence[Search], found: Sequence[Mapping[str, Any]]) -> 
         {
             "method": method,
             "seeds": len(values),
-            "hypervolume": _text(mean_interval(np.array(list(values.values())), rng), 3),
-            f"ahead of {next(iter(final))}": "" if values is first else _text(paired_difference(values, first, rng), 3),
+            "hypervolume": _volume(mean_interval(np.array(list(values.values())), rng)),
+            f"ahead of {next(iter(final))}": "" if values is first else _volume(paired_difference(values, first, rng)),
         }
         for method, values in final.items()
     ]
@@ -192,6 +192,12 @@ def hypervolumes(rows: Sequence[Search], found: Sequence[Mapping[str, Any]]) -> 
 
 def _regret(regrets: Sequence[float], places: int, rng: np.random.Generator) -> dict[str, str]:
     return {"regret": _text(mean_interval(np.array(regrets), rng), places)} if regrets else {}
+
+
+def _volume(interval: Interval | None) -> str:
+    if interval is None or interval.low is None or interval.high is None:
+        return "" if interval is None else f"{interval.mean:.4f}"
+    return f"{interval.mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
 
 
 def _text(interval: Interval | None, places: int) -> str:
