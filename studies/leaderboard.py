@@ -137,7 +137,8 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
     """Return the lines about one budget."""
     counts = rows.groupby(["method", "benchmark"]).size().unstack(fill_value=0)
     counts = counts.reindex(index=methods, columns=names, fill_value=0)
-    few = [f"{method} ({own.min()} to {own.max()})" for method, own in counts.iterrows() if own.min() < seeds]
+    few = [f"{method} ({own.min()} to {own.max()})" if own.max() else f"{method} (none)"
+           for method, own in counts.iterrows() if own.min() < seeds]  # fmt: skip
     said = [f"Unfinished, with fewer than {seeds} seeds on some benchmark: {listed(few)}.", ""] if few else []
     held = [name for name in names if whole(name) and benchmark(name).search_split != benchmark(name).report_split]
     rows = rows.assign(search_regret=[search_regret(row) for row in rows.itertuples()])
@@ -158,8 +159,9 @@ def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, o
     return f"""# All methods on {listed(names)}
 
 Means over up to {seeds} seeds with 95 % bootstrap intervals. Regret: the optimum less the reported answer of the cell that is best by
-the search split. "Every cell evaluated" is the regret of the best cell of all by the search split: what no search can be
-expected to undercut. Regret by the search split: how far the best cell found is below that cell by what the search sees.
+the search split. "Every cell evaluated" is the regret of the best cell of all by the search split: where it is as high as
+the searches' own, a better search need not report less. Regret by the search split: how far the best cell found is below
+that cell by what the search sees.
 Methods have their default settings. A cell with fewer seeds says how many; an empty one has none, and its method is not
 ranked. CPU seconds: the median of a search.
 
