@@ -85,7 +85,7 @@ def test_search_gives_one_json_line_a_seed_and_the_same_again() -> None:
     ]
     first, again = lines(*arguments), lines(*arguments)
     assert [list(row) for row in first] == [
-        ["method", "benchmark", "seed", "queries", "best_valid", "best_test", "regret", "seconds"]
+        ["method", "benchmark", "protocol", "seed", "queries", "best_valid", "best_test", "regret", "seconds"]
     ] * 3
     assert [row["seed"] for row in first] == [0, 1, 2]
     assert {row["queries"] for row in first} == {20}

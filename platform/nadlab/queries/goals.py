@@ -24,14 +24,16 @@ class Goals:
     def of(cls, objectives: str | None, at_most: str | None) -> Self:
         """Return the goals of `accuracy,latency` and `latency=0.01,parameters=2`; raise UserError for any other form."""
         names = tuple(part.strip() for part in (objectives or "").split(",") if part.strip())
-        if len(names) == 1 or len(set(names)) < len(names):
-            raise UserError(f"objectives = {objectives}: name two or more, each once, such as accuracy,latency")
+        if (objectives is not None and len(names) < 2) or len(set(names)) < len(names):
+            raise UserError(f"objectives = {objectives!r}: name two or more, each once, such as accuracy,latency")
         limits: dict[str, float] = {}
         for part in filter(None, map(str.strip, (at_most or "").split(","))):
             name, _, text = (each.strip() for each in part.partition("="))
             if name in limits or (limit := _number(text)) is None:
                 raise UserError(f"at_most = {at_most}: write QUANTITY=NUMBER, each once, such as latency=0.01")
             limits[name] = limit
+        if at_most is not None and not limits:
+            raise UserError("at_most is empty: write QUANTITY=NUMBER, such as latency=0.01")
         return cls(names, tuple(limits.items()))
 
     @classmethod
