@@ -56,7 +56,7 @@ def test_weight_that_only_the_last_step_lost_is_found_before_the_design(per_roun
 
 def test_round_that_diverges_keeps_what_was_queried_before(monkeypatch: pytest.MonkeyPatch) -> None:
     trial = {
-        "benchmark": TOY, "seed": 0, "epochs_per_step": 2, "resume": None,
+        "benchmark": TOY, "protocol": "paper", "seed": 0, "epochs_per_step": 2, "resume": None,
         "settings": {name: getattr(SMALL, name) for name in Settings.__dataclass_fields__} | {"per_round": 2},
     }  # fmt: skip
     running = object.__new__(BiArch2PerfTrainable)
@@ -77,7 +77,7 @@ def test_round_that_diverges_keeps_what_was_queried_before(monkeypatch: pytest.M
 
 def test_predictor_without_an_order_has_no_tau(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("trainables.run.held_out_tau", lambda *_: None)
-    trial = {"benchmark": TOY, "seed": 0, "resume": None, "watch": True}
+    trial = {"benchmark": TOY, "protocol": "paper", "seed": 0, "resume": None, "watch": True}
     settings = {name: getattr(SMALL, name) for name in Settings.__dataclass_fields__}
     run = Run.opened({**trial, "settings": settings})
     report = run.trained([{"predictor": 1.0}] * 2, 0.0)

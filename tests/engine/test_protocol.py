@@ -106,7 +106,7 @@ def test_search_names_its_protocol_in_every_row() -> None:
         search("random-search", TOY, 300, [0], protocol="validation").best_valid[0] == rows["validation"]["best_valid"]
     )
     table = CliRunner().invoke(nadlab, [*asked, "--protocol", "validation"], catch_exceptions=False).output
-    assert "best cell by validation, its test answer, mean over seeds" in table
+    assert "best cell by validation, its test accuracy, mean over seeds" in table
 
 
 @pytest.mark.services
