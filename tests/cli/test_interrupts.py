@@ -108,7 +108,7 @@ def test_while_searches_run(concurrent: str, seconds: float) -> None:
 )
 def test_while_a_study_runs(moment: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    longer = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "40", "--concurrent", "1"]
+    longer = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--set", "epochs=40", "--concurrent", "1"]
     ended = interrupted([*ALPHA, *longer, "--out", str(out)], lambda _: any(out.glob(moment)))
     check(ended, f"Stopped. The records are in {out}: the same command resumes the study.")
     assert run_alpha(out, *longer) == 0

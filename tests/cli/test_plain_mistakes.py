@@ -58,8 +58,8 @@ QUICK_SEARCH = [
 QUICK = {
     "search": QUICK_SEARCH[1:],
     "reproduce": ["--tracking-uri", "sqlite:////nowhere/else.db", "0123456789abcdef0123456789abcdef"],
-    "ablate_alpha": ["--dry-run", "--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "1"],
-    "tune_semigan": ["--dry-run", "--smoke", "--benchmark", TOY, "--seeds", "1", "--epochs", "1", "--fresh", "0"],
+    "ablate_alpha": ["--dry-run", "--smoke", "--benchmark", TOY, "--seeds", "1", "--set", "epochs=1"],
+    "tune_semigan": ["--dry-run", "--smoke", "--benchmark", TOY, "--seeds", "1", "--set", "epochs=1", "--fresh", "0"],
     "convert": ["/nowhere/file.tar"],
     "report": ["nowhere"],
     "show": ["nowhere"],

@@ -90,7 +90,7 @@ def started(out: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start ablate_alpha in the folder of the benchmark."""
     script = [sys.executable, str(ROOT / "studies" / "ablate_alpha.py"), "--smoke", "--benchmark", OWN, "--seeds", "2"]
     return subprocess.Popen(
-        [*script, "--epochs", "20", "--concurrent", "2", "--out", str(out), *arguments],
+        [*script, "--set", "epochs=20", "--concurrent", "2", "--out", str(out), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -118,7 +118,7 @@ def test_a_study_evaluates_each_distinct_cell_once_over_levels_seeds_a_kill_and_
     killed.communicate()
     before = calls(log)
     assert [len(keys) for keys in before] == [20]  # two levels of one seed have the same labels
-    again = started(out, "--alphas", "0.1,0.5,0.9")
+    again = started(out, "--vary", "alpha=0.1,0.5,0.9")
     words, _ = again.communicate(timeout=400)
     assert again.returncode == 0, words
     records = records_of(out)

@@ -91,7 +91,7 @@ def test_levels_are_named_by_what_a_trial_has(data: Path) -> None:  # noqa: ARG0
 @pytest.mark.parametrize(
     ("vary", "words"),
     [
-        ({"bananas.ensembl": (1,)}, "'ensembl' is no setting of bananas: choose from starts"),
+        ({"bananas.ensembl": (1,)}, "'ensembl' is no setting of bananas: did you mean bananas.ensemble"),
         ({"bananas.ensemble": (0,)}, "bananas: ensemble must be at least 1, not 0"),
         ({"ensemble": (1,)}, "unknown method|no setting"),
     ],

@@ -21,7 +21,7 @@ from nadlab.benchmarks.oracle import (
     quantities_of,
     ranges_of,
 )
-from nadlab.benchmarks.presets import draw
+from nadlab.benchmarks.presets import PAPER, draw
 from nadlab.benchmarks.registry import benchmark
 from nadlab.queries.kept_answers import KeptAnswers
 from nadlab.spaces import Cells, SearchSpace
@@ -51,9 +51,9 @@ class Answered:
 def opened(trial: Mapping[str, Any]) -> Oracle:
     """Return the benchmark of a trial's request (`nadlab.engine.request.request`).
 
-    One that is not free is evaluated through the answers that the request's folder keeps. A `stand_in` evaluates nothing.
+    Without a protocol it answers by the paper's. One that is not free is evaluated through the answers that the request's folder keeps. A `stand_in` evaluates nothing.
     """
-    oracle = benchmark(trial["benchmark"], trial["protocol"])
+    oracle = benchmark(trial["benchmark"], trial.get("protocol", PAPER))
     if trial.get("stand_in"):
         return answered(oracle, partial(made_up, oracle))
     if trial.get("answers") and not facts_of(oracle).free:
