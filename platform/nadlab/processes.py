@@ -36,7 +36,7 @@ def side_by_side(
 
 @contextmanager
 def _shielded() -> Iterator[None]:
-    """Start processes that Ctrl-C reaches only when they have imported what they need: earlier, each prints a traceback."""
+    """Start processes that Ctrl-C does not reach: not even while they import, when each would print a traceback."""
     resource_tracker.ensure_running()  # it would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
@@ -46,7 +46,8 @@ def _shielded() -> Iterator[None]:
 
 
 def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends the process without a word
+    # the command ends them: were they to die first, the pool would print a traceback for what was cancelled
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     _one_thread()
 
