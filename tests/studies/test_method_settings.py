@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -39,15 +40,20 @@ class Steps:
 """
 
 
+COMMON: dict[str, Any] = {
+    "question": "?",
+    "expectation": "none",
+    "trainable": SearcherTrainable,
+    "settings": SearchRequest(method="bananas", queries=14, hyperparameters={"bananas.epochs": 2}),
+    "benchmark": TOY,
+}
+
+
 def quick(**changes: object) -> Study:
     study = Study(
         name="settings",
-        question="?",
-        expectation="none",
-        trainable=SearcherTrainable,
-        settings=SearchRequest(method="bananas", queries=14, hyperparameters={"bananas.epochs": 2}),
+        **COMMON,
         vary={"method": ("bananas", "random-search"), "bananas.ensemble": (1, 3, 5)},
-        benchmark=TOY,
         seeds=(0, 1),
     )
     return replace(study, **changes)  # type: ignore[arg-type]
@@ -56,12 +62,8 @@ def quick(**changes: object) -> Study:
 def tuned(**changes: object) -> Tuning:
     tuning = Tuning(
         name="tuned",
-        question="?",
-        expectation="none",
-        trainable=SearcherTrainable,
-        settings=SearchRequest(method="bananas", queries=14, hyperparameters={"bananas.epochs": 2}),
+        **COMMON,
         space={"bananas.ensemble": IntDistribution(1, 9)},
-        benchmark=TOY,
         seeds=(0,),
         configurations=3,
         fresh=1,

@@ -25,7 +25,6 @@ and NAS-Bench-301 (surrogates). The paper and NASLib know neither NAS-Bench-Grap
 them as it does NAS-Bench-101 and -201. The paper does not know NATS-Bench's size space either; NASLib's
 `natsbenchsize/graph.py` has it, with a mean over the seeds (`is_random=False`) and no validation on CIFAR-10, which here
 is that of the training on the training half.
-them as it does NAS-Bench-101 and -201.
 `validation`: what most papers do on NAS-Bench-201. Each split is read from the longest training that has it: in the
 table `nasbench201.csv` validation after 12 epochs and test after 200. A benchmark with one split is refused.
 

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from nadlab.errors import UserError
-from nadlab.parameters.values import Value
+from nadlab.parameters.values import Value, declared_types
 
 INLINE: Mapping[str, Any] = {"inline": True}
 """metadata of a field whose dataclass gives its hyperparameters as the method's own"""
@@ -70,7 +70,7 @@ def hyperparameters(method: object) -> dict[str, Hyperparameter]:
     if not is_dataclass(method) or isinstance(method, type):
         return {}
     found: dict[str, Hyperparameter] = {}
-    kinds, meanings = typing.get_type_hints(type(method)), _docstrings(type(method))
+    kinds, meanings = declared_types(type(method)), _docstrings(type(method))
     for each in fields(method):
         value, kind = getattr(method, each.name), kinds[each.name]
         if is_dataclass(value):

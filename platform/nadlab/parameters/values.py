@@ -3,6 +3,7 @@
 import math
 import types
 import typing
+from functools import cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,6 +12,12 @@ from nadlab.errors import UserError
 Value = float | int | str | bool | None
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+@cache
+def declared_types(owner: type) -> dict[str, Any]:
+    """Return field -> declared type of a dataclass."""
+    return typing.get_type_hints(owner)
 
 
 def coerced(declared: Any, name: str, value: object) -> Value:

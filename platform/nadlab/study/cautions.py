@@ -29,7 +29,7 @@ def fitted(study: Study, oracle: Oracle, bfloat16: bool | None, kept: Collection
 
 def check(study: Study, oracle: Oracle, bfloat16: bool | None) -> None:
     """Raise UserError when a setting or level cannot run on this benchmark and machine, or changes nothing."""
-    configurations = [changed(study.settings, values) for values in study.combinations]
+    configurations = study.configurations
     for each in configurations:
         goals_of(each).check(oracle)
     refuse(configurations, oracle, bfloat16)
@@ -77,7 +77,7 @@ def cautions(study: Study, oracle: Oracle, record: StudyRecord, records: Sequenc
     records: those of the study's folder.
     """
     finished = [each for each in records if each.is_judged]
-    doubts = [each for values in study.combinations for each in _doubts(changed(study.settings, values), oracle)]
+    doubts = [each for settings in study.configurations for each in _doubts(settings, oracle)]
     return [
         *dict.fromkeys(doubts),
         *_uncompared(study, record, finished),
@@ -120,8 +120,8 @@ def _equal_trials(study: Study) -> list[str]:
     said = {}
     for factor in study.vary:
         groups: dict[tuple[Level, ...], set[Level]] = {}
-        for values in study.combinations:
-            reason = _inert(changed(study.settings, values)).get(factor)
+        for values, settings in zip(study.combinations, study.configurations, strict=True):
+            reason = _inert(settings).get(factor)
             if reason:
                 groups.setdefault(tuple(v for name, v in values.items() if name != factor), set()).add(values[factor])
                 if any(len(levels) > 1 for levels in groups.values()):

@@ -4,7 +4,6 @@ Settings are a frozen dataclass, or a `SearchRequest`, which has the hyperparame
 """
 
 import difflib
-import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -12,7 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
-from nadlab.parameters.values import Value, coerced
+from nadlab.parameters.values import Value, coerced, declared_types
 from nadlab.queries.goals import Goals
 
 Level = Value
@@ -42,7 +41,7 @@ def level_type(settings: TrialSettings, name: str, owner: str | None = None) -> 
     if isinstance(settings, SearchRequest) and "." in name:
         return settings.kind(name)
     known_name(name, _plain(settings), owner or type(settings).__name__)
-    return typing.get_type_hints(type(settings))[name]
+    return declared_types(type(settings))[name]
 
 
 def value_of(settings: TrialSettings, name: str) -> Level:

@@ -8,6 +8,7 @@ if __name__ == "__main__":
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import product
 
 from nadlab.benchmarks.oracle import Oracle, facts_of, metric_of, optimum_of
@@ -120,7 +121,7 @@ class Study:
         """Factor -> the level that others are compared with: the default's, or the baseline's where that is named."""
         return self.default | dict(self.baseline)
 
-    @property
+    @cached_property
     def combinations(self) -> list[dict[str, Level]]:
         """Every combination of levels that is run: one of `rows`, or with a level that no row has.
 
@@ -133,6 +134,11 @@ class Study:
             if effective not in found:
                 found.append(effective)
         return found
+
+    @cached_property
+    def configurations(self) -> list[TrialSettings]:
+        """The settings of each of `combinations`, in their order."""
+        return [changed(self.settings, values) for values in self.combinations]
 
     def _products(self) -> list[dict[str, Level]]:
         if self.one_at_a_time:
@@ -161,7 +167,7 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
     Raises UserError when a budget is larger than the benchmark.
     """
     distinct = distinct_cells(oracle)
-    configurations = [changed(study.settings, values) for values in study.combinations]
+    configurations = study.configurations
     if not configurations:
         raise UserError(f"study {study.name} runs none of these levels together: name others")
     for factor in study.vary:
@@ -187,7 +193,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
     fixed |= fixed.pop("hyperparameters", {})
     levels = (level for levels in study.vary.values() for level in levels)
     made_by = origin(study.trainable_name, [oracle.name, *fixed.values(), *levels])
-    facts, configurations = facts_of(oracle), [changed(study.settings, each) for each in study.combinations]
+    facts, configurations = facts_of(oracle), study.configurations
     return StudyRecord(
         study=study.name,
         question=study.question,
