@@ -110,6 +110,13 @@ def estimate(interval: Interval, sign: str = "", places: int = 2) -> tuple[str, 
     return f"{interval.mean:{sign}.{places}f}", ends(interval, sign, places)
 
 
+def hypervolume_text(found: Interval | None) -> str:
+    """Return a hypervolume, or a difference of two, with its interval; empty without one."""
+    if found is None or found.low is None or found.high is None:
+        return "" if found is None else f"{found.mean:.4f}"
+    return f"{found.mean:.4f} ({found.low:.4f} to {found.high:.4f})"
+
+
 def interval_text(interval: Interval, sign: str = "+", places: int = 2) -> str:
     """Return an interval for a sentence."""
     found = ends(interval, sign, places)

@@ -14,7 +14,7 @@ import numpy as np
 
 from nadlab.analysis.statistics.hypervolume import Points, ends, points
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
-from nadlab.analysis.text import interval_text, mean_and_deviation
+from nadlab.analysis.text import hypervolume_text, interval_text, mean_and_deviation
 from nadlab.benchmarks.oracle import ACCURACY, Metric, Split
 from nadlab.benchmarks.presets import PAPER
 from nadlab.benchmarks.registry import benchmark
@@ -183,8 +183,10 @@ def hypervolumes(rows: Sequence[Search], found: Sequence[Mapping[str, Any]]) -> 
         {
             "method": method,
             "seeds": len(values),
-            "hypervolume": _volume(mean_interval(np.array(list(values.values())), rng)),
-            f"ahead of {next(iter(final))}": "" if values is first else _volume(paired_difference(values, first, rng)),
+            "hypervolume": hypervolume_text(mean_interval(np.array(list(values.values())), rng)),
+            f"ahead of {next(iter(final))}": ""
+            if values is first
+            else hypervolume_text(paired_difference(values, first, rng)),
         }
         for method, values in final.items()
     ]
@@ -192,12 +194,6 @@ def hypervolumes(rows: Sequence[Search], found: Sequence[Mapping[str, Any]]) -> 
 
 def _regret(regrets: Sequence[float], places: int, rng: np.random.Generator) -> dict[str, str]:
     return {"regret": _text(mean_interval(np.array(regrets), rng), places)} if regrets else {}
-
-
-def _volume(interval: Interval | None) -> str:
-    if interval is None or interval.low is None or interval.high is None:
-        return "" if interval is None else f"{interval.mean:.4f}"
-    return f"{interval.mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
 
 
 def _text(interval: Interval | None, places: int) -> str:

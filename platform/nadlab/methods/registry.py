@@ -1,12 +1,11 @@
 """Search methods by name: each is called as `searcher(ledger, rng)` and spends the ledger's budget."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
 
-from nadlab.errors import UserError
+from nadlab.errors import UserError, did_you_mean
 from nadlab.parameters.hyperparameters import Hyperparameter, hyperparameters, with_values
 from nadlab.parameters.values import Value
 from nadlab.plugins import is_plugin, load_object
@@ -71,8 +70,7 @@ def searcher(method: str) -> Searcher:
     """
     if not is_plugin(method):
         if method not in SEARCHERS:
-            near = difflib.get_close_matches(method, SEARCHERS, 1)
-            meant = f"did you mean {near[0]}? " if near else ""
+            meant = did_you_mean(method, SEARCHERS)
             raise UserError(
                 f"unknown method {method!r}: {meant}choose from {', '.join(SEARCHERS)}, or name your own module:object"
             )
@@ -96,9 +94,7 @@ def hyperparameter(name: str) -> Hyperparameter:
     method, own = split_name(name)
     known = hyperparameters(searcher(method))
     if own not in known:
-        near = difflib.get_close_matches(own, known, 1)
-        meant = f"did you mean {method}.{near[0]}? " if near else ""
-        choice = f"{meant}choose from {', '.join(known)}" if known else "it has none"
+        choice = f"{did_you_mean(own, known, f'{method}.')}choose from {', '.join(known)}" if known else "it has none"
         raise UserError(f"{own!r} is no setting of {method}: {choice}")
     return known[own]
 

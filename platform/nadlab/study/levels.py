@@ -3,12 +3,11 @@
 Settings are a frozen dataclass, or a `SearchRequest`, which has the hyperparameters of its method as well.
 """
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from nadlab.errors import UserError
+from nadlab.errors import UserError, did_you_mean
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import Value, coerced, declared_types
@@ -74,9 +73,7 @@ def known_name(name: str, known: Collection[str], owner: str) -> str:
     """Return a name; raise UserError that lists those of `owner`, the nearest first, when it is none of them."""
     if name in known:
         return name
-    near = difflib.get_close_matches(name, known, 1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    raise UserError(f"{name!r} is no setting of {owner}: {meant}It has {', '.join(sorted(known))}")
+    raise UserError(f"{name!r} is no setting of {owner}: {did_you_mean(name, known)}It has {', '.join(sorted(known))}")
 
 
 def distinct(name: str, declared: Any, levels: Iterable[object]) -> tuple[Level, ...]:

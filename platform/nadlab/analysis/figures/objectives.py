@@ -19,7 +19,7 @@ def fronts(found: Mapping[str, Sequence[Values]], metrics: Sequence[Metric]) -> 
     found: level -> for each seed the objectives of its front, (front, M), in their own units.
     """
     first, second = metrics[:2]
-    drawn = axes(_label(second), _label(first))
+    drawn = axes(second.label, first.label)
     for level, colour in colours(list(found), ordered=False).items():
         for place, front in enumerate(found[level]):
             ordered = front[np.argsort(front[:, 1])]
@@ -45,7 +45,3 @@ def hypervolume_curves(curves: Mapping[str, Values], rng: np.random.Generator) -
     drawn.yaxis.set_major_formatter("{x:g}")
     legend(drawn)
     return figure_of(drawn)
-
-
-def _label(metric: Metric) -> str:
-    return f"{metric.name}, {metric.unit}" if metric.unit else metric.name

@@ -9,7 +9,8 @@ from nadlab.analysis.figures.objectives import fronts, hypervolume_curves
 from nadlab.analysis.sections.content import Picture, Section
 from nadlab.analysis.sections.tables import level_table
 from nadlab.analysis.statistics.hypervolume import Points, ends, points
-from nadlab.analysis.statistics.intervals import Interval, Values, mean_interval, paired_difference
+from nadlab.analysis.statistics.intervals import Values, mean_interval, paired_difference
+from nadlab.analysis.text import hypervolume_text
 from nadlab.benchmarks.oracle import Metric
 from nadlab.study.incumbents import feasible
 from nadlab.study.records import Record
@@ -46,7 +47,7 @@ def in_words(evidence: Evidence, rng: np.random.Generator) -> str | None:
     """Return the sentence that names every level's hypervolume at the end; None with a single objective."""
     if (given := volumes(evidence)) is None:
         return None
-    final = [f"{level} {_text(mean_interval(curve[:, -1], rng))}" for level, curve in given.curves.items()]
+    final = [f"{level} {hypervolume_text(mean_interval(curve[:, -1], rng))}" for level, curve in given.curves.items()]
     names = ", ".join(metric.name for metric in given.metrics)
     return f"Hypervolume of {names} at the end, with 95 % intervals over seeds: {'; '.join(final)}."
 
@@ -70,8 +71,13 @@ def objectives(evidence: Evidence, rng: np.random.Generator) -> Section | None:
         (*(f"after {mark}" for mark in marks), f"difference to {study.reference}", "cells of the front"),
         {
             level: (
-                *(_text(mean_interval(curve[:, mark - 1], rng)) if mark <= curve.shape[1] else "" for mark in marks),
-                "" if level == study.default_level else _text(paired_difference(final[level], reference, rng)),
+                *(
+                    hypervolume_text(mean_interval(curve[:, mark - 1], rng)) if mark <= curve.shape[1] else ""
+                    for mark in marks
+                ),
+                ""
+                if level == study.default_level
+                else hypervolume_text(paired_difference(final[level], reference, rng)),
                 f"{np.mean([len(each.front()) for each in found[level]]):.1f}",
             )
             for level, curve in curves.items()
@@ -122,9 +128,3 @@ def _scale(metrics: list[Metric], best: Values, worst: Values, searched: str, re
         f"in each, so that 1 is the most there can be. A front holds the cells that no other query of its search dominates by "
         f"{searched} {metrics[0].name}, and is measured by {reported} {metrics[0].name}."
     )
-
-
-def _text(interval: Interval | None) -> str:
-    if interval is None or interval.low is None or interval.high is None:
-        return "" if interval is None else f"{interval.mean:.4f}"
-    return f"{interval.mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
