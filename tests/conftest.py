@@ -1,6 +1,7 @@
 """What several tests share: a small synthetic table, one Ray, one finished smoke study."""
 
 import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -29,6 +30,8 @@ from studies.ablate_alpha import STUDY
 TOY = "nasbench201/toy"
 
 torch.set_num_threads(1)  # as in the trials
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: what it starts would ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @event.listens_for(Engine, "connect")
