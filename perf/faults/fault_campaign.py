@@ -15,8 +15,8 @@ from perf.mlflow_server import Server
 from perf.processes import started
 
 POLL = 0.1
-POSTPONED = 4.0
-"""seconds at most, by which a kill that is to meet a trial is put off while none runs"""
+POSTPONED = 1 / 6
+"""share of the pace, at most, by which a kill that is to meet a trial is put off while none runs"""
 STUCK = 7200
 """seconds after which a study is given up: it hangs"""
 
@@ -89,7 +89,7 @@ class StudyUnderFire:
                 if driver.poll() is not None:
                     driver = self._start(ray_folder)
                 if now > next_kill and number % 2 and not workers(driver):
-                    next_kill = now + float(self.rng.uniform(0, POSTPONED))
+                    next_kill = now + float(self.rng.uniform(0, POSTPONED * self.pace))
                 elif now > next_kill and number != at_most:
                     next_kill, server_back = now + self._pause(), now + self._pause() / 2
                     number += 1

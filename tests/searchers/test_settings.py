@@ -129,7 +129,7 @@ def test_nested_settings_are_changed_in_place() -> None:
 
 
 def nadlab_prints(*arguments: str) -> str:
-    done = CliRunner().invoke(nadlab, arguments, catch_exceptions=False)
+    done = CliRunner().invoke(nadlab, arguments, env={"COLUMNS": "160"}, catch_exceptions=False)
     assert done.exit_code == 0
     return done.stdout
 
