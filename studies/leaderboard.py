@@ -3,7 +3,8 @@
 Each search is appended to OUT/searches.csv when it ends. The same command goes on after a stop, and one with more
 methods, benchmarks, budgets or seeds runs only those. Searches go by seeds, so that after a stop all methods have as
 many. A method's settings follow from its budget, so each budget is searched by itself. --page writes the page from what
-is there and searches nothing.
+is there and searches nothing. Each row holds the digest of its method's code: rows of other code are refused, --anyway
+keeps them, and the page says so.
 
 \b
     python studies/leaderboard.py --seeds 0-1
@@ -17,10 +18,10 @@ from nadlab.cli.command_line import run_command
 import os
 import sys
 import time
-from collections.abc import Mapping
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import click
@@ -40,10 +41,10 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_seeds
 from nadlab.engine.search import searches
 from nadlab.errors import UserError
-from nadlab.methods.registry import COMPARED
+from nadlab.methods.registry import COMPARED, searcher
 from nadlab.methods.request import SearchRequest
 from nadlab.processes import side_by_side
-from nadlab.provenance.code import origin
+from nadlab.provenance.code import digest_of, git_revision
 from nadlab.provenance.hardware import hardware
 from nadlab.semigan.diagnostics import search_accuracies
 
@@ -53,26 +54,42 @@ COLUMNS = [*KEY, "best_valid", "best_test", "regret", "cpu_seconds", "code", "re
 Task = tuple[int, int, str, str]
 
 
-def search(path: Path, made_by: Mapping[str, str], task: Task) -> Task:
+@cache
+def code(method: str) -> str:
+    """Return the digest of a method's code: of its module and all that it imports."""
+    found = searcher(method)
+    return digest_of((found if isinstance(found, FunctionType) else type(found)).__module__)[:16]
+
+
+def search(path: Path, revision: str, task: Task) -> Task:
     """Run one search and append its row to the file."""
     queries, seed, name, method = task
     benchmark(name)  # opened before the clock starts
     started = time.process_time()
     (found,) = searches([method], name, queries, [seed], 1)
-    row = found.row() | {"cpu_seconds": f"{time.process_time() - started:.2f}", **made_by}
+    row = found.row() | {"cpu_seconds": f"{time.process_time() - started:.2f}"}
+    row |= {"code": code(method), "revision": revision}
     line = ",".join("" if row.get(column) is None else str(row[column]) for column in COLUMNS)
     with path.open("ab", buffering=0) as file:
         file.write(f"{line}\n".encode())  # one write: neighbours append to the same file, and a stop leaves no half
     return task
 
 
-def begin(path: Path, code: str) -> None:
-    """Begin the file if it is missing; raise UserError where other code made some of it."""
+def begin(path: Path, methods: list[str], anyway: bool) -> None:
+    """Begin the file if it is missing; raise UserError where other code made some of the methods' rows."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-    if set(table(path)["code"]) - {code}:
-        raise UserError(f"{path} was made by other code: check out its revision, or name another folder by --out")
+    if (others := changed(table(path), methods)) and not anyway:
+        raise UserError(
+            f"{path} holds searches by other code of {listed(others)}: delete those rows, check out their revision, keep "
+            "them by --anyway, or name another folder by --out"
+        )
+
+
+def changed(rows: pd.DataFrame, methods: list[str]) -> list[str]:
+    """Return the methods of which some row was made by other code than today's."""
+    return [method for method in methods if set(rows.loc[rows["method"] == method, "code"]) - {code(method)}]
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -154,7 +171,9 @@ def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, o
     """Return the page, budget by budget."""
     machine, hours = hardware(), rows["cpu_seconds"].sum() / 3600
     digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
-    codes, revisions = (listed(sorted(set(rows[column]))) for column in ("code", "revision"))
+    revisions = listed(sorted(set(rows["revision"])))
+    others = changed(rows, methods)
+    kept = f" Of {listed(others)} some searches are of other code than today's." if others else ""
     lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
     return f"""# All methods on {listed(names)}
 
@@ -165,7 +184,7 @@ that cell by what the search sees.
 Methods have their default settings. A cell with fewer seeds says how many; an empty one has none, and its method is not
 ranked. CPU seconds: the median of a search.
 
-Revision {revisions}, code {codes}, {machine["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
+Revision {revisions}.{kept} {machine["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
 
 {chr(10).join(lines)}"""
 
@@ -179,9 +198,17 @@ Revision {revisions}, code {codes}, {machine["cpu"]}, {hours:.2f} CPU hours of o
 @click.option("--seeds", default="20", show_default=True, help="a count, a range or a list")
 @click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/leaderboard"), show_default=True)
+@click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made")
 @click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there")
 def command(
-    methods: str, benchmarks: str, queries: str, seeds: str, concurrent: int | None, out: Path, page_only: bool
+    methods: str,
+    benchmarks: str,
+    queries: str,
+    seeds: str,
+    concurrent: int | None,
+    out: Path,
+    anyway: bool,
+    page_only: bool,
 ) -> None:
     names, chosen, each = benchmarks.split(","), methods.split(","), parse_seeds(seeds)
     if unknown := [name for name in names if optimum_of(benchmark(name)) is None]:
@@ -196,11 +223,10 @@ def command(
         SearchRequest(method=method, queries=budget)  # raises here rather than hours later
     path, workers = out / "searches.csv", concurrent or os.cpu_count() or 1
     if not page_only:
-        found = origin("trainables.searcher:SearcherTrainable", chosen).values
-        begin(path, code := found["code"][:16])
+        begin(path, chosen, anyway)
         done = set(table(path)[KEY].itertuples(index=False, name=None))
         if tasks := [task for task in product(budgets, each, names, chosen) if task not in done]:
-            run = partial(search, path, {"code": code, "revision": found["git_revision"]})
+            run = partial(search, path, git_revision(Path(__file__).parent))
             finished = side_by_side(run, tasks, "search", workers)
             # with several at a time there is a bar already
             list(tqdm(finished, total=len(tasks), unit="search") if min(workers, len(tasks)) == 1 else finished)

@@ -36,13 +36,18 @@ def test_same_command_goes_on_and_says_what_is_missing(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text().strip() == shown.strip()
 
 
-def test_rows_of_other_code_are_not_mixed_with_new_ones(tmp_path: Path) -> None:
+def test_rows_of_other_code_of_a_method_are_not_mixed_with_new_ones_without_a_word(tmp_path: Path) -> None:
     leaderboard(tmp_path, "--methods", "random-search", "--seeds", "1")
     path = tmp_path / "searches.csv"
     rows = pd.read_csv(path, dtype={"code": str})
     rows.assign(code="0" * 16).to_csv(path, index=False)
-    with pytest.raises(UserError, match="made by other code"):
+    with pytest.raises(UserError, match="other code of random-search: delete those rows"):
         leaderboard(tmp_path, "--methods", "random-search", "--seeds", "2")
+    shown = leaderboard(tmp_path, "--methods", "local-search", "--seeds", "1")
+    assert "other code" not in shown
+    shown = leaderboard(tmp_path, "--methods", "random-search", "--seeds", "2", "--anyway")
+    assert "Of random-search some searches are of other code than today's." in shown
+    assert len(path.read_text().splitlines()) == 1 + 3 * 2
 
 
 def test_whole_benchmark_leaves_the_regret_of_its_best_cell_by_the_search_split() -> None:

@@ -95,6 +95,12 @@ def origin(trainable: str, names: Iterable[object] = ()) -> Origin:
     return Origin(values, sources)
 
 
+def digest_of(module: str) -> str:
+    """Return the digest of a module of this package, or of one's own, and of all that it imports, packages apart."""
+    reach = reachable([module], {"nadlab", module.partition(".")[0]})
+    return _part(reach, {name: _digest(path.read_bytes()) for name, path in sorted(reach.files.items())})
+
+
 def git_revision(folder: Path) -> str:
     """Return the commit of the checkout around a folder, `+dirty` when tracked files differ from it."""
     try:
