@@ -43,7 +43,7 @@ def test_study_runs_on_all_nodes_of_an_allocation_and_its_status_is_that_of_the_
     allocation: dict[str, str], tmp_path: Path
 ) -> None:
     done = subprocess.run(
-        ["bash", str(SBATCH), "python", "study.py"], env=allocation, capture_output=True, text=True, timeout=240
+        ["/bin/bash", str(SBATCH), "python", "study.py"], env=allocation, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 7, done.stderr
     assert "2 nodes, 2.0 CPUs" in done.stdout
@@ -52,7 +52,7 @@ def test_study_runs_on_all_nodes_of_an_allocation_and_its_status_is_that_of_the_
 
 
 def test_job_without_a_command_says_what_is_missing(allocation: dict[str, str]) -> None:
-    done = subprocess.run(["bash", str(SBATCH)], env=allocation, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["/bin/bash", str(SBATCH)], env=allocation, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "name the command after the file" in done.stderr
 
