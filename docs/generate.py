@@ -1,5 +1,6 @@
 """Write the generated parts of the documents anew, from the commands and from results/: `python docs/generate.py`."""
 
+import ast
 import csv
 import inspect
 import re
@@ -81,7 +82,7 @@ def _row(option: click.Option, context: click.Context) -> str:
         raise ValueError(f"{context.info_name} {option.opts[0]} has no help text")
     names, meaning = (" ".join(text.split()) for text in record)
     meaning = re.sub(r"\[((?:default|required|[\dx])[^]]*)\]", r"(\1)", meaning)  # brackets are Markdown's links
-    return textwrap.fill(f"- `{names}`: {meaning}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return _item(names, meaning)
 
 
 def methods_table() -> str:
@@ -114,16 +115,30 @@ def _line(first: str, others: Sequence[str]) -> str:
     return f"| {' | '.join([first, *others])} |"
 
 
-def results_page(text: str) -> str:
-    """Return docs/results.md with its generated table as `results/` has it now."""
-    marks = r"(<!-- generated: methods -->\n).*?(<!-- end -->)"
-    return re.sub(marks, lambda found: f"{found[1]}\n{methods_table()}\n\n{found[2]}", text, flags=re.DOTALL)
+def studies_list() -> str:
+    """Return what every study says of itself in its first line."""
+    files = [path for path in sorted((DOCS.parent / "studies").glob("*.py")) if path.stem != "__init__"]
+    lines = [
+        (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0] for path in files
+    ]
+    return "\n".join(_item(path.name, line) for path, line in zip(files, lines, strict=True))
+
+
+def _item(name: str, text: str) -> str:
+    return textwrap.fill(f"- `{name}`: {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def replaced(path: Path, content: str) -> str:
+    """Return a page with other content between its two marks."""
+    marks = r"(<!-- generated -->\n).*?(<!-- end -->)"
+    page = path.read_text(encoding="utf-8")
+    return re.sub(marks, lambda found: f"{found[1]}\n{content}\n\n{found[2]}", page, flags=re.DOTALL)
 
 
 def pages() -> dict[Path, str]:
     """Return every page that has a generated part, as it must be."""
-    results = DOCS / "results.md"
-    return {DOCS / "commands.md": commands_page(), results: results_page(results.read_text(encoding="utf-8"))}
+    parts = {DOCS / "results.md": methods_table(), DOCS / "studies.md": studies_list()}
+    return {DOCS / "commands.md": commands_page(), **{path: replaced(path, part) for path, part in parts.items()}}
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def test_every_page_is_in_the_sites_navigation() -> None:
     assert sorted(named) == sorted(pages)
 
 
-@pytest.mark.parametrize("name", ["commands.md", "results.md"])
+@pytest.mark.parametrize("name", ["commands.md", "results.md", "studies.md"])
 def test_generated_pages_are_current(name: str) -> None:
     pages = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
     path = ROOT / "docs" / name
