@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make study` and `make test`. `make check` is what to run before a commit.
-# `make docs` renders the docstrings, `make screenshots` makes the README's pictures of MLflow's UI anew.
+# `make docs` builds the site, without network; `make screenshots` takes the documents' pictures of the report and MLflow's UI anew.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,7 @@ style: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
 
 types: install
 	$(BIN)/mypy
@@ -47,10 +48,13 @@ system:
 		echo 'g++, Chromium and PostgreSQL could not be installed: the tests that need them are skipped'; \
 	else echo 'A C++ compiler, Chromium with chromedriver or PostgreSQL is missing here: the tests that need them are skipped'; fi
 
-screenshots: install system
+screenshots: study system
 	$(BIN)/python -m pytest tests/tracking/test_mlflow_ui.py
 	for name in trials ledger; do cp build/screenshots/$$name.png docs/images/mlflow_$$name.png; done
+	chromium --headless $$([ "$$(id -u)" != 0 ] || echo --no-sandbox) --disable-gpu --hide-scrollbars --window-size=1100,1230 \
+		--screenshot=docs/images/report.png file://$(CURDIR)/runs/ablate_alpha/mnist1d-201/report.html
 
 docs: install
-	$(BIN)/pdoc --output-directory build/docs nadlab trainables
+	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo 'open build/docs/index.html'

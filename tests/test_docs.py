@@ -1,9 +1,10 @@
 """The documents' code runs as it stands: each section from its top to its end, in a folder of its own.
 
 A block marked `bash` or `python` is run; `python title="FILE"` is written to that file, for the sections below too; a block of another
-kind, such as `text`, is shown only.
+kind, such as `text`, is shown only. A notebook's cells are one program: that needs no Jupyter, which brings 24 packages.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -14,12 +15,11 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-import nadlab
-from tests.conftest import own_cache
+from tests.conftest import Done, own_cache
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
-WRAPPED = ("CHANGELOG.md", "CONTRIBUTING.md", "DESIGN.md")
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 RUN = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 
 
@@ -68,35 +68,49 @@ def sections(document: Path) -> list[Section]:
     return [Section(document.stem, number, tuple(run), tuple(named)) for number, (run, named) in parts if run]
 
 
-SECTIONS = [section for document in DOCUMENTS for section in sections(document)]
+def program(notebook: Path) -> Section:
+    """Return the cells of a notebook as one block."""
+    code = [cell["source"] for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+    return Section(notebook.stem, 0, (("python", "\n".join("".join(lines) for lines in code)),), ())
+
+
+SECTIONS = [section for document in DOCUMENTS for section in sections(document)] + [program(each) for each in NOTEBOOKS]
 
 
 @pytest.mark.services
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: f"{section.document}-{section.number}")
 def test_every_block_of_a_section_runs(section: Section, place: Path) -> None:
-    env = environment() | {"NADLAB_CACHE": own_cache(place)}
+    run_section(section, place)
+
+
+@pytest.mark.timeout(600)
+def test_readme_code_runs_on_the_study_that_it_names(smoke_study: Done, place: Path) -> None:
+    (place / "runs" / "ablate_alpha").mkdir(parents=True)
+    (place / "runs" / "ablate_alpha" / "mnist1d-201").symlink_to(smoke_study.out)
+    (section,) = sections(ROOT / "README.md")
+    run_section(section, place)
+
+
+@pytest.mark.services
+@pytest.mark.timeout(600)
+def test_the_site_is_built_and_asks_nothing_of_the_network(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert {"index.html", "commands.html", "reference.html", "study.html"} <= {page.name for page in pages}
+    loaded = r"<(?:script|link|img|iframe|source)[^>]*(?:src|href)=[\"']?(?:https?:)?//[^>]*|url\((?:https?:)?//[^)]*|@import[^;]*"
+    for path in [*pages, *tmp_path.rglob("*.css")]:
+        assert re.findall(loaded, path.read_text()) == [], path
+
+
+def run_section(section: Section, place: Path) -> None:
+    """Run a section's blocks one after the other in a folder."""
+    env = environment() | {"NADLAB_CACHE": own_cache(place), "MPLBACKEND": "agg"}
     env.pop("NADLAB_DATA", None)
     for name, content in section.files:
         (place / name).write_text(content)
     for language, content in section.blocks:
         done = subprocess.run([*RUN[language], content], cwd=place, env=env, capture_output=True, text=True)
         assert done.returncode == 0, f"{section.document}:\n{content}\n{done.stdout}\n{done.stderr}"
-
-
-def test_every_public_name_is_documented() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
-    assert set(nadlab.__all__) <= set(rows)
-
-
-@pytest.mark.parametrize("document", [*sorted(ROOT.glob("*.md")), *DOCUMENTS], ids=lambda path: path.stem)
-def test_links_to_files_lead_somewhere(document: Path) -> None:
-    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
-    assert [target for target in targets if not (document.parent / target).exists()] == []
-
-
-@pytest.mark.parametrize("document", [*map(ROOT.joinpath, WRAPPED), *DOCUMENTS], ids=lambda path: path.stem)
-def test_prose_is_wrapped(document: Path) -> None:
-    prose = [block.content for block in MarkdownIt().parse(document.read_text()) if block.type == "inline"]
-    lines = [line for content in prose for line in content.splitlines() if not line.startswith("|")]
-    assert [line for line in lines if len(line) > 120] == []

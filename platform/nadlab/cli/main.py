@@ -169,7 +169,7 @@ def report(study: str, tracking_uri: str | None, out: Path | None) -> None:
     help="of database and artifacts, unless others are given",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="another address needs --auth")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="where it listens")
 @click.option(
     "--auth",
     is_flag=True,

@@ -1,0 +1,147 @@
+"""Write the generated parts of the documents anew, from the commands and from results/: `python docs/generate.py`."""
+
+import ast
+import csv
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+WIDTH = 120
+DOCS = Path(__file__).parent
+RESULTS = DOCS.parent / "results"
+TABLES = {
+    "cifar10": "table2_nasbench201_cifar10",
+    "cifar100": "table2_nasbench201_cifar100",
+    "nasbench101": "table1_nasbench101",
+    "mnist1d-101": "table1_mnist1d-101",
+    "mnist1d-201": "table2_mnist1d-201",
+    "mnist1d-darts": "table3_mnist1d-darts",
+}
+"""benchmark, those of NAS-Bench-201 by their data set -> folder of the study of all methods on it"""
+
+
+def commands_page() -> str:
+    """Return docs/commands.md: every command of `nadlab`, and the options of studies and tuning studies."""
+    from nadlab.cli.main import nadlab
+    from studies import ablate_alpha, tune_semigan
+
+    studies = [("ablate_alpha.py", ablate_alpha.STUDY), ("tune_semigan.py", tune_semigan.TUNING)]
+    parts = [
+        "# Commands",
+        "`python docs/generate.py` writes this page from the commands; `--help` of each prints the same.",
+    ]
+    for path, command in _walk(nadlab, "nadlab"):
+        parts += _section(path, command)
+    for name, study in studies:
+        parts += _section(f"python studies/{name}", _study_command(study), "Its options are those of every such study.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _study_command(study: object) -> click.Command:
+    from nadlab.cli import study as studies
+    from nadlab.cli import tuning as tunings
+    from nadlab.study.study import Study
+    from nadlab.study.tuning import Tuning
+
+    if isinstance(study, Study):
+        return studies.command(study)
+    assert isinstance(study, Tuning)
+    return tunings.tuning_command(study)
+
+
+def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, inner in sorted(command.commands.items()):
+            yield from _walk(inner, f"{path} {name}")
+
+
+def _section(path: str, command: click.Command, about: str = "") -> list[str]:
+    context = click.Context(command, info_name=path)
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    texts = [about] if about else [_prose(part) for part in inspect.cleandoc(command.help or "").split("\n\n")]
+    rows = [_row(each, context) for each in command.params if isinstance(each, click.Option)]
+    return [f"## {path}", f"```text\n{usage}\n```", *texts, *(["\n".join(rows)] if rows else [])]
+
+
+def _prose(part: str) -> str:
+    r"""Return a paragraph of a help text; one behind click's `\b` stays as it stands, as a block."""
+    if part.startswith("\b"):
+        return f"```text\n{part.removeprefix(chr(8)).strip()}\n```"
+    return textwrap.fill(" ".join(part.split()), WIDTH)
+
+
+def _row(option: click.Option, context: click.Context) -> str:
+    """Return an option's item of the list; raise ValueError when nobody said what it does."""
+    record = option.get_help_record(context)
+    if record is None or not option.help:
+        raise ValueError(f"{context.info_name} {option.opts[0]} has no help text")
+    names, meaning = (" ".join(text.split()) for text in record)
+    meaning = re.sub(r"\[((?:default|required|[\dx])[^]]*)\]", r"(\1)", meaning)  # brackets are Markdown's links
+    return _item(names, meaning)
+
+
+def methods_table() -> str:
+    """Return the regret of every method on every benchmark that was searched by all, from the stored `levels.csv`."""
+    found: dict[str, dict[str, str]] = {}
+    heads = []
+    for benchmark, folder in TABLES.items():
+        with (RESULTS / folder / "levels.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        (queries,) = {row["level"].split(", ")[1] for row in rows}
+        (seeds,) = {row["n"] for row in rows}
+        heads.append((benchmark, queries, seeds))
+        for row in rows:
+            significant = row["p_holm"] and float(row["p_holm"]) < 0.05
+            cells = found.setdefault(row["level"].split(", ")[0], {})
+            cells[benchmark] = f"{abs(float(row['regret'])):.2f}{'*' if significant else ''}"
+    names, queries, seeds = zip(*heads, strict=True)
+    lines = [
+        _line("method", names),
+        "| --- " * (len(heads) + 1) + "|",
+        _line("queries", queries),
+        _line("seeds", seeds),
+    ]
+    for method, cells in sorted(found.items()):
+        lines.append(_line(method, [cells.get(benchmark, "–") for benchmark in TABLES]))
+    return "\n".join(lines)
+
+
+def _line(first: str, others: Sequence[str]) -> str:
+    return f"| {' | '.join([first, *others])} |"
+
+
+def studies_list() -> str:
+    """Return what every study says of itself in its first line."""
+    files = [path for path in sorted((DOCS.parent / "studies").glob("*.py")) if path.stem != "__init__"]
+    lines = [
+        (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0] for path in files
+    ]
+    return "\n".join(_item(path.name, line) for path, line in zip(files, lines, strict=True))
+
+
+def _item(name: str, text: str) -> str:
+    return textwrap.fill(f"- `{name}`: {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def replaced(path: Path, content: str) -> str:
+    """Return a page with other content between its two marks."""
+    marks = r"(<!-- generated -->\n).*?(<!-- end -->)"
+    page = path.read_text(encoding="utf-8")
+    return re.sub(marks, lambda found: f"{found[1]}\n{content}\n\n{found[2]}", page, flags=re.DOTALL)
+
+
+def pages() -> dict[Path, str]:
+    """Return every page that has a generated part, as it must be."""
+    parts = {DOCS / "results.md": methods_table(), DOCS / "studies.md": studies_list()}
+    return {DOCS / "commands.md": commands_page(), **{path: replaced(path, part) for path, part in parts.items()}}
+
+
+if __name__ == "__main__":
+    for path, page in pages().items():
+        path.write_text(page, encoding="utf-8")
+        print(path.relative_to(DOCS.parent))
