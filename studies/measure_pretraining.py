@@ -21,15 +21,16 @@ GENERATED = 5000
 def reconstruction(space: SearchSpace) -> str:
     settings = graph_vae.VAEPretraining()
     started = time.process_time()
-    model = graph_vae.pretrained(space, settings)
+    cells, held_out = graph_vae.split(space, settings)
+    model = graph_vae.trained(cells, space, settings)  # not the cached one: its time is measured
     seconds = time.process_time() - started
-    held_out = graph_vae.split(space, settings)[1]
     graphs = graphs_of(held_out, space)
     made = model.reconstruct(graphs)
     whole = graph_vae.reconstructed(model, held_out, space).mean()
     operations = (made.X * graphs.X).sum(dim=2).mean().item()
-    edges = (made.A == graphs.A).float().mean().item()
-    return f"| {space.name} | {len(held_out):,} | {whole:.2%} | {operations:.2%} | {edges:.2%} | {seconds:.0f} |"
+    rows, columns = torch.triu_indices(space.vertices, space.vertices, 1)
+    pairs = (made.A == graphs.A)[:, rows, columns].float().mean().item()
+    return f"| {space.name} | {len(held_out):,} | {operations:.2%} | {pairs:.2%} | {whole:.2%} | {seconds:.0f} |"
 
 
 def generation(space: SearchSpace) -> str:
@@ -49,9 +50,9 @@ def generation(space: SearchSpace) -> str:
 def main() -> None:
     torch.set_num_threads(1)
     print("# Pretraining of the rival searches\n\n`python studies/measure_pretraining.py > results/pretraining.md`\n")
-    print("arch2vec's autoencoder on held-out cells (published: over 99 % with up to 25 times as many steps):\n")
+    print("arch2vec's autoencoder on held-out cells (published: over 99 % of operations and pairs of vertices):\n")
     print(
-        "| space | held-out cells | whole cells | operations | edges | seconds of one core |\n|---|---|---|---|---|---|"
+        "| space | held-out cells | operations | pairs | whole cells | seconds of one core |\n|---|---|---|---|---|---|"
     )
     for space in SPACES.values():
         print(reconstruction(space))

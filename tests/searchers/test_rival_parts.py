@@ -1,5 +1,7 @@
 """What the rival searches are made of: arch2vec's vectors, the generator's cells, weights and clusters."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -23,14 +25,28 @@ def drawn(decoder: CellDecoder, space: SearchSpace, count: int) -> Cells:
 
 
 @pytest.mark.slow
-def test_autoencoder_learns_edges_before_operations_of_held_out_cells() -> None:
-    # the whole pretraining, 30 s, gives back every held-out cell: results/pretraining.md
-    space = SPACES["nasbench201"]
-    settings = graph_vae.VAEPretraining(cells=6000, epochs=6, width=32, learning_rate=5e-3, dropout=0.1)
-    held_out = graphs_of(graph_vae.split(space, settings)[1], space)
-    made = graph_vae.pretrained(space, settings).reconstruct(held_out)
-    assert (made.A == held_out.A).float().mean() > 0.99
-    assert (made.X * held_out.X).sum(dim=2).mean() > 0.6
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_autoencoder_gives_back_held_out_cells_after_a_third_of_its_pretraining(name: str) -> None:
+    # published, after the whole: over 99 % of operations and of pairs of vertices; here results/pretraining.md
+    space, settings = SPACES[name], graph_vae.VAEPretraining(cells=20_000, epochs=5, most_steps=1_400)
+    cells, held_out = graph_vae.split(space, settings)
+    given = graphs_of(held_out, space)
+    made = graph_vae.trained(cells, space, settings).reconstruct(given)
+    rows, columns = torch.triu_indices(space.vertices, space.vertices, 1)
+    assert (made.X * given.X).sum(dim=2).mean() > 0.95
+    assert (made.A == given.A)[:, rows, columns].float().mean() > 0.95
+
+
+def test_autoencoder_of_the_cache_is_the_one_that_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NADLAB_CACHE", str(tmp_path))
+    space, settings = SPACES["nasbench201"], graph_vae.VAEPretraining(cells=300, epochs=1, width=16, seed=11)
+    cells, held_out = graph_vae.split(space, settings)
+    vectors = graph_vae.embed(graph_vae.trained(cells, space, settings), held_out, space)
+    assert (graph_vae.embed(graph_vae.pretrained(space, settings), held_out, space) == vectors).all()
+    graph_vae.pretrained.cache_clear()
+    monkeypatch.delattr(graph_vae, "trained")  # a second process finds the weights
+    assert (graph_vae.embed(graph_vae.pretrained(space, settings), held_out, space) == vectors).all()
+    assert len([*tmp_path.rglob("*.pt")]) == 1
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))

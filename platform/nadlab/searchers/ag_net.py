@@ -3,8 +3,8 @@
 As published (paper and its code): a generator of latent size 32, pretrained on unlabelled cells; 16 random cells;
 then rounds in which generator and surrogate are trained together on all labelled cells, each cell drawn and its loss
 scaled by 1 / (0.01 N + rank) (latent-space optimisation by weighted retraining, Tripp et al. 2020), on
-0.1 reconstruction + 0.9 squared error of the surrogate, whose gradient reaches the generator; 15 epochs (30 on
-NAS-Bench-201) of batches of 16, Adam at 1e-3 with beta_1 = 0.5; latents uniform in [-3, 3]^32 give 100 new cells, of which
+0.1 reconstruction + 0.9 squared error of the surrogate, whose gradient reaches the generator; 30 epochs (15 on
+NAS-Bench-101 and -301) of batches of 16, Adam at 1e-3 with beta_1 = 0.5; latents uniform in [-3, 3]^32 give 100 new cells, of which
 the surrogate's best 16 are queried. The surrogate has four hidden layers.
 
 Choices: the generator is `nadlab.searchers.models.cell_decoder` where AG-Net's adds node by node with message passing; the
@@ -54,8 +54,8 @@ class AGNet:
     """cells queried a round, and labelled cells in a step of the optimizer; published"""
     candidates: int = field(default=100, metadata=tunable(20, 400, log=True))
     """new cells of a round among which the surrogate chooses; published"""
-    epochs: int = field(default=15, metadata=tunable(5, 60, log=True))
-    """epochs of training a round; published, on NAS-Bench-201 30"""
+    epochs: int = field(default=30, metadata=tunable(5, 60, log=True))
+    """epochs of training a round; published for NAS-Bench-201, on NAS-Bench-101 and -301 15"""
     learning_rate: float = field(default=1e-3, metadata=tunable(1e-4, 1e-2, log=True))
     """of Adam; published"""
     beta_1: float = 0.5

@@ -5,9 +5,10 @@ siamese graph network) learns to tell a pair of two true cells from a pair of a 
 generator, which writes a cell choice by choice, is trained by PPO on the discriminator's answers alone, and the cells
 that it then generates are queried.
 
-Choices: the paper's code is not public and its settings could not be looked up here, so every number below is ours.
-The generator is `nadlab.searchers.models.cell_decoder`, pretrained on unlabelled cells (as published, a GNN encoder with a
-GRU decoder); the discriminator's graph network is the project's 3-layer GIN (as published, k-GNN). A generated cell
+Choices: the paper's code is not public, and of arXiv 2105.09356 only abstract and introduction could be read here, so
+every number below is ours. The generator is `nadlab.searchers.models.cell_decoder`, pretrained on unlabelled cells (as
+published, a GNN encoder with a GRU decoder); the discriminator's graph network is the project's 3-layer GIN (as
+published, k-GNN, and a relativistic loss). A generated cell
 that is invalid earns 0 and is not shown to the discriminator. Cells that the benchmark lacks are left out and more are
 generated, up to `rounds` times `proposals`; random cells fill what is missing. Published: 94.23 at 378 queries on
 NAS-Bench-101, whose test accuracies the shared sample lacks; 94.39 and 73.45 at 444 on NAS-Bench-201.

@@ -5,8 +5,8 @@ that differ from it by one mutation (so that a predictor compares like with like
 evaluated cells, ranks the offspring, and only the best are evaluated. The inheritance of weights between generations
 has no meaning where a benchmark answers.
 
-Choices: no public code was found and the paper's settings could not be looked up here, so the numbers are ours, and so
-is the reading of representative selection: average-linkage clusters of the better half of the population, the best cell of each.
+Choices: no code is public, and of arXiv 2204.12726 only the abstract could be read here, so the numbers are ours, and so is
+the reading of representative selection: average-linkage clusters of the better half of the population, the best cell of each.
 The predictor is a random forest on one-hot choices. Offspring that the benchmark lacks are skipped
 (`nadlab.queries.neighbourhood.Neighbourhood`). Published: 94.38 and 73.24 at 500 queries on NAS-Bench-201.
 """

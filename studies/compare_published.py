@@ -1,0 +1,180 @@
+"""Tables 1 to 3 of the SemiGAN-NAD paper beside ours: each method at its published number of queries and protocol.
+
+Each search is appended to OUT/searches.csv when it ends, cheap methods first; the same command goes on after a stop.
+What a machine has no file for is left empty, with the command that gets the file. --page writes the page from what is
+there and searches nothing.
+
+\b
+    python studies/compare_published.py --seeds 5 --methods random-search,regularized-evolution,pre-nas
+    python studies/compare_published.py --benchmarks nasbench201/cifar10 --seeds 20
+"""
+
+# first, so that Ctrl-C ends the imports below in one line
+from nadlab.cli.command_line import run_command
+
+# isort: split
+import os
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from nadlab.analysis.page import markdown_table
+from nadlab.analysis.statistics.intervals import mean_interval
+from nadlab.analysis.text import ends, listed
+from nadlab.benchmarks.oracle import Oracle, optimum_of
+from nadlab.benchmarks.registry import benchmark
+from nadlab.cli.options import parse_seeds
+from nadlab.errors import UserError
+from nadlab.processes import side_by_side
+from nadlab.provenance.code import origin
+from nadlab.provenance.hardware import hardware
+from nadlab.study.published import TABLE_1, TABLE_2, TABLE_3
+from studies.leaderboard import KEY, begin, search, table
+
+OURS = {"semigan-nad": "semigan-nad-paper"}
+"""method of the tables -> ours, where that has another name: the default here is another method than the paper's"""
+CHEAPEST_FIRST = (
+    "random-search", "regularized-evolution", "reinforce", "arch2vec-rl", "pre-nas", "bayesian-optimisation", "ga-nas",
+    "ag-net", "arch2vec-bo", "nao", "seminas", "semigan-nad-paper",
+)  # fmt: skip
+NOT_PUBLIC = "its code is not public: the settings are ours"
+KNOWN = {
+    "ga-nas": NOT_PUBLIC,
+    "pre-nas": NOT_PUBLIC,
+    "ag-net": "another generator, and accuracies are standardised here",
+    "arch2vec-bo": "5 cells a fit where the public script of NAS-Bench-201 takes 1",
+    "semigan-nad-paper": "gaps of the paper are filled by us",
+}
+"""method -> what else may make a difference"""
+FETCH = {"nasbench101": "nasbench101", "nasbench201": "nasbench201", "nasbench301-v1.0": "nasbench301-v1.0"}
+"""benchmark without its data set -> what `nadlab benchmarks fetch` gets"""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One number of the tables."""
+
+    benchmark: str
+    method: str
+    """ours"""
+    queries: int
+    accuracy: float
+
+
+PUBLISHED = tuple(
+    Published(name, OURS.get(row.method, row.method), row.queries, accuracy)
+    for row in (*TABLE_1, *TABLE_2, *TABLE_3)
+    for name, accuracy in row.accuracies.items()
+)
+BENCHMARKS = tuple(dict.fromkeys(each.benchmark for each in PUBLISHED))
+
+
+def opened(name: str) -> Oracle | None:
+    """Return a benchmark, None where this machine has no file of it."""
+    try:
+        return benchmark(name)
+    except UserError as error:
+        if str(error).startswith("unknown benchmark"):
+            return None
+        raise
+
+
+def is_sample(oracle: Oracle) -> bool:
+    """Say whether a table of NAS-Bench-101 lacks most cells and the test accuracies that are published."""
+    return oracle.space.name == "nasbench101" and oracle.report_split == "valid"
+
+
+def verdict(each: Published, found: np.ndarray, oracle: Oracle) -> tuple[str, str]:
+    """Return whether ours and the published number agree, and why not where that is known.
+
+    They agree where the published number, which is the best of several runs, lies between the worst and the best of our
+    seeds, or within the interval of our mean.
+    """
+    if is_sample(oracle):
+        return "-", "a sample with validation accuracies alone: not comparable"
+    interval = mean_interval(found, np.random.default_rng(0))
+    low, high = (found.min(), found.max()) if interval.low is None else (interval.low, interval.high)
+    if min(found.min(), low) - 0.005 <= each.accuracy <= max(found.max(), high) + 0.005:  # published with two places
+        return "yes", ""
+    optimum = optimum_of(oracle)
+    if optimum is not None and each.accuracy > optimum + 0.005:
+        return "no", f"above this table's optimum of {optimum:.2f}: of another protocol"
+    way = "ours is better" if each.accuracy < found.min() else "ours is worse"
+    return "no", f"{way}; {KNOWN[each.method]}" if each.method in KNOWN else way
+
+
+def lines_of(each: Published, rows: pd.DataFrame, oracle: Oracle | None) -> tuple[str, ...]:
+    """Return the row of one published number."""
+    head = each.method, str(each.queries), f"{each.accuracy:.2f}"
+    if oracle is None:
+        return *head, "", "", "0", "", f"needs `nadlab benchmarks fetch {FETCH[each.benchmark.partition('/')[0]]}`"
+    own = rows[(rows["benchmark"] == each.benchmark) & (rows["method"] == each.method)]
+    own = own[own["queries"] == each.queries]
+    if own.empty:
+        return *head, "", "", "0", "", "not run yet"
+    found = own["best_valid" if oracle.report_split == "valid" else "best_test"].to_numpy(np.float64)
+    mean = mean_interval(found, np.random.default_rng(0))
+    numbers = f"{mean.mean:.2f} ({ends(mean, '')})", f"{found.max():.2f}", str(len(found))
+    return *head, *numbers, *verdict(each, found, oracle)
+
+
+def page(rows: pd.DataFrame, numbers: list[Published], names: list[str]) -> str:
+    """Return the page, benchmark by benchmark."""
+    body = []
+    for name in names:
+        oracle = opened(name)
+        of = f"{oracle.report_split} accuracy, searched by {oracle.search_split} accuracy" if oracle else "no file"
+        own = [lines_of(each, rows, oracle) for each in numbers if each.benchmark == name]
+        heading = "method", "queries", "published", "ours: mean (95 % interval)", "best of n", "n", "agree", "reason"
+        body += [f"## {name}", "", f"{of[0].upper()}{of[1:]}.", "", *markdown_table(heading, own), ""]
+    codes, revisions = (listed(sorted(set(rows[column]))) for column in ("code", "revision"))
+    return f"""# Published and ours
+
+Published: Tables 1 to 3 of the SemiGAN-NAD paper, each method's best result. Ours: the accuracy of the best cell found, each
+seed a search with the method's default settings; percentile bootstrap interval. They agree where the published number
+lies between the worst and the best of our seeds or within the interval.
+
+Revision {revisions}, code {codes}, {hardware()["cpu"]}, {rows["cpu_seconds"].sum() / 3600:.2f} CPU hours of one thread.
+
+{chr(10).join(body)}"""
+
+
+@click.command(help=__doc__)
+@click.option("--methods", default=",".join(CHEAPEST_FIRST), help="separated by commas  [default: all of the tables]")
+@click.option("--benchmarks", default=",".join(BENCHMARKS), show_default=True)
+@click.option("--seeds", default="10", show_default=True, help="a count, a range or a list")
+@click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/compare_published"), show_default=True)
+@click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there")
+def command(methods: str, benchmarks: str, seeds: str, concurrent: int | None, out: Path, page_only: bool) -> None:
+    names, chosen = benchmarks.split(","), methods.split(",")
+    if unknown := [name for name in names if name not in BENCHMARKS] + [m for m in chosen if m not in CHEAPEST_FIRST]:
+        raise UserError(f"the tables have no {unknown[0]!r}: choose from {listed([*BENCHMARKS, *CHEAPEST_FIRST])}")
+    numbers = [each for each in PUBLISHED if each.benchmark in names and each.method in chosen]
+    numbers.sort(key=lambda each: CHEAPEST_FIRST.index(each.method))
+    path = out / "searches.csv"
+    if not page_only:
+        origins = origin("trainables.searcher:SearcherTrainable", chosen).values
+        begin(path, code := origins["code"][:16])
+        done = set(table(path)[KEY].itertuples(index=False, name=None))
+        tasks = [
+            task
+            for each in numbers
+            for seed in parse_seeds(seeds)
+            if opened(each.benchmark) and (task := (each.queries, seed, each.benchmark, each.method)) not in done
+        ]
+        run = partial(search, path, {"code": code, "revision": origins["git_revision"]})
+        if tasks:
+            for task in side_by_side(run, tasks, "search", concurrent or os.cpu_count()):
+                click.echo(f"{task[3]} on {task[2]}, seed {task[1]}", err=True)
+    (out / "README.md").write_text(text := page(table(path), numbers, names), encoding="utf-8")
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(command))
