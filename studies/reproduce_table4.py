@@ -88,32 +88,36 @@ class Run:
         return {row["seed"]: row for row in map(json.loads, lines)}
 
 
-def run_seed(run: Run, made_by: dict[str, object], seed: int) -> None:
+def run_seed(run: Run, made_by: dict[str, object], limits: Mapping[Split, Sequence[float]], seed: int) -> None:
     """Train and measure one seed, and append its row."""
-    line = strict_json(made_by | to_json(measure(run.oracle, run.settings, seed)))
+    line = strict_json(made_by | to_json(measure(run.oracle, run.settings, limits, seed)))
     with run.path.open("ab", buffering=0) as file:
         file.write(f"{line}\n".encode())  # one write: neighbours append to the same file, and a stop leaves no half
 
 
 def seeds_of(run: Run, seeds: Sequence[int], concurrent: int | None) -> list[Generated]:
-    """Return the rows of all seeds; run those that the file has not. Raises UserError where other code or settings made some."""
+    """Return the rows of all seeds; run those that the file has not.
+
+    Raises UserError where the file is of another benchmark or setting, or where other code would add to it.
+    """
     found = origin("nadlab.analysis.cells.generated:measure", [run.name]).values
+    code: dict[str, object] = {"code": found["code"][:16]}
     decides: dict[str, object] = {
-        "benchmark": run.name, "protocol": run.protocol, "digest": run.oracle.digest, "code": found["code"][:16],
-        "settings": asdict(run.settings),
+        "benchmark": run.name, "protocol": run.protocol, "digest": run.oracle.digest, "settings": asdict(run.settings),
     }  # fmt: skip
-    for row in run.rows().values():
-        if unequal := [name for name, value in decides.items() if row[name] != value]:
-            raise UserError(f"{run.path} was made with another {unequal[0]}: name another folder by --out")
     missing = [seed for seed in seeds if seed not in run.rows()]
-    run.out.mkdir(parents=True, exist_ok=True)
-    made_by = decides | {"revision": found["git_revision"]}
-    done = side_by_side(partial(run_seed, run, made_by), missing, "seed", concurrent) if missing else iter(())
-    one_at_a_time = min(concurrent or os.cpu_count() or 1, len(missing)) == 1  # several have a bar already
-    list(tqdm(done, total=len(missing), unit="seed") if one_at_a_time else done)
+    for row in run.rows().values():
+        agree = decides | (code if missing else {})
+        if unequal := [name for name, value in agree.items() if row[name] != value]:
+            raise UserError(f"{run.path} was made with another {unequal[0]}: name another folder by --out")
+    made_by = decides | code | {"revision": found["git_revision"]}
+    if missing:
+        run.out.mkdir(parents=True, exist_ok=True)
+        done = side_by_side(partial(run_seed, run, made_by, thresholds(run.oracle)), missing, "seed", concurrent)
+        one_at_a_time = min(concurrent or os.cpu_count() or 1, len(missing)) == 1  # several have a bar already
+        list(tqdm(done, total=len(missing), unit="seed") if one_at_a_time else done)
     rows = run.rows()
-    own = made_by.keys()
-    return [from_json({name: value for name, value in rows[seed].items() if name not in own}) for seed in seeds]
+    return [from_json({name: value for name, value in rows[seed].items() if name not in made_by}) for seed in seeds]
 
 
 def settings_of(oracle: Oracle, preset: str, set_: Sequence[str], smoke: bool) -> tuple[Settings, list[str]]:

@@ -85,8 +85,8 @@ def trained(ledger: QueryLedger, settings: Settings, seed: int) -> BiArch2Perf:
     return model
 
 
-def measure(oracle: Oracle, settings: Settings, seed: int) -> Generated:
-    """Train one seed and measure `settings.generated` draws of AG under rank 0."""
+def measure(oracle: Oracle, settings: Settings, limits: Mapping[Split, Sequence[float]], seed: int) -> Generated:
+    """Train one seed and measure `settings.generated` draws of AG under rank 0 against `thresholds`."""
     started, space = time.process_time(), oracle.space
     ledger = QueryLedger(oracle, settings.labels)
     model = trained(ledger, settings, seed)
@@ -94,7 +94,6 @@ def measure(oracle: Oracle, settings: Settings, seed: int) -> Generated:
     unique = one_of_each(draws, space)
     new = unique[~ledger.known(unique)]
     held, best = new[oracle.queryable(new)], best_predicted(model, new, space, TOP)
-    limits = thresholds(oracle)
     return Generated(
         seed=seed, draws=settings.generated, valid=len(draws), classes=len(unique), new=len(new), held=len(held),
         above=shares_above(oracle, held, limits),
@@ -113,11 +112,11 @@ def thresholds(oracle: Oracle) -> dict[Split, tuple[float, ...]]:
     """
     if not facts_of(oracle).free:
         raise UserError(f"{oracle.name} trains a network for each answer: name a benchmark whose answers are stored")
-    pool, found = benchmark_cells(oracle), {}
-    for split in splits(oracle):
-        quantiles = np.quantile(scores(oracle, pool, split), 1 - np.array(PAPER_BENCHMARK[split]))
-        found[split] = PAPER_THRESHOLDS if oracle.name in PAPER_T else tuple(quantiles.tolist())
-    return found
+    if oracle.name in PAPER_T:
+        return dict.fromkeys(splits(oracle), PAPER_THRESHOLDS)
+    pool = benchmark_cells(oracle)
+    shares = {split: 1 - np.array(PAPER_BENCHMARK[split]) for split in splits(oracle)}
+    return {split: tuple(np.quantile(scores(oracle, pool, split), own).tolist()) for split, own in shares.items()}
 
 
 def benchmark_cells(oracle: Oracle) -> Cells:

@@ -106,15 +106,17 @@ def _bars(shares: Mapping[str, NDArray[np.float64]], names: Sequence[str], label
     colours = [PAIRS(place) for place in range(len(shares))]
     width = 0.8 / len(shares)
     for place, (group, of_seeds) in enumerate(shares.items()):
-        values = of_seeds.mean(axis=0)
-        left = np.arange(len(names)) + (place - (len(shares) - 1) / 2) * width
-        bars = axes.bar(left, 100 * values, width * 0.92, label=group, color=colours[place])
-        axes.bar_label(bars, fmt=lambda share: f"{share:.0f}" if share else "", fontsize=7, padding=4)
+        values, errors = of_seeds.mean(axis=0), None
         if len(of_seeds) > 1:
             low, high = band(of_seeds, np.random.default_rng(0))
-            # a mean may lie outside a percentile interval by rounding alone
+            # a mean may lie outside its percentile interval by rounding alone
             errors = 100 * np.clip([values - low, high - values], 0, None)
-            axes.errorbar(left, 100 * values, errors, fmt="none", ecolor="0.25", elinewidth=0.9, capsize=1.5)
+        left = np.arange(len(names)) + (place - (len(shares) - 1) / 2) * width
+        bars = axes.bar(
+            left, 100 * values, width * 0.92, yerr=errors, label=group, color=colours[place],
+            error_kw={"ecolor": "0.25", "elinewidth": 0.9, "capsize": 1.5},
+        )  # fmt: skip
+        axes.bar_label(bars, fmt=lambda share: f"{share:.0f}" if share else "", fontsize=7)
     axes.set_xticks(range(len(names)), names)
     axes.set(ylabel=label, ylim=(0, 110))
     axes.spines[["top", "right"]].set_visible(False)
