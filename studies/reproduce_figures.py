@@ -1,11 +1,14 @@
 """Reproduce Figures 2 to 6: are the cells that AG generates under rank 0 built like the benchmark's best?
 
-The best are 64 cells of each: the benchmark's, and the generated ones that PP ranks highest. Figures 2, 4, 5 and 6 are
-of NAS-Bench-101's space, Figure 3 of NAS-Bench-201's; numbers.json beside them holds what they show.
+Of the generated cells new classes count: one cell of each isomorphism class, none of them labelled. The best are 64 cells
+of each: the benchmark's, and the generated ones that PP ranks highest. Figures 2, 4, 5 and 6 are of NAS-Bench-101's
+space, Figure 3 of NAS-Bench-201's; bars and numbers are means over seeds with 95 % intervals, Figure 6 is of the first
+seed. Seeds are those of studies/reproduce_table4.py, read from its folder or run.
 
 \b
-    python studies/reproduce_figures.py
-    python studies/reproduce_figures.py --benchmark nasbench101 --benchmark nasbench201/cifar10
+    python studies/reproduce_figures.py --smoke
+    python studies/reproduce_figures.py --seeds 20
+    python studies/reproduce_figures.py --benchmark nasbench201/cifar10
 """
 
 # first, so that Ctrl-C ends the imports below in one line
@@ -13,49 +16,33 @@ from nadlab.cli.command_line import run_command
 
 # isort: split
 import sys
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 import numpy as np
-import torch
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from nadlab import benchmark
 from nadlab.analysis.cells import signature_figures as figures
-from nadlab.analysis.cells.generated import quality
+from nadlab.analysis.cells.generated import DRAWN, TOP, Generated, benchmark_cells
 from nadlab.analysis.cells.signatures import Signature, overlap, signature
 from nadlab.analysis.figures.style import save
+from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json
-from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import one_of_each
-from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.diagnostics import search_accuracies
-from nadlab.semigan.method import start
-from nadlab.semigan.nacg import best_predicted, generate_cells
-from nadlab.semigan.settings import PAPER_T, Settings
 from nadlab.spaces import Cells, SearchSpace
+from studies.reproduce_table4 import LABELS, generated, generation_options
 
-TOP, GENERATED, DRAWN = 64, 5_000, 3
-THRESHOLDS, TABLE_4 = (93.0, 93.5), (0.1549, 0.0734)
-"""of Table 4 on NAS-Bench-101, and the shares of its cells above them: elsewhere as large a share is above"""
-LABELS = {"nasbench101": 105, "nasbench201": 155}
-RESULTS = Path(__file__).parents[1] / "results" / "figures"
+Numbers = dict[str, object]
 
 
-def trained(oracle: Oracle, settings: Settings, seed: int) -> BiArch2Perf:
-    model = start(QueryLedger(oracle, settings.labels), settings, np.random.default_rng(seed))
-    for _ in range(settings.epochs):
-        model.epoch()
-    return model
-
-
-def best_of(oracle: Oracle, cells: Cells, count: int) -> Cells:
-    """Return the queryable cells with the best search accuracies, best first, one of each class."""
-    order = np.argsort(-search_accuracies(oracle, cells), kind="stable")
-    return one_of_each(cells[order[: 4 * count]], oracle.space)[:count]
+def best_of(oracle: Oracle, cells: Cells) -> Cells:
+    """Return the queryable cells with the best search accuracies, best first."""
+    return cells[np.argsort(-search_accuracies(oracle, cells), kind="stable")[:TOP]]
 
 
 def caption(oracle: Oracle, cell: Cells) -> str:
@@ -64,83 +51,78 @@ def caption(oracle: Oracle, cell: Cells) -> str:
     return f"{search_accuracies(oracle, cell)[0]:.2f} %"
 
 
-def drawings(oracle: Oracle, groups: dict[str, Cells]) -> Figure:
-    rows = {name: [(cell, caption(oracle, cell)) for cell in cells[:DRAWN]] for name, cells in groups.items()}
+def drawings(oracle: Oracle, groups: Mapping[str, Sequence[Cells]]) -> Figure:
+    """Draw Figure 6: the first cells of each group under their search accuracies."""
+    rows = {name: [(cell, caption(oracle, cell)) for cell in cells] for name, cells in groups.items()}
     return figures.drawn_cells(rows, oracle.space)
 
 
-def shares(found: Signature, space: SearchSpace) -> dict[str, object]:
-    said: dict[str, object] = {"includes": dict(zip(space.operations, found.includes.round(4).tolist(), strict=True))}
+def interval(values: ArrayLike) -> Numbers:
+    """Return the mean over seeds of values (n,) with its interval."""
+    found = mean_interval(np.asarray(values, np.float64), np.random.default_rng(0))
+    ends = (found.low, found.high)
+    low, high = (None if end is None else round(end, 4) for end in ends)
+    return {"mean": round(found.mean, 4), "low": low, "high": high, "seeds": found.n}
+
+
+def shares(found: Sequence[Signature], space: SearchSpace) -> Numbers:
+    """Return the shares of Figures 4 and 5 over the seeds of a group."""
+    kinds = {name: place for place, name in enumerate(space.operations) if name not in ("input", "output")}
+    said: Numbers = {"includes": {name: interval([each.includes[at] for each in found]) for name, at in kinds.items()}}
     if space.name == "nasbench101":  # elsewhere every cell has the same graph
-        said["shortest_path"] = dict(enumerate(found.shortest_paths.round(4).tolist(), start=1))
+        lengths = range(1, space.vertices)
+        said["shortest_path"] = {at: interval([each.shortest_paths[at - 1] for each in found]) for at in lengths}
     return said
 
 
-def reproduce(oracle: Oracle, settings: Settings, seed: int, folder: Path) -> None:
-    """Train one seed, generate, draw."""
-    space = oracle.space
-    model = trained(oracle, settings, seed)
-    made, pool = generate_cells(model, space, GENERATED), oracle.pool()
-    if not len(made):
-        raise UserError(f"AG made no valid cell on {oracle.name} with seed {seed}: choose another by --seed")
-    thresholds: tuple[float, ...] = THRESHOLDS
-    if oracle.name not in PAPER_T:
-        thresholds = tuple(np.quantile(search_accuracies(oracle, pool), 1 - np.array(TABLE_4)).tolist())
-    best = {
-        f"benchmark's best {TOP}": best_of(oracle, pool, TOP),
-        f"generated, PP's best {TOP}": best_predicted(model, one_of_each(made, space), space, TOP),
-    }
-    top = {name: signature(cells, space) for name, cells in best.items()}
-    truth, ours = top.values()
-    first, second = top
-    groups = {"benchmark": signature(pool, space), first: truth, "generated": signature(made, space), second: ours}
+def reproduce(oracle: Oracle, rows: Sequence[Generated]) -> tuple[dict[str, Figure], Numbers]:
+    """Return the figures of the benchmark's space, and their numbers."""
+    space, pool = oracle.space, benchmark_cells(oracle)
+    made = [row.signature for row in rows if row.signature]
+    best = [row.best_signature for row in rows if row.best_signature]
+    if not best:
+        raise UserError(f"AG made no new valid cell on {oracle.name} with any seed: choose others by --seeds")
+    cells = best_of(oracle, pool)
+    truth = signature(cells, space)
+    top = {f"benchmark's best {TOP}": [truth], f"generated, PP's best {TOP}": best}
+    (first, theirs), (second, ours) = top.items()
+    groups = {"benchmark": [signature(pool, space)], first: theirs, "generated": made, second: ours}
     if space.name == "nasbench101":
-        drawn = {
+        drawn = next(row.best for row in rows if row.best)
+        six = {
+            "benchmark": [cells[place : place + 1] for place in range(DRAWN)],
+            "generated": [space.parse(text) for text in drawn],
+        }
+        found = {
             "figure2": figures.edges_and_operations(top, space),
             "figure4": figures.included_operations(groups, space),
             "figure5": figures.shortest_paths(groups),
-            "figure6": drawings(oracle, dict(zip(("benchmark", "generated"), best.values(), strict=True))),
+            "figure6": drawings(oracle, six),
         }
-        agreement = {"edges_of_the_first_9": overlap(truth.edges, ours.edges, figures.MARKED_EDGES)}
+        alike = [overlap(truth.edges, each.edges, figures.MARKED_EDGES) for each in best]
+        agreement = {"edges_of_the_first_9": interval(alike)}
     else:
-        drawn = {"figure3": figures.edge_operations(top, space)}
-        agreement = {
-            "edges_with_the_same_operation": int((truth.operations.argmax(1) == ours.operations.argmax(1))[1:-1].sum())
-        }
-    numbers = {
-        "benchmark": oracle.name, "digest": oracle.digest, "seed": seed, "settings": asdict(settings),
-        "thresholds": thresholds, "generated": asdict(quality(made, GENERATED, oracle, thresholds)),
-        "agreement": agreement, "groups": {name: shares(found, space) for name, found in groups.items()},
-    }  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "numbers.json").write_text(strict_json(numbers, indent=1) + "\n", encoding="utf-8")
-    for name, figure in drawn.items():
-        save(figure, folder, name)
+        found = {"figure3": figures.edge_operations(top, space)}
+        most = truth.operations.argmax(1)
+        alike = [int((most == each.operations.argmax(1))[1:-1].sum()) for each in best]
+        agreement = {"edges_with_the_same_operation": interval(alike)}
+    numbers = {name: shares(each, space) for name, each in groups.items()}
+    return found, {"seeds_without_a_new_cell": len(rows) - len(made), "agreement": agreement, "groups": numbers}
 
 
 @click.command(help=__doc__)
-@click.option("--benchmark", "names", multiple=True, default=("mnist1d-101", "mnist1d-201"), show_default=True,
-              help="see `nadlab benchmarks`; may be repeated")  # fmt: skip
-@click.option("--seed", default=0, show_default=True)
-@click.option("--rank0-share", default=0.03, show_default=True, help="share of the labels that rank 0 gets")
-@click.option("--temperature", default=0.4, show_default=True, help="of AG's choices; 1 keeps to its probabilities")
-@click.option("--epochs", default=Settings().epochs, show_default=True)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=RESULTS, help="a folder; each benchmark gets one inside"
-)
-def command(names: tuple[str, ...], seed: int, rank0_share: float, temperature: float, epochs: int, out: Path) -> None:
-    torch.set_num_threads(1)
-    oracles = [benchmark(name) for name in names]
-    for oracle in oracles:
-        if oracle.space.name not in LABELS:
-            raise UserError(f"the paper has no figure of the space {oracle.space.name}: name another --benchmark")
-    for oracle in oracles:
-        settings = Settings(
-            labels=LABELS[oracle.space.name], epochs=epochs, rank0_share=rank0_share, generation_temperature=temperature
-        )
-        folder = out / oracle.name.replace("/", "-")
-        reproduce(oracle, settings, seed, folder)
-        click.echo(f"{oracle.name}: figures and numbers.json in {folder}")
+@generation_options("nasbench101")
+def command(name: str, protocol: str, **given: Any) -> None:
+    space = benchmark(name, protocol).space
+    if space.name not in LABELS:
+        raise UserError(f"the paper has no figure of the space {space.name}: name another --benchmark")
+    run, rows = generated(name, protocol, **given)
+    found, numbers = reproduce(run.oracle, rows)
+    about = {"benchmark": name, "protocol": protocol, "seeds": [row.seed for row in rows]}
+    (run.out / "figures.json").write_text(strict_json(about | numbers, indent=1) + "\n", encoding="utf-8")
+    for figure_name, figure in found.items():
+        save(figure, run.out, figure_name)
+    click.echo(f"{name}: {', '.join(found)} and figures.json in {run.out}")
 
 
 if __name__ == "__main__":

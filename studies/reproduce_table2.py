@@ -2,6 +2,9 @@
 
 python studies/reproduce_table2.py --benchmark nasbench201/cifar10 --seeds 20
 python studies/reproduce_table2.py --benchmark nasbench201/cifar100 --seeds 20
+python studies/reproduce_table2.py --benchmark nasbench201/ImageNet16-120 --seeds 20
+
+The last needs the official file: `nadlab benchmarks` says how to get it.
 """
 
 from nadlab import Study, main

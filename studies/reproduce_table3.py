@@ -1,8 +1,9 @@
 """Reproduce Table 3: search methods on NAS-Bench-301, at the paper's numbers of queries and all at 150.
 
-Needs the surrogate (`nadlab benchmarks fetch nasbench301-v1.0`).
+Needs the surrogate: `nadlab benchmarks` says how to get it. The paper does not name the version.
 
 python studies/reproduce_table3.py --seeds 20
+python studies/reproduce_table3.py --benchmark nasbench301-v0.9 --seeds 20
 """
 
 from nadlab import Study, main

@@ -1,22 +1,15 @@
-"""Signatures of cells, their drawings, and the figures of the paper as a command."""
-
-import json
-import sys
-from pathlib import Path
+"""Signatures of cells, and their drawings."""
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from matplotlib.figure import Figure
 from scipy.sparse.csgraph import shortest_path
 
 from nadlab.analysis.cells.drawing import draw_cell
 from nadlab.analysis.cells.signature_figures import best_rows
 from nadlab.analysis.cells.signatures import largest, overlap, shortest_path_lengths, signature
-from nadlab.cli.command_line import run_command
 from nadlab.spaces import SPACES, space
 from nadlab.spaces.cells import concatenate
-from studies import reproduce_figures
 
 SKIP = "011/001/000;input|conv3x3-bn-relu|output"
 CHAIN = "0100/0010/0001/0000;input|conv3x3-bn-relu|maxpool3x3|output"
@@ -69,28 +62,3 @@ def test_drawing_leaves_out_what_computes_nothing() -> None:
     axes = Figure().subplots()
     draw_cell(axes, nasbench201.parse("|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|none~2|"), nasbench201)
     assert sorted(text.get_text() for text in axes.texts) == ["3x3", "avg", "in", "out"]
-
-
-@pytest.mark.usefixtures("data")
-def test_figures_of_both_spaces_come_with_their_numbers(tmp_path: Path) -> None:
-    names = ["--benchmark", "nasbench101", "--benchmark", "nasbench201/toy"]
-    arguments = [*names, "--epochs", "1", "--out", str(tmp_path)]
-    done = CliRunner().invoke(reproduce_figures.command, arguments, catch_exceptions=False)
-    assert done.exit_code == 0
-    first, second = tmp_path / "nasbench101", tmp_path / "nasbench201-toy"
-    drawn = {path.name for path in first.iterdir()} - {"numbers.json"}
-    assert drawn == {f"figure{number}.{kind}" for number in (2, 4, 5, 6) for kind in ("png", "svg")}
-    assert {path.name for path in second.iterdir()} == {"figure3.png", "figure3.svg", "numbers.json"}
-    numbers = json.loads((first / "numbers.json").read_text())
-    assert numbers["thresholds"] == [93.0, 93.5]
-    assert 0 < numbers["generated"]["share_valid"] <= 1
-    assert len(numbers["groups"]) == 4
-
-
-@pytest.mark.usefixtures("data")
-def test_space_that_the_paper_draws_nothing_of_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["reproduce_figures.py", "--benchmark", "mnist1d-darts"])
-    assert run_command(reproduce_figures.command) == 2
-    assert "the paper has no figure of the space darts" in capsys.readouterr().err

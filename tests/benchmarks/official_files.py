@@ -38,7 +38,13 @@ def _result(dataset: str, seed: int, epochs: int, splits: tuple[str, ...], rng: 
 
 
 def _state(text: str, index: int, epochs: int, seeds: tuple[int, ...], rng: np.random.Generator) -> dict[str, Any]:
-    splits = {"cifar10-valid": ("x-valid", "ori-test"), "cifar10": ("ori-test",), "cifar100": ("x-valid", "x-test")}
+    half = ("x-valid", "x-test")
+    splits = {
+        "cifar10-valid": ("x-valid", "ori-test"),
+        "cifar10": ("ori-test",),
+        "cifar100": half,
+        "ImageNet16-120": half,
+    }
     trials = {(name, seed): _result(name, seed, epochs, parts, rng) for name, parts in splits.items() for seed in seeds}
     return {
         "arch_index": index,

@@ -82,10 +82,19 @@ def official(name: str) -> tuple[OfficialFile, str]:
         raise UserError(f"unknown download {name!r}: choose one of {', '.join(CATALOG)}")
     found = CATALOG[name]
     if found.url is None:
-        raise UserError(
-            f"{name} can only be downloaded in a browser: get {found.file} from {found.page}, then run `nadlab benchmarks convert FILE`"
-        )
+        raise UserError(f"{name} can only be downloaded in a browser: {how_to_get(name)}")
     return found, found.url
+
+
+def how_to_get(benchmark: str) -> str | None:
+    """Return how the official file of a benchmark, `nasbench201/cifar10`, comes onto this machine; None where none is known."""
+    found = CATALOG.get(name := benchmark.partition("/")[0])
+    if found is None:
+        return None
+    if found.url is None:
+        return f"get {found.file} from {found.page}, then run `nadlab benchmarks convert FILE`"
+    size = f" ({found.size})" if found.size else ""
+    return f"run `nadlab benchmarks fetch {name}`{size}, or get {found.file} and run `nadlab benchmarks convert FILE`"
 
 
 ATTEMPTS = 5

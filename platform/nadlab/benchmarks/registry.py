@@ -157,8 +157,11 @@ def benchmark(name: str, protocol: str = "paper") -> Oracle:
     known = listing(protocol)
     stem = name.partition("/")[0].lower()
     near = [sentence for path, sentence in known.left_out.items() if stem and path.name.lower().startswith(stem)]
+    from nadlab.benchmarks.download import how_to_get  # late: requests would slow down every command
+
+    official = how_to_get(name)
     raise UserError(
-        f"unknown benchmark {name!r}: this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, "
+        f"unknown benchmark {name!r}: {f'{official}; ' if official else ''}this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, "
         + "".join(f"come by `pip install 'nadlab[{extra}]'`, " for extra in absent())
         + "or are your own module:function"
         + "".join(f"; {sentence}" for sentence in near)

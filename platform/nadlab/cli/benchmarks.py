@@ -1,5 +1,6 @@
 """`nadlab benchmarks fetch | convert | verify | show`: official files become archives in the cache folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,14 @@ def readable_benchmarks(protocol: str) -> tuple[list[dict[str, Any]], list[str]]
     for name, (path, opener) in known.found.items():
         try:
             oracle = opener()
-            facts = {"cells": oracle.space.size, "queryable": oracle.queryable_count, "digest": oracle.digest}
+            facts: dict[str, Any] = {
+                "cells": oracle.space.size,
+                "queryable": oracle.queryable_count,
+                "digest": oracle.digest,
+            }
             extras = {extra: quantity.unit for extra, quantity in getattr(oracle, "extras", {}).items()}
-            rows.append({"name": name, "protocol": protocol, **facts, "source": str(path), "extras": extras})
+            facts |= {"source": str(path), "report_split": oracle.report_split}
+            rows.append({"name": name, "protocol": protocol, **facts, "extras": extras})
         except UserError as error:
             left_out.append(str(error))
     lines = (" ".join(line.split()) for line in dict.fromkeys(left_out))
@@ -142,7 +148,7 @@ def readable_benchmarks(protocol: str) -> tuple[list[dict[str, Any]], list[str]]
 
 
 def for_people(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a benchmark's row with a short digest and source, without its protocol and what else it knows."""
+    """Return a benchmark's row with a short digest and source, without its protocol, split and what else it knows."""
     from nadlab.benchmarks.packages.installed import PACKAGES
     from nadlab.benchmarks.registry import EMBEDDED
 
@@ -151,8 +157,25 @@ def for_people(row: dict[str, Any]) -> dict[str, Any]:
         source = "embedded"
     elif package in (each.name for each in PACKAGES):
         source = f"pip: {package}"
-    shown = {column: value for column, value in row.items() if column not in ("protocol", "extras")}
+    hidden = ("protocol", "report_split", "extras")
+    shown = {column: value for column, value in row.items() if column not in hidden}
     return shown | {"digest": row["digest"][:12], "source": source}
+
+
+def missing(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a line for each benchmark of the paper that the rows lack, or that lacks test accuracies: how to get it."""
+    from nadlab.benchmarks.download import how_to_get
+    from nadlab.study.published import TABLE_1, TABLE_2, TABLE_3
+
+    there = {row["name"]: row["report_split"] for row in rows}
+    lines = []
+    for number, table in enumerate((TABLE_1, TABLE_2, TABLE_3), start=1):
+        for name in table[0].accuracies:
+            lacks_test = number == 1 and there.get(name) == "valid"
+            if name not in there or lacks_test:
+                what = f"{name}'s test accuracies" if lacks_test else name
+                lines.append(f"{what} (Table {number} of the paper): {how_to_get(name)}")
+    return lines
 
 
 COMMANDS = (fetch, convert_command, verify, show)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nadlab.cli.benchmarks import COMMANDS, for_people, readable_benchmarks
+from nadlab.cli.benchmarks import COMMANDS, for_people, missing, readable_benchmarks
 from nadlab.cli.command_line import run_command
 from nadlab.cli.methods import methods
 from nadlab.cli.protocol import protocol_option
@@ -28,11 +28,12 @@ def nadlab() -> None:
 def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
     """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched.
 
-    A file that looks like one and cannot be read, or has not what the protocol needs, gets a line that says why.
+    A file that looks like one and cannot be read, or has not what the protocol needs, gets a line that says why. A
+    benchmark of the paper that is not here gets a line that says how to get it.
     """
     if context.invoked_subcommand:
         return
-    from nadlab.benchmarks.presets import benchmark_text
+    from nadlab.benchmarks.presets import PAPER, benchmark_text
 
     rows, left_out = readable_benchmarks(protocol)
     if as_json:
@@ -42,6 +43,8 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
         print_table(benchmark_text("benchmarks", protocol), [for_people(row) for row in rows])
     for line in left_out:
         click.echo(f"left out: {line}", err=as_json)
+    for line in missing(rows) if protocol == PAPER else ():
+        click.echo(f"not here: {line}", err=as_json)
 
 
 for each in COMMANDS:

@@ -1,48 +1,145 @@
-"""Quality of AG's cells under rank 0 (Section 4.3.2, Table 4): validity, and accuracy of those in the benchmark."""
+"""AG's cells under rank 0 with one seed (Section 4.3.2, Table 4, Figures 2 to 5), beside the benchmark's own.
 
-from dataclasses import dataclass
+AG repeats itself and emits labelled cells again, so a share of its draws says how often it makes a cell, not how good its
+cells are. Shares are of new classes: one cell of each isomorphism class, none of them labelled.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.analysis.cells.signatures import Signature, signature
+from nadlab.benchmarks.oracle import SPLITS, Oracle, Split, accuracy, facts_of, metric_of
+from nadlab.errors import UserError
+from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import one_of_each
-from nadlab.semigan.diagnostics import search_accuracies
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.divergence import check_weights, finite
+from nadlab.semigan.method import start
+from nadlab.semigan.nacg import best_predicted, generate_cells
+from nadlab.semigan.settings import PAPER_T, Settings
 from nadlab.spaces import Cells
+
+TOP, DRAWN = 64, 3
+"""cells of a top group (Section 4.3.3), and those of them that Figure 6 draws"""
+PAPER_THRESHOLDS = (93.0, 93.5)
+PAPER_BENCHMARK: Mapping[Split, tuple[float, float]] = {"valid": (0.1549, 0.0734), "test": (0.0646, 0.0103)}
+"""shares of NAS-Bench-101's cells above the thresholds; elsewhere the thresholds leave as many above (Table 4)"""
+Shares = dict[Split, list[float] | None]
+"""split -> share of cells above each threshold, None where there is no cell"""
 
 
 @dataclass(frozen=True, slots=True)
-class GeneratedQuality:
-    """Shares of cells generated under rank 0; accuracies are the benchmark's search accuracies in percent."""
+class Generated:
+    """What AG generated under rank 0 with one seed."""
 
-    share_valid: float
-    """valid cells among the generated"""
+    seed: int
+    draws: int
+    valid: int
+    """valid draws, duplicates counted"""
     classes: int
     """isomorphism classes among the valid"""
+    new: int
+    """classes without a label"""
     held: int
-    """valid cells that the benchmark holds, duplicates counted"""
-    held_classes: int
-    above: tuple[float, ...]
-    """share of the held cells above each threshold, NaN where none is held"""
-    table_above: tuple[float, ...]
-    """share of the benchmark's own cells above each threshold"""
+    """new classes that the benchmark can answer for"""
+    above: Shares
+    """of the held new classes"""
+    draws_above: Shares
+    """of the valid draws that the benchmark can answer for, duplicates and labelled cells counted"""
+    signature: Signature | None
+    """of the new classes, None where there is none"""
+    best_signature: Signature | None
+    """of the new classes that PP ranks highest, at most `TOP`"""
+    best: tuple[str, ...]
+    """the first of those, at most `DRAWN`, as the space writes cells"""
+    cpu_seconds: float
 
 
-def quality(cells: Cells, count: int, oracle: Oracle, thresholds: tuple[float, ...]) -> GeneratedQuality:
-    """Measure the valid ones of `count` generated cells, duplicates kept, outside any ledger."""
-    held = cells[oracle.queryable(cells)]
-    return GeneratedQuality(
-        share_valid=len(cells) / count,
-        classes=len(one_of_each(cells, oracle.space)) if len(cells) else 0,
-        held=len(held),
-        held_classes=len(one_of_each(held, oracle.space)) if len(held) else 0,
-        above=shares_above(search_accuracies(oracle, held), thresholds),
-        table_above=shares_above(search_accuracies(oracle, oracle.pool()), thresholds),
-    )
+def to_json(row: Generated) -> dict[str, object]:
+    """Return a row as JSON values."""
+    return asdict(row) | {name: _listed(getattr(row, name)) for name in ("signature", "best_signature")}
 
 
-def shares_above(accuracies: NDArray[np.float64], thresholds: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the share of accuracies above each threshold, NaN for an empty array."""
-    if not len(accuracies):
-        return (float("nan"),) * len(thresholds)
-    return tuple(float((accuracies > threshold).mean()) for threshold in thresholds)
+def from_json(values: Mapping[str, object]) -> Generated:
+    """Return the row of `to_json`."""
+    found = dict(values)
+    for name in ("signature", "best_signature"):
+        lists = found[name]
+        found[name] = Signature(**{k: np.array(v) for k, v in lists.items()}) if isinstance(lists, dict) else None
+    return Generated(**found | {"best": tuple(found["best"])})  # type: ignore[arg-type]
+
+
+def _listed(found: Signature | None) -> dict[str, object] | None:
+    return {name: value.round(6).tolist() for name, value in asdict(found).items()} if found else None
+
+
+def trained(ledger: QueryLedger, settings: Settings, seed: int) -> BiArch2Perf:
+    """Return the networks after all epochs on `settings.labels` random cells; raise Diverged where training does."""
+    model = start(ledger, settings, np.random.default_rng(seed))
+    for number in range(1, settings.epochs + 1):
+        finite(asdict(model.epoch()), f"epoch {number}")
+    check_weights(model.networks, f"epoch {model.epochs}")
+    return model
+
+
+def measure(oracle: Oracle, settings: Settings, limits: Mapping[Split, Sequence[float]], seed: int) -> Generated:
+    """Train one seed and measure `settings.generated` draws of AG under rank 0 against `thresholds`."""
+    started, space = time.process_time(), oracle.space
+    ledger = QueryLedger(oracle, settings.labels)
+    model = trained(ledger, settings, seed)
+    draws = generate_cells(model, space, settings.generated)
+    unique = one_of_each(draws, space)
+    new = unique[~ledger.known(unique)]
+    held, best = new[oracle.queryable(new)], best_predicted(model, new, space, TOP)
+    return Generated(
+        seed=seed, draws=settings.generated, valid=len(draws), classes=len(unique), new=len(new), held=len(held),
+        above=shares_above(oracle, held, limits),
+        draws_above=shares_above(oracle, draws[oracle.queryable(draws)], limits),
+        signature=signature(new, space) if len(new) else None,
+        best_signature=signature(best, space) if len(best) else None,
+        best=tuple(space.format(best[place : place + 1]) for place in range(min(DRAWN, len(best)))),
+        cpu_seconds=round(time.process_time() - started, 2),
+    )  # fmt: skip
+
+
+def thresholds(oracle: Oracle) -> dict[Split, tuple[float, ...]]:
+    """Return split -> thresholds of Table 4: the paper's on NAS-Bench-101, else what leaves as large a share above.
+
+    Raises UserError where answers are not free: cells are evaluated that no search queried.
+    """
+    if not facts_of(oracle).free:
+        raise UserError(f"{oracle.name} trains a network for each answer: name a benchmark whose answers are stored")
+    if oracle.name in PAPER_T:
+        return dict.fromkeys(splits(oracle), PAPER_THRESHOLDS)
+    pool = benchmark_cells(oracle)
+    shares = {split: 1 - np.array(PAPER_BENCHMARK[split]) for split in splits(oracle)}
+    return {split: tuple(np.quantile(scores(oracle, pool, split), own).tolist()) for split, own in shares.items()}
+
+
+def benchmark_cells(oracle: Oracle) -> Cells:
+    """Return one cell of each isomorphism class that the benchmark can answer for."""
+    return one_of_each(oracle.pool(), oracle.space)
+
+
+def splits(oracle: Oracle) -> list[Split]:
+    """Return the splits that the benchmark answers by."""
+    (first,) = oracle.evaluate(oracle.pool()[:1])
+    return [split for split in SPLITS if (first.valid if split == "valid" else first.test) is not None]
+
+
+def scores(oracle: Oracle, cells: Cells, split: Split) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the scores of queryable cells by a split, (N,)."""
+    score = metric_of(oracle).score
+    return np.array([score(accuracy(each, split)) for each in oracle.evaluate(cells)], np.float64)
+
+
+def shares_above(oracle: Oracle, cells: Cells, limits: Mapping[Split, Sequence[float]]) -> Shares:
+    """Return the shares of queryable cells above each threshold, None for no cells."""
+    if not len(cells):
+        return dict.fromkeys(limits)
+    return {
+        split: [float((scores(oracle, cells, split) > each).mean()) for each in own] for split, own in limits.items()
+    }

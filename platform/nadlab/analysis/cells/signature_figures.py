@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nadlab.analysis.cells.drawing import draw_cell, short
-from nadlab.analysis.cells.signatures import Signature, largest
+from nadlab.analysis.cells.signatures import Signature, largest, mean_signature
+from nadlab.analysis.statistics.intervals import band
 from nadlab.spaces import Cells, SearchSpace
 
-Groups = Mapping[str, Signature]
-"""name of a group of cells -> its signature, in the order of the legend"""
+Groups = Mapping[str, Sequence[Signature]]
+"""name of a group of cells -> its signature with each seed, one of the benchmark's own, in the order of the legend"""
 PAIRS = colormaps["Paired"]
 """colours: a group light, its best dark"""
 MARKED_EDGES = 9
@@ -27,7 +28,8 @@ def edges_and_operations(groups: Groups, space: SearchSpace) -> Figure:
     last = space.vertices - 1
     vertices = ["in", *map(str, range(1, last)), "out"]
     inner = [place for place, label in enumerate(space.operations) if label not in ("input", "output")]
-    for column, (name, found) in enumerate(groups.items()):
+    for column, (name, each) in enumerate(groups.items()):
+        found = mean_signature(each)
         above, below = grid[0, column], grid[1, column]
         _heat(above, found.edges, vertices, vertices, largest(found.edges, MARKED_EDGES))
         shares = found.operations[1:last, inner].T
@@ -42,8 +44,8 @@ def edge_operations(groups: Groups, space: SearchSpace) -> Figure:
     """Figure 3: which operation the cells of each group have on each edge of NAS-Bench-201."""
     figure = Figure(figsize=(3.6 * len(groups) + 0.6, 3.2), layout="constrained")
     names = ["i→n1", "i→n2", "n1→n2", "i→o", "n1→o", "n2→o"]
-    for axes, (name, found) in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups.items(), strict=True):
-        shares = found.operations[1:-1, 1:-1].T
+    for axes, (name, each) in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups.items(), strict=True):
+        shares = mean_signature(each).operations[1:-1, 1:-1].T
         _heat(axes, shares, [short(label) for label in space.operations[1:-1]], names, best_rows(shares))
         axes.set(title=name, xlabel="edge")
     return figure
@@ -52,14 +54,14 @@ def edge_operations(groups: Groups, space: SearchSpace) -> Figure:
 def included_operations(groups: Groups, space: SearchSpace) -> Figure:
     """Figure 4: how many cells of each group have an operation at all."""
     kinds = [place for place, label in enumerate(space.operations) if label not in ("input", "output", "absent")]
-    shares = {name: found.includes[kinds] for name, found in groups.items()}
+    shares = {name: np.array([found.includes[kinds] for found in each]) for name, each in groups.items()}
     return _bars(shares, [short(space.operations[place]) for place in kinds], "cells with the operation, %")
 
 
 def shortest_paths(groups: Groups) -> Figure:
     """Figure 5: how long the shortest way from input to output is, 1 for a skip over the whole cell."""
-    shares = {name: found.shortest_paths for name, found in groups.items()}
-    lengths = [str(length) for length in range(1, len(next(iter(shares.values()))) + 1)]
+    shares = {name: np.array([found.shortest_paths for found in each]) for name, each in groups.items()}
+    lengths = [str(length) for length in range(1, next(iter(shares.values())).shape[1] + 1)]
     figure = _bars(shares, lengths, "cells, %")
     figure.axes[0].set_xlabel("edges on the shortest path from input to output")
     return figure
@@ -98,16 +100,25 @@ def _heat(
 
 
 def _bars(shares: Mapping[str, NDArray[np.float64]], names: Sequence[str], label: str) -> Figure:
+    """Draw the mean over seeds of shares, each (seeds, bars), with its 95 % interval where there are several."""
     figure = Figure(figsize=(6.8, 3.4), layout="constrained")
     axes = figure.subplots()
     colours = [PAIRS(place) for place in range(len(shares))]
     width = 0.8 / len(shares)
-    for place, (group, values) in enumerate(shares.items()):
+    for place, (group, of_seeds) in enumerate(shares.items()):
+        values, errors = of_seeds.mean(axis=0), None
+        if len(of_seeds) > 1:
+            low, high = band(of_seeds, np.random.default_rng(0))
+            # a mean may lie outside its percentile interval by rounding alone
+            errors = 100 * np.clip([values - low, high - values], 0, None)
         left = np.arange(len(names)) + (place - (len(shares) - 1) / 2) * width
-        bars = axes.bar(left, 100 * values, width * 0.92, label=group, color=colours[place])
+        bars = axes.bar(
+            left, 100 * values, width * 0.92, yerr=errors, label=group, color=colours[place],
+            error_kw={"ecolor": "0.25", "elinewidth": 0.9, "capsize": 1.5},
+        )  # fmt: skip
         axes.bar_label(bars, fmt=lambda share: f"{share:.0f}" if share else "", fontsize=7)
     axes.set_xticks(range(len(names)), names)
-    axes.set(ylabel=label, ylim=(0, 105))
+    axes.set(ylabel=label, ylim=(0, 110))
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=len(shares), fontsize=8, frameon=False)
     return figure

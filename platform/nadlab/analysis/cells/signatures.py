@@ -3,7 +3,8 @@
 Shapes: N cells, V vertices, K operations.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,11 @@ def signature(cells: Cells, space: SearchSpace) -> Signature:
         includes=one_hot.any(axis=1).mean(axis=0),
         shortest_paths=(lengths[:, None] == np.arange(1, space.vertices)).mean(axis=0),
     )
+
+
+def mean_signature(found: Sequence[Signature]) -> Signature:
+    """Return the mean over seeds of signatures of one space, N >= 1."""
+    return Signature(*(np.mean([getattr(each, part.name) for each in found], axis=0) for part in fields(Signature)))
 
 
 def shortest_path_lengths(cells: Cells) -> NDArray[np.int64]:
