@@ -17,7 +17,7 @@ from nadlab.cli.command_line import run_command
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -59,19 +59,23 @@ def search(path: Path, made_by: Mapping[str, str], task: Task) -> Task:
     benchmark(name)  # opened before the clock starts
     started = time.process_time()
     (found,) = searches([method], name, queries, [seed], 1)
-    row = found.row() | {"cpu_seconds": f"{time.process_time() - started:.2f}", **made_by}
-    line = ",".join("" if row.get(column) is None else str(row[column]) for column in COLUMNS)
-    with path.open("ab", buffering=0) as file:
-        file.write(f"{line}\n".encode())  # one write: neighbours append to the same file, and a stop leaves no half
+    append(path, found.row() | {"cpu_seconds": f"{time.process_time() - started:.2f}", **made_by})
     return task
 
 
-def begin(path: Path, code: str) -> None:
+def append(path: Path, row: Mapping[str, object]) -> None:
+    """Append a row to the file."""
+    line = ",".join("" if row.get(column) is None else str(row[column]) for column in COLUMNS)
+    with path.open("ab", buffering=0) as file:
+        file.write(f"{line}\n".encode())  # one write: neighbours append to the same file, and a stop leaves no half
+
+
+def begin(path: Path, codes: Collection[str]) -> None:
     """Begin the file if it is missing; raise UserError where other code made some of it."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-    if set(table(path)["code"]) - {code}:
+    if set(table(path)["code"]) - set(codes):
         raise UserError(f"{path} was made by other code: check out its revision, or name another folder by --out")
 
 
@@ -197,7 +201,7 @@ def command(
     path, workers = out / "searches.csv", concurrent or os.cpu_count() or 1
     if not page_only:
         found = origin("trainables.searcher:SearcherTrainable", chosen).values
-        begin(path, code := found["code"][:16])
+        begin(path, [code := found["code"][:16]])
         done = set(table(path)[KEY].itertuples(index=False, name=None))
         if tasks := [task for task in product(budgets, each, names, chosen) if task not in done]:
             run = partial(search, path, {"code": code, "revision": found["git_revision"]})

@@ -19,7 +19,7 @@ from nadlab.nets.accelerator import accelerates
 from nadlab.nets.graphs import GINInput, Graphs, graphs_from_bytes, read
 from nadlab.nets.nade import gumbel
 from nadlab.semigan.divergence import Diverged
-from nadlab.semigan.ensemble import mean_score, predictor_of
+from nadlab.semigan.ensemble import bound, predictor_of
 from nadlab.semigan.networks.decisions import decisions_of
 from nadlab.semigan.networks.discriminator import Discriminator
 from nadlab.semigan.networks.generator import LATENT, Generator, Latents
@@ -142,7 +142,7 @@ class BiArch2Perf:
         """Return PP's scores of cells in canonical form, higher is better, (N,); raise Diverged when one is not finite."""
         with torch.inference_mode():
             chunks = (self._bytes(cells[start : start + 4096]) for start in range(0, len(cells), 4096))
-            parts = [mean_score(self.networks.PP(self.as_read(*chunk))) for chunk in chunks]
+            parts = [bound(self.networks.PP(self.as_read(*chunk)), self.settings.optimism) for chunk in chunks]
             predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
         if not np.isfinite(predicted).all():
             raise Diverged(f"epoch {self.epochs}", "the predictor's scores are not finite")

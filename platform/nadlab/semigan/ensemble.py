@@ -32,3 +32,9 @@ def predictor_of(members: list[Predictor]) -> Predictor | Ensemble:
 def mean_score(scores: Tensor) -> Tensor:
     """Return the mean over the members, (B,), of an ensemble's scores (E, B); those of a single PP, (B,), as they are."""
     return scores if scores.dim() == 1 else scores.mean(dim=0)
+
+
+def bound(scores: Tensor, optimism: float) -> Tensor:
+    """Return the mean over the members and so many of their standard deviations, (B,); a single PP has no deviation."""
+    mean = mean_score(scores)
+    return mean + optimism * scores.std(dim=0) if optimism and scores.dim() > 1 else mean

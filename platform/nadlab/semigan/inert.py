@@ -33,6 +33,7 @@ def _rules(settings: "Settings") -> Iterator[tuple[str, bool, tuple[str, ...]]]:
         no_game and not settings.covers,
         ("pseudo_real",),
     )
+    yield "a single PP has no deviation, as ensemble is 1", settings.ensemble == 1, ("optimism",)
     yield "PP alone is trained, which has no ranks", no_game and not settings.generator, ("t", "rank0_share", "beta_1")
     yield (
         "all K are queried at once, as per_round is none",

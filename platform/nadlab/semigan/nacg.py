@@ -89,9 +89,7 @@ def pool_cells(model: BiArch2Perf, ledger: QueryLedger, count: int) -> Cells:
     return drawn[oracle.queryable(drawn)]
 
 
-def generated_candidates(
-    model: BiArch2Perf, ledger: QueryLedger, final_k: int, count: int
-) -> tuple[Cells, Generation]:
+def generated_candidates(model: BiArch2Perf, ledger: QueryLedger, final_k: int, count: int) -> tuple[Cells, Generation]:
     """Return new cells of the benchmark that AG generates, one of each class, and how generation went.
 
     Generates `count` cells a round until `settings.candidates` new ones are among them, or `settings.generation_rounds`

@@ -71,6 +71,8 @@ class Settings:
     """of the soft rank, in units of the scale, on which labels have a standard deviation of 1"""
     ensemble: int = 1
     """PPs that differ in their first weights; the mean of their scores is PP's"""
+    optimism: float = 0.0
+    """standard deviations of the ensemble's scores that NACG adds to their mean; below 0 it is cautious"""
     candidates_from: str = "generator"
     """where NACG's candidates come from: generator, the benchmark's pool, or both; of a pool that can't be listed, `generated`
     random cells stand for it"""

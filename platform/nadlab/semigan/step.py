@@ -93,7 +93,9 @@ def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> T
     """
     none = torch.zeros_like(batch.labelled.targets[..., 0])
     discriminator = generator = coverage = none
-    predicted_ranks = each(soft_ranks, batch) if batch.unlabelled.features.shape[-3] else batch.labelled.ranks[..., :0, :]
+    predicted_ranks = (
+        each(soft_ranks, batch) if batch.unlabelled.features.shape[-3] else batch.labelled.ranks[..., :0, :]
+    )
     pseudo_ranks = predicted_ranks.detach()
     made: Made = ()
     fixed: Made = ()
