@@ -27,12 +27,9 @@ def _rules(settings: "Settings") -> Iterator[tuple[str, bool, tuple[str, ...]]]:
         not settings.generator,
         ("generator_adversarial", "generated_labels", "coverage", "alpha_p", "generator_depth"),
     )
-    yield "AG generates no candidates, as candidates_from is pool", pool, ("generation_temperature", "candidates")
-    yield (
-        "neither D nor AG's likelihood takes real cells",
-        no_game and not settings.covers,
-        ("pseudo_real",),
-    )
+    no_candidates = "AG generates no candidates, as candidates_from is pool"
+    yield no_candidates, pool, ("generation_temperature", "candidates", "generation_rounds")
+    yield "neither D nor AG's likelihood takes real cells", no_game and not settings.covers, ("pseudo_real",)
     yield "a single PP has no deviation, as ensemble is 1", settings.ensemble == 1, ("optimism",)
     yield "PP alone is trained, which has no ranks", no_game and not settings.generator, ("t", "rank0_share", "beta_1")
     yield (
@@ -50,7 +47,6 @@ def _rules(settings: "Settings") -> Iterator[tuple[str, bool, tuple[str, ...]]]:
     )
     yield "PP learns no generated cells, as generated_labels is false", not settings.generated_labels, ("alpha_p",)
     yield "NACG generates once, as generation_rounds is 1", settings.generation_rounds == 1, ("candidates",)
-    yield "NACG generates no rounds, as candidates_from is pool", pool, ("generation_rounds",)
 
 
 def misfits(settings: "Settings", oracle: Oracle, bfloat16: bool | None) -> dict[str, str]:
