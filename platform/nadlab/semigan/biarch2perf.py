@@ -176,10 +176,10 @@ class BiArch2Perf:
         if settings.covers:
             real = n_pseudo_real(len(operations), settings)
             chosen = torch.cat([self.chosen, self.decisions.of(adjacency[:real], operations[:real])])
-        unlabelled = read_unlabelled(len(operations), settings)
+        used = read_unlabelled(len(operations), settings)
         return Batch(
             Labelled(self.labelled, self.ranks, self.targets, self.cuts),
-            self.as_read(adjacency[:unlabelled], operations[:unlabelled]),
+            self.as_read(adjacency[:used], operations[:used]),
             GeneratorBatch(self.ranks[drawn], self.targets[drawn], latents, noise),
             CoverageBatch(chosen, self.latents(len(chosen))),
             Weights(settings.alpha, settings.alpha_p, settings.temperature),
@@ -212,7 +212,6 @@ def untrained_networks(known: Sequence[Cells], operations: int, settings: Settin
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Networks(
-            # an AG that is not trained, but for the numbers that it draws, is there for no one
             Generator(decisions, width, settings.generator_depth if settings.generator else 1),
             predictor_of([Predictor(features, width, settings.predictor_depth) for _ in range(settings.ensemble)]),
             Discriminator(features, width, settings.discriminator_depth),
