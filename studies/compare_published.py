@@ -13,7 +13,6 @@ there and searches nothing.
 from nadlab.cli.command_line import run_command
 
 # isort: split
-import os
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -30,11 +29,13 @@ from nadlab.benchmarks.oracle import Oracle, optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_seeds
 from nadlab.errors import UserError
+from nadlab.methods.registry import searcher
 from nadlab.processes import side_by_side
-from nadlab.provenance.code import origin
+from nadlab.provenance.code import git_revision
 from nadlab.provenance.hardware import hardware
 from nadlab.study.published import TABLE_1, TABLE_2, TABLE_3
-from studies.leaderboard import KEY, begin, search, table
+from nadlab.study.search_file import SearchFile, code_of
+from studies.leaderboard import search
 
 OURS = {"semigan-nad": "semigan-nad-paper"}
 """method of the tables -> ours, where that has another name: the default here is another method than the paper's"""
@@ -123,7 +124,7 @@ def lines_of(each: Published, rows: pd.DataFrame, oracle: Oracle | None) -> tupl
     return *head, *numbers, *verdict(each, found, oracle)
 
 
-def page(rows: pd.DataFrame, numbers: list[Published], names: list[str]) -> str:
+def page(rows: pd.DataFrame, numbers: list[Published], names: list[str], made_by: str) -> str:
     """Return the page, benchmark by benchmark."""
     body = []
     for name in names:
@@ -132,14 +133,13 @@ def page(rows: pd.DataFrame, numbers: list[Published], names: list[str]) -> str:
         own = [lines_of(each, rows, oracle) for each in numbers if each.benchmark == name]
         heading = "method", "queries", "published", "ours: mean (95 % interval)", "best of n", "n", "agree", "reason"
         body += [f"## {name}", "", f"{of[0].upper()}{of[1:]}.", "", *markdown_table(heading, own), ""]
-    codes, revisions = (listed(sorted(set(rows[column]))) for column in ("code", "revision"))
     return f"""# Published and ours
 
 Published: Tables 1 to 3 of the SemiGAN-NAD paper, each method's best result. Ours: the accuracy of the best cell found, each
 seed a search with the method's default settings; percentile bootstrap interval. They agree where the published number
 lies between the worst and the best of our seeds or within the interval.
 
-Revision {revisions}, code {codes}, {hardware()["cpu"]}, {rows["cpu_seconds"].sum() / 3600:.2f} CPU hours of one thread.
+{made_by} {hardware()["cpu"]}, {rows["cpu_seconds"].sum() / 3600:.2f} CPU hours of one thread.
 
 {chr(10).join(body)}"""
 
@@ -150,29 +150,26 @@ Revision {revisions}, code {codes}, {hardware()["cpu"]}, {rows["cpu_seconds"].su
 @click.option("--seeds", default="10", show_default=True, help="a count, a range or a list")
 @click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/compare_published"), show_default=True)
+@click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made")
 @click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there")
-def command(methods: str, benchmarks: str, seeds: str, concurrent: int | None, out: Path, page_only: bool) -> None:
+def command(
+    methods: str, benchmarks: str, seeds: str, concurrent: int | None, out: Path, anyway: bool, page_only: bool
+) -> None:
     names, chosen = benchmarks.split(","), methods.split(",")
     if unknown := [name for name in names if name not in BENCHMARKS] + [m for m in chosen if m not in CHEAPEST_FIRST]:
         raise UserError(f"the tables have no {unknown[0]!r}: choose from {listed([*BENCHMARKS, *CHEAPEST_FIRST])}")
     numbers = [each for each in PUBLISHED if each.benchmark in names and each.method in chosen]
     numbers.sort(key=lambda each: CHEAPEST_FIRST.index(each.method))
-    path = out / "searches.csv"
+    file, codes = SearchFile(out / "searches.csv"), {method: code_of(searcher(method)) for method in chosen}
     if not page_only:
-        origins = origin("trainables.searcher:SearcherTrainable", chosen).values
-        begin(path, code := origins["code"][:16])
-        done = set(table(path)[KEY].itertuples(index=False, name=None))
-        tasks = [
-            task
-            for each in numbers
-            for seed in parse_seeds(seeds)
-            if opened(each.benchmark) and (task := (each.queries, seed, each.benchmark, each.method)) not in done
-        ]
-        run = partial(search, path, {"code": code, "revision": origins["git_revision"]})
-        if tasks:
-            for task in side_by_side(run, tasks, "search", concurrent or os.cpu_count()):
-                click.echo(f"{task[3]} on {task[2]}, seed {task[1]}", err=True)
-    (out / "README.md").write_text(text := page(table(path), numbers, names), encoding="utf-8")
+        file.begin(codes, anyway)
+        there = [each for each in numbers if opened(each.benchmark)]
+        every = [(each.queries, seed, each.benchmark, each.method) for each in there for seed in parse_seeds(seeds)]
+        if tasks := file.missing(every):
+            run = partial(search, file, git_revision(Path(__file__).parent))
+            list(side_by_side(run, tasks, "search", concurrent))
+    rows = file.rows()
+    (out / "README.md").write_text(text := page(rows, numbers, names, file.made_by(rows, codes)), encoding="utf-8")
     click.echo(text)
 
 

@@ -21,7 +21,6 @@ import time
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import click
@@ -44,57 +43,21 @@ from nadlab.errors import UserError
 from nadlab.methods.registry import COMPARED, searcher
 from nadlab.methods.request import SearchRequest
 from nadlab.processes import side_by_side
-from nadlab.provenance.code import digest_of, git_revision
+from nadlab.provenance.code import git_revision
 from nadlab.provenance.hardware import hardware
 from nadlab.semigan.diagnostics import search_accuracies
-
-KEY = ["queries", "seed", "benchmark", "method"]
-"""what names a search, in the order in which searches run: the first changes last"""
-COLUMNS = [*KEY, "best_valid", "best_test", "regret", "cpu_seconds", "code", "revision"]
-Task = tuple[int, int, str, str]
+from nadlab.study.search_file import SearchFile, Task, code_of
 
 
-@cache
-def code(method: str) -> str:
-    """Return the digest of a method's code: of its module and all that it imports."""
-    found = searcher(method)
-    return digest_of((found if isinstance(found, FunctionType) else type(found)).__module__)[:16]
-
-
-def search(path: Path, revision: str, task: Task) -> Task:
+def search(file: SearchFile, revision: str, task: Task) -> Task:
     """Run one search and append its row to the file."""
     queries, seed, name, method = task
     benchmark(name)  # opened before the clock starts
     started = time.process_time()
     (found,) = searches([method], name, queries, [seed], 1)
-    row = found.row() | {"cpu_seconds": f"{time.process_time() - started:.2f}"}
-    row |= {"code": code(method), "revision": revision}
-    line = ",".join("" if row.get(column) is None else str(row[column]) for column in COLUMNS)
-    with path.open("ab", buffering=0) as file:
-        file.write(f"{line}\n".encode())  # one write: neighbours append to the same file, and a stop leaves no half
+    seconds = f"{time.process_time() - started:.2f}"
+    file.append(found.row() | {"cpu_seconds": seconds, "code": code_of(searcher(method)), "revision": revision})
     return task
-
-
-def begin(path: Path, methods: list[str], anyway: bool) -> None:
-    """Begin the file if it is missing; raise UserError where other code made some of the methods' rows."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-    if (others := changed(table(path), methods)) and not anyway:
-        raise UserError(
-            f"{path} holds searches by other code of {listed(others)}: delete those rows, check out their revision, keep "
-            "them by --anyway, or name another folder by --out"
-        )
-
-
-def changed(rows: pd.DataFrame, methods: list[str]) -> list[str]:
-    """Return the methods of which some row was made by other code than today's."""
-    return [method for method in methods if set(rows.loc[rows["method"] == method, "code"]) - {code(method)}]
-
-
-def table(path: Path) -> pd.DataFrame:
-    """Return the rows of the file."""
-    return pd.read_csv(path, dtype={"code": str, "revision": str})
 
 
 @cache
@@ -167,13 +130,10 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
     return lines
 
 
-def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path) -> str:
+def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path, made_by: str) -> str:
     """Return the page, budget by budget."""
     machine, hours = hardware(), rows["cpu_seconds"].sum() / 3600
     digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
-    revisions = listed(sorted(set(rows["revision"])))
-    others = changed(rows, methods)
-    kept = f" Of {listed(others)} some searches are of other code than today's." if others else ""
     lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
     return f"""# All methods on {listed(names)}
 
@@ -184,7 +144,7 @@ that cell by what the search sees.
 Methods have their default settings. A cell with fewer seeds says how many; an empty one has none, and its method is not
 ranked. CPU seconds: the median of a search.
 
-Revision {revisions}.{kept} {machine["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
+{made_by} {machine["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
 
 {chr(10).join(lines)}"""
 
@@ -221,21 +181,23 @@ def command(
         raise UserError(f"--queries must list numbers, such as 20,100, not {queries!r}") from None
     for method, budget in product(chosen, budgets):
         SearchRequest(method=method, queries=budget)  # raises here rather than hours later
-    path, workers = out / "searches.csv", concurrent or os.cpu_count() or 1
+    file, workers = SearchFile(out / "searches.csv"), concurrent or os.cpu_count() or 1
+    codes = {method: code_of(searcher(method)) for method in chosen}
     if not page_only:
-        begin(path, chosen, anyway)
-        done = set(table(path)[KEY].itertuples(index=False, name=None))
-        if tasks := [task for task in product(budgets, each, names, chosen) if task not in done]:
-            run = partial(search, path, git_revision(Path(__file__).parent))
+        file.begin(codes, anyway)
+        if tasks := file.missing(product(budgets, each, names, chosen)):
+            run = partial(search, file, git_revision(Path(__file__).parent))
             finished = side_by_side(run, tasks, "search", workers)
             # with several at a time there is a bar already
             list(tqdm(finished, total=len(tasks), unit="search") if min(workers, len(tasks)) == 1 else finished)
-    rows = table(path)
+    rows = file.rows()
     rows = rows[rows["queries"].isin(budgets) & rows["seed"].isin(each)]
     rows = rows[rows["benchmark"].isin(names) & rows["method"].isin(chosen)]
     if rows.empty:
-        raise UserError(f"{path} has no search of these yet")
-    (out / "README.md").write_text(text := page(rows, chosen, names, len(each), out), encoding="utf-8")
+        raise UserError(f"{file.path} has no search of these yet")
+    (out / "README.md").write_text(
+        text := page(rows, chosen, names, len(each), out, file.made_by(rows, codes)), encoding="utf-8"
+    )
     click.echo(text)
 
 

@@ -77,10 +77,14 @@ class PlainTraining:
         generated, fixed = batch_of(made.A, made.X), batch_of(made.A.detach(), made.X.detach())
         real_count = min(settings.pseudo_real, len(pseudo) // 2)
 
-        pairs = self.D(unlabelled, pseudo)
-        real = torch.cat([self.D(labelled, self.ranks), pairs[:real_count]])
-        discriminator_loss = losses.discriminator_loss(real, pairs[real_count:], self.D(fixed, ranks), settings.alpha)
-        self.update("D", discriminator_loss)
+        discriminator_loss = torch.zeros(())
+        if settings.discriminator:
+            pairs = self.D(unlabelled, pseudo)
+            real, generated_pairs = torch.cat([self.D(labelled, self.ranks), pairs[:real_count]]), self.D(fixed, ranks)
+            discriminator_loss = losses.discriminator_loss(
+                real, pairs[real_count:], generated_pairs, alpha=settings.alpha
+            )
+            self.update("D", discriminator_loss)
 
         adversarial = losses.adversarial_loss(self.D(generated, ranks), settings.saturating)
         generator_loss = losses.generator_loss(adversarial, settings.alpha) * settings.generator_adversarial

@@ -1,5 +1,6 @@
 """Every method runs on a space and a metric that the package has never seen."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from nadlab.searchers.models.graph_vae import VAEPretraining
 from nadlab.searchers.nao import NAO
 from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import PAPER, SEQUENTIAL
+from nadlab.semigan.settings import GENERATOR_LIKELIHOOD, PAPER, PREDICTOR_POOL, PREDICTOR_SEMI, SEQUENTIAL
 from nadlab.spaces import space
 from tests.spaces.toy import error
 
@@ -33,6 +34,9 @@ QUICK: dict[str, Any] = {
     "arch2vec-bo": Arch2vecBO(pretraining=VAE, epochs=5),
     "ga-nas": GANAS(pretraining=DECODER, initial=12, steps=2),
     "ag-net": AGNet(pretraining=DECODER, epochs=1, initial=12, batch=6),
+    "predictor-pool": SemiGANNAD(replace(PREDICTOR_POOL, **SMALL)),
+    "predictor-semi": SemiGANNAD(replace(PREDICTOR_SEMI, **SMALL)),
+    "generator-likelihood": SemiGANNAD(replace(GENERATOR_LIKELIHOOD, **SMALL)),
     "semigan-nad": SemiGANNAD(SEQUENTIAL.__class__(**SMALL)),
     "semigan-nad-paper": SemiGANNAD(PAPER.__class__(scale="linear", saturating=True, **SMALL)),
     "semigan-nad-sequential": SemiGANNAD(

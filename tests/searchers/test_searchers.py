@@ -32,12 +32,25 @@ from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import PAPER, SEQUENTIAL, Settings
+from nadlab.semigan.settings import (
+    GENERATOR_LIKELIHOOD,
+    PAPER,
+    PREDICTOR_POOL,
+    PREDICTOR_SEMI,
+    SEQUENTIAL,
+    Settings,
+)
 from tests.conftest import TOY
 from tests.oracles import counting
 
 BUDGET = 24
-QUICK = Settings(epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
+
+
+def quick(settings: Settings) -> Settings:
+    """Return settings with a short training."""
+    return replace(settings, epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
+
+
 QUICK_ROUNDS = replace(SEQUENTIAL, epochs=2, round_epochs=1, width=16, unlabelled_per_epoch=512, candidates=20)
 VECTORS = graph_vae.VAEPretraining(cells=400, epochs=2, width=16)
 WRITER = cell_decoder.DecoderPretraining(steps=60, batch=64, width=32)
@@ -57,15 +70,14 @@ QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "ag-net": lambda: AGNet(pretraining=WRITER, epochs=2),
     "pre-nas": lambda: PRENAS(initial=10, trees=10),
     "nsga-ii": lambda: NSGA2(population=8),
-    "semigan-nad": lambda: SemiGANNAD(QUICK),
+    "predictor-pool": lambda: SemiGANNAD(quick(PREDICTOR_POOL)),
+    "predictor-semi": lambda: SemiGANNAD(quick(PREDICTOR_SEMI)),
+    "generator-likelihood": lambda: SemiGANNAD(quick(GENERATOR_LIKELIHOOD)),
+    "semigan-nad": lambda: SemiGANNAD(quick(Settings())),
     "semigan-nad-paper": lambda: SemiGANNAD(replace(PAPER, epochs=1, width=16, unlabelled_batch=8192, generated=300)),
     "semigan-nad-sequential": lambda: SemiGANNAD(QUICK_ROUNDS),
 }
-OWN_BUDGETS_LEAST = {
-    "semigan-nad": 3,
-    "semigan-nad-paper": 3,
-    "semigan-nad-sequential": 3,
-}
+OWN_BUDGETS_LEAST = {name: 3 for name, method in SEARCHERS.items() if isinstance(method, SemiGANNAD)}
 
 
 @pytest.fixture(params=sorted(SEARCHERS))

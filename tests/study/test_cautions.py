@@ -14,7 +14,7 @@ from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import SEQUENTIAL, Settings
+from nadlab.semigan.settings import PREDICTOR_POOL, PREDICTOR_SEMI, SEQUENTIAL, Settings
 from nadlab.study.cautions import cautions, fitted
 from nadlab.study.records import Record
 from nadlab.study.smoke import smoke
@@ -47,6 +47,25 @@ INERT: list[tuple[Settings, str, Any, str]] = [
     (Settings(predictor_adversarial=False), "temperature", 1.0, "predictor_adversarial is false"),
     (Settings(generated_labels=False), "alpha_p", 0.2, "generated_labels is false"),
     (Settings(generation_rounds=1), "candidates", 10, "NACG generates once"),
+    (Settings(), "optimism", 1.0, "a single PP has no deviation"),
+    (Settings(candidates_from="pool"), "generation_temperature", 0.5, "AG generates no candidates"),
+    (Settings(candidates_from="pool"), "candidates", 10, "AG generates no candidates"),
+    (Settings(candidates_from="pool"), "generation_rounds", 2, "AG generates no candidates"),
+    *(
+        (PREDICTOR_SEMI, name, value, "AG is not trained")
+        for name, value in (
+            ("generator_adversarial", False),
+            ("generated_labels", False),
+            ("coverage", 0.1),
+            ("alpha_p", 0.2),
+            ("generator_depth", 2),
+        )
+    ),
+    (PREDICTOR_POOL, "pseudo_real", 8, "neither D nor AG's likelihood takes real cells"),
+    *(
+        (PREDICTOR_POOL, name, value, "PP alone is trained")
+        for name, value in (("t", 85.0), ("rank0_share", 0.2), ("beta_1", 0.9))
+    ),
     *(
         (
             Settings(generator_adversarial=False, predictor_adversarial=False),

@@ -25,7 +25,15 @@ from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import CHOSEN, PAPER, PAPER_T, SEQUENTIAL
+from nadlab.semigan.settings import (
+    CHOSEN,
+    GENERATOR_LIKELIHOOD,
+    PAPER,
+    PAPER_T,
+    PREDICTOR_POOL,
+    PREDICTOR_SEMI,
+    SEQUENTIAL,
+)
 
 Searcher = Callable[[QueryLedger, np.random.Generator], None]
 
@@ -45,6 +53,9 @@ SEARCHERS: dict[str, Searcher] = {
     "ag-net": AGNet(),
     "pre-nas": PRENAS(),
     "nsga-ii": NSGA2(),
+    "predictor-pool": SemiGANNAD(PREDICTOR_POOL),
+    "predictor-semi": SemiGANNAD(PREDICTOR_SEMI),
+    "generator-likelihood": SemiGANNAD(GENERATOR_LIKELIHOOD),
     "semigan-nad": SemiGANNAD(),
     "semigan-nad-paper": SemiGANNAD(PAPER, PAPER_T),
     "semigan-nad-sequential": SemiGANNAD(SEQUENTIAL),

@@ -19,6 +19,7 @@ from nadlab.nets.accelerator import accelerates
 from nadlab.nets.graphs import GINInput, Graphs, graphs_from_bytes, read
 from nadlab.nets.nade import gumbel
 from nadlab.semigan.divergence import Diverged
+from nadlab.semigan.ensemble import bound, predictor_of
 from nadlab.semigan.networks.decisions import decisions_of
 from nadlab.semigan.networks.discriminator import Discriminator
 from nadlab.semigan.networks.generator import LATENT, Generator, Latents
@@ -33,6 +34,7 @@ from nadlab.semigan.step import (
     Networks,
     Weights,
     n_pseudo_real,
+    read_unlabelled,
     take_step,
 )
 from nadlab.spaces import Cells
@@ -140,7 +142,7 @@ class BiArch2Perf:
         """Return PP's scores of cells in canonical form, higher is better, (N,); raise Diverged when one is not finite."""
         with torch.inference_mode():
             chunks = (self._bytes(cells[start : start + 4096]) for start in range(0, len(cells), 4096))
-            parts = [self.networks.PP(self.as_read(*chunk)) for chunk in chunks]
+            parts = [bound(self.networks.PP(self.as_read(*chunk)), self.settings.optimism) for chunk in chunks]
             predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
         if not np.isfinite(predicted).all():
             raise Diverged(f"epoch {self.epochs}", "the predictor's scores are not finite")
@@ -167,15 +169,17 @@ class BiArch2Perf:
     def _batch(self, adjacency: Tensor, operations: Tensor) -> Batch:
         settings, count = self.settings, len(self.targets)
         # y ~ p(y): the labels' own distribution; as many generated as labelled cells (Supplement C)
-        drawn = torch.randint(count, (count,), generator=self.random)
-        latents, noise = self.latents(count), self._noise(count)
+        made = count * settings.generator
+        drawn = torch.randint(count, (made,), generator=self.random)
+        latents, noise = self.latents(made), self._noise(made)
         chosen = self.chosen[:0]
-        if settings.coverage:
+        if settings.covers:
             real = n_pseudo_real(len(operations), settings)
             chosen = torch.cat([self.chosen, self.decisions.of(adjacency[:real], operations[:real])])
+        used = read_unlabelled(len(operations), settings)
         return Batch(
             Labelled(self.labelled, self.ranks, self.targets, self.cuts),
-            self.as_read(adjacency, operations),
+            self.as_read(adjacency[:used], operations[:used]),
             GeneratorBatch(self.ranks[drawn], self.targets[drawn], latents, noise),
             CoverageBatch(chosen, self.latents(len(chosen))),
             Weights(settings.alpha, settings.alpha_p, settings.temperature),
@@ -208,8 +212,8 @@ def untrained_networks(known: Sequence[Cells], operations: int, settings: Settin
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Networks(
-            Generator(decisions, width, settings.generator_depth),
-            Predictor(features, width, settings.predictor_depth),
+            Generator(decisions, width, settings.generator_depth if settings.generator else 1),
+            predictor_of([Predictor(features, width, settings.predictor_depth) for _ in range(settings.ensemble)]),
             Discriminator(features, width, settings.discriminator_depth),
         )
 

@@ -20,14 +20,24 @@ def inert(settings: "Settings") -> dict[str, str]:
 
 def _rules(settings: "Settings") -> Iterator[tuple[str, bool, tuple[str, ...]]]:
     """Yield a reason, whether it holds, and the settings that it makes inert."""
-    rounds, no_game = settings.per_round, not (settings.generator_adversarial or settings.predictor_adversarial)
+    rounds, no_game, pool = settings.per_round, not settings.discriminator, settings.candidates_from == "pool"
     yield f"t = {settings.t} decides what rank 0 is", settings.t is not None, ("rank0_share",)
+    yield (
+        "AG is not trained, as generator is false",
+        not settings.generator,
+        ("generator_adversarial", "generated_labels", "coverage", "alpha_p", "generator_depth"),
+    )
+    no_candidates = "AG generates no candidates, as candidates_from is pool"
+    yield no_candidates, pool, ("generation_temperature", "candidates", "generation_rounds")
+    yield "neither D nor AG's likelihood takes real cells", no_game and not settings.covers, ("pseudo_real",)
+    yield "a single PP has no deviation, as ensemble is 1", settings.ensemble == 1, ("optimism",)
+    yield "PP alone is trained, which has no ranks", no_game and not settings.generator, ("t", "rank0_share", "beta_1")
     yield (
         "all K are queried at once, as per_round is none",
         rounds is None,
         ("round_epochs", "neighbours_of", "local_queries"),
     )
-    game = "neither AG nor PP learns from D: generator_adversarial and predictor_adversarial are false"
+    game = "neither AG nor PP learns from D"
     yield game, no_game, ("alpha", "saturating", "discriminator_depth")
     # equation 9 and D read the rank itself; the temperature shapes its gradient alone
     yield (

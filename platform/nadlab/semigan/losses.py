@@ -14,12 +14,13 @@ def log_one_minus_d(logits: Tensor) -> Tensor:
     return -softplus(logits).mean()
 
 
-def discriminator_loss(real: Tensor, predicted: Tensor, generated: Tensor, alpha: float) -> Tensor:
-    """Equations 6 and 7, negated: beta_1 + alpha beta_2 + (1 - alpha) beta_3.
+def discriminator_loss(real: Tensor, predicted: Tensor, generated: Tensor | None = None, *, alpha: float) -> Tensor:
+    """Equations 6 and 7, negated: beta_1 + alpha beta_2 + (1 - alpha) beta_3, the last left out without AG.
 
     real, predicted, generated: D's logits of (x, rank), (x_u, rank of PP(x_u)), (AG(rank, z), rank).
     """
-    return -(log_d(real) + alpha * log_one_minus_d(predicted) + (1 - alpha) * log_one_minus_d(generated))
+    beta_3 = 0.0 if generated is None else log_one_minus_d(generated)
+    return -(log_d(real) + alpha * log_one_minus_d(predicted) + (1 - alpha) * beta_3)
 
 
 def adversarial_loss(logits: Tensor, saturating: bool) -> Tensor:

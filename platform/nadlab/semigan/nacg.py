@@ -1,7 +1,7 @@
 """NACG (Section 3.2): generate under rank 0, predict, query the top K, return the best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,14 +17,14 @@ from nadlab.spaces.cells import concatenate
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What NACG generated; shares are of the cells named."""
+    """What NACG generated; shares are of the cells named, and None where AG generated none."""
 
     generated: int
-    share_valid: float
+    share_valid: float | None
     """valid cells among the generated"""
-    share_unique: float
+    share_unique: float | None
     """classes up to isomorphism among the valid"""
-    share_novel: float
+    share_novel: float | None
     """classes not in the training set among the unique"""
     candidates: int
     """novel classes that the benchmark can answer for"""
@@ -48,12 +48,17 @@ def over_rounds(rounds: Sequence[Generation]) -> Generation:
     """Return the sums of the counts and the means of the shares of several rounds."""
     return Generation(
         generated=sum(one.generated for one in rounds),
-        share_valid=float(np.mean([one.share_valid for one in rounds])),
-        share_unique=float(np.mean([one.share_unique for one in rounds])),
-        share_novel=float(np.mean([one.share_novel for one in rounds])),
+        share_valid=_mean([one.share_valid for one in rounds]),
+        share_unique=_mean([one.share_unique for one in rounds]),
+        share_novel=_mean([one.share_novel for one in rounds]),
         candidates=sum(one.candidates for one in rounds),
         pool_fallback=sum(one.pool_fallback for one in rounds),
     )
+
+
+def _mean(shares: Sequence[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return float(np.mean(known)) if known else None
 
 
 def design(
@@ -61,9 +66,34 @@ def design(
 ) -> Generation:
     """Query the `final_k` cells that PP ranks highest, and say how generation went.
 
-    They are chosen from what AG generates and from `nearby`, cells that can be queried, of which the known are left out.
-    Generates `count` cells a round until `settings.candidates` new cells of the benchmark are among them or
-    `settings.generation_rounds` are over.
+    They are chosen from the candidates, AG's or the pool's (`settings.candidates_from`), and from `nearby`, cells that can
+    be queried, of which the known are left out.
+    """
+    of_pool = [] if model.settings.candidates_from == "generator" else [pool_cells(model, ledger, count)]
+    candidates, found = ledger.oracle.pool()[:0], Generation(0, None, None, None, 0, 0)
+    if model.settings.candidates_from != "pool":
+        candidates, found = generated_candidates(model, ledger, final_k, count)
+    pool_fallback = final_k - ask_best(model, ledger, concatenate([candidates, *of_pool, *nearby]), final_k)
+    if pool_fallback:
+        ask_best(model, ledger, ledger.oracle.pool(), pool_fallback)
+    return replace(found, pool_fallback=pool_fallback)
+
+
+def pool_cells(model: BiArch2Perf, ledger: QueryLedger, count: int) -> Cells:
+    """Return the cells that can be queried; where the pool can't list them, those of `count` random cells of the space."""
+    oracle = ledger.oracle
+    if len(pool := oracle.pool()) >= oracle.queryable_count:
+        return pool
+    seed = int(torch.randint(2**31, (1,), generator=model.random))
+    drawn = oracle.space.sample(count, np.random.default_rng(seed))
+    return drawn[oracle.queryable(drawn)]
+
+
+def generated_candidates(model: BiArch2Perf, ledger: QueryLedger, final_k: int, count: int) -> tuple[Cells, Generation]:
+    """Return new cells of the benchmark that AG generates, one of each class, and how generation went.
+
+    Generates `count` cells a round until `settings.candidates` new ones are among them, or `settings.generation_rounds`
+    are over.
     """
     space, settings = ledger.oracle.space, model.settings
     parts: list[Cells] = []
@@ -75,17 +105,14 @@ def design(
         candidates = novel[ledger.oracle.queryable(novel)]
         if len(candidates) >= max(final_k, settings.candidates):
             break
-    pool_fallback = final_k - ask_best(model, ledger, concatenate([candidates, *nearby]), final_k)
-    if pool_fallback:
-        ask_best(model, ledger, ledger.oracle.pool(), pool_fallback)
     generated = count * len(parts)
-    return Generation(
+    return candidates, Generation(
         generated,
         len(cells) / generated,
         len(unique) / max(1, len(cells)),
         len(novel) / max(1, len(unique)),
         len(candidates),
-        pool_fallback,
+        pool_fallback=0,
     )
 
 

@@ -10,6 +10,7 @@ from nadlab.semigan.inert import doubts, inert, misfits
 from nadlab.semigan.ranks import SCALES
 
 PRECISIONS = ("float32", "bfloat16")
+SOURCES = ("generator", "pool", "both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class Settings:
     """Adam's first decay rate for AG and D; PP has 0.9"""
     saturating: bool = False
     """train AG and PP on E[log(1 - D)] as printed; by default on its non-saturating form -E[log D]"""
+    generator: bool = True
+    """train AG; false leaves out all that needs its cells: beta_3, gamma_3 and equation 10"""
     generator_adversarial: bool = True
     """train AG on equation 10; false leaves it `coverage` alone"""
     predictor_adversarial: bool = True
@@ -66,6 +69,13 @@ class Settings:
     """on which PP predicts: normal scores of the labels, or linear in their accuracy as in equation 9"""
     temperature: float = field(default=0.3, metadata=tunable(0.1, 1.0, log=True))
     """of the soft rank, in units of the scale, on which labels have a standard deviation of 1"""
+    ensemble: int = 1
+    """PPs that differ in their first weights; the mean of their scores is PP's"""
+    optimism: float = 0.0
+    """standard deviations of the ensemble's scores that NACG adds to their mean; below 0 it is cautious"""
+    candidates_from: str = "generator"
+    """where NACG's candidates come from: generator, the benchmark's pool, or both; of a pool that can't be listed, `generated`
+    random cells stand for it"""
     generated: int = 5000
     """cells that NACG generates in a round"""
     generation_temperature: float = 1.0
@@ -89,6 +99,16 @@ class Settings:
     def budget(self) -> int:
         """Queries of a trial."""
         return self.labels + self.final_k
+
+    @property
+    def discriminator(self) -> bool:
+        """Whether a network learns from D; else D is not trained."""
+        return self.predictor_adversarial or (self.generator and self.generator_adversarial)
+
+    @property
+    def covers(self) -> bool:
+        """Whether AG learns the likelihood of real cells."""
+        return self.generator and self.coverage > 0
 
     def inert(self) -> Mapping[str, str]:
         """Return setting -> why its value changes nothing, given the others."""
@@ -137,6 +157,7 @@ class Settings:
         counts = (
             "final_k",
             "epochs",
+            "ensemble",
             "width",
             "unlabelled_batch",
             "generated",
@@ -158,7 +179,11 @@ class Settings:
                 raise UserError(f"{name} must be positive, not {getattr(self, name):g}")
         if self.coverage < 0:
             raise UserError(f"coverage must not be negative, but is {self.coverage:g}")
-        if not self.generator_adversarial and not self.coverage:
+        if self.candidates_from not in SOURCES:
+            raise UserError(f"candidates_from must be one of {', '.join(SOURCES)}, not {self.candidates_from!r}")
+        if not self.generator and self.candidates_from != "pool":
+            raise UserError("generator = False leaves no AG to generate candidates: set candidates_from to pool")
+        if self.generator and not self.generator_adversarial and not self.coverage:
             raise UserError("generator_adversarial = False with coverage = 0 leaves nothing to train AG on")
         if not 0 <= self.beta_1 < 1:
             raise UserError(f"beta_1 must lie in [0, 1), not {self.beta_1:g}")
@@ -184,10 +209,22 @@ SEQUENTIAL = Settings(
 )  # fmt: skip
 """The same budget in rounds: a quarter of it labels at random, then ten queries a round"""
 
+PREDICTOR_SEMI = Settings(generator=False, candidates_from="pool")
+"""PP, with D on unlabelled cells; without AG, whose place the pool takes"""
+
+PREDICTOR_POOL = replace(PREDICTOR_SEMI, predictor_adversarial=False)
+"""PP alone, on labelled cells alone, over the pool"""
+
+GENERATOR_LIKELIHOOD = Settings(generator_adversarial=False, predictor_adversarial=False, generated_labels=False)
+"""PP on labelled cells alone, over cells of an AG that learns the likelihood of real ones; without D"""
+
 _DEFAULTS_ON = ("mnist1d-201", "nasbench201/cifar10")
 CHOSEN: dict[str, tuple[Settings, tuple[str, ...]]] = {
     "default": (Settings(), _DEFAULTS_ON),
     "paper": (PAPER, _DEFAULTS_ON),
     "sequential": (SEQUENTIAL, (*_DEFAULTS_ON, "mnist1d-101", "mnist1d-darts")),
+    "predictor-pool": (PREDICTOR_POOL, _DEFAULTS_ON),
+    "predictor-semi": (PREDICTOR_SEMI, _DEFAULTS_ON),
+    "generator-likelihood": (GENERATOR_LIKELIHOOD, _DEFAULTS_ON),
 }
 """preset -> settings, and the benchmarks on which they were chosen; of the paper's, what the paper leaves open (DESIGN.md)"""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nadlab.nets.graphs import GINInput, joined, read
 from nadlab.semigan import losses
+from nadlab.semigan.ensemble import Ensemble, mean_score
 from nadlab.semigan.networks.discriminator import Discriminator
 from nadlab.semigan.networks.generator import Generator, Latents
 from nadlab.semigan.networks.predictor import Predictor
@@ -25,10 +26,14 @@ Update = Callable[[str, Tensor], None]
 """update(name of a network, loss)"""
 
 
+Made = tuple[GINInput, ...]
+"""the cells that AG made for a step; empty where it made none"""
+
+
 class Networks(nn.Module):
     """The three networks under the paper's names."""
 
-    def __init__(self, AG: Generator, PP: Predictor, D: Discriminator) -> None:
+    def __init__(self, AG: Generator, PP: Predictor | Ensemble, D: Discriminator) -> None:
         super().__init__()
         self.AG, self.PP, self.D = AG, PP, D
 
@@ -82,19 +87,32 @@ class Batch(NamedTuple):
 
 
 def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> Tensor:
-    """Train D, AG and PP once, and return the losses in the order of `EpochLosses`, (6,)."""
-    predicted_ranks = each(soft_ranks, batch)
+    """Train D, AG and PP once, those that the settings train, and return the losses in the order of `EpochLosses`, (6,).
+
+    A loss that is not needed is 0.
+    """
+    none = torch.zeros_like(batch.labelled.targets[..., 0])
+    discriminator = generator = coverage = none
+    predicted_ranks = (
+        each(soft_ranks, batch) if batch.unlabelled.features.shape[-3] else batch.labelled.ranks[..., :0, :]
+    )
     pseudo_ranks = predicted_ranks.detach()
-    to_generate, to_cover = each(partial(features, settings=settings), batch, pseudo_ranks)
-    generated = each(generated_cells, batch, to_generate)
-    fixed = generated.detach()
-    discriminator = each(partial(discriminator_loss, settings=settings), batch, pseudo_ranks, fixed)
-    update("D", discriminator)
-    generator = each(partial(generator_loss, settings=settings), batch, generated)
-    coverage = torch.zeros_like(generator)
-    if settings.coverage:
-        coverage = each(coverage_loss, batch, to_cover)
-    update("AG", generator + settings.coverage * coverage)
+    made: Made = ()
+    fixed: Made = ()
+    if settings.generator:
+        to_generate, to_cover = each(partial(features, settings=settings), batch, pseudo_ranks)
+        if settings.discriminator or settings.generated_labels:
+            made = (each(generated_cells, batch, to_generate),)
+            fixed = (made[0].detach(),)
+    if settings.discriminator:
+        discriminator = each(partial(discriminator_loss, settings=settings), batch, pseudo_ranks, fixed)
+        update("D", discriminator)
+    if settings.generator:
+        if settings.generator_adversarial:
+            generator = each(partial(generator_loss, settings=settings), batch, *made)
+        if settings.covers:
+            coverage = each(coverage_loss, batch, to_cover)
+        update("AG", generator + settings.coverage * coverage)
     predictor, gamma_2, gamma_3 = each(partial(predictor_loss, settings=settings), batch, predicted_ranks, fixed)
     update("PP", predictor)
     return torch.stack([discriminator, generator, predictor, gamma_2, gamma_3, coverage], dim=-1).detach()
@@ -105,17 +123,23 @@ def n_pseudo_real(unlabelled: int, settings: Settings) -> int:
     return min(settings.pseudo_real, unlabelled // 2)
 
 
+def read_unlabelled(unlabelled: int, settings: Settings) -> int:
+    """Return how many cells of a batch of so many unlabelled ones a step reads, its first: D all, AG's likelihood some."""
+    return unlabelled if settings.discriminator else n_pseudo_real(unlabelled, settings) * settings.covers
+
+
 def soft_ranks(networks: Networks, batch: Batch) -> Tensor:
     """Return the ranks that PP gives the unlabelled cells, y_pp of equations 7 and 9, (U, 5)."""
-    return soft_rank(networks.PP(batch.unlabelled), batch.labelled.cuts, batch.weights.temperature)
+    scores = mean_score(networks.PP(batch.unlabelled))
+    return soft_rank(scores, batch.labelled.cuts, batch.weights.temperature)
 
 
 def features(networks: Networks, batch: Batch, pseudo_ranks: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
     """Return what AG's decisions start from for the cells to generate and, by one pass of its GIN, for those to cover."""
     generator, coverage = batch.generator, batch.coverage
-    if not settings.coverage:
+    if not settings.covers:
         return networks.AG.features(generator.latents, generator.ranks), pseudo_ranks.new_zeros(0)
-    real = n_pseudo_real(len(pseudo_ranks), settings)
+    real = len(coverage.chosen) - len(batch.labelled.ranks)
     ranks = torch.cat([generator.ranks, batch.labelled.ranks, pseudo_ranks[:real]])
     both = networks.AG.features(joined(generator.latents, coverage.latents), ranks)
     to_generate, to_cover = both.split([len(generator.ranks), len(both) - len(generator.ranks)])
@@ -128,22 +152,21 @@ def generated_cells(networks: Networks, batch: Batch, to_generate: Tensor) -> GI
 
 
 def discriminator_loss(
-    networks: Networks, batch: Batch, pseudo_ranks: Tensor, generated: GINInput, settings: Settings
+    networks: Networks, batch: Batch, pseudo_ranks: Tensor, made: Made, settings: Settings
 ) -> Tensor:
     """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
-    labelled, generator = batch.labelled, batch.generator
-    cells = joined(labelled.cells, batch.unlabelled, generated)
-    logits = networks.D(cells, torch.cat([labelled.ranks, pseudo_ranks, generator.ranks]))
+    labelled = batch.labelled
+    ranks = [labelled.ranks, pseudo_ranks, *(batch.generator.ranks for _ in made)]
+    logits = networks.D(joined(labelled.cells, batch.unlabelled, *made), torch.cat(ranks))
     count = n_pseudo_real(len(pseudo_ranks), settings)
-    sizes = [len(labelled.ranks) + count, len(pseudo_ranks) - count, len(generator.ranks)]
-    real, of_predictor, of_generator = torch.split(logits, sizes)
-    return losses.discriminator_loss(real, of_predictor, of_generator, batch.weights.alpha)
+    sizes = [len(labelled.ranks) + count, len(pseudo_ranks) - count, *map(len, ranks[2:])]
+    return losses.discriminator_loss(*torch.split(logits, sizes), alpha=batch.weights.alpha)
 
 
 def generator_loss(networks: Networks, batch: Batch, generated: GINInput, settings: Settings) -> Tensor:
     """Equation 10."""
     adversarial = losses.adversarial_loss(networks.D(generated, batch.generator.ranks), settings.saturating)
-    return losses.generator_loss(adversarial, batch.weights.alpha) * settings.generator_adversarial
+    return losses.generator_loss(adversarial, batch.weights.alpha)
 
 
 def coverage_loss(networks: Networks, batch: Batch, to_cover: Tensor) -> Tensor:
@@ -152,20 +175,17 @@ def coverage_loss(networks: Networks, batch: Batch, to_cover: Tensor) -> Tensor:
 
 
 def predictor_loss(
-    networks: Networks, batch: Batch, predicted_ranks: Tensor, generated: GINInput, settings: Settings
+    networks: Networks, batch: Batch, predicted_ranks: Tensor, made: Made, settings: Settings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Equation 8, and its gamma_2 and gamma_3."""
     labelled, weights = batch.labelled, batch.weights
-    gamma_1 = losses.adversarial_loss(networks.D(batch.unlabelled, predicted_ranks), settings.saturating)
-    scores = networks.PP(joined(labelled.cells, generated))
-    of_labelled, of_generated = scores.split([len(labelled.targets), len(batch.generator.targets)])
-    gamma_2 = losses.squared_error(labelled.targets, of_labelled)
-    gamma_3 = losses.squared_error(batch.generator.targets, of_generated)
-    loss = losses.predictor_loss(
-        gamma_1 * settings.predictor_adversarial,
-        gamma_2,
-        gamma_3 * settings.generated_labels,
-        weights.alpha,
-        weights.alpha_p,
-    )
+    gamma_1 = gamma_3 = torch.zeros_like(labelled.targets[0])
+    if settings.predictor_adversarial:
+        gamma_1 = losses.adversarial_loss(networks.D(batch.unlabelled, predicted_ranks), settings.saturating)
+    scores = networks.PP(joined(labelled.cells, *made))
+    count = len(labelled.targets)
+    gamma_2 = losses.squared_error(labelled.targets, scores[..., :count])
+    if made:
+        gamma_3 = losses.squared_error(batch.generator.targets, scores[..., count:])
+    loss = losses.predictor_loss(gamma_1, gamma_2, gamma_3 * settings.generated_labels, weights.alpha, weights.alpha_p)
     return loss, gamma_2, gamma_3

@@ -1,0 +1,204 @@
+"""What each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
+
+`components` takes AG and D away; `ladder` goes from the paper's preset to the default and to sequential, one step at a
+time. Each search is appended to OUT/searches.csv when it ends, and the same command goes on after a stop. --page writes
+the page from what is there and searches nothing.
+
+\b
+    python studies/components.py components --seeds 20
+    python studies/components.py ladder --seeds 20 --benchmarks nasbench201/cifar10 --queries 110
+"""
+
+# first, so that Ctrl-C ends the imports below in one line
+from nadlab.cli.command_line import run_command
+
+# isort: split
+import hashlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+
+from nadlab.analysis.page import markdown_table
+from nadlab.analysis.statistics.comparisons import holm, signed_rank
+from nadlab.analysis.statistics.intervals import mean_interval, paired
+from nadlab.analysis.text import ends, listed, p_text
+from nadlab.benchmarks.oracle import optimum_of
+from nadlab.benchmarks.registry import benchmark
+from nadlab.cli.options import parse_seeds
+from nadlab.errors import UserError
+from nadlab.methods.registry import SEARCHERS, Searcher, run_search
+from nadlab.processes import side_by_side
+from nadlab.provenance.code import git_revision
+from nadlab.provenance.hardware import hardware
+from nadlab.queries.ledger import QueryLedger
+from nadlab.semigan.method import SemiGANNAD
+from nadlab.semigan.settings import PAPER, PAPER_T, SEQUENTIAL, Settings
+from nadlab.study.search_file import SearchFile, Task, code_of
+
+NAMES = ("random-search", "predictor-pool", "predictor-semi", "generator-likelihood", "semigan-nad")
+COMPONENTS: dict[str, Searcher] = {name: SEARCHERS[name] for name in NAMES} | {
+    "semigan-nad, pool": SemiGANNAD(replace(Settings(), candidates_from="pool")),
+    "semigan-nad, both": SemiGANNAD(replace(Settings(), candidates_from="both")),
+}
+"""The parts; the last two have the trained AG and D of the full method, but choose from the pool"""
+
+STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("paper", {}),
+    ("+ non-saturating", {"saturating": False}),
+    ("+ normal scores", {"scale": "normal"}),
+    ("+ pseudo-real cells", {"pseudo_real": 128}),
+    ("+ likelihood of AG", {"coverage": 0.3}),
+    ("+ 4,096 unlabelled an epoch, 40 epochs", {"unlabelled_per_epoch": 4096, "epochs": 40}),
+    ("+ rounds of generation", {"generation_rounds": 10}),
+    ("+ rank 0 for a tenth", {"rank0_share": 0.1}),
+    ("+ K of 40: default", {"final_k": 40, "labels": 120}),
+    ("+ rounds of ten queries", {"labels": 40, "final_k": 120, "per_round": 10}),
+    ("+ neighbours", {"neighbours_of": 5}),
+    ("+ local queries", {"local_queries": 5}),
+    ("+ shorter training: sequential", {"epochs": 15, "unlabelled_batch": 256, "pseudo_real": 64,
+     "unlabelled_per_epoch": 2048, "generated": 1000, "candidates": 200}),
+)  # fmt: skip
+"""name -> what the step changes"""
+
+
+def ladder() -> dict[str, Searcher]:
+    """Return each step with all before it."""
+    found, settings = dict[str, Searcher](), PAPER
+    for name, changes in STEPS:
+        settings = replace(settings, **changes)
+        # the paper's t is a part of its preset, and rank 0's share takes its place
+        found[name] = SemiGANNAD(settings, PAPER_T if settings.rank0_share == PAPER.rank0_share else {})
+    assert settings == SEQUENTIAL
+    return found
+
+
+SETS = {"components": (COMPONENTS, "predictor-pool"), "ladder": (ladder(), "+ K of 40: default")}
+"""arms, and the one that the others are compared with"""
+BENCHMARKS = (
+    "mnist1d-101",
+    "mnist1d-201",
+    "nasbench201/cifar10",
+    "analog-nasbench/noisy_accuracy",
+    "nas-bench-graph/arxiv",
+)
+
+
+def search(file: SearchFile, arms: Mapping[str, Searcher], revision: str, task: Task) -> Task:
+    """Run one search and append its row to the file."""
+    queries, seed, name, arm = task
+    ledger, started = QueryLedger(benchmark(name), queries), time.process_time()
+    run_search(arms[arm], ledger, np.random.default_rng(seed))
+    key = {"queries": queries, "seed": seed, "benchmark": name, "method": arm}
+    made = {"cpu_seconds": f"{time.process_time() - started:.2f}", "code": code(arms[arm]), "revision": revision}
+    file.append({**ledger.outcome(), **key, **made})
+    return task
+
+
+def code(arm: Searcher) -> str:
+    """Return the digest of an arm's code and settings."""
+    return hashlib.sha256(f"{code_of(arm)} {getattr(arm, '__name__', arm)}".encode()).hexdigest()[:16]
+
+
+def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str) -> list[str]:
+    """Return the lines about one budget: mean regrets, and what each arm is behind the reference on the same seeds."""
+    rng, regrets = np.random.default_rng(0), dict[tuple[str, str], dict[int, float]]()
+    for row in rows.itertuples():
+        regrets.setdefault((str(row.method), str(row.benchmark)), {})[int(row.seed)] = float(row.regret)
+    means, gaps = [], []
+    for arm in arms:
+        own = {name: regrets[arm, name] for name in names if (arm, name) in regrets}
+        if not own:
+            continue
+        found = {name: mean_interval(np.array(list(each.values())), rng) for name, each in own.items()}
+        cells = [f"{it.mean:.2f} ({ends(it, '')}, n = {it.n})" if (it := found.get(name)) else "" for name in names]
+        seconds = rows.loc[rows["method"] == arm, "cpu_seconds"].median()
+        means.append((arm, *cells, f"{seconds:.1f}"))
+        pairs = {name: paired(each, regrets.get((reference, name), {})) for name, each in own.items()}
+        pairs = {name: each for name, each in pairs.items() if len(each) and arm != reference}
+        corrected = dict(zip(pairs, holm([signed_rank(each) for each in pairs.values()]), strict=True))
+        found = {name: mean_interval(each, rng) for name, each in pairs.items()}
+        texts = [f"{it.mean:+.2f} ({ends(it)}), p = {p_text(corrected[name])}" if (it := found.get(name)) else ""
+                 for name in names]  # fmt: skip
+        gaps += [(arm, *texts)] if pairs else []
+    return [
+        f"## {rows['queries'].iloc[0]} queries", "", "Mean regret:", "",
+        *markdown_table(("arm", *names, "CPU seconds"), means), "",
+        f"Regret less that of {reference}, paired by seed; p by the signed-rank test, corrected by Holm over benchmarks:", "",
+        *markdown_table(("arm", *names), gaps), "",
+    ]  # fmt: skip
+
+
+def page(
+    title: str, rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str, made_by: str
+) -> str:
+    """Return the page, budget by budget."""
+    lines = [line for _, found in rows.groupby("queries") for line in section(found, arms, names, reference)]
+    hours = rows["cpu_seconds"].sum() / 3600
+    digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
+    return f"""# SemiGAN-NAD: {title}
+
+Regret: the optimum less the reported answer of the cell that is best by the search split; 95 % bootstrap intervals; n: seeds.
+
+{made_by} {hardware()["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
+
+{chr(10).join(lines)}"""
+
+
+@click.command(help=__doc__)
+@click.argument("which", type=click.Choice([*SETS]))
+@click.option("--arms", help="separated by ;  [default: all]")
+@click.option("--benchmarks", default=",".join(BENCHMARKS), show_default=True)
+@click.option("--queries", default="20,40,60,110", show_default=True, help="budgets, separated by commas")
+@click.option("--seeds", default="6", show_default=True, help="a count, a range or a list")
+@click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/components"), show_default=True)
+@click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made")
+@click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there")
+def command(
+    which: str,
+    arms: str | None,
+    benchmarks: str,
+    queries: str,
+    seeds: str,
+    concurrent: int | None,
+    out: Path,
+    anyway: bool,
+    page_only: bool,
+) -> None:
+    every, reference = SETS[which]
+    chosen, names, each = arms.split(";") if arms else [*every], benchmarks.split(","), parse_seeds(seeds)
+    if unknown := [arm for arm in chosen if arm not in every]:
+        raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
+    if unknown := [name for name in names if optimum_of(benchmark(name)) is None]:
+        raise UserError(
+            f"{unknown[0]} does not know its optimum, from which regrets are counted: take another benchmark"
+        )
+    budgets, file = [int(part) for part in queries.split(",")], SearchFile(out / which / "searches.csv")
+    codes = {arm: code(every[arm]) for arm in chosen}
+    if not page_only:
+        file.begin(codes, anyway)
+        tasks = [(count, seed, name, arm) for seed, count, name, arm in product(each, budgets, names, chosen)]
+        if tasks := file.missing(tasks):
+            run = partial(search, file, every, git_revision(Path(__file__).parent))
+            list(side_by_side(run, tasks, "search", concurrent))
+    rows = file.rows()
+    rows = rows[rows["queries"].isin(budgets) & rows["seed"].isin(each) & rows["benchmark"].isin(names)]
+    rows = rows[rows["method"].isin(chosen)]
+    if rows.empty:
+        raise UserError(f"{file.path} has no search of these yet")
+    text = page(which, rows, chosen, names, reference, file.made_by(rows, codes))
+    (file.path.parent / "README.md").write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(command))

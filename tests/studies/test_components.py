@@ -1,0 +1,52 @@
+"""The study of the parts: it goes on after a stop, and its ladder leads from the paper to sequential."""
+
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from nadlab.errors import UserError
+from nadlab.methods.registry import SEARCHERS
+from nadlab.semigan.method import SemiGANNAD
+from nadlab.semigan.settings import Settings
+from studies import components
+from studies.components import STEPS, command, ladder
+
+
+def study(out: Path, *arguments: str) -> str:
+    shared = ["components", "--benchmarks", "mnist1d-201", "--queries", "12", "--concurrent", "1", "--out", str(out)]
+    return CliRunner().invoke(command, [*shared, *arguments], catch_exceptions=False).stdout
+
+
+def test_each_step_of_the_ladder_changes_what_it_says() -> None:
+    made = [each.settings for each in ladder().values() if isinstance(each, SemiGANNAD)]
+    assert len(made) == len(STEPS)
+    for (before, after), (name, changes) in zip(pairwise(made), STEPS[1:], strict=True):
+        differing = {key for key, value in asdict(after).items() if value != getattr(before, key)}
+        assert differing == {*changes} - {key for key in changes if changes[key] == getattr(before, key)}, name
+        assert differing, name
+    assert ladder()["paper"] == SEARCHERS["semigan-nad-paper"]
+    assert ladder()["+ K of 40: default"] == SemiGANNAD(Settings())
+
+
+def test_same_command_goes_on_and_differences_are_paired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the cheap ones under the names of a comparison
+    arms = {"random-search": SEARCHERS["random-search"], "predictor-pool": SEARCHERS["local-search"]}
+    monkeypatch.setattr(components, "SETS", {"components": (arms, "predictor-pool"), "ladder": (arms, "random-search")})
+    study(tmp_path, "--seeds", "2")
+    path = tmp_path / "components" / "searches.csv"
+    before = path.read_text()
+    shown = study(tmp_path, "--seeds", "3")
+    assert path.read_text().startswith(before)
+    rows = pd.read_csv(path)
+    assert len(rows) == 6
+    regrets = rows.pivot(index="seed", columns="method", values="regret")
+    (row,) = [line for line in shown.splitlines() if line.startswith("| random-search") and "p = " in line]
+    assert f"{(regrets['random-search'] - regrets['predictor-pool']).mean():+.2f}" in row
+    assert study(tmp_path, "--seeds", "3", "--page") == shown
+    rows.assign(code="0" * 16).to_csv(path, index=False)
+    with pytest.raises(UserError, match="made by other code"):
+        study(tmp_path, "--seeds", "4")
