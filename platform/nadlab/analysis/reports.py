@@ -16,7 +16,8 @@ from nadlab.analysis.sections.content import Section
 from nadlab.analysis.sections.objectives import in_words
 from nadlab.analysis.summary import trial_row
 from nadlab.analysis.tuned import report_on_tuning
-from nadlab.study.records import Record, StudyRecord, mixture
+from nadlab.provenance.code import OWN
+from nadlab.study.records import Record, StudyRecord, origin_text
 from nadlab.tracking.runs import Runs
 
 FIGURES, TABLES = "figures", "tables"
@@ -72,6 +73,20 @@ def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]
         paths[-1].write_text(latex(table), encoding="utf-8")
     paths[0].write_text(html(page, found, drawings), encoding="utf-8")
     return paths
+
+
+def mixture(records: Sequence[Record]) -> str | None:
+    """Return the sentence that names the origins of records where they differ in what decides results; None elsewhere."""
+    origins = [record.provenance for record in sorted(records, key=lambda each: each.ended)]
+    versions = {each.get("code", each.get("git_revision")): origin_text(each) for each in origins}
+    found = [f"{len(versions)} versions of the code, {'; '.join(versions.values())}"] if len(versions) > 1 else []
+    used = {name for each in origins for name in each.get("uses", "").split(", ") if name}
+    own = {name for each in origins for name in each if name.startswith(OWN)}
+    for name in ("backend", "python", *sorted(used), *sorted(own)):
+        values = sorted({each[name] for each in origins if name in each})  # a module of one's own may come later
+        if len(values) > 1:
+            found.append(f"{len(values)} values of {name}, {'; '.join(values)}")
+    return f"The results are mixed: they come from {', and from '.join(found)}." if found else None
 
 
 def _with(report: Report, sentence: str) -> Report:
