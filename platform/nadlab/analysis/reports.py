@@ -24,19 +24,21 @@ FIGURES, TABLES = "figures", "tables"
 
 
 def write_report(
-    study: StudyRecord, records: Sequence[Record], runs: Runs | None, folder: Path
+    study: StudyRecord, records: Sequence[Record], runs: Runs | None, folder: Path, said: Sequence[str] = ()
 ) -> tuple[Report, list[Path]]:
-    """Write a study's report into a folder; return it and its files, the page first."""
+    """Write a study's report into a folder; return it and its files, the page first. said: sentences that come first."""
     rng = np.random.default_rng(0)
     report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
     if mixed := mixture(records):
         report = _with(report, mixed)
     if diverged := [record for record in records if record.diverged]:
         report = _with(report, _divergence(report.evidence.study, diverged))
-    if said := in_words(report.evidence, rng):
-        report = _with(report, said)
+    if objectives := in_words(report.evidence, rng):
+        report = _with(report, objectives)
     if none := [record for record in records if record.status == "FINISHED" and not record.is_judged]:
         report = _with(report, _infeasible(report.evidence.study, none))
+    for sentence in reversed(said):
+        report = _with(report, sentence)
     return report, write(report, folder, rng)
 
 

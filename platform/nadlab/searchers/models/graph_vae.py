@@ -18,12 +18,10 @@ NAS-Bench-101, operations are right. Five times longer on NAS-Bench-101 costs mi
 Shapes: B cells, V vertices, K operations, L latent.
 """
 
-import hashlib
 import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -139,29 +137,12 @@ def split(space: SearchSpace, settings: VAEPretraining) -> tuple[Cells, Cells]:
 
 @lru_cache(maxsize=4)
 def pretrained(space: SearchSpace, settings: VAEPretraining) -> GraphVAE:
-    """Return the autoencoder of a space, which depends on no search: it is trained once for a machine (`nadlab.cache`).
-
-    Raises UserError when the cache folder cannot be written to.
-    """
-    cells = split(space, settings)[0]
-    told = (Path(__file__).read_bytes(), repr((torch.__version__, settings)).encode(), cells.adjacency, cells.operations)
-    digest = hashlib.sha256(b"".join(hashlib.sha256(np.ascontiguousarray(part)).digest() for part in told)).hexdigest()
-    weights = made_once(
-        cache_folder() / "arch2vec" / f"{digest}.pt",
-        lambda partial: torch.save(trained(cells, space, settings).state_dict(), partial),
-    )
-    model = GraphVAE(len(space.operations), settings)
-    model.load_state_dict(torch.load(weights, weights_only=True))
-    return model.eval()
-
-
-def trained(cells: Cells, space: SearchSpace, settings: VAEPretraining) -> GraphVAE:
-    """Return an autoencoder trained on cells."""
+    """Return the autoencoder of a space; one process trains it once, as it depends on no search."""
     random = torch.Generator().manual_seed(settings.seed)
     with seeded(settings.seed):
         model = GraphVAE(len(space.operations), settings)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, foreach=True)
-    graphs = graphs_of(cells, space)
+    graphs = graphs_of(split(space, settings)[0], space)
     steps = min(settings.epochs * math.ceil(graphs.number / settings.batch), settings.most_steps)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=settings.warm_up)
     epochs = (torch.randperm(graphs.number, generator=random) for _ in range(settings.epochs))
@@ -169,7 +150,7 @@ def trained(cells: Cells, space: SearchSpace, settings: VAEPretraining) -> Graph
         loss = model.loss(Graphs(graphs.A[rows], graphs.X[rows]), random)
         descend(optimizer, loss, model, settings.largest_gradient)
         schedule.step()
-    return model
+    return model.eval()
 
 
 def embed(model: GraphVAE, cells: Cells, space: SearchSpace) -> NDArray[np.float32]:
