@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nadlab.analysis.statistics.intervals import Values
-from nadlab.analysis.summary import LevelSummary, by_level
+from nadlab.analysis.summary import LevelSummary, by_level, values_of
 from nadlab.benchmarks.oracle import Metric
 from nadlab.study.incumbents import incumbents
 from nadlab.study.outcomes import measured, value
@@ -70,6 +70,12 @@ class Evidence:
     def regrets(self, level: str) -> Values:
         """Return the regret of each finished trial of a level, (seeds,)."""
         return np.array([record.metrics["regret"] for record in self.groups[level]], float)
+
+    def losses(self, level: str) -> Values:
+        """Return regrets, or the values of another first outcome where less is better, negated elsewhere, (seeds,)."""
+        if self.study.outcomes[0] == "final":
+            return self.regrets(level)
+        return np.array([-self.metric.score(found) for found in values_of(self.study, self.groups[level]).values()])
 
     @cached_property
     def curves(self) -> dict[str, Values]:

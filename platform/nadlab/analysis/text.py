@@ -9,7 +9,7 @@ from nadlab.analysis.statistics.intervals import Interval
 from nadlab.analysis.summary import LevelSummary
 from nadlab.benchmarks.oracle import Metric
 from nadlab.benchmarks.presets import PAPER
-from nadlab.study.outcomes import measured
+from nadlab.study.outcomes import measured, primary
 from nadlab.study.records import StudyRecord
 
 
@@ -136,7 +136,7 @@ def accuracy_note(study: StudyRecord) -> str:
     metric = study.measured
     if study.outcomes[0] != "final":
         asked = measured(study)
-        return f"Outcome: {asked.label}; {'more' if asked.maximise else 'less'} is better."
+        return f"Outcome: {asked.label}; {'more' if asked.maximise else 'less'} is better.{primary(study).note}"
     regret = "" if study.optimum is None else f"; regret is counted from the table's best, {metric.text(study.optimum)}"
     return (
         f"{metric.name.capitalize()} is the {study.reported_by} {metric.name} of the cell with the best {study.searched_by} "

@@ -48,9 +48,12 @@ def report_studies(
         _say(place, each.study.benchmark_text, each.conclusions)
     # tuning studies share no levels but the default
     alike = comparable([each for each in studies if not each.study.is_tuning])
-    if unknown := [each.study.benchmark for each in alike if each.study.optimum is None and len(alike) > 1]:
+    by_regret = bool(alike) and alike[0].study.outcomes[0] == "final"
+    if unknown := [
+        each.study.benchmark for each in alike if by_regret and each.study.optimum is None and len(alike) > 1
+    ]:
         click.echo(f"left out of the comparison of benchmarks, which is by regret: {listed(unknown)}, optimum unknown")
-    if len(alike := [each for each in alike if each.study.optimum is not None]) > 1:
+    if len(alike := [each for each in alike if not by_regret or each.study.optimum is not None]) > 1:
         page, sections = across(alike, np.random.default_rng(0))
         parent = places[0].parent
         write_page(parent, page, sections)
@@ -65,7 +68,7 @@ def comparable(studies: Sequence[Evidence]) -> list[Evidence]:
     groups: dict[str, dict[str, Evidence]] = {}
     for each in studies:
         study = each.study
-        same = strict_json([study.settings, study.default, study.preset, study.metric], sort_keys=True)
+        same = strict_json([study.settings, study.default, study.preset, study.metric, study.outcomes], sort_keys=True)
         groups.setdefault(same, {}).setdefault(each.study.benchmark, each)
     return list(max(groups.values(), key=len, default={}).values())
 

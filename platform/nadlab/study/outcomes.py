@@ -14,6 +14,7 @@ EQUAL = 1e-9
 """differences of answers below this are rounding"""
 BUDGETS = (20, 40, 80, 160)
 """queries after which regret is an outcome"""
+CENSORED = " A trial that does not find it counts as one query more than it made."
 SMALL_POINTS = 0.05
 """percentage points: the smallest effect of interest in accuracy and regret, where a study names no other"""
 
@@ -32,6 +33,8 @@ class Outcome:
     """of the first so many queries; None: of the whole trial"""
     has_ceiling: bool = False
     """a trial that found the benchmark's best cell can't have a better value"""
+    note: str = ""
+    """a sentence for tables, a space before it"""
 
 
 def check_outcomes(wanted: Sequence[str]) -> None:
@@ -131,7 +134,7 @@ def _fixed(words: str, unit: str = "", maximise: bool = True) -> Callable[[Study
 OUTCOMES: Mapping[str, Outcome] = MappingProxyType({
     "final": Outcome(_final, lambda study: study.measured, SMALL_POINTS, has_ceiling=True),
     **{f"regret-{queries}": _regret_after(queries) for queries in BUDGETS},
-    "queries-to-best": Outcome(_queries_to_best, _fixed("queries until the best cell", "queries", maximise=False), 5.0),
+    "queries-to-best": Outcome(_queries_to_best, _fixed("queries until the best cell", "queries", maximise=False), 5.0, note=CENSORED),
     "predictor-tau": _of_metric("predictor_tau", "tau of PP", 0.02),
     "predictor-tau-top": _of_metric("predictor_tau_top", "tau of PP in the best 5 %", 0.05),
     "fidelity": _of_metric("rank_fidelity", "fidelity of AG to its rank", 0.05),

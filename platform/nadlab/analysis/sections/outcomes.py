@@ -9,8 +9,8 @@ from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
 from nadlab.analysis.statistics.comparisons import holm
 from nadlab.analysis.summary import LevelSummary, by_level, summarize
-from nadlab.analysis.text import estimate, number, p_text
-from nadlab.study.outcomes import measured, queries_to_best
+from nadlab.analysis.text import estimate, number, outcome_label, p_text
+from nadlab.study.outcomes import measured, primary, queries_to_best
 from nadlab.study.records import Record, StudyRecord
 
 
@@ -50,15 +50,14 @@ def _table(
             *difference, "" if p_value is None else p_text(p_value),
         ))  # fmt: skip
     heading = (
-        study.factor, "n", metric.label, "95 % interval", "median", "worst seed", *(("reached",) if counts else ()),
+        study.factor, "n", outcome_label(study), "95 % interval", "median", "worst seed", *(("reached",) if counts else ()),
         f"difference to {study.reference}", "95 % interval ", "p (Holm)",
     )  # fmt: skip
-    censored = " A trial that does not reach it counts as one query more than it made." if counts else ""
     return Table(
         name.replace("-", "_"),
         heading,
         tuple(body),
-        f"{metric.name.capitalize()}: {'more' if metric.maximise else 'less'} is better.{censored}",
+        f"{metric.name[:1].upper()}{metric.name[1:]}: {'more' if metric.maximise else 'less'} is better.{primary(study).note}",
         (),
         frozenset(place for place, row in enumerate(rows) if row.is_default),
     )
