@@ -13,7 +13,7 @@ from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.opening import opened
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.checkpoint import State, load, random_state, save
-from nadlab.semigan.diagnostics import held_out_tau
+from nadlab.semigan.diagnostics import diagnosis, held_out_tau
 from nadlab.semigan.divergence import Diverged, finite
 from nadlab.semigan.method import finish, start
 from nadlab.semigan.settings import Settings
@@ -92,15 +92,16 @@ class Run:
         save(folder, self.model, self.ledger, self.state)
 
     def _measured(self, rows: list[dict[str, float | None]], over: bool) -> dict[str, Any]:
-        """Return PP's tau, also as part of the last row where it is watched, and at the end what the design gave."""
+        """Return PP's tau as part of the last row where it is watched, and at the end the diagnosis and what the design gave."""
         report: dict[str, Any] = {"done": over}
         ends = over and self.ledger.remaining > 0
-        if ends or (rows and self.watch):
-            tau = held_out_tau(self.model, self.ledger)
+        if ends:
+            report |= diagnosis(self.model, self.ledger)
+        if rows and self.watch:
+            tau = report.get("predictor_tau") if ends else held_out_tau(self.model, self.ledger)
+            rows[-1]["predictor_tau"] = tau
             if tau is not None:
                 report["predictor_tau"] = tau
-            if rows and self.watch:
-                rows[-1]["predictor_tau"] = tau
         if ends:
             self.state = replace(self.state, design_random=random_state(self.model))
             report |= asdict(finish(self.model, self.ledger))

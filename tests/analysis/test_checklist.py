@@ -103,7 +103,7 @@ def test_benchmark_that_settings_were_chosen_on_is_marked() -> None:
     word, why = of("mnist1d-201")[TUNED]
     assert word == "partly"
     assert why.startswith(
-        "SemiGAN-NAD's default settings: chosen on mnist1d-201, nasbench201/cifar10, this benchmark among"
+        "How settings were chosen: SemiGAN-NAD's default settings: tuned on mnist1d-201, nasbench201/cifar10, this benchmark "
     )
     assert "among them" not in of("mnist1d-101")[TUNED][1]
     assert "among them" in of("mnist1d-101", ADDITIONS)[TUNED][1]
@@ -114,7 +114,7 @@ def test_methods_with_published_settings_and_ones_own_are_told_apart() -> None:
     why = of("mnist1d-101", METHODS)[TUNED][1]
     assert "random-search, " in why
     assert ": published settings" in why
-    assert "semigan-nad-sequential: chosen on " in why
+    assert "semigan-nad-sequential: tuned on " in why
     own = replace(RECORD, chosen_on={"lab:Method": None, "bananas": []})
     assert answers(own)[TUNED][0] == "no"
     assert "lab:Method: not known how its settings were chosen; bananas: published" in answers(own)[TUNED][1]

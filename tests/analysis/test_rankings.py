@@ -45,6 +45,12 @@ def test_methods_alike_in_every_block_are_not_told_apart_and_two_are_no_ranking(
     assert rank(SCORES[["a", "b"]]) is None
 
 
+def test_friedman_over_all_levels_keeps_its_level() -> None:
+    rng = np.random.default_rng(0)
+    found = [rank(pd.DataFrame(rng.normal(size=(10, 12)))) for _ in range(200)]
+    assert 0.005 <= np.mean([each.p_value < 0.05 for each in found if each]) <= 0.085
+
+
 def crossed(interaction: float) -> pd.DataFrame:
     rng = np.random.default_rng(6)
     return pd.DataFrame(

@@ -76,7 +76,7 @@ def test_round_that_diverges_keeps_what_was_queried_before(monkeypatch: pytest.M
 
 
 def test_predictor_without_an_order_has_no_tau(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("trainables.run.held_out_tau", lambda *_: None)
+    monkeypatch.setattr("nadlab.semigan.diagnostics._tau", lambda *_: None)
     trial = {"benchmark": TOY, "protocol": "paper", "seed": 0, "resume": None, "watch": True}
     settings = {name: getattr(SMALL, name) for name in Settings.__dataclass_fields__}
     run = Run.opened({**trial, "settings": settings})

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from nadlab.analysis.reports import mixture
 from nadlab.errors import UserError
 from nadlab.provenance.code import ALWAYS
 from nadlab.study.folder import StudyFolder, read_owner
-from nadlab.study.records import mixture
 from tests.conftest import TOY, children, records_of, run_alpha, same_results
 
 ROOT = Path(__file__).parents[2]

@@ -198,19 +198,6 @@ def records(study: Study, accuracies: list[float], status: str = "FINISHED") -> 
     ]
 
 
-@pytest.mark.parametrize(
-    ("accuracy", "words"), [(93.0, "the best of the benchmark"), (92.8, "the same cell or an equal")]
-)
-def test_ceiling_that_was_reached_before_is_said(accuracy: float, words: str) -> None:
-    study, oracle = small(), benchmark(TOY)
-    record = study_record(study, oracle, "id")
-    (said,) = cautions(study, oracle, record, records(study, [accuracy] * 4))
-    assert said.startswith(f"All 4 finished trials of 2 levels ended at {accuracy:.2f} %, {words}")
-    assert "this outcome cannot show a difference between levels; take fewer queries" in said
-    assert cautions(study, oracle, record, records(study, [accuracy] * 3 + [91.0])) == []
-    assert cautions(study, oracle, record, records(study, [accuracy] * 4, "FAILED")) == []
-
-
 def test_default_that_the_folder_holds_is_compared_with() -> None:
     oracle, kept = benchmark(TOY), small(vary={"alpha": (0.3, 0.5)}, seeds=(0,))
     study = replace(kept, vary={"alpha": (0.1, 0.3)})

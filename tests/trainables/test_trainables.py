@@ -40,7 +40,10 @@ def run(trainable: BiArch2PerfTrainable) -> dict[str, Any]:
 
 
 def results(result: dict[str, Any]) -> dict[str, Any]:
-    kept = ("history", "ledger", "predictor_tau", "share_valid", "share_unique", "candidates", "best_test", "regret")
+    kept = (
+        *("history", "ledger", "predictor_tau", "predictor_tau_top", "rank_fidelity", "rank0_lift"),
+        *("share_valid", "share_unique", "candidates", "best_test", "regret"),
+    )
     return {key: result[key] for key in kept}
 
 

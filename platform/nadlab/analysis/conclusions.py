@@ -1,82 +1,149 @@
 """The conclusions of a study, in sentences."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from nadlab.analysis.statistics.comparisons import (
-    SMALL_DIFFERENCE,
+    SIGNIFICANCE,
     Comparison,
     fewest_seeds,
-    pooled_spread,
     seeds_needed,
     visible_difference,
 )
-from nadlab.analysis.summary import LevelSummary
+from nadlab.analysis.summary import LevelSummary, finished
 from nadlab.analysis.text import interval_text, listed, p_equals
-from nadlab.benchmarks.oracle import Metric
-from nadlab.study.records import StudyRecord
+from nadlab.study.outcomes import measured, primary, reaches_best, smallest_effect, value
+from nadlab.study.records import Record, StudyRecord
 
 LISTED = 8
 """levels beyond which a sentence names their number instead"""
+CEILING = 0.5
+"""share of trials at the best value from which on that is said"""
+
+Compared = Sequence[tuple[LevelSummary, Comparison]]
 
 
-def conclusions(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
+def conclusions(study: StudyRecord, rows: Sequence[LevelSummary], records: Sequence[Record]) -> list[str]:
     """Return the sentences in order."""
-    default, factor, metric = study.default_level, study.factor, study.measured
+    metric = measured(study)
+    if not rows and finished(records):
+        return [f"No finished trial has the outcome {metric.name}: ask for another by --outcome."]
     if not any(row.is_default for row in rows):
         return [
-            f"The {study.reference} level {factor} = {default} has no finished trial: nothing can be compared with it; "
-            "--baseline names another level."
+            f"The {study.reference} level {study.factor} = {study.default_level} has no finished trial: nothing can be compared "
+            "with it; --baseline names another level."
         ]
     compared = [(row, row.comparison) for row in rows if row.comparison]
     if not compared:
-        return []
-    said = [
-        f"{factor} = {row.level} is {'better' if metric.score(found.difference.mean) > 0 else 'worse'} than the "
-        f"{study.reference} {default} by "
-        f"{metric.difference(abs(found.difference.mean))} ({interval_text(found.difference, places=metric.places)}, "
-        f"{found.difference.n} paired seeds, "
-        f"{p_equals(found.p_value)})."
-        for row, found in compared
-        if found.is_significant
-    ]
+        return ceiling(study, records)
     return [
         *_highest(study, rows),
-        *said,
-        *_not_significant(study, rows),
-        *_test([found for _, found in compared], metric),
+        *_significant(study, compared),
+        *_equivalent(study, compared),
+        *_undecided(study, rows, compared),
+        *ceiling(study, records),
+        *_test(compared),
+        *_power(study, compared),
+        *_looks(study),
     ]
+
+
+def ceiling(study: StudyRecord, records: Sequence[Record]) -> list[str]:
+    """Return the sentence that says how many trials have the best value there is, or all the same, where these are many."""
+    ended = finished(records)
+    values = [found for record in ended if (found := value(record, study)) is not None]
+    levels = {study.level(record.trial) for record in ended}
+    if len(levels) < 2 or not values:
+        return []
+    outcome, metric, count = primary(study), measured(study), len(values)
+    at_best = sum(reaches_best(record, study, outcome.queries) for record in ended) if outcome.has_ceiling else 0
+    advice = "take fewer queries, another --benchmark or another --outcome."
+    if at_best >= CEILING * count:
+        # a pair differs only where one of its trials is not among them
+        cannot = count - at_best < fewest_seeds(len(levels) - 1)
+        within = f" within {outcome.queries} queries" if outcome.queries else ""
+        return [
+            f"{at_best} of {count} trials reach the best cell of the benchmark{within}: this outcome "
+            f"{'cannot' if cannot else 'can hardly'} show a difference between levels; {advice}"
+        ]
+    if count > 1 and len(set(values)) == 1:
+        return [
+            f"All {count} finished trials of {len(levels)} levels have the same {metric.name}, {metric.text(values[0])}: this "
+            f"outcome cannot show a difference between levels; {advice}"
+        ]
+    return []
 
 
 def _highest(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
     """Name the levels with the best mean, significant or not."""
-    metric = study.measured
+    metric = measured(study)
     extreme = max((round(row.accuracy.mean, metric.places) for row in rows), key=metric.score)
     best = [_level(row.level) for row in rows if round(row.accuracy.mean, metric.places) == extreme]
     if len(best) > LISTED:
         return []
     which = "highest" if metric.maximise else "lowest"
     has = "has" if len(best) == 1 else "have"
-    return [f"{study.factor} = {listed(best)} {has} the {which} mean, {metric.text(extreme)}."]
+    named = "" if study.outcomes[0] == "final" else f" {metric.name}"
+    return [f"{study.factor} = {listed(best)} {has} the {which} mean{named}, {metric.text(extreme)}."]
 
 
 def _level(name: str) -> str:
     return f"({name})" if ", " in name else name
 
 
-def _not_significant(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:
-    """Name the levels without a significant difference to the default, and the largest difference still possible."""
-    compared = [(row.level, row.comparison) for row in rows if row.comparison]
-    alike = [(level, found.difference) for level, found in compared if not found.is_significant]
+def _significant(study: StudyRecord, compared: Compared) -> list[str]:
+    metric, effect = measured(study), smallest_effect(study)
+    return [
+        f"{study.factor} = {row.level} is {'better' if metric.score(found.difference.mean) > 0 else 'worse'} than the "
+        f"{study.reference} {study.default_level} by {metric.difference(abs(found.difference.mean))} "
+        f"({interval_text(found.difference, places=metric.places)}, {found.difference.n} paired seeds, {p_equals(found.p_value)})"
+        + (
+            f", less than the smallest effect of interest, {metric.difference(effect or 0)}."
+            if found.is_equivalent
+            else "."
+        )
+        for row, found in compared
+        if found.is_significant
+    ]
+
+
+def _equivalent(study: StudyRecord, compared: Compared) -> list[str]:
+    """Name the levels whose mean difference is shown to be smaller than the smallest effect of interest."""
+    metric, effect = measured(study), smallest_effect(study)
+    alike = [
+        (row.level, found.p_equivalent) for row, found in compared if found.is_equivalent and not found.is_significant
+    ]
+    if not alike or effect is None:
+        return []
+    greatest = max(p_value for _, p_value in alike if p_value is not None)
+    is_one = len(alike) == 1
+    subject = (
+        f"{study.factor} = {listed([_level(level) for level, _ in alike])} {'is' if is_one else 'are'}"
+        if len(alike) <= LISTED
+        else f"Of {len(compared)} other levels, {len(alike)} are"
+    )
+    return [
+        f"{subject} equivalent to the {study.reference} {study.default_level}: the mean difference is within "
+        f"{metric.difference(effect)} of zero (two one-sided t-tests, {'' if is_one else 'the greatest '}{p_equals(greatest)})."
+    ]
+
+
+def _undecided(study: StudyRecord, rows: Sequence[LevelSummary], compared: Compared) -> list[str]:
+    """Name the levels that show neither a difference nor equivalence, and the largest difference still possible."""
+    alike = [
+        (row.level, found.difference) for row, found in compared if not found.is_significant and not found.is_equivalent
+    ]
     if not alike:
         return []
     factor, seeds = study.factor, min(difference.n for _, difference in alike)
-    if span := _span(study, rows):
+    whole = not any(found.is_equivalent for _, found in compared)
+    if whole and (span := _span(study, rows)):
         subject = f"{factor} between {span[0]} and {span[1]}"
     elif len(alike) <= LISTED:
         subject = f"{factor} = {listed([_level(level) for level, _ in alike])}"
     else:
         subject = f"Of {len(compared)} other levels, {len(alike)}"
-    verb = "does" if span or len(alike) == 1 else "do"
+    verb = "does" if subject.startswith(f"{factor} between") or len(alike) == 1 else "do"
     said = [
         f"{subject} {verb} not differ significantly from the {study.reference} {study.default_level} with {seeds} "
         f"seed{'s' * (seeds != 1)}."
@@ -85,7 +152,7 @@ def _not_significant(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[s
     if ends:
         said.append(
             "That does not show that they are equal: by the 95 % intervals they may differ by up to "
-            f"{study.measured.difference(max(ends))}."
+            f"{measured(study).difference(max(ends))}."
         )
     return said
 
@@ -101,28 +168,66 @@ def _span(study: StudyRecord, rows: Sequence[LevelSummary]) -> tuple[str, str] |
     return rows[first].level, rows[last].level
 
 
-def _test(comparisons: Sequence[Comparison], metric: Metric) -> list[str]:
-    count, seeds = len(comparisons), min(found.difference.n for found in comparisons)
+def _test(compared: Compared) -> list[str]:
+    count = len(compared)
     corrected = f" with Holm's correction over {count} comparisons" if count > 1 else ""
-    said = [f"Tested by Wilcoxon's signed-rank test on paired seeds at 5 %{corrected}."]
+    said = [f"Tested by the exact signed-rank test on paired seeds at 5 %{corrected}."]
     least = fewest_seeds(count)
-    if seeds < least:
-        said.append(
-            f"With fewer than {least} seeds no difference can be significant{corrected}, and bootstrap intervals are too "
-            "narrow: read them as a hint and run more with --seeds."
+    few = [(row.level, found) for row, found in compared if found.nonzero < least]
+    if not few:
+        return said
+    seeds, differing = (min(found.difference.n for _, found in few), max(found.nonzero for _, found in few))
+    which = (
+        "no difference"
+        if len(few) == count
+        else f"no difference of {listed([_level(level) for level, _ in few[:LISTED]])}"
+    )
+    said.append(
+        f"With fewer than {least} pairs that differ {which} can be significant{corrected}: here are at most {differing}"
+        + (
+            f" of {seeds} seeds, and bootstrap intervals of so few are too narrow."
+            if seeds < least
+            else f" of {seeds}."
         )
-    spread = pooled_spread(comparisons)
-    visible = visible_difference(spread, count, seeds) if spread else None
-    if spread and metric.unit == "%":
-        needed = seeds_needed(spread, count)
-        now = f", and {seeds} seeds detect one of {visible:.2f}" if visible else ""
-        said.append(
-            f"To detect a difference of {SMALL_DIFFERENCE} points with 80 % power, about {needed} seeds are needed{now} "
-            f"(differences vary by {spread:.2f} points from seed to seed)."
-        )
-    elif spread and visible:  # which difference is small is known of percentages alone
-        said.append(
-            f"{seeds} seeds detect a difference of {metric.difference(visible)} with 80 % power (differences vary by "
-            f"{metric.difference(spread)} from seed to seed)."
-        )
+    )
     return said
+
+
+def _power(study: StudyRecord, compared: Compared) -> list[str]:
+    """Say how many seeds the smallest effect of interest needs, or what these seeds detect, by each pair's own spread."""
+    metric, effect, count = measured(study), smallest_effect(study), len(compared)
+    spreads = [(row.level, found.spread, found.difference.n) for row, found in compared if found.spread]
+    if not spreads:
+        return []
+    if effect is not None:
+        needed = sorted((seeds_needed(spread, count, effect), _level(level)) for level, spread, _ in spreads)
+        (fewest, first), (most, last) = needed[0], needed[-1]
+        seeds = f"about {most}" if fewest == most else f"from about {fewest} (for {first}) to {most} (for {last})"
+        more = most > min(n for _, _, n in spreads)
+        return [
+            f"To detect a difference of {metric.difference(effect)} with 80 % power, {seeds} seeds are needed, by each pair's own "
+            "spread."
+            + " Fix their number before you run them: who adds seeds until a difference shows will find one."
+            * more
+        ]
+    visible = [(seen, level) for level, spread, n in spreads if (seen := visible_difference(spread, count, n))]
+    if not visible:
+        return []
+    (least, first), (most, last) = min(visible), max(visible)
+    span = (
+        metric.difference(most)
+        if first == last
+        else f"{metric.difference(least)} ({first}) to {metric.difference(most)} ({last})"
+    )
+    return [f"These seeds detect a difference of {span} with 80 % power, by each pair's own spread."]
+
+
+def _looks(study: StudyRecord) -> list[str]:
+    """Say that a study grew: each look at its results is a chance more to find a difference that is not there."""
+    if len(study.looks) < 2:
+        return []
+    sizes = [len(seen) for seen in accumulate(map(set, study.looks), set.union)]
+    return [
+        f"This study grew: it was run with {', then '.join(map(str, sizes))} seeds, {len(sizes)} looks at its results, and the "
+        f"p-values count one. Corrected for all looks a difference is significant below p = {SIGNIFICANCE / len(sizes):.3f}."
+    ]

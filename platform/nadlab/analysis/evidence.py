@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from nadlab.analysis.statistics.intervals import Values
-from nadlab.analysis.summary import LevelSummary, by_level
+from nadlab.analysis.summary import LevelSummary, by_level, values_of
+from nadlab.benchmarks.oracle import Metric
 from nadlab.study.incumbents import incumbents
+from nadlab.study.outcomes import measured, value
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
@@ -35,12 +37,13 @@ class Evidence:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """A row for each finished trial: the factors, `level`, `seed` and `accuracy`, levels in ascending order."""
+        """A row for each finished trial: the factors, `level`, `seed` and `accuracy`, the outcome; levels in ascending order."""
         return pd.DataFrame(
             [
-                {**self.factors(record), "level": level, "seed": record.trial.seed, "accuracy": record.accuracy}
+                {**self.factors(record), "level": level, "seed": record.trial.seed, "accuracy": found}
                 for level, group in self.groups.items()
                 for record in group
+                if (found := value(record, self.study)) is not None
             ]
         )
 
@@ -59,9 +62,20 @@ class Evidence:
         """Return the values that the records have for one key of their provenance."""
         return sorted({record.provenance.get(key, "unknown") for record in self.records})
 
+    @property
+    def metric(self) -> Metric:
+        """Name, unit and direction of the outcome."""
+        return measured(self.study)
+
     def regrets(self, level: str) -> Values:
         """Return the regret of each finished trial of a level, (seeds,)."""
         return np.array([record.metrics["regret"] for record in self.groups[level]], float)
+
+    def losses(self, level: str) -> Values:
+        """Return regrets, or the values of another first outcome where less is better, negated elsewhere, (seeds,)."""
+        if self.study.outcomes[0] == "final":
+            return self.regrets(level)
+        return np.array([-self.metric.score(found) for found in values_of(self.study, self.groups[level]).values()])
 
     @cached_property
     def curves(self) -> dict[str, Values]:
@@ -86,7 +100,7 @@ class Evidence:
                 for level, group in sorted(self.groups.items(), key=lambda item: item[1][0].trial.settings["queries"])
             }
             rows = [row for row in rows if row.level in longest.values()]
-        best = sorted(rows, key=lambda row: (not row.is_default, -self.study.measured.score(row.accuracy.mean)))[:LINES]
+        best = sorted(rows, key=lambda row: (not row.is_default, -self.metric.score(row.accuracy.mean)))[:LINES]
         return [row.level for row in rows if row in best]
 
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from nadlab.analysis.conclusions import conclusions
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.page import PAGE, Report
+from nadlab.analysis.page import PAGE, Report, markdown_table
 from nadlab.analysis.sections import sections
 from nadlab.analysis.sections.content import Table
+from nadlab.analysis.sections.outcomes import outcome_tables
 from nadlab.analysis.summary import LevelSummary, level_table, summarize
 from nadlab.analysis.text import (
     accuracy_cells,
@@ -18,17 +19,19 @@ from nadlab.analysis.text import (
     comparison_cells,
     level_name,
     number,
+    outcome_label,
     published_cells,
     published_heading,
     published_note,
     regret_cells,
+    settings_text,
     with_unit,
 )
+from nadlab.study.outcomes import measured
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
 
-COMPARED = ("95 % interval ", "p", "A", "95 % interval  ")
-WIDE = ("SD", "best", "IQM", "regret", "A", "95 % interval  ")
+WIDE = ("SD", "best", "median", "worst", "IQM", "regret", "95 % interval  ")
 """columns that a terminal has no room for, without their unit"""
 
 
@@ -36,8 +39,9 @@ def report_on(
     study: StudyRecord, records: Sequence[Record], rng: np.random.Generator, runs: Runs | None = None
 ) -> Report:
     """Summarise the records of a study; `rng` draws the bootstrap samples."""
-    rows, metric = summarize(study, records, rng), study.measured
-    evidence = Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows)), runs)
+    rows, metric = summarize(study, records, rng), measured(study)
+    beats = f"chance to beat the {study.reference}"
+    evidence = Evidence(study, tuple(records), tuple(rows), tuple(conclusions(study, rows, records)), runs)
     regret = () if study.optimum is None else ("regret",)
     heading = (
         study.factor,
@@ -45,26 +49,31 @@ def report_on(
         with_unit("IQM", metric),
         *regret,
         f"difference to {study.reference}",
-        *COMPARED,
+        *("95 % interval ", "p", beats, "95 % interval  "),
         *published_heading(study),
     )
+    further = [
+        line
+        for each in outcome_tables(study, records, rng)
+        for line in (each.caption, "", *markdown_table(each.heading, each.rows), "")
+    ]
     table = Table("levels", heading, tuple(_cells(study, row) for row in rows))
-    wide = {*WIDE, *(with_unit(name, metric) for name in WIDE)}
+    wide = {*WIDE, beats, *(with_unit(name, metric) for name in WIDE)}
     shown = [column for column, name in enumerate(heading) if not column or name not in wide]
     brief, *rest = (tuple(row[column] for column in shown) for row in (heading, *table.rows))
     return Report(
         evidence,
-        f"{study.study} on {study.benchmark_text}: {study.reported_by} {metric.name} of the best cell",
+        f"{study.study} on {study.benchmark_text}: {outcome_label(study)}",
         Table("levels", brief, tuple(rest)),
         table,
-        (_note(study), "", f"Plots, tests and every trial: {PAGE}.", "", _provenance(study, records)),
+        (_note(study), "", *further, f"Plots, tests and every trial: {PAGE}.", "", _provenance(study, records)),
         ("levels.csv", level_table(rows)),
         partial(sections, evidence),
     )
 
 
 def _cells(study: StudyRecord, row: LevelSummary) -> tuple[str, ...]:
-    metric = study.measured
+    metric = measured(study)
     numbers = (
         *accuracy_cells(row, metric),
         number(row.iqm.mean, metric.places),
@@ -81,8 +90,8 @@ def _cells(study: StudyRecord, row: LevelSummary) -> tuple[str, ...]:
 def _note(study: StudyRecord) -> str:
     return (
         f"{accuracy_note(study)} Intervals are percentile bootstraps over seeds; differences are paired by seed. SD is the "
-        "standard deviation over seeds, IQM the interquartile mean; p is Wilcoxon's, corrected by Holm; A is the chance that "
-        f"a run beats one of the {study.reference}." + published_note(study)
+        "standard deviation over seeds, IQM the interquartile mean; p is of the exact signed-rank test, corrected by Holm; the "
+        f"chance to beat the {study.reference} counts ties half. {settings_text(study)}" + published_note(study)
     )
 
 

@@ -16,26 +16,29 @@ from nadlab.analysis.sections.content import Section
 from nadlab.analysis.sections.objectives import in_words
 from nadlab.analysis.summary import trial_row
 from nadlab.analysis.tuned import report_on_tuning
-from nadlab.study.records import Record, StudyRecord, mixture
+from nadlab.provenance.code import OWN
+from nadlab.study.records import Record, StudyRecord, origin_text
 from nadlab.tracking.runs import Runs
 
 FIGURES, TABLES = "figures", "tables"
 
 
 def write_report(
-    study: StudyRecord, records: Sequence[Record], runs: Runs | None, folder: Path
+    study: StudyRecord, records: Sequence[Record], runs: Runs | None, folder: Path, said: Sequence[str] = ()
 ) -> tuple[Report, list[Path]]:
-    """Write a study's report into a folder; return it and its files, the page first."""
+    """Write a study's report into a folder; return it and its files, the page first. said: sentences that come first."""
     rng = np.random.default_rng(0)
     report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
     if mixed := mixture(records):
         report = _with(report, mixed)
     if diverged := [record for record in records if record.diverged]:
         report = _with(report, _divergence(report.evidence.study, diverged))
-    if said := in_words(report.evidence, rng):
-        report = _with(report, said)
+    if objectives := in_words(report.evidence, rng):
+        report = _with(report, objectives)
     if none := [record for record in records if record.status == "FINISHED" and not record.is_judged]:
         report = _with(report, _infeasible(report.evidence.study, none))
+    for sentence in reversed(said):
+        report = _with(report, sentence)
     return report, write(report, folder, rng)
 
 
@@ -72,6 +75,20 @@ def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]
         paths[-1].write_text(latex(table), encoding="utf-8")
     paths[0].write_text(html(page, found, drawings), encoding="utf-8")
     return paths
+
+
+def mixture(records: Sequence[Record]) -> str | None:
+    """Return the sentence that names the origins of records where they differ in what decides results; None elsewhere."""
+    origins = [record.provenance for record in sorted(records, key=lambda each: each.ended)]
+    versions = {each.get("code", each.get("git_revision")): origin_text(each) for each in origins}
+    found = [f"{len(versions)} versions of the code, {'; '.join(versions.values())}"] if len(versions) > 1 else []
+    used = {name for each in origins for name in each.get("uses", "").split(", ") if name}
+    own = {name for each in origins for name in each if name.startswith(OWN)}
+    for name in ("backend", "python", *sorted(used), *sorted(own)):
+        values = sorted({each[name] for each in origins if name in each})  # a module of one's own may come later
+        if len(values) > 1:
+            found.append(f"{len(values)} values of {name}, {'; '.join(values)}")
+    return f"The results are mixed: they come from {', and from '.join(found)}." if found else None
 
 
 def _with(report: Report, sentence: str) -> Report:

@@ -8,20 +8,24 @@ import pandas as pd
 
 from nadlab.analysis.statistics.comparisons import Comparison, compare
 from nadlab.analysis.statistics.intervals import Interval, interval_columns, iqm_interval, mean_interval
+from nadlab.study.outcomes import measured, smallest_effect, value
 from nadlab.study.records import Record, StudyRecord
 
 
 @dataclass(frozen=True, slots=True)
 class LevelSummary:
-    """One level of the factor over its seeds; accuracies and regret in the metric's unit."""
+    """One level of the factor over its seeds, by the study's first outcome; regret in the benchmark's unit."""
 
     level: str
     accuracy: Interval
-    """reported accuracy of the best cell by search accuracy"""
+    """the outcome: the reported accuracy of the best cell by search accuracy where the study asks for no other"""
     deviation: float | None
     """its standard deviation over seeds; None for a single one"""
     best: float
     """its best value"""
+    median: float
+    worst: float
+    """its value at the worst seed"""
     iqm: Interval
     """its interquartile mean"""
     regret: float | None
@@ -48,15 +52,18 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
     """Return one summary a level."""
     groups = by_level(study, records)
     default = study.default_level
-    accuracies = {level: {each.trial.seed: each.accuracy for each in group} for level, group in groups.items()}
+    accuracies = {level: found for level, group in groups.items() if (found := values_of(study, group))}
     others = {level: values for level, values in accuracies.items() if level != default}
-    comparisons = compare(others, accuracies.get(default, {}), rng, study.measured.maximise)
+    maximise = measured(study).maximise
+    comparisons = compare(others, accuracies.get(default, {}), rng, maximise, smallest_effect(study))
     return [
         LevelSummary(
             level,
             mean_interval(values, rng),
             float(values.std(ddof=1)) if len(values) > 1 else None,
-            float(values.max() if study.measured.maximise else values.min()),
+            float(values.max() if maximise else values.min()),
+            float(np.median(values)),
+            float(values.min() if maximise else values.max()),
             iqm_interval(values, rng),
             mean_regret(groups[level]),
             comparisons.get(level),
@@ -64,6 +71,11 @@ def summarize(study: StudyRecord, records: Sequence[Record], rng: np.random.Gene
         )
         for level, values in ((level, np.array(list(found.values()))) for level, found in accuracies.items())
     ]
+
+
+def values_of(study: StudyRecord, records: Sequence[Record]) -> dict[int, float]:
+    """Return seed -> the study's first outcome, of the trials that have it."""
+    return {record.trial.seed: found for record in records if (found := value(record, study)) is not None}
 
 
 def mean_regret(records: Sequence[Record]) -> float | None:
@@ -93,11 +105,15 @@ def _level_row(row: LevelSummary) -> dict[str, object]:
         **interval_columns("", row.accuracy, "n", "mean", "low", "high"),
         "sd": row.deviation,
         "best": row.best,
+        "median": row.median,
+        "worst": row.worst,
         **({} if row.regret is None else {"regret": row.regret}),
         "iqm": row.iqm.mean,
         **interval_columns("iqm_", row.iqm, "low", "high"),
         **interval_columns("difference_", found.difference if found else None, "mean", "low", "high", "n"),
         "p_holm": found.p_value if found else None,
+        "p_equivalent": found.p_equivalent if found else None,
+        "pairs_that_differ": found.nonzero if found else None,
         **interval_columns("superiority_", found.superiority if found else None, "mean", "low", "high"),
     }
 

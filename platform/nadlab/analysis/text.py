@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nadlab.analysis.statistics.comparisons import Comparison
+from nadlab.analysis.statistics.comparisons import Comparison, seeds_needed
 from nadlab.analysis.statistics.intervals import Interval
 from nadlab.analysis.summary import LevelSummary
 from nadlab.benchmarks.oracle import Metric
 from nadlab.benchmarks.presets import PAPER
+from nadlab.study.outcomes import measured, primary
 from nadlab.study.records import StudyRecord
 
 
@@ -19,7 +20,13 @@ def with_unit(word: str, metric: Metric) -> str:
 
 def accuracy_headings(metric: Metric) -> tuple[str, ...]:
     """Return the headings of `accuracy_cells`."""
-    return ("n", metric.heading, "95 % interval", "SD", with_unit("best", metric))
+    return (
+        "n",
+        metric.heading,
+        "95 % interval",
+        "SD",
+        *(with_unit(word, metric) for word in ("best", "median", "worst")),
+    )
 
 
 def accuracy_cells(row: LevelSummary, metric: Metric) -> tuple[str, ...]:
@@ -30,36 +37,88 @@ def accuracy_cells(row: LevelSummary, metric: Metric) -> tuple[str, ...]:
         *estimate(row.accuracy, places=places),
         number(row.deviation, places),
         number(row.best, places),
+        number(row.median, places),
+        number(row.worst, places),
     )
 
 
 def comparison_cells(found: Comparison | None, metric: Metric) -> tuple[str, ...]:
-    """Return difference, interval, p, A and its interval for a table; empty without a comparison."""
+    """Return difference, interval, p, chance to beat the reference and its interval for a table; empty without a comparison."""
     if found is None:
         return ("",) * 5
     return (*estimate(found.difference, "+", metric.places), p_text(found.p_value), *estimate(found.superiority))
 
 
+def equivalence_cells(found: Comparison, comparisons: int, effect: float | None) -> tuple[str, ...]:
+    """Return the p-value of equivalence and the seeds that the pair needs, by its own spread; nothing without an effect."""
+    if effect is None or found.p_equivalent is None:
+        return ()
+    needed = "" if found.spread is None else str(seeds_needed(found.spread, comparisons, effect))
+    return (p_text(found.p_equivalent), needed)
+
+
+def equivalence_note(metric: Metric, effect: float | None) -> str:
+    """Return the sentences about those cells, a space before them; empty without them."""
+    if effect is None:
+        return ""
+    return (
+        f" Equivalence: two one-sided t-tests that the mean difference is within {metric.difference(effect)} of zero, corrected by "
+        "Holm. Seeds needed: to detect a difference of that size with 80 % power, by the spread of this pair."
+    )
+
+
 def published_cells(study: StudyRecord, level: str) -> tuple[str, ...]:
     """Return the cell of the column for a paper's results, which a study without them has not."""
-    return (number(study.published.get(level)),) if study.published else ()
+    return (number(study.published.get(level)),) if _published(study) else ()
 
 
 def published_heading(study: StudyRecord) -> tuple[str, ...]:
     """Return the heading of that column: it names the protocol of a paper's results where ours are by another."""
     mixed = "" if study.preset == PAPER else f" (protocol {PAPER})"
-    return (f"paper{mixed} %",) if study.published else ()
+    return (f"paper{mixed} %",) if _published(study) else ()
 
 
 def published_note(study: StudyRecord) -> str:
     """Return the sentences about that column, a space before them; empty without it."""
-    if not study.published:
+    if not _published(study):
         return ""
     note = " The last column is the paper's result, its best."
     if study.preset == PAPER:
         return note
     ours = f"{study.preset}, searched by {study.searched_by} and reported by {study.reported_by} {study.measured.name}"
     return f"{note} The table mixes protocols: the paper's result is by the protocol {PAPER}, ours by {ours}."
+
+
+def _published(study: StudyRecord) -> bool:
+    return bool(study.published) and study.outcomes[0] == "final"
+
+
+def outcome_label(study: StudyRecord) -> str:
+    """Return the study's first outcome with its unit, as an axis has it."""
+    metric = measured(study)
+    if study.outcomes[0] != "final":
+        return metric.label
+    return f"{study.reported_by} {metric.label.replace(metric.name, f'{metric.name} of the best cell')}"
+
+
+def settings_text(study: StudyRecord) -> str:
+    """Say on which benchmarks the settings were chosen, whether this is one of them, and whether it is held out."""
+    chosen: dict[str, list[str]] = {}
+    for name, benchmarks in study.chosen_on.items():
+        chosen.setdefault(_chosen(benchmarks, study.benchmark), []).append(name)
+    said = "; ".join(f"{', '.join(owners)}: {how}" for how, owners in chosen.items())
+    held = f"No setting may be chosen on {study.benchmark}: it is held out." if study.held_out else ""
+    return " ".join(filter(None, [f"How settings were chosen: {said or 'not recorded'}.", held]))
+
+
+def _chosen(benchmarks: Sequence[str] | None, benchmark: str) -> str:
+    if benchmarks is None:
+        return "not known"
+    if not benchmarks:
+        return "published settings"
+    if benchmark in benchmarks:
+        return f"tuned on {', '.join(benchmarks)}, this benchmark among them, which makes its results here optimistic"
+    return f"tuned on {', '.join(benchmarks)}, not on this benchmark"
 
 
 def regret_cells(study: StudyRecord, regret: float | None) -> tuple[str, ...]:
@@ -75,6 +134,9 @@ def level_name(level: str, default: str, word: str = "default") -> str:
 def accuracy_note(study: StudyRecord) -> str:
     """Say what the answers and, where the optimum is known, regret are in a study."""
     metric = study.measured
+    if study.outcomes[0] != "final":
+        asked = measured(study)
+        return f"Outcome: {asked.label}; {'more' if asked.maximise else 'less'} is better.{primary(study).note}"
     regret = "" if study.optimum is None else f"; regret is counted from the table's best, {metric.text(study.optimum)}"
     return (
         f"{metric.name.capitalize()} is the {study.reported_by} {metric.name} of the cell with the best {study.searched_by} "

@@ -97,7 +97,7 @@ class Metric:
     @property
     def places(self) -> int:
         """Digits after the point: two of a percentage, four where the scale is not known."""
-        return 2 if self.unit == "%" else 4
+        return {"%": 2, "points": 2, "queries": 1, "s": 1}.get(self.unit, 4)
 
     @property
     def heading(self) -> str:
@@ -227,4 +227,12 @@ def ranges_of(oracle: Oracle) -> Mapping[str, tuple[float, float]]:
 def optimum_of(oracle: Oracle) -> float | None:
     """Return the best reported accuracy of a queryable cell in percent, None where the benchmark does not know it."""
     optimum = getattr(oracle, "optimum", None)
+    return None if optimum is None else float(optimum)
+
+
+def search_optimum_of(oracle: Oracle) -> float | None:
+    """Return the best answer of a queryable cell by the split that a search sees, None where the benchmark does not know it."""
+    if oracle.search_split == oracle.report_split:
+        return optimum_of(oracle)
+    optimum = getattr(oracle, "search_optimum", None)
     return None if optimum is None else float(optimum)

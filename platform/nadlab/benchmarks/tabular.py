@@ -67,6 +67,10 @@ class TableBenchmark:
     def optimum(self) -> float:
         return float(np.nanmax(self.accuracies(np.arange(len(self.identities)), self.report_split)))
 
+    @cached_property
+    def search_optimum(self) -> float:
+        return float(np.nanmax(self.accuracies(np.arange(len(self.identities)), self.search_split)))
+
     @property
     def quantities(self) -> tuple[Metric, ...]:
         return tuple(quantity(name, each.unit, maximise=each.maximise) for name, each in self.extras.items())

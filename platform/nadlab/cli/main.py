@@ -11,6 +11,7 @@ import click
 from nadlab.cli.benchmarks import COMMANDS, for_people, missing, readable_benchmarks
 from nadlab.cli.command_line import run_command
 from nadlab.cli.methods import methods
+from nadlab.cli.outcome_options import OUTCOME, SMALLEST_EFFECT
 from nadlab.cli.protocol import protocol_option
 from nadlab.cli.tables import print_table
 from nadlab.json_text import strict_json
@@ -150,17 +151,21 @@ def search(
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="where to write it  [default: the study's folder]"
 )
-def report(study: str, tracking_uri: str | None, out: Path | None) -> None:
+@OUTCOME
+@SMALLEST_EFFECT
+def report(
+    study: str, tracking_uri: str | None, out: Path | None, outcome: tuple[str, ...], smallest_effect: float | None
+) -> None:
     """Write a study's report anew from its records: a page that opens offline, plots, LaTeX tables.
 
     STUDY is the study's folder, or its name in runs/, which means every benchmark it ran on.
 
     \b
-    Example: nadlab report ablate_alpha
+    Example: nadlab report ablate_alpha --outcome regret-40 --outcome seconds
     """
     from nadlab.cli.report import report_studies
 
-    report_studies(study, tracking_uri, out)
+    report_studies(study, tracking_uri, out, outcome, smallest_effect)
 
 
 @nadlab.command()

@@ -12,6 +12,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.cli.grammar import BASELINE, SET, VARY, assigned, factors_help, further_words, held, settings_help, varied
 from nadlab.cli.options import seeds_of, study_command
+from nadlab.cli.outcome_options import OUTCOME, SMALLEST_EFFECT
 from nadlab.provenance.hardware import has_bfloat16
 from nadlab.study.cautions import fitted
 from nadlab.study.levels import names
@@ -44,7 +45,9 @@ def command(study: Study) -> click.Command:
     about = "\n\n".join(
         [inspect.cleandoc(ABOUT), factors_help(study), settings_help(study.settings, study.vary, "--set or --vary")]
     )
-    return study_command(study, (VARY, SET, BASELINE), lambda given: _plan(study, given), about, examples)
+    return study_command(
+        study, (VARY, SET, BASELINE, OUTCOME, SMALLEST_EFFECT), lambda given: _plan(study, given), about, examples
+    )
 
 
 def _plan(study: Study, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[str]]:
@@ -57,5 +60,10 @@ def _plan(study: Study, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[st
     settings, changes = held(own.settings, given["set_"], {*own.vary, *named})
     chosen = varied(replace(own, settings=settings), given["vary"], given["baseline"])
     chosen, said = fitted(chosen, oracle, bfloat16, named)
+    chosen = replace(
+        chosen,
+        outcomes=given["outcome"] or chosen.outcomes,
+        smallest_effect=given["smallest_effect"] or (None if given["outcome"] else chosen.smallest_effect),
+    )
     chosen = replace(chosen, seeds=seeds_of(given, chosen.seeds), benchmark=oracle.name, protocol=oracle.preset)
     return plan_study(chosen, oracle, bfloat16, said), [*words, *further_words(chosen, own.vary), *changes]

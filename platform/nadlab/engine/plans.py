@@ -9,7 +9,7 @@ from nadlab.errors import UserError
 from nadlab.provenance.hardware import backend
 from nadlab.schedule.optuna_schedule import OptunaSchedule
 from nadlab.schedule.trial_schedule import FixedSchedule, TrialSchedule
-from nadlab.study.cautions import cautions, ceiling, check, check_tuning
+from nadlab.study.cautions import cautions, check, check_tuning
 from nadlab.study.folder import StudyFolder
 from nadlab.study.levels import flat
 from nadlab.study.records import Record, StudyRecord
@@ -64,7 +64,7 @@ def plan_study(study: Study, oracle: Oracle, bfloat16: bool | None = None, said:
         f"{len(trials)} trials, {len(study.combinations)} levels x {len(study.seeds)} seeds",
         lambda records: len(_ended(records) & {trial.id for trial in trials}),
         plugins={name for trial in trials for name in trial.settings.values()},
-        said=lambda records: [*said, *cautions(study, oracle, record, records)],
+        said=lambda records: [*said, *cautions(study, oracle, record, records), *_ceiling(record, records)],
     )
 
 
@@ -92,8 +92,14 @@ def plan_tuning(tuning: Tuning, oracle: Oracle, bfloat16: bool | None = None) ->
         lambda records: min(tuning.trials, len(_ended(records))),
         prunes,
         plugins=set(flat(tuning.settings).values()),
-        said=lambda records: ceiling(record, [each for each in records if each.status == "FINISHED"]),
+        said=lambda records: _ceiling(record, records),
     )
+
+
+def _ceiling(study: StudyRecord, records: Sequence[Record]) -> list[str]:
+    from nadlab.analysis.conclusions import ceiling  # late: scipy takes a second
+
+    return ceiling(study, records) if records else []
 
 
 def on_device(study: StudyRecord, gpus_per_trial: float | None) -> StudyRecord:

@@ -3,15 +3,20 @@
 They evaluate cells that no search queried, so they take benchmarks alone whose answers are free.
 """
 
+from collections.abc import Callable
 from math import isfinite
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from nadlab.benchmarks.oracle import Oracle, accuracy, facts_of, metric_of
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.sampling import one_of_each
 from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.nacg import generate_cells
+from nadlab.semigan.ranks import RANKS, rank, width_of
 from nadlab.spaces import Cells
 
 
@@ -26,21 +31,73 @@ def search_accuracies(oracle: Oracle, cells: Cells) -> NDArray[np.float64]:
     return np.array([score(accuracy(each, oracle.search_split)) for each in oracle.evaluate(cells)], np.float64)
 
 
+TOP = 0.05
+"""share of the best cells among which PP's order decides a search"""
+DRAWS = 256
+"""cells that AG generates under each rank"""
+
+
+def diagnosis(model: BiArch2Perf, ledger: QueryLedger) -> dict[str, float]:
+    """Return what PP and AG know after training, before the first query of the design; without what is undefined.
+
+    predictor_tau, predictor_tau_top: Kendall's tau-b of PP on cells never queried, and on the best 5 % of them. rank_fidelity:
+    of the classes without a label that AG generates under a rank, the share that has it (equation 11), the mean over ranks
+    that cells never queried have; a rank that gives no such class counts 0. rank0_lift: that share of rank 0 over the share of
+    rank 0 among cells never queried. Empty where the benchmark's answers are not free. The model's random numbers stay
+    where they were.
+    """
+    if not facts_of(ledger.oracle).free:
+        return {}
+    predicted, y = _held_out(model, ledger)
+    top = np.argsort(-y, kind="stable")[: max(2, round(TOP * len(y)))]
+    width = width_of(ledger.accuracies, model.metric.unit)
+    ranks_of = lambda scores: rank(torch.from_numpy(scores), model.t, width).numpy()  # noqa: E731
+    base = np.bincount(ranks_of(y), minlength=RANKS) / len(y)
+    state = model.random.get_state()
+    shares = [_share_of_rank(model, ledger, each, ranks_of) for each in range(RANKS)]
+    model.random.set_state(state)
+    found = {
+        "predictor_tau": _tau(predicted, y),
+        "predictor_tau_top": _tau(predicted[top], y[top]),
+        "rank_fidelity": float(np.mean([share for share, there in zip(shares, base, strict=True) if there])),
+        "rank0_lift": shares[0] / base[0] if base[0] else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _share_of_rank(
+    model: BiArch2Perf, ledger: QueryLedger, asked: int, ranks_of: Callable[[NDArray[np.float64]], NDArray[np.int64]]
+) -> float:
+    space = ledger.oracle.space
+    cells = one_of_each(generate_cells(model, space, DRAWS, asked), space)
+    cells = cells[~ledger.known(cells)]
+    cells = cells[ledger.oracle.queryable(cells)]
+    return float(np.mean(ranks_of(search_accuracies(ledger.oracle, cells)) == asked)) if len(cells) else 0.0
+
+
 def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0) -> float | None:
     """Return Kendall's tau-b between PP and the search accuracy on queryable cells that were not queried.
 
     The cells depend on `seed` and the queried cells alone; fewer than `count` are taken where fewer exist. None where the
     benchmark's answers are not free, or where tau is undefined: PP or the accuracies are constant.
     """
-    # late: it takes a second, for which neither a command's start nor a trial's first epoch has to wait
-    from scipy.stats import kendalltau
+    return _tau(*_held_out(model, ledger, count, seed)) if facts_of(ledger.oracle).free else None
 
+
+def _held_out(
+    model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return PP's scores and the search scores of cells that were not queried, each (N,)."""
     oracle = ledger.oracle
-    if not facts_of(oracle).free:
-        return None
     pool = oracle.pool()
     unseen = np.flatnonzero(~ledger.known(pool))
     chosen = pool[np.random.default_rng(seed).permutation(unseen)[:count]]
-    predicted = model.predict(oracle.space.canonical(chosen))
-    tau = float(kendalltau(predicted, search_accuracies(oracle, chosen)).statistic)
+    return model.predict(oracle.space.canonical(chosen)), search_accuracies(oracle, chosen)
+
+
+def _tau(predicted: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
+    # late: it takes a second, for which neither a command's start nor a trial's first epoch has to wait
+    from scipy.stats import kendalltau
+
+    tau = float(kendalltau(predicted, y).statistic)
     return tau if isfinite(tau) else None

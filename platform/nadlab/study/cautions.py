@@ -78,27 +78,7 @@ def cautions(study: Study, oracle: Oracle, record: StudyRecord, records: Sequenc
     """
     finished = [each for each in records if each.is_judged]
     doubts = [each for settings in study.configurations for each in _doubts(settings, oracle)]
-    return [
-        *dict.fromkeys(doubts),
-        *_uncompared(study, record, finished),
-        *_equal_trials(study),
-        *ceiling(record, finished),
-    ]
-
-
-def ceiling(record: StudyRecord, finished: Sequence[Record]) -> list[str]:
-    """Return the sentence that says that an earlier run could not tell levels apart, since all its trials ended alike."""
-    levels = {record.level(each.trial) for each in finished}
-    accuracies = {each.accuracy for each in finished}
-    if len(levels) < 2 or len(accuracies) > 1:
-        return []
-    (accuracy,) = accuracies
-    regret = finished[0].metrics.get("regret")
-    best = "the best of the benchmark" if regret is not None and regret <= 0 else "the same cell or an equal one"
-    return [
-        f"All {len(finished)} finished trials of {len(levels)} levels ended at {record.measured.text(accuracy)}, {best}: this outcome cannot "
-        "show a difference between levels; take fewer queries, or another --benchmark."
-    ]
+    return [*dict.fromkeys(doubts), *_uncompared(study, record, finished), *_equal_trials(study)]
 
 
 def _uncompared(study: Study, record: StudyRecord, finished: Sequence[Record]) -> list[str]:

@@ -185,7 +185,9 @@ def _same_owner(path: Path, study: StudyRecord, anyway: bool) -> StudyRecord | N
 def _joined(owner: StudyRecord, study: StudyRecord) -> StudyRecord:
     """Return the study as its folder goes on with it: what came from modules that are not used this time stays noted."""
     origin, sources = owner.origin | study.origin, owner.sources | study.sources
-    return replace(study, study_id=owner.study_id, origin=origin, sources=sources)
+    seen = {seed for seeds in owner.looks for seed in seeds}
+    looks = owner.looks + [seeds for seeds in study.looks if not seen or not set(seeds) <= seen]
+    return replace(study, study_id=owner.study_id, origin=origin, sources=sources, looks=looks)
 
 
 def check_same(path: Path, owner: StudyRecord, study: StudyRecord, anyway: bool = False) -> None:

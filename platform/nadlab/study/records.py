@@ -5,7 +5,7 @@ A trial's identity is what decides its result: benchmark table, protocol, settin
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,6 @@ from nadlab.benchmarks.oracle import ACCURACY, Metric, Split
 from nadlab.benchmarks.presets import PAPER, WORDS, benchmark_text
 from nadlab.json_text import strict_json
 from nadlab.parameters.hyperparameters import INERT
-from nadlab.provenance.code import OWN
 from nadlab.queries.ledger import Query
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -158,6 +157,16 @@ class StudyRecord:
     """fields of `Metric`: what the benchmark's answers are"""
     objectives: list[dict[str, Any]] = field(default_factory=list)
     """fields of `Metric` of each objective, the range over the benchmark where it is known; empty for the metric alone"""
+    outcomes: list[str] = field(default_factory=lambda: ["final"])
+    """names of `nadlab.study.outcomes`; the first decides the conclusions"""
+    smallest_effect: float | None = None
+    """smallest difference of interest in the first outcome; None: the outcome's own"""
+    search_optimum: float | None = None
+    """best answer of the table by the search split; None where it is unknown"""
+    held_out: bool = False
+    """no setting may be chosen on the benchmark"""
+    looks: list[list[int]] = field(default_factory=list)
+    """the seeds of each run of the study that added some; empty in folders of early versions"""
 
     @property
     def measured(self) -> Metric:
@@ -209,20 +218,6 @@ class StudyRecord:
 
     def _named(self, level: str) -> str:
         return self.names.get(level, level)
-
-
-def mixture(records: Sequence[Record]) -> str | None:
-    """Return the sentence that names the origins of records where they differ in what decides results; None elsewhere."""
-    origins = [record.provenance for record in sorted(records, key=lambda each: each.ended)]
-    versions = {each.get("code", each.get("git_revision")): origin_text(each) for each in origins}
-    found = [f"{len(versions)} versions of the code, {'; '.join(versions.values())}"] if len(versions) > 1 else []
-    used = {name for each in origins for name in each.get("uses", "").split(", ") if name}
-    own = {name for each in origins for name in each if name.startswith(OWN)}
-    for name in ("backend", "python", *sorted(used), *sorted(own)):
-        values = sorted({each[name] for each in origins if name in each})  # a module of one's own may come later
-        if len(values) > 1:
-            found.append(f"{len(values)} values of {name}, {'; '.join(values)}")
-    return f"The results are mixed: they come from {', and from '.join(found)}." if found else None
 
 
 def origin_text(origin: Mapping[str, str]) -> str:

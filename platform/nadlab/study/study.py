@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import product
 
-from nadlab.benchmarks.oracle import Oracle, facts_of, metric_of, optimum_of
+from nadlab.benchmarks.oracle import Oracle, facts_of, metric_of, optimum_of, search_optimum_of
 from nadlab.benchmarks.presets import PAPER, check_protocol
 from nadlab.errors import UserError
 from nadlab.parameters.hyperparameters import INERT
@@ -33,6 +33,7 @@ from nadlab.study.levels import (
     row_levels,
     value_of,
 )
+from nadlab.study.outcomes import check_outcomes
 from nadlab.study.records import StudyRecord, Trial, level_text
 
 
@@ -63,11 +64,18 @@ class Study:
     """by which the benchmark is searched and judged (`nadlab.benchmarks.presets`)"""
     seeds: Sequence[int] = (0, 1, 2)
     """each is used at every level, so that differences are paired"""
+    outcomes: Sequence[str] = ("final",)
+    """names of `nadlab.study.outcomes`: the first decides the conclusions, all stand in the report"""
+    smallest_effect: float | None = None
+    """smallest difference of interest in the first outcome, by which power and equivalence are judged; None: the outcome's own"""
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """benchmark -> levels as text -> the accuracy that a paper reports, to stand beside ours"""
 
     def __post_init__(self) -> None:
         check_protocol(self.protocol)
+        check_outcomes(self.outcomes)
+        if self.smallest_effect is not None and self.smallest_effect <= 0:
+            raise UserError(f"the smallest effect of interest must be above 0, not {self.smallest_effect:g}")
         vary: dict[str, tuple[Level, ...]] = {}
         for factor, levels in self.vary.items():
             vary[factor] = distinct(factor, level_type(self.settings, factor), levels)
@@ -194,6 +202,7 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
     levels = (level for levels in study.vary.values() for level in levels)
     made_by = origin(study.trainable_name, [oracle.name, *fixed.values(), *levels])
     facts, configurations = facts_of(oracle), study.configurations
+    constrained = any(goals_of(each).at_most for each in configurations)
     return StudyRecord(
         study=study.name,
         question=study.question,
@@ -204,7 +213,8 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         preset=oracle.preset,
         search_split=oracle.search_split,
         report_split=oracle.report_split,
-        optimum=None if any(goals_of(each).at_most for each in configurations) else optimum_of(oracle),
+        optimum=None if constrained else optimum_of(oracle),
+        search_optimum=None if constrained else search_optimum_of(oracle),
         settings={name: level for name, level in fixed.items() if name not in study.vary},
         default=study.reference,
         reference="baseline" if study.baseline else "default",
@@ -218,6 +228,10 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
         origin=made_by.values,
         sources=made_by.sources,
         metric=asdict(metric_of(oracle)),
+        outcomes=list(study.outcomes),
+        smallest_effect=study.smallest_effect,
+        held_out=facts.held_out,
+        looks=[list(study.seeds)],
         objectives=[asdict(each) for each in goals_of(study.settings).ranged(oracle)],
     )
 

@@ -22,12 +22,13 @@ from nadlab.analysis.figures.style import (
     name_levels,
 )
 from nadlab.analysis.statistics.intervals import mean_interval
+from nadlab.analysis.text import outcome_label
 
 
 def accuracy_by_level(evidence: Evidence) -> Figure:
     """Draw each seed as a line over the levels, and the means with their intervals."""
     rows, trials = evidence.rows, evidence.trials
-    drawn = axes(evidence.study.factor, _accuracy(evidence))
+    drawn = axes(evidence.study.factor, outcome_label(evidence.study))
     places = {row.level: place for place, row in enumerate(rows)}
     for _, seed in trials.groupby("seed"):
         drawn.plot(seed["level"].map(places), seed["accuracy"], color="0.8", linewidth=0.8, marker=".", zorder=1)
@@ -46,7 +47,7 @@ def accuracy_by_factor(evidence: Evidence, factors: Sequence[str], rng: np.rando
         for place, (level, interval) in enumerate(found.items()):
             mark(panel, place, interval, DEFAULT if level == str(evidence.study.default[factor]) else OTHER)
         panel.plot(range(len(found)), [each.mean for each in found.values()], color="0.8", zorder=1)
-        panel.set(xlabel=factor, ylabel=_accuracy(evidence) if panel is panels[0] else "")
+        panel.set(xlabel=factor, ylabel=outcome_label(evidence.study) if panel is panels[0] else "")
         name_levels(panel, list(found), "")
     return figure_of(panels[0])
 
@@ -56,7 +57,7 @@ def interaction(evidence: Evidence, first: str, second: str) -> Figure:
     table = evidence.trials.astype({first: str, second: str})
     means = table.pivot_table("accuracy", first, second, "mean", sort=False)
     spread = table.pivot_table("accuracy", first, second, "sem", sort=False)
-    drawn = axes(first, _accuracy(evidence), (7.0, 4.6))
+    drawn = axes(first, outcome_label(evidence.study), (7.0, 4.6))
     for level, colour in colours([str(level) for level in means], ordered=False).items():
         error = spread[level].reindex(means.index) if level in spread else None
         label = f"{second} = {level}"
@@ -72,7 +73,7 @@ def accuracy_by_number(evidence: Evidence, number: str, rng: np.random.Generator
     trials = evidence.trials.astype(dict.fromkeys(others, str))
     groups = trials.groupby(others, sort=False) if others else [("", trials)]
     lines = {", ".join(map(str, key)) if isinstance(key, tuple) else str(key): table for key, table in groups}
-    drawn = axes(number, _accuracy(evidence))
+    drawn = axes(number, outcome_label(evidence.study))
     for level, colour in colours(list(lines), ordered=False).items():
         table = lines[level]
         numbers = sorted({float(value) for value in table[number]})
@@ -81,7 +82,7 @@ def accuracy_by_number(evidence: Evidence, number: str, rng: np.random.Generator
         ends = [(each.low, each.high) for each in points.values()]
         if all(low is not None for low, _ in ends):
             drawn.fill_between(list(points), *np.array(ends, float).T, alpha=0.12, color=colour, linewidth=0)
-    if evidence.study.optimum is not None:
+    if evidence.study.optimum is not None and evidence.study.outcomes[0] == "final":
         drawn.axhline(evidence.study.optimum, color=GREY, linestyle=":", linewidth=1, label="best of the table")
     log_ticks(drawn, trials[number])
     legend(drawn, 1 + (len(lines) > 6))
@@ -93,7 +94,7 @@ def pareto(points: pd.DataFrame, evidence: Evidence) -> Figure:
 
     points: a row a level with `level`, `queries`, `accuracy` and `is_best`.
     """
-    drawn = axes("queries", _accuracy(evidence))
+    drawn = axes("queries", outcome_label(evidence.study))
     front = points[points["is_best"]].sort_values("queries")
     drawn.step(front["queries"], front["accuracy"], where="post", color=DEFAULT, zorder=1)
     for _, row in points.iterrows():
@@ -131,8 +132,3 @@ def parallel_coordinates(table: pd.DataFrame, target: str) -> Figure:
     drawn.spines[:].set_visible(False)
     drawn.grid(visible=False)
     return figure_of(drawn)
-
-
-def _accuracy(evidence: Evidence) -> str:
-    metric = evidence.study.measured
-    return f"{evidence.study.reported_by} {metric.label.replace(metric.name, f'{metric.name} of the best cell')}"

@@ -10,6 +10,7 @@ from nadlab.analysis.sections.checklist import checklist
 from nadlab.analysis.sections.content import Section
 from nadlab.analysis.sections.effects import comparisons, factors, levels
 from nadlab.analysis.sections.objectives import objectives
+from nadlab.analysis.sections.outcomes import further_outcomes
 from nadlab.analysis.sections.provenance import all_trials, provenance
 from nadlab.analysis.sections.search import anytime, by_number, coordinates, front
 from nadlab.analysis.sections.training import generated, training
@@ -21,6 +22,7 @@ ORIGIN: Sections = (checklist, provenance, all_trials)
 SECTIONS: Sections = (
     levels,
     comparisons,
+    further_outcomes,
     factors,
     objectives,
     anytime,

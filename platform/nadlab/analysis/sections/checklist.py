@@ -3,7 +3,7 @@
 An answer is `no` unless the records show more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
 from nadlab.analysis.statistics.comparisons import fewest_seeds
+from nadlab.analysis.text import settings_text
 
 VERSIONS = ("python", "torch", "numpy", "ray", "nadlab")
 
@@ -112,21 +113,10 @@ def _tuning(evidence: Evidence) -> Answer:
     chosen = evidence.study.chosen_on
     if not chosen:
         return Answer("no", "The records don't say how the settings were chosen, nor what that cost.")
-    groups: dict[str, list[str]] = {}
-    for name, benchmarks in chosen.items():
-        groups.setdefault(_chosen(benchmarks, evidence.study.benchmark), []).append(name)
-    said = "; ".join(f"{', '.join(names)}: {how}" for how, names in groups.items())
-    return Answer("no" if None in chosen.values() else "partly", f"{said}. What that cost is not in the records.")
-
-
-def _chosen(benchmarks: Sequence[str] | None, benchmark: str) -> str:
-    """Say where settings were chosen, and whether a result on this benchmark is therefore optimistic."""
-    if benchmarks is None:
-        return "not known how its settings were chosen"
-    if not benchmarks:
-        return "published settings"
-    here = ", this benchmark among them, which makes its results here optimistic" if benchmark in benchmarks else ""
-    return f"chosen on {', '.join(benchmarks)}{here}"
+    return Answer(
+        "no" if None in chosen.values() else "partly",
+        f"{settings_text(evidence.study)} What that cost is not in the records.",
+    )
 
 
 def _hyperparameters(evidence: Evidence) -> Answer:

@@ -18,6 +18,8 @@ from nadlab.analysis.text import (
     accuracy_cells,
     accuracy_headings,
     comparison_cells,
+    equivalence_cells,
+    equivalence_note,
     estimate,
     p_equals,
     p_text,
@@ -27,6 +29,7 @@ from nadlab.analysis.text import (
     regret_cells,
     with_unit,
 )
+from nadlab.study.outcomes import smallest_effect
 from nadlab.study.records import StudyRecord
 
 
@@ -34,7 +37,7 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     """Return every level's accuracy."""
     if not evidence.rows:
         return None
-    study, metric = evidence.study, evidence.study.measured
+    study, metric = evidence.study, evidence.metric
     regret = () if study.optimum is None else ("regret",)
     rows = {
         row.level: (
@@ -71,25 +74,37 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
     compared = {row.level: row.comparison for row in evidence.rows if row.comparison}
     if not compared:
         return None
-    default, metric = evidence.study.default_level, evidence.study.measured
+    default, metric = evidence.study.default_level, evidence.metric
     unit = f" in {metric.difference_unit}" if metric.difference_unit else ""
+    effect = smallest_effect(evidence.study)
+    equivalence = () if effect is None else ("p of equivalence", "seeds needed")
     table = level_table(
         evidence,
         "comparisons",
-        ("pairs", f"difference to {default}", "95 % interval", "p (Holm)", "A", "95 % interval "),
-        {level: (str(found.difference.n), *comparison_cells(found, metric)) for level, found in compared.items()},
-        f"Differences{unit}, paired by seed{'' if metric.maximise else '; below zero is better'}. p: Wilcoxon's signed-rank test, corrected by Holm. A: Vargha and "
-        f"Delaney's chance that a run beats one of the {evidence.study.reference} (probability of improvement), 0.5 for no difference.",
+        (
+            *("pairs", "that differ", f"difference to {default}", "95 % interval", "p (Holm)"),
+            *(f"chance to beat {default}", "95 % interval ", *equivalence),
+        ),
+        {
+            level: (
+                *(str(found.difference.n), str(found.nonzero), *comparison_cells(found, metric)),
+                *equivalence_cells(found, len(compared), effect),
+            )
+            for level, found in compared.items()
+        },
+        f"Differences{unit}, paired by seed{'' if metric.maximise else '; below zero is better'}. p: exact signed-rank test, "
+        f"corrected by Holm. Chance to beat {default}: of a run of the level against one of {default}, ties half, 0.5 for no "
+        f"difference (probability of improvement, Vargha and Delaney).{equivalence_note(metric, effect)}",
         [level for level, found in compared.items() if found.is_significant],
         evidence.groups[default],
     )
     picture = Picture(
         "differences",
         differences(compared, default, metric),
-        f"Left: mean difference to {default} with its 95 % interval. Right: A with its own. Red: significant.",
+        f"Left: mean difference to {default} with its 95 % interval. Right: chance to beat {default}. Red: significant.",
     )
     scores = evidence.trials.pivot_table("accuracy", "seed", "level", sort=False)
-    ranking = rank(scores[evidence.drawn] * metric.score(1))
+    ranking = rank(scores * metric.score(1))
     said = []
     if ranking:
         verdict = "some levels differ" if ranking.is_significant else "they do not differ significantly"

@@ -53,7 +53,7 @@ def by_number(evidence: Evidence, rng: np.random.Generator) -> Section | None:
         Picture(
             "label_efficiency" if factor == counted[0] else f"accuracy_by_{factor}",
             accuracy_by_number(evidence, factor, rng),
-            f"Mean {evidence.study.measured.name} over {factor}, with 95 % bands over seeds. Each point is a run of its own budget.",
+            f"Mean {evidence.metric.name} over {factor}, with 95 % bands over seeds. Each point is a run of its own budget.",
         )
         for factor in counted
     )
@@ -70,7 +70,7 @@ def front(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     )
     if points.empty or points["queries"].nunique() < 2:
         return None
-    metric = evidence.study.measured
+    metric = evidence.metric
     points["is_best"] = on_front(list(zip(map(metric.score, points["accuracy"]), points["queries"], strict=True)))
     best = points[points["is_best"]].sort_values("queries")
     table = level_table(

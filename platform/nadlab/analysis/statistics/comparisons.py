@@ -1,19 +1,18 @@
-"""Levels against one reference on the same seeds: test, correction, effect size, power."""
+"""Levels against one reference on the same seeds: tests, correction, effect size, power."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log2, sqrt
+from math import ceil, floor, log2
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata, wilcoxon
+from scipy.stats import rankdata
 
 from nadlab.analysis.statistics.intervals import Interval, Values, mean_interval, paired, stratified_interval
+from nadlab.analysis.statistics.paired_tests import equivalence, nonzero, signed_rank
 
 SIGNIFICANCE = 0.05
 POWER = 0.8
-SMALL_DIFFERENCE = 0.05
-"""percentage points: what power is planned for"""
 WILCOXON_EFFICIENCY = 0.864
 """least asymptotic efficiency of the signed-rank test against the t-test (Hodges and Lehmann 1956), on any data"""
 
@@ -28,47 +27,65 @@ class Comparison:
     difference: Interval
     """mean of level - reference, in the metric's unit"""
     p_value: float
-    """Wilcoxon's signed-rank test, two-sided, corrected by Holm over all levels that are compared"""
+    """exact signed-rank test, two-sided, corrected by Holm over all levels that are compared"""
+    p_alone: float
+    """the same without a correction"""
+    p_equivalent: float | None
+    """equivalence within the margin, corrected by Holm over all levels; None without a margin"""
     superiority: Interval
     """probability of improvement, Vargha and Delaney's A: the chance that a run of the level beats one of the reference,
     ties half"""
     spread: float | None
     """standard deviation of the differences, in the metric's unit; None for one pair"""
+    nonzero: int
+    """pairs that differ: what the test can learn from"""
 
     @property
     def is_significant(self) -> bool:
         """The difference is significant at 5 % after the correction."""
         return self.p_value < SIGNIFICANCE
 
+    @property
+    def is_equivalent(self) -> bool:
+        """The mean difference is within the margin at 5 % after the correction."""
+        return self.p_equivalent is not None and self.p_equivalent < SIGNIFICANCE
+
 
 def compare(
-    levels: Mapping[str, Accuracies], reference: Accuracies, rng: np.random.Generator, maximise: bool = True
+    levels: Mapping[str, Accuracies],
+    reference: Accuracies,
+    rng: np.random.Generator,
+    maximise: bool = True,
+    margin: float | None = None,
 ) -> dict[str, Comparison]:
     """Compare every level that shares a seed with the reference; all of them are one family for Holm's correction.
 
-    maximise: whether a run with the larger value is the better one.
+    maximise: whether a run with the larger value is the better one. margin: the smallest difference of interest.
 
     A is the effect size because accuracies pile up at a table's optimum: it needs no normality and no spread, where
     Cohen's d divides by one that is often zero.
     """
     differences = {level: found for level, values in levels.items() if len(found := paired(values, reference))}
-    corrected = holm([signed_rank(found) for found in differences.values()])
+    alone = [signed_rank(found) for found in differences.values()]
+    equal: Sequence[float | None] = [None] * len(alone)
+    if margin is not None:
+        # nothing is called equivalent where no difference could have been significant
+        least = fewest_seeds(len(alone))
+        equal = holm([equivalence(d, margin) if nonzero(d) >= least else 1.0 for d in differences.values()])
     return {
         level: Comparison(
             mean_interval(found, rng),
             p_value,
+            p_alone,
+            p_equivalent,
             superiority([_values(levels[level], maximise)], [_values(reference, maximise)], rng),
             float(found.std(ddof=1)) if len(found) > 1 else None,
+            nonzero(found),
         )
-        for (level, found), p_value in zip(differences.items(), corrected, strict=True)
+        for (level, found), p_value, p_alone, p_equivalent in zip(
+            differences.items(), holm(alone), alone, equal, strict=True
+        )
     }
-
-
-def signed_rank(differences: Values) -> float:
-    """Return the two-sided p-value of Wilcoxon's signed-rank test on paired differences (n,); 1 where all are zero."""
-    if not differences.any():
-        return 1.0
-    return float(wilcoxon(differences).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -104,17 +121,17 @@ def _better(values: Values, others: Values) -> Any:
 
 
 def fewest_seeds(comparisons: int) -> int:
-    """Return the least number of pairs with which the signed-rank test can reach 5 % in Holm's first step.
+    """Return the least number of pairs that differ with which the signed-rank test can reach 5 % in Holm's first step.
 
-    With n pairs its two-sided p-value is 2 / 2^n at the least.
+    With n such pairs its two-sided p-value is 2 / 2^n at the least, with ties or without.
     """
     return 1 + floor(log2(2 * comparisons / SIGNIFICANCE))
 
 
-def seeds_needed(spread: float, comparisons: int, difference: float = SMALL_DIFFERENCE) -> int:
-    """Return the paired seeds that detect a difference (percentage points) with 80 % power at 5 % over all comparisons.
+def seeds_needed(spread: float, comparisons: int, difference: float) -> int:
+    """Return the paired seeds that detect a difference with 80 % power at 5 % over all comparisons.
 
-    spread: standard deviation of the paired differences. Computed for the t-test at Bonferroni's level, and enlarged by
+    spread: standard deviation of this pair's differences, in the unit of the difference. Computed for the t-test at Bonferroni's level, and enlarged by
     the signed-rank test's least efficiency, so it is conservative.
     """
     from statsmodels.stats.power import TTestPower  # late: a second
@@ -128,7 +145,7 @@ def seeds_needed(spread: float, comparisons: int, difference: float = SMALL_DIFF
 
 
 def visible_difference(spread: float, comparisons: int, seeds: int) -> float | None:
-    """Return the difference in points that so many seeds detect, as in `seeds_needed`; None below its least."""
+    """Return the difference that so many seeds detect, as in `seeds_needed`; None below its least."""
     from statsmodels.stats.power import TTestPower  # late: a second
 
     pairs = seeds * WILCOXON_EFFICIENCY
@@ -136,12 +153,6 @@ def visible_difference(spread: float, comparisons: int, seeds: int) -> float | N
         return None
     effect = TTestPower().solve_power(nobs=pairs, power=POWER, alpha=SIGNIFICANCE / comparisons)
     return spread * float(np.squeeze(effect))
-
-
-def pooled_spread(comparisons: Sequence[Comparison]) -> float | None:
-    """Return the root mean square of the comparisons' spreads; None where no comparison has two pairs."""
-    spreads = [each.spread for each in comparisons if each.spread is not None]
-    return sqrt(sum(spread**2 for spread in spreads) / len(spreads)) if spreads else None
 
 
 def _values(accuracies: Accuracies, maximise: bool) -> Values:

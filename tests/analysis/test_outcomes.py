@@ -1,0 +1,155 @@
+"""Outcomes of trials by hand, and what a report says of ceilings, equivalence, looks and further outcomes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from nadlab.analysis.conclusions import ceiling
+from nadlab.analysis.report import report_on
+from nadlab.analysis.sections.outcomes import outcome_tables
+from nadlab.cli.main import nadlab
+from nadlab.errors import UserError
+from nadlab.study.outcomes import OUTCOMES, check_outcomes, measured, value
+from nadlab.study.records import Record, StudyRecord, Trial
+
+STUDY = StudyRecord(
+    "ablate_x", "Does x matter?", "yes", "module:class", "toy", "0" * 64, "paper", "valid", "test", 95.0,
+    {}, {"alpha": 0.5}, "id", search_optimum=90.0,
+)  # fmt: skip
+
+
+def record(found: int, alpha: float = 0.5, seed: int = 0, queries: int = 45, **metrics: float | None) -> Record:
+    """Return a trial that finds the best cell (valid 90, test 94) by query `found`; before it stands at valid 80, test 92."""
+    ledger: list[dict[str, Any]] = [
+        {
+            "number": n,
+            "key": n,
+            "cell": "a",
+            "valid": 90.0 if n == found else 80.0,
+            "test": 94.0 if n == found else 92.0,
+        }
+        for n in range(1, queries + 1)
+    ]
+    best = 94.0 if found <= queries else 92.0
+    trial = Trial("toy", "0" * 64, seed, {"alpha": alpha}, "module:class")
+    whole = {"best_reported": best, "regret": 95 - best, **metrics}
+    return Record(trial, "FINISHED", whole, [], ledger, 0.0, 1.0, {"git_revision": "abc"})
+
+
+def asked(*names: str, **more: Any) -> StudyRecord:
+    return replace(STUDY, outcomes=list(names), **more)
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "expected"),
+    [
+        ("final", 30, 94.0), ("regret-20", 30, 3.0), ("regret-20", 20, 1.0), ("regret-40", 30, 1.0),
+        ("regret-80", 30, None), ("queries-to-best", 30, 30.0), ("queries-to-best", 99, 46.0),
+    ],
+)  # fmt: skip
+def test_outcomes_of_a_ledger_are_those_by_hand(name: str, found: int, expected: float | None) -> None:
+    assert value(record(found), asked(name)) == expected
+
+
+def test_outcomes_of_metrics_are_none_where_a_trial_lacks_them() -> None:
+    known = record(1, share_unique=0.5, share_novel=0.4, predictor_tau=0.7, rank_fidelity=0.3, search_seconds=2.0)
+    assert value(known, asked("novelty")) == 0.2
+    assert value(known, asked("predictor-tau")) == 0.7
+    assert value(known, asked("fidelity")) == 0.3
+    assert value(known, asked("seconds")) == 2.0
+    assert value(record(1), asked("novelty")) is value(record(1), asked("lift")) is None
+    assert value(record(1), asked("queries-to-best", search_optimum=None)) is None
+    assert {measured(asked(name)).maximise for name in ("seconds", "regret-20", "queries-to-best")} == {False}
+
+
+def test_unknown_and_repeated_outcomes_are_refused() -> None:
+    check_outcomes(list(OUTCOMES))
+    with pytest.raises(UserError, match="did you mean regret-40"):
+        check_outcomes(["regret-41"])
+    with pytest.raises(UserError, match="each outcome once"):
+        check_outcomes(["final", "final"])
+    with pytest.raises(UserError, match="each outcome once"):
+        check_outcomes([])
+
+
+def crossed(found: dict[float, list[int]], **metrics: float) -> list[Record]:
+    return [record(n, alpha, seed, **metrics) for alpha, all_ in found.items() for seed, n in enumerate(all_)]
+
+
+def test_ceiling_names_the_trials_that_reach_it_and_what_they_hide() -> None:
+    records = crossed({0.5: [30, 30, 30], 0.9: [31, 31, 99]})
+    (said,) = ceiling(STUDY, records)
+    assert said.startswith("5 of 6 trials reach the best cell of the benchmark: this outcome cannot show a difference")
+    (said,) = ceiling(asked("regret-40"), records)
+    assert "5 of 6 trials reach the best cell of the benchmark within 40 queries" in said
+    assert ceiling(asked("regret-20"), records)[0].startswith(
+        "All 6 finished trials of 2 levels have the same regret after 20"
+    )
+    assert ceiling(asked("queries-to-best"), records) == []
+    # seven of the default's trials miss it: a difference could be significant
+    (said,) = ceiling(STUDY, crossed({0.5: [99] * 7 + [30], 0.9: [30] * 8}))
+    assert said.startswith("9 of 16 trials")
+    assert "can hardly show" in said
+    assert ceiling(STUDY, crossed({0.5: [99] * 8, 0.9: [30] * 4 + [99] * 4})) == []
+    assert ceiling(STUDY, crossed({0.5: [30, 30]})) == []
+
+
+def test_report_is_about_the_first_outcome_and_shows_the_others() -> None:
+    records = crossed({0.5: list(range(10, 18)), 0.9: list(range(30, 38))}, predictor_tau=0.5)
+    study = asked("queries-to-best", "predictor-tau", "final", "seconds")
+    report = report_on(study, records, np.random.default_rng(0))
+    said = " ".join(report.evidence.conclusions)
+    assert "alpha = 0.9 is worse than the default 0.5 by 20.0 queries" in said
+    assert "alpha = 0.5 has the lowest mean queries until the best cell, 13.5 queries." in said
+    names = [table.name for table in outcome_tables(study, records, np.random.default_rng(0))]
+    assert names == ["predictor_tau", "final"]  # these trials have no seconds
+    text = report.markdown()
+    assert "A trial that does not find it counts as one query more" in text
+    assert "Tau of PP: more is better." in text
+
+
+def test_equivalence_is_said_by_level_and_margin() -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 0.001, (2, 9))
+    records = [
+        record(30, alpha, seed, predictor_tau=0.7 + noise[place, seed])
+        for place, alpha in enumerate((0.5, 0.9)) for seed in range(9)
+    ]  # fmt: skip
+    said = " ".join(report_on(asked("predictor-tau"), records, rng).evidence.conclusions)
+    assert "alpha = 0.9 is equivalent to the default 0.5: the mean difference is within 0.0200 of zero" in said
+    assert "does not differ significantly" not in said
+    strict = asked("predictor-tau", smallest_effect=0.0005)
+    said = " ".join(report_on(strict, records, rng).evidence.conclusions)
+    assert "equivalent" not in said
+    assert "alpha = 0.9 does not differ significantly from the default 0.5 with 9 seeds" in said
+    assert "To detect a difference of 0.0005 with 80 % power" in said
+
+
+def test_pairs_that_do_not_differ_do_not_count() -> None:
+    records = crossed({0.5: [30] * 9, 0.9: [30] * 4 + [31] * 5})
+    said = " ".join(report_on(asked("queries-to-best"), records, np.random.default_rng(0)).evidence.conclusions)
+    assert "With fewer than 6 pairs that differ no difference can be significant: here are at most 5 of 9." in said
+
+
+def test_study_that_grew_says_how_often_it_was_looked_at() -> None:
+    records = crossed({0.5: [30, 31], 0.9: [32, 33]})
+    grown = asked("queries-to-best", looks=[[0, 1], [0, 1, 2], [5, 6]])
+    said = " ".join(report_on(grown, records, np.random.default_rng(0)).evidence.conclusions)
+    assert "run with 2, then 3, then 5 seeds, 3 looks at its results" in said
+    assert "below p = 0.017" in said
+    once = asked("queries-to-best", looks=[[0, 1]])
+    assert "grew" not in " ".join(report_on(once, records, np.random.default_rng(0)).evidence.conclusions)
+
+
+def test_report_takes_other_outcomes_and_says_that_they_came_later(smoke_study: Any, tmp_path: Path) -> None:
+    wanted = ["--outcome", "novelty", "--outcome", "regret-20", "--out", str(tmp_path)]
+    found = CliRunner().invoke(nadlab, ["report", str(smoke_study.out), *wanted])
+    assert found.exit_code == 0, found.output
+    assert "these outcomes were chosen afterwards" in found.output
+    assert "mean new classes a valid cell of AG" in found.output
+    text = (tmp_path / "report.md").read_text()
+    assert "Regret after 20 queries: less is better." in text
