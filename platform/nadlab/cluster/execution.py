@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nadlab.evaluations.config import EvaluationConfig
+
 
 @dataclass(frozen=True)
 class ExecutionConfig:
@@ -21,3 +23,5 @@ class ExecutionConfig:
     """trials that are trained at once in one process, at most"""
     anyway: bool = False
     """add to a folder that another version of the code filled"""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """of a benchmark that is not free"""

@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from nadlab.benchmarks.oracle import Oracle, facts_of
+from nadlab.benchmarks.oracle import Oracle, cost_of, facts_of
+from nadlab.cluster.execution import ExecutionConfig
 from nadlab.errors import UserError
 from nadlab.provenance.hardware import backend
 from nadlab.schedule.optuna_schedule import OptunaSchedule
@@ -94,6 +95,11 @@ def plan_tuning(tuning: Tuning, oracle: Oracle, bfloat16: bool | None = None) ->
         plugins=set(flat(tuning.settings).values()),
         said=lambda records: ceiling(record, [each for each in records if each.status == "FINISHED"]),
     )
+
+
+def without_gpus(plan: StudyPlan, execution: ExecutionConfig) -> ExecutionConfig:
+    """Return how trials run: without GPUs where they wait for trainings on the same cluster, which may need them all."""
+    return execution if cost_of(plan.oracle) is None else replace(execution, gpus_per_trial=0)
 
 
 def on_device(study: StudyRecord, gpus_per_trial: float | None) -> StudyRecord:
