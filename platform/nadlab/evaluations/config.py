@@ -22,5 +22,5 @@ class EvaluationConfig:
 
     def granted(self, cost: Cost) -> Cost:
         """Return what each evaluation of a benchmark gets."""
-        given = {"cpus": self.cpus, "gpus": self.gpus}
-        return replace(cost, **{name: value for name, value in given.items() if value is not None})
+        cpus, gpus = (cost.cpus if self.cpus is None else self.cpus), (cost.gpus if self.gpus is None else self.gpus)
+        return replace(cost, cpus=cpus, gpus=gpus)

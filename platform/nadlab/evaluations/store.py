@@ -48,7 +48,7 @@ BEAT = 5.0
 """seconds between the beats of a claim"""
 LOCKED = 60.0
 """seconds that a statement waits for other writers of an SQLite file"""
-INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 ROWS = Table(
     "evaluations",
