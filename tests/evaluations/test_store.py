@@ -17,7 +17,8 @@ from nadlab.benchmarks.oracle import Evaluation, Oracle
 from nadlab.errors import UserError
 from nadlab.evaluations import owners, store
 from nadlab.evaluations.config import EvaluationConfig
-from nadlab.evaluations.store import ROWS, Ended, EvaluationStore, failure
+from nadlab.evaluations.rows import ROWS
+from nadlab.evaluations.store import Ended, EvaluationStore, failure
 from nadlab.evaluations.stored import StoredEvaluations
 from nadlab.queries.opening import answered
 from nadlab.spaces import Cells

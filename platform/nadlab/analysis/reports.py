@@ -88,7 +88,9 @@ def _failures(records: Sequence[Record]) -> str:
     reasons = Counter(query.failed for query in queries if query.failed)
     named = [f"{count} x {reason}" for reason, count in reasons.most_common(3)]
     more = [f"{len(reasons) - 3} other reasons"] if len(reasons) > 3 else []
-    said = f"{reasons.total()} of {len(queries)} queries failed, and count as the worst value: {'; '.join(named + more)}."
+    said = (
+        f"{reasons.total()} of {len(queries)} queries failed, and count as the worst value: {'; '.join(named + more)}."
+    )
     return said if reasons else ""
 
 

@@ -8,6 +8,7 @@ by segments) and `diverged` (why the trial failed, a sentence).
 import shlex
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -55,8 +56,6 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
     execution = without_gpus(plan, execution)
     if execution.address:
         check_address(execution.address)
-    if execution.evaluation.store and is_kept(plan.oracle):
-        EvaluationStore.opened(execution.evaluation.store, plan.oracle)
     if execution.tracking_uri:
         check_store(execution.tracking_uri)
     stopping = Stopping(f"Stopped. The records are in {execution.out}: the same command resumes the study.")
@@ -108,17 +107,21 @@ def _run_trials(
         for record in folder.records():
             delivery.submit(record)
         if not schedule.over:
-            cost = cost_of(plan.oracle)
+            cost, config, store = cost_of(plan.oracle), execution.evaluation, None
+            if is_kept(plan.oracle):
+                config = replace(config, store=config.store or str(folder.evaluations.absolute()))
+                store = EvaluationStore.opened(str(config.store), plan.oracle)
+            trainings = store.progress if store and cost else None
             cpus = execution.concurrent if cost is None else None  # trainings use all, however many trials wait
             with stopping.deferred(), connected(execution.address, cpus, trainable, plugins):
                 stopping.install()  # again: Ray replaced the handlers
                 if cost:
-                    check_room(execution.evaluation.granted(cost))
+                    check_room(config.granted(cost))
                 if execution.address:
                     check_tables(study.benchmark, study.digest, study.preset)
                 run_trials(
                     prepared(trainable, benchmark(study.benchmark, study.preset).space), schedule, folder, execution.concurrent,
-                    execution.gpus_per_trial, delivery.submit, stopping.check, packing, execution.evaluation, cost is not None,
+                    execution.gpus_per_trial, delivery.submit, stopping.check, packing, config, trainings,
                 )  # fmt: skip
         return delivery.wait()
 

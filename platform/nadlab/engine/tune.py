@@ -36,15 +36,15 @@ def run_trials(
     check: Callable[[], None],
     packing: Packing = UNPACKED,
     evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - it is frozen
-    waits: bool = False,
+    trainings: Callable[[], str] | None = None,
 ) -> None:
     """Run a schedule on the connected cluster; every record is written to the folder and passed to `deliver`.
 
     A trial whose code raises is run once more from its newest checkpoint, one that lost its process or node up to
     `LOSSES` times; then it is recorded as FAILED and the others go on. `check` is called several times a second and may
     raise to stop the run. `gpus`: see `resources_per_trial`. packing: for a trainable that takes config["trials"]; the
-    trials of a pack that fails are run one by one. evaluation: in the study's folder where it names no store. waits: trials wait for
-    trainings on this cluster, and take nothing of it that those need.
+    trials of a pack that fails are run one by one. evaluation: how a benchmark that is not free is evaluated. trainings:
+    says what the trainings are at that trials wait for on this cluster, of which trials then take nothing; None: they wait for none.
 
     Raises UserError when the cluster has no room for a trial.
     """
@@ -53,14 +53,13 @@ def run_trials(
     concurrent = min(at_once, schedule.remaining)
     # by the whole study, not by what is left: packs are the same after a kill, and rounding depends on them
     size = min(packing.size, ceil(schedule.total / min(at_once, schedule.total)))
-    kept = replace(evaluation, store=evaluation.store or str(folder.evaluations.absolute()))
     packs = TrialPacks(schedule, replace(packing, size=size), processes(folder.path))
-    with Progress(schedule.remaining, schedule.epochs, folder.study.measured) as progress:
+    with Progress(schedule.remaining, schedule.epochs, folder.study.measured, trainings) as progress:
         writer = RecordWriter(packs, folder, deliver, check, progress)
         tuner = tune.Tuner(
-            tune.with_resources(trainable, NOTHING if waits else resources_per_trial(concurrent, gpus, cluster)),
+            tune.with_resources(trainable, NOTHING if trainings else resources_per_trial(concurrent, gpus, cluster)),
             tune_config=tune.TuneConfig(
-                search_alg=Suggestions(packs, folder, kept),
+                search_alg=Suggestions(packs, folder, evaluation),
                 scheduler=Scheduler(writer),
                 num_samples=-1,  # until the schedule is over: a pack that fails becomes several trials
                 max_concurrent_trials=concurrent,
@@ -88,7 +87,12 @@ def _name(trial: Any) -> str:
 class Suggestions(Searcher):
     """The configurations of processes, one by one: Tune copies a grid of N trials N times before the first one starts."""
 
-    def __init__(self, packs: TrialPacks, folder: StudyFolder, evaluation: EvaluationConfig) -> None:
+    def __init__(
+        self,
+        packs: TrialPacks,
+        folder: StudyFolder,
+        evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - it is frozen
+    ) -> None:
         super().__init__()
         self.packs = packs
         self.folder = folder

@@ -10,35 +10,17 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, time
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Double,
-    Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    delete,
-    select,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from nadlab.benchmarks.oracle import Evaluation, Oracle, metric_of
-from nadlab.errors import UserError
 from nadlab.evaluations.owners import is_dead, new_owner
+from nadlab.evaluations.rows import INSERT, ROWS, engine_of, file_of
 from nadlab.json_text import strict_json
-from nadlab.sqlite import address
 
 logger = logging.getLogger(__name__)
 
@@ -46,32 +28,6 @@ LEASE = 30.0
 """seconds without a beat after which the claim of another machine's process is taken over"""
 BEAT = 5.0
 """seconds between the beats of a claim"""
-LOCKED = 60.0
-"""seconds that a statement waits for other writers of an SQLite file"""
-INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-ROWS = Table(
-    "evaluations",
-    MetaData(),
-    Column("benchmark", String, primary_key=True),
-    Column("digest", String, primary_key=True),
-    Column("key", BigInteger, primary_key=True, autoincrement=False),
-    Column("fidelity", Integer, primary_key=True, autoincrement=False),
-    Column("seed", BigInteger, primary_key=True, autoincrement=False),
-    Column("space", String, nullable=False),
-    Column("cell", String, nullable=False),
-    Column("status", String, nullable=False),  # claimed, done or failed
-    Column("valid", Double),
-    Column("test", Double),
-    Column("extras", String),
-    Column("reason", String),
-    Column("seconds", Double),
-    Column("attempts", Integer),
-    Column("host", String),
-    Column("ended", Double),
-    Column("owner", String, nullable=False),
-    Column("beat", Integer, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +47,6 @@ def failure(oracle: Oracle, reason: str) -> Evaluation:
     return Evaluation(worst, worst, failed=reason)
 
 
-def engine_of(place: str, file: str) -> Engine:
-    """Open a store: a database by its URL, else a file in the folder `place`, which is made.
-
-    Raises UserError when it is neither, or does not answer.
-    """
-    shown = place.rpartition("@")[2]  # without a password
-    try:
-        if "://" in place:
-            engine = create_engine(place, poolclass=NullPool)
-        else:
-            Path(place).mkdir(parents=True, exist_ok=True)
-            engine = create_engine(address(Path(place) / file), poolclass=NullPool, connect_args={"timeout": LOCKED})
-        if engine.dialect.name not in INSERT:
-            raise UserError(f"the evaluation store {shown} is of {engine.dialect.name}: use PostgreSQL, or a folder")
-        try:
-            with engine.begin() as connection:
-                connection.execute(CreateTable(ROWS, if_not_exists=True))
-        except IntegrityError:
-            pass  # PostgreSQL's answer when another process makes the same table at this moment
-    except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
-        raise UserError(f"the evaluation store {shown} can't be used: {reason}") from error
-    return engine
-
-
 @dataclass(frozen=True)
 class EvaluationStore:
     """The evaluations of one benchmark at one fidelity and training seed."""
@@ -129,8 +60,7 @@ class EvaluationStore:
     @classmethod
     def opened(cls, place: str, oracle: Oracle) -> "EvaluationStore":
         """Open the store of a benchmark; see `engine_of`."""
-        name = "".join(each if each.isalnum() else "-" for each in oracle.name)
-        return cls(oracle, engine_of(place, f"{name}-{oracle.digest[:12]}.db"))
+        return cls(oracle, engine_of(place, file_of(oracle.name, oracle.digest)))
 
     @contextmanager
     def claims(self) -> Iterator["Claims"]:
@@ -144,6 +74,14 @@ class EvaluationStore:
             over.set()
             beating.join()
             claims.release()
+
+    def progress(self) -> str:
+        """Return how many evaluations there are, in words."""
+        counted = select(ROWS.c.status, func.count()).where(self.of_this()).group_by(ROWS.c.status)
+        with self.engine.begin() as connection:
+            found = {row[0]: row[1] for row in connection.execute(counted)}
+        words = {"done": "done", "claimed": "under way", "failed": "failed"}
+        return "evaluations: " + ", ".join(f"{found[each]} {word}" for each, word in words.items() if each in found)
 
     def of_this(self, keys: Iterable[int] | None = None) -> Any:
         """Return the condition on rows that they are of this benchmark, fidelity and seed, and of the keys."""
