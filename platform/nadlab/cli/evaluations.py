@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nadlab.cli.tables import print_table
-from nadlab.evaluations.config import EvaluationConfig
 from nadlab.json_text import strict_json
+
+if TYPE_CHECKING:
+    from nadlab.evaluations.config import EvaluationConfig
 
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--evaluations", metavar="PLACE", envvar="NADLAB_EVALUATIONS",
@@ -32,8 +34,10 @@ def evaluation_options(command: Any) -> Any:
     return command
 
 
-def evaluation_config(given: Mapping[str, Any]) -> EvaluationConfig:
+def evaluation_config(given: Mapping[str, Any]) -> "EvaluationConfig":
     """Return what the options say; a folder becomes absolute, for other processes."""
+    from nadlab.evaluations.config import EvaluationConfig
+
     place, retries = given["evaluations"], given["retries"]
     if place and "://" not in place:
         place = str(Path(place).absolute())
