@@ -136,7 +136,7 @@ def test_trouble_is_retried_then_recorded_and_the_others_keep_their_places(
     assert found.tolist() == [0.0, right[1], 0.0, right[3], 0.0, 0.0, right[6], right[7]]
     reasons = [query.failed for query in ledger.queries]
     assert [bool(reason) for reason in reasons] == [True, False, True, False, True, True, False, False]
-    assert "raised MemoryError (CUDA out of memory)" in reasons[0]
+    assert reasons[0] == "MemoryError: CUDA out of memory"
     assert reasons[2] == "its process was killed or crashed"
     assert "with valid = nan" in reasons[4]
     assert reasons[5] == "it took longer than 3 s"
@@ -188,7 +188,7 @@ def test_a_trial_that_waits_holds_nothing_its_trainings_need_and_the_report_coun
     failed = sum(bool(query.failed) for query in record.queries)
     assert 0 < failed < 6
     assert all(query.valid == 0.0 for query in record.queries if query.failed)
-    words = f"{failed} of 6 queries failed, and count as the worst value: "
+    words = f"{failed} of 6 queries failed, and count as the worst value: {failed} x MemoryError: CUDA out of memory."
     assert words in (out / "report.md").read_text()
     assert list((out / "evaluations").glob("greenhouse-greenhouse-*.db"))
 

@@ -87,7 +87,9 @@ def _failures(records: Sequence[Record]) -> str:
     queries = [query for record in records for query in record.queries]
     reasons = Counter(query.failed for query in queries if query.failed)
     named = [f"{count} x {reason}" for reason, count in reasons.most_common(3)]
-    more = [f"{len(reasons) - 3} other reasons"] if len(reasons) > 3 else []
+    more = (
+        [f"{reasons.total() - sum(count for _, count in reasons.most_common(3))} x others"] if len(reasons) > 3 else []
+    )
     said = (
         f"{reasons.total()} of {len(queries)} queries failed, and count as the worst value: {'; '.join(named + more)}."
     )

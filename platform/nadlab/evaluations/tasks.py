@@ -12,7 +12,7 @@ from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskErr
 from nadlab.benchmarks.oracle import Cost, Evaluation, Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.evaluations.answers import evaluated
+from nadlab.evaluations.answers import EvaluationFailed, evaluated
 from nadlab.evaluations.config import EvaluationConfig
 from nadlab.evaluations.store import Ended, failure
 from nadlab.spaces import Cells
@@ -38,8 +38,8 @@ class Attempt:
     """empty until it runs"""
     since: float = 0.0
     overdue: bool = False
-    answer: tuple[Evaluation, float] | None = None
-    """the evaluation and its seconds"""
+    answer: tuple[Evaluation, float] | str = ""
+    """the evaluation and its seconds, or why there is none"""
 
 
 def train(oracle: Oracle, cost: Cost, config: EvaluationConfig, cells: Cells) -> Iterator[tuple[int, Ended]]:
@@ -78,7 +78,7 @@ def train(oracle: Oracle, cost: Cost, config: EvaluationConfig, cells: Cells) ->
 
 
 def _training(name: str, preset: str, digest: str, cell: Cells) -> Iterator[Any]:
-    """Yield the host when the benchmark is open, then the evaluation and its seconds."""
+    """Yield the host when the benchmark is open, then the evaluation and its seconds, or why there is none."""
     oracle = benchmark(name, preset)
     host = socket.gethostname()
     if oracle.digest != digest:
@@ -87,8 +87,14 @@ def _training(name: str, preset: str, digest: str, cell: Cells) -> Iterator[Any]
         )
     yield host
     started = time.perf_counter()
-    (answer,) = evaluated(oracle, cell)
-    yield answer, time.perf_counter() - started
+    try:
+        (answer,) = evaluated(oracle, cell)
+    except EvaluationFailed as error:
+        yield f"{type(error.__cause__).__name__}: {error.__cause__}"
+    except UserError as error:
+        yield str(error)
+    else:
+        yield answer, time.perf_counter() - started
 
 
 def _next(task: Any, attempt: Attempt, config: EvaluationConfig) -> tuple[bool, str]:
@@ -96,7 +102,7 @@ def _next(task: Any, attempt: Attempt, config: EvaluationConfig) -> tuple[bool, 
     try:
         value = ray.get(next(task))
     except StopIteration:
-        return True, ""
+        return True, _sentence(attempt.answer) if isinstance(attempt.answer, str) else ""
     except RayTaskError as error:
         if not attempt.host:  # the benchmark could not be opened: every other cell would fail too
             raise UserError(str(error.cause)) from error
@@ -113,11 +119,11 @@ def _next(task: Any, attempt: Attempt, config: EvaluationConfig) -> tuple[bool, 
 
 
 def _ended(oracle: Oracle, attempt: Attempt, reason: str) -> Ended:
-    if attempt.answer and not reason:
+    if not isinstance(attempt.answer, str) and not reason:
         return Ended(*attempt.answer, attempt.number, attempt.host)
     seconds = time.monotonic() - attempt.since if attempt.host else 0.0
     return Ended(failure(oracle, reason), seconds, attempt.number, attempt.host)
 
 
 def _sentence(error: object) -> str:
-    return " ".join(str(error).split())[:1000] or type(error).__name__
+    return " ".join(str(error).split())[:1000] or "it ended without an answer"
