@@ -1,5 +1,6 @@
 """Trainings as Ray tasks: in parallel, in the order of the cells, retried, then failed; no trial blocks its trainings."""
 
+import json
 import os
 import sys
 from collections import Counter
@@ -7,10 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from nadlab.benchmarks.oracle import Cost, Oracle
 from nadlab.benchmarks.registry import benchmark
+from nadlab.cli.main import nadlab
 from nadlab.cluster.execution import ExecutionConfig
 from nadlab.cluster.resources import check_room
 from nadlab.engine.runner import run_study
@@ -20,6 +24,7 @@ from nadlab.evaluations.stored import StoredEvaluations
 from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.opening import answered
+from nadlab.searchers.random_search import random_search
 from nadlab.study.study import Study
 from tests.conftest import LocalRay, records_of
 from trainables.searcher import SearcherTrainable
@@ -198,3 +203,32 @@ def test_what_no_node_has_is_refused(local_ray: LocalRay) -> None:
     check_room(Cost())
     with pytest.raises(UserError, match=r"no node has the 1 CPUs, 2 GPUs and 0 GiB"):
         check_room(Cost(gpus=2))
+
+
+def test_searches_share_trainings_and_go_on_from_what_is_kept(
+    oracle: Oracle, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [
+        "search",
+        "--benchmark",
+        OWN,
+        "--method",
+        "random-search,local-search",
+        "--queries",
+        "8",
+        "--seeds",
+        "2",
+        "--json",
+    ]
+    first, second = (CliRunner().invoke(nadlab, words, catch_exceptions=False).stdout.splitlines() for _ in range(2))
+    rows = [json.loads(line) for line in first]
+    assert [(row["method"], row["seed"], row["queries"]) for row in rows] == [
+        (method, seed, 8) for method in ("random-search", "local-search") for seed in (0, 1)
+    ]
+    assert [json.loads(line) | {"seconds": 0} for line in second] == [row | {"seconds": 0} for row in rows]
+    assert set(trained(folder).values()) == {1}
+    ledger = QueryLedger(replace(oracle, cost=None), 8)  # type: ignore[type-var]
+    random_search(ledger, np.random.default_rng(1))
+    assert rows[1]["best_valid"] == ledger.best().valid
+    assert list((tmp_path / "runs" / "evaluations").glob("greenhouse-*.db"))

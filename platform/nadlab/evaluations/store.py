@@ -81,7 +81,8 @@ class EvaluationStore:
         with self.engine.begin() as connection:
             found = {row[0]: row[1] for row in connection.execute(counted)}
         words = {"done": "done", "claimed": "under way", "failed": "failed"}
-        return "evaluations: " + ", ".join(f"{found[each]} {word}" for each, word in words.items() if each in found)
+        counts = ", ".join(f"{found[each]} {word}" for each, word in words.items() if each in found)
+        return f"evaluations: {counts or 'none yet'}"
 
     def of_this(self, keys: Iterable[int] | None = None) -> Any:
         """Return the condition on rows that they are of this benchmark, fidelity and seed, and of the keys."""
