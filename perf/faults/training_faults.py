@@ -27,12 +27,12 @@ from perf.faults.trainings import LOG, SECONDS, Trainings, trainings
 from perf.faults.victim_processes import VICTIMS
 from perf.measuring import machine
 
-METHODS = "random-search,regularized-evolution,local-search,semigan-nad-sequential"
+METHODS = "random-search,regularized-evolution,local-search"
 COMMAND = (
     "studies/label_efficiency.py", "--benchmark", "perf.faults.trainings:sleeping", "--vary", f"method={METHODS}",
     "--vary", "queries=24", "--seeds", "2", "--concurrent", "2", "--retries", "20",
 )  # fmt: skip
-VARIABLES = {SECONDS: "0.5", "OMP_NUM_THREADS": "1"}
+VARIABLES = {SECONDS: "1", "OMP_NUM_THREADS": "1"}
 ROUNDS = ["round", "kills", "starts", "seconds", *(each.name for kind in (Verdict, Trainings) for each in fields(kind))]
 WRONG = (*FAULTS, "again", "missing")
 
