@@ -26,6 +26,7 @@ from nadlab.study.smoke import smoke
 from nadlab.study.study import Study
 from nadlab.tracking.store import default_store, open_client
 from studies.ablate_alpha import STUDY
+from tests.postgresql import server
 
 TOY = "nasbench201/toy"
 
@@ -97,6 +98,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         benchmark.cache_clear()
         yield folder
     benchmark.cache_clear()
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    with server() as address:
+        yield address
 
 
 class LocalRay:

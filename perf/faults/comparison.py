@@ -143,7 +143,9 @@ def _numbers(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checkpoint(folder: Path) -> dict[str, Any]:
-    """Return the digests of a checkpoint's tensors, and its state without seconds."""
+    """Return the digests of a checkpoint's tensors, and its state without seconds; empty of a search, which has none."""
+    if not (folder / "state.json").exists():
+        return {}
     tensors = {name: digest for name, digest in fingerprints(folder).items() if name in TENSORS}
     state = _numbers(json.loads((folder / "state.json").read_text(encoding="utf-8")))
     return tensors | {"state": state | {"report": _numbers(state["report"])}}

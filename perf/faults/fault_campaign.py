@@ -2,9 +2,10 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import psutil
@@ -52,14 +53,22 @@ class StudyUnderFire:
 
     scenario: the commands of its first start and of every later one. pace: the seconds from one kill to the next are
     uniform between 0 and this, and a server is back within half of it; every other kill waits until a trial runs, for a
-    study spends more time on its start than on trials as short as these.
+    study spends more time on its start than on trials as short as these. variables: of its environment.
     """
 
-    def __init__(self, scenario: Scenario, work: Path, rng: np.random.Generator, pace: float) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        work: Path,
+        rng: np.random.Generator,
+        pace: float,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.scenario = scenario
         self.work = work
         self.rng = rng
         self.pace = pace
+        self.variables = variables
         self.out = work / "out"
         self.server = Server(work / "mlflow")
         self.starts = 0
@@ -103,7 +112,7 @@ class StudyUnderFire:
         self.starts += 1
         place = ("--out", str(self.out), "--tracking-uri", self.server.address)
         study = self.scenario.first if self.starts == 1 else self.scenario.later
-        return started((*study, *place), self.work, {"RAY_TMPDIR": ray_folder})
+        return started((*study, *place), self.work, {"RAY_TMPDIR": ray_folder, **self.variables})
 
     def _kill(self, driver: psutil.Popen) -> str:
         """Kill one of the kinds that live, each as likely as the others; return which."""

@@ -14,9 +14,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -41,11 +42,11 @@ FAULTS = ("lost", "doubled", "differing", "incomplete")
 ROUNDS = ["round", "scenario", "kills", "starts", "seconds", *(each.name for each in fields(Verdict))]
 
 
-def uninterrupted(study: tuple[str, ...], work: Path) -> StudyLeft:
+def uninterrupted(study: tuple[str, ...], work: Path, variables: Mapping[str, str] = MappingProxyType({})) -> StudyLeft:
     """Run a study without a kill and return what it leaves; raise UserError when it fails twice."""
     for attempt in ("first", "second"):  # on a busy machine Ray gives up its own start
         out = work / attempt
-        driver = started((*study, "--out", str(out)), work, {"RAY_TMPDIR": str(work)})
+        driver = started((*study, "--out", str(out)), work, {"RAY_TMPDIR": str(work), **variables})
         try:
             if not driver.wait():
                 return left_by(out, default_store(out)[0])

@@ -21,8 +21,13 @@ def kill_driver(driver: psutil.Popen) -> None:
 
 
 def workers(driver: psutil.Popen) -> list[psutil.Process]:
-    """Return the Ray workers of a driver that run a trial."""
-    return [each for each in _family(driver) if (title := _title(each)).startswith("ray::") and "Trainable" in title]
+    """Return the Ray workers of a driver that run a trial or a training."""
+    titles = [(each, _title(each)) for each in _family(driver)]
+    return [
+        each
+        for each, title in titles
+        if title.startswith("ray::") and ("Trainable" in title or "evaluation of" in title)
+    ]
 
 
 def nodes(driver: psutil.Popen) -> list[psutil.Process]:

@@ -34,6 +34,7 @@ def search(
     protocol: str = "paper",
     objectives: Sequence[str] = (),
     at_most: "Mapping[str, float] | None" = None,
+    evaluations: str | None = None,
 ) -> "pd.DataFrame":
     """Search a benchmark with one or more methods, once a seed; return a row a method and seed, in this order.
 
@@ -45,6 +46,8 @@ def search(
         `nadlab methods` lists them.
     objectives: names of several, the benchmark's metric first, such as ("accuracy", "latency").
     at_most: quantity -> the greatest value that it may have; a cell that breaks a constraint is never the best.
+
+    evaluations: the store of a benchmark that is not free, a folder or postgresql://...; None: runs/evaluations.
 
     protocol: `paper` (as the SemiGAN-NAD paper: NAS-Bench-201 by test accuracy alone), `validation` (search by validation,
         report test accuracy, where the benchmark has both) or `naslib` (as NASLib).
@@ -62,6 +65,7 @@ def search(
 
     from nadlab.benchmarks.registry import benchmark as opened
     from nadlab.engine.search import fronts, searches
+    from nadlab.evaluations.config import EvaluationConfig
     from nadlab.queries.goals import Goals
 
     methods = [method] if isinstance(method, str) else list(method)
@@ -70,7 +74,8 @@ def search(
     names = ",".join([objectives] if isinstance(objectives, str) else objectives) or None
     limits = ",".join(f"{name}={limit!r}" for name, limit in (at_most or {}).items()) or None
     changes = hyperparameters or {}
-    found = list(searches(methods, benchmark, queries, seeds, concurrent, changes, protocol, names, limits))
+    kept = EvaluationConfig(evaluations)
+    found = list(searches(methods, benchmark, queries, seeds, concurrent, changes, protocol, names, limits, kept))
     goals = Goals.of(names, limits)
     several = fronts(found, goals.ranged(opened(benchmark, protocol))) if names else [{}] * len(found)
     return pd.DataFrame([each.row() | more for each, more in zip(found, several, strict=True)])

@@ -1,21 +1,15 @@
-"""The door to a benchmark: one batch for each call, checked answers, and answers that are kept and shared by processes."""
+"""The door to a benchmark: one batch for each call, checked answers."""
 
 import json
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nadlab.benchmarks.oracle import Evaluation
 from nadlab.errors import UserError
-from nadlab.queries.answers import EvaluationFailed
-from nadlab.queries.kept_answers import KeptAnswers
+from nadlab.evaluations.answers import EvaluationFailed
 from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.queries.opening import answered
 from nadlab.spaces import Cells
@@ -140,93 +134,3 @@ def test_a_queryable_that_is_no_boolean_a_cell_is_one_sentence(
     monkeypatch.setattr(type(ORACLE), "queryable", lambda *_: allowed)
     with pytest.raises(UserError, match="let its queryable return an array of one boolean a cell"):
         QueryLedger(ORACLE, 3).query(CELLS[:1])
-
-
-def test_kept_answers_are_read_and_only_missing_cells_are_evaluated(tmp_path: Path) -> None:
-    logged = Logged()
-    oracle = answered(ORACLE, logged.evaluate)
-    keys = ORACLE.space.keys(CELLS)
-    assert KeptAnswers(oracle, tmp_path).evaluate(CELLS[[3, 1]]) == ORACLE.evaluate(CELLS[[3, 1]])
-    assert KeptAnswers(oracle, tmp_path).evaluate(CELLS) == ORACLE.evaluate(CELLS)
-    assert logged.calls == [keys[[3, 1]].tolist(), keys[[0, 2, 4, 5]].tolist()]
-
-
-def test_another_digest_does_not_read_the_answers_of_the_first(tmp_path: Path) -> None:
-    first = replace(ORACLE, digest="1" * 64)
-    KeptAnswers(first, tmp_path).evaluate(CELLS)
-    logged = Logged()
-    other = KeptAnswers(answered(replace(ORACLE, digest="2" * 64), logged.evaluate), tmp_path)
-    other.evaluate(CELLS)
-    assert len(logged.calls) == 1
-
-
-def test_an_incomplete_answer_is_evaluated_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    logged = Logged()
-    kept = KeptAnswers(answered(ORACLE, logged.evaluate), tmp_path)
-    kept.evaluate(CELLS)
-    path = kept.folder / f"{logged.calls[0][2]}.json"
-    path.write_text("")
-    assert kept.evaluate(CELLS) == ORACLE.evaluate(CELLS)
-    assert logged.calls[1] == logged.calls[0][2:3]
-    assert "is unreadable" in caplog.text
-
-
-def test_nothing_is_kept_of_answers_that_are_refused(tmp_path: Path) -> None:
-    kept = KeptAnswers(answered(ORACLE, lambda cells: [Evaluation(103.0, None)] * len(cells)), tmp_path)
-    with pytest.raises(UserError, match="103"):
-        kept.evaluate(CELLS)
-    assert list(kept.folder.glob("*.json")) == []
-
-
-PROCESS = """
-import sys, time
-from pathlib import Path
-from nadlab.queries.kept_answers import KeptAnswers
-from nadlab.queries.opening import answered
-from tests.oracles import counting
-
-folder, seconds, rows = Path(sys.argv[1]), float(sys.argv[2]), [int(row) for row in sys.argv[3].split(",")]
-oracle = counting("nasbench201", 30)
-
-def evaluate(cells):
-    with (folder / "log").open("a") as log:
-        log.write("".join(f"{key}\\n" for key in oracle.space.keys(cells).tolist()))
-    time.sleep(seconds)
-    return oracle.evaluate(cells)
-
-found = KeptAnswers(answered(oracle, evaluate), folder).evaluate(oracle.pool()[rows])
-assert found == oracle.evaluate(oracle.pool()[rows])
-"""
-
-
-def asking(folder: Path, seconds: float, rows: str) -> subprocess.Popen[bytes]:
-    """Start a process that evaluates rows of the pool, each batch in so many seconds."""
-    return subprocess.Popen([sys.executable, "-c", PROCESS, str(folder), str(seconds), rows], cwd=ROOT)
-
-
-ROOT = Path(__file__).parents[2]
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@pytest.mark.slow
-def test_processes_that_want_the_same_cells_at_once_evaluate_them_once(tmp_path: Path) -> None:
-    started = [asking(tmp_path, 0.5, rows) for rows in ("0,1,2,3", "3,2,4", "5,4,0")]
-    assert [each.wait(60) for each in started] == [0, 0, 0]
-    logged = (tmp_path / "log").read_text().split()
-    assert sorted(map(int, logged)) == sorted(ORACLE.space.keys(CELLS).tolist())
-
-
-@pytest.mark.slow
-def test_a_killed_process_releases_the_cells_that_it_was_evaluating(tmp_path: Path) -> None:
-    killed = asking(tmp_path, 600, "0,1")
-    wait_for((tmp_path / "log").exists)
-    waiting = asking(tmp_path, 0, "1,2")
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait(60) == -signal.SIGKILL
-    assert waiting.wait(60) == 0

@@ -48,5 +48,5 @@ def test_same_command_goes_on_and_differences_are_paired(tmp_path: Path, monkeyp
     assert f"{(regrets['random-search'] - regrets['predictor-pool']).mean():+.2f}" in row
     assert study(tmp_path, "--seeds", "3", "--page") == shown
     rows.assign(code="0" * 16).to_csv(path, index=False)
-    with pytest.raises(UserError, match="made by other code"):
+    with pytest.raises(UserError, match="other code of random-search, predictor-pool"):
         study(tmp_path, "--seeds", "4")

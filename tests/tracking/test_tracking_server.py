@@ -1,10 +1,6 @@
 """`nadlab mlflow`: on loopback or with a password, sixteen writers at once, closed to foreign hosts."""
 
 import os
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,13 +13,12 @@ from nadlab.tracking.server import Server
 from nadlab.tracking.store import DRAFT, check_store
 from perf.mlflow_server import Server as ServerProcess
 from perf.mlflow_server import served
-from perf.processes import free_port
+from tests.postgresql import PASSWORD
 from tests.tracking.writers import finished, write_at_once
 
 pytestmark = pytest.mark.services
 
 WRITERS = 16
-PASSWORD = "not-in-any-command"  # noqa: S105 - of a database that lives as long as its test
 
 
 @pytest.fixture(scope="module")
@@ -50,30 +45,6 @@ def test_sixteen_writers_at_once_lose_nothing(server: ServerProcess) -> None:
 def test_foreign_hosts_are_refused(server: ServerProcess) -> None:
     question = f"{server.address}/api/2.0/mlflow/experiments/get"
     assert requests.get(question, headers={"Host": "evil.example"}, timeout=30).status_code == 403
-
-
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """The address, with its password, of a PostgreSQL server that answers."""
-    programs = [shutil.which("postgres"), *Path("/usr/lib/postgresql").glob("*/bin/postgres")]
-    program = next((Path(each) for each in programs if each), None)
-    if not program:
-        pytest.skip("needs Debian's postgresql: `make test` installs it where it runs as root")
-    owner = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-    port = free_port()
-    with tempfile.TemporaryDirectory() as name:
-        folder, secret = Path(name), Path(name) / "secret"
-        secret.write_text(PASSWORD)
-        for path in (folder, secret):
-            shutil.chown(path, owner or os.geteuid())
-        initdb = [program.with_name("initdb"), "-D", folder / "data", "-U", "nadlab", "-A", "scram-sha-256"]
-        subprocess.run([*map(str, initdb), "--pwfile", str(secret)], user=owner, check=True, capture_output=True)
-        database = ["-D", folder / "data", "-k", folder, "-h", "127.0.0.1", "-p", str(port)]
-        with subprocess.Popen([program, *map(str, database)], user=owner, stderr=subprocess.DEVNULL) as process:
-            while process.poll() is None and not (folder / f".s.PGSQL.{port}").exists():
-                time.sleep(0.05)
-            yield f"postgresql://nadlab:{PASSWORD}@127.0.0.1:{port}/postgres"
-            process.terminate()
 
 
 def test_runs_are_kept_in_postgresql_whose_password_no_command_shows(

@@ -1,5 +1,6 @@
 """The files of a report, for a study of either kind: a study's run and `nadlab report` write the same ones."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,8 @@ def write_report(
         report = _with(report, _infeasible(report.evidence.study, none))
     for sentence in reversed(said):
         report = _with(report, sentence)
+    if failed := _failures(records):
+        report = _with(report, failed)
     return report, write(report, folder, rng)
 
 
@@ -94,6 +97,20 @@ def mixture(records: Sequence[Record]) -> str | None:
 def _with(report: Report, sentence: str) -> Report:
     """Return the report with one more conclusion, the first."""
     return replace(report, evidence=replace(report.evidence, conclusions=(sentence, *report.evidence.conclusions)))
+
+
+def _failures(records: Sequence[Record]) -> str:
+    """Count the queries whose training failed, by reason; empty where none did."""
+    queries = [query for record in records for query in record.queries]
+    reasons = Counter(query.failed for query in queries if query.failed)
+    named = [f"{count} x {reason}" for reason, count in reasons.most_common(3)]
+    more = (
+        [f"{reasons.total() - sum(count for _, count in reasons.most_common(3))} x others"] if len(reasons) > 3 else []
+    )
+    said = (
+        f"{reasons.total()} of {len(queries)} queries failed, and count as the worst value: {'; '.join(named + more)}."
+    )
+    return said if reasons else ""
 
 
 def _divergence(study: StudyRecord, records: Sequence[Record]) -> str:

@@ -23,6 +23,8 @@ class Evaluated(Protocol):
     def test(self) -> float | None: ...
     @property
     def extras(self) -> Mapping[str, float]: ...
+    @property
+    def failed(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Evaluation:
     test: float | None
     extras: Mapping[str, float] = field(default_factory=dict, hash=False)
     """name -> value of the quantities that the benchmark declares and knows of this architecture (`quantities_of`)"""
+    failed: str = ""
+    """why the training failed, and the accuracies are the metric's worst; empty where it did not"""
 
 
 def accuracy(evaluated: Evaluated, split: Split) -> float:
@@ -40,18 +44,6 @@ def accuracy(evaluated: Evaluated, split: Split) -> float:
     value = evaluated.valid if split == "valid" else evaluated.test
     assert value is not None
     return value
-
-
-def evaluations(
-    valid: NDArray[np.float64], test: NDArray[np.float64], extras: Mapping[str, NDArray[np.float64]]
-) -> list[Evaluation]:
-    """Return accuracies of both splits and further quantities, each (N,), as evaluations; NaN becomes None, or is left out."""
-    found = []
-    for row, pair in enumerate(zip(valid.tolist(), test.tolist(), strict=True)):
-        first, second = (None if np.isnan(value) else value for value in pair)
-        known = {name: float(values[row]) for name, values in extras.items() if not np.isnan(values[row])}
-        found.append(Evaluation(first, second, known))
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +85,11 @@ class Metric:
     def text(self, value: float) -> str:
         """Return a value with its unit."""
         return f"{value:.{self.places}f} {self.unit}".rstrip()
+
+    @property
+    def worst(self) -> float | None:
+        """The worst possible value, None where there is none."""
+        return self.low if self.maximise else self.high
 
     @property
     def places(self) -> int:
@@ -142,10 +139,22 @@ class Metric:
 ACCURACY = Metric()
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one evaluation takes. A benchmark that declares it is evaluated cell by cell, in tasks on the whole cluster."""
+
+    cpus: float = 1
+    gpus: float = 0
+    memory_bytes: int | None = None
+    """None: not reserved"""
+    seconds: float | None = None
+    """expected; None where that is not known"""
+
+
 class Oracle(Protocol):
     """A benchmark. Methods reach it through a `QueryLedger` only.
 
-    It may have `facts` (`Facts`), `metric` (`Metric`), `optimum`, the best reported answer of a queryable cell, `quantities`
+    It may have `facts` (`Facts`), `cost` (`Cost`), `metric` (`Metric`), `optimum`, the best reported answer of a queryable cell, `quantities`
     (`quantities_of`) and `ranges` (`ranges_of`) as well.
     """
 
@@ -204,6 +213,12 @@ def facts_of(oracle: Oracle) -> Facts:
     """Return what a benchmark declares about its answers; one that declares nothing may train for every answer."""
     facts: Facts = getattr(oracle, "facts", Facts())
     return facts
+
+
+def cost_of(oracle: Oracle) -> Cost | None:
+    """Return what an evaluation takes, None where the benchmark does not say: it is evaluated in the process that queries."""
+    cost: Cost | None = getattr(oracle, "cost", None)
+    return cost
 
 
 def quantity(name: str, unit: str, *, maximise: bool = False) -> Metric:

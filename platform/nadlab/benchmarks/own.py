@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nadlab.benchmarks.oracle import SPLITS, Facts, Metric, Oracle, facts_of, metric_of
+from nadlab.benchmarks.oracle import SPLITS, Cost, Facts, Metric, Oracle, cost_of, facts_of, metric_of
 from nadlab.benchmarks.presets import under
 from nadlab.errors import UserError
 from nadlab.plugins import load_object
@@ -47,3 +47,7 @@ def _declared(oracle: Oracle) -> Iterator[tuple[str, object, bool]]:
         yield what, getattr(oracle, what), getattr(oracle, what) in SPLITS
     yield "facts", facts_of(oracle), isinstance(facts_of(oracle), Facts)
     yield "metric", metric_of(oracle), isinstance(metric_of(oracle), Metric)
+    cost, worst = cost_of(oracle), getattr(metric_of(oracle), "worst", None)
+    yield "cost", cost, cost is None or (isinstance(cost, Cost) and min(cost.cpus, cost.gpus) >= 0)
+    # what a failed training counts as
+    yield "metric's worst value", worst, cost is None or worst is not None

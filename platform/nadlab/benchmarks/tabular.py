@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nadlab.benchmarks.archive import open_archive
 from nadlab.benchmarks.container import facts_from
-from nadlab.benchmarks.oracle import SPLITS, STORED, Evaluation, Facts, Metric, Split, evaluations, metric_of, quantity
+from nadlab.benchmarks.oracle import SPLITS, STORED, Evaluation, Facts, Metric, Split, metric_of, quantity
 from nadlab.benchmarks.presets import VALIDATION, Protocol, draw, protocol
 from nadlab.errors import UserError
 from nadlab.spaces import Cells, SearchSpace, space
@@ -128,6 +128,18 @@ DECODE: dict[str, Callable[[Keys], Cells]] = {
 
 UNITS = {"parameters": "million", "flops": "million", "latency": "s"}
 """What an archive may hold beside trainings -> its unit."""
+
+
+def evaluations(
+    valid: NDArray[np.float64], test: NDArray[np.float64], extras: Mapping[str, NDArray[np.float64]]
+) -> list[Evaluation]:
+    """Return accuracies of both splits and further quantities, each (N,), as evaluations; NaN becomes None, or is left out."""
+    found = []
+    for row, pair in enumerate(zip(valid.tolist(), test.tolist(), strict=True)):
+        first, second = (None if np.isnan(value) else value for value in pair)
+        known = {name: float(values[row]) for name, values in extras.items() if not np.isnan(values[row])}
+        found.append(Evaluation(first, second, known))
+    return found
 
 
 def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -> TableBenchmark:

@@ -10,6 +10,7 @@ import click
 
 from nadlab.cli.benchmarks import COMMANDS, for_people, missing, readable_benchmarks
 from nadlab.cli.command_line import run_command
+from nadlab.cli.evaluations import evaluation_config, evaluation_options, evaluations
 from nadlab.cli.methods import methods
 from nadlab.cli.outcome_options import OUTCOME, SMALLEST_EFFECT
 from nadlab.cli.protocol import protocol_option
@@ -51,6 +52,7 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
 for each in COMMANDS:
     benchmarks.add_command(each)
 nadlab.add_command(methods)
+nadlab.add_command(evaluations)
 
 
 @nadlab.command()
@@ -86,10 +88,12 @@ nadlab.add_command(methods)
     metavar="QUANTITY=NUMBER",
     help="a constraint, such as latency=0.01: a cell that breaks it is never the best; may be repeated",
 )
+@evaluation_options
+@click.option("--address", help="a Ray cluster on which the benchmark trains  [default: one of this process]")
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
 def search(
     methods: str, settings: Sequence[str], benchmark_name: str, protocol: str, queries: int, seeds: str,
-    concurrent: int | None, objectives: str | None, at_most: Sequence[str], as_json: bool,
+    concurrent: int | None, objectives: str | None, at_most: Sequence[str], address: str | None, as_json: bool, **evaluation: Any,
 ) -> None:  # fmt: skip
     """Search a benchmark with one or more methods, once a seed.
 
@@ -108,16 +112,9 @@ def search(
     limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
     metric = metric_of(oracle)
     found = searches(
-        methods.split(","),
-        benchmark_name,
-        queries,
-        parse_seeds(seeds),
-        concurrent,
-        changes,
-        protocol,
-        objectives,
-        limits,
-    )
+        methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent, changes, protocol, objectives, limits,
+        evaluation_config(evaluation), address,
+    )  # fmt: skip
     rows = []
     for row in found:
         rows.append(row)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nadlab.benchmarks.presets import PAPER
+from nadlab.cli.evaluations import OPTIONS, evaluation_config
 from nadlab.cli.protocol import protocol_option
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
@@ -93,6 +94,7 @@ def _execution_options(trainable: type) -> list[Option]:
         click.option("--dry-run", is_flag=True, help="say what would run and how long it would take; nothing is written"),
         click.option("--smoke", is_flag=True, help="a run of seconds with small settings, in its own folder"),
         *([pack] if hasattr(trainable, "packed") else []),
+        *OPTIONS,
     ]  # fmt: skip
 
 
@@ -100,7 +102,8 @@ def _execution(given: Mapping[str, Any], default_out: Path) -> "ExecutionConfig"
     from nadlab.cluster.execution import ExecutionConfig
 
     names = ("tracking_uri", "address", "concurrent", "gpus_per_trial", "pack", "anyway")
-    return ExecutionConfig(given["out"] or default_out, **{name: given[name] for name in names if name in given})
+    chosen = {name: given[name] for name in names if name in given}
+    return ExecutionConfig(given["out"] or default_out, evaluation=evaluation_config(given), **chosen)
 
 
 def parse_hyperparameter(text: str) -> tuple[str, Value]:

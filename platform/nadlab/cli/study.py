@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nadlab.benchmarks.oracle import cost_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.cli.grammar import BASELINE, SET, VARY, assigned, factors_help, further_words, held, settings_help, varied
@@ -55,7 +56,7 @@ def _plan(study: Study, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[st
 
     oracle = benchmark(given["benchmark"], given["protocol"])
     words = ["smoke"] if given["smoke"] else []
-    bfloat16 = has_bfloat16(given["address"], given["gpus_per_trial"])
+    bfloat16 = has_bfloat16(given["address"], given["gpus_per_trial"] if cost_of(oracle) is None else 0)
     own, named = smoke(study) if given["smoke"] else study, assigned("--vary", given["vary"])
     settings, changes = held(own.settings, given["set_"], {*own.vary, *named})
     chosen = varied(replace(own, settings=settings), given["vary"], given["baseline"])

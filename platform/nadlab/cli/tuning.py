@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from nadlab.benchmarks.oracle import cost_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.cli.grammar import SET, held, settings_help
@@ -98,5 +99,5 @@ def _plan(tuning: Tuning, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[
     words = [tuning.sampler, *tuning.objectives]
     words += [tuning.pruner] if tuning.pruner != "none" else []
     words = words if tuning.queries is None else [str(tuning.queries), *words]
-    bfloat16 = has_bfloat16(given["address"], given["gpus_per_trial"])
+    bfloat16 = has_bfloat16(given["address"], given["gpus_per_trial"] if cost_of(oracle) is None else 0)
     return plan_tuning(tuning, oracle, bfloat16), [*words, *(["smoke"] if given["smoke"] else []), *changes]

@@ -1,7 +1,9 @@
 """Where and how the trials of a study run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from nadlab.evaluations.config import EvaluationConfig
 
 
 @dataclass(frozen=True)
@@ -21,3 +23,5 @@ class ExecutionConfig:
     """trials that are trained at once in one process, at most"""
     anyway: bool = False
     """add to a folder that another version of the code filled"""
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    """of a benchmark that is not free"""

@@ -6,6 +6,7 @@ from math import ceil, floor
 
 import ray
 
+from nadlab.benchmarks.oracle import Cost
 from nadlab.errors import UserError
 
 UNIT = 10_000
@@ -31,6 +32,17 @@ def cluster_resources() -> Resources:
     """Return what the connected cluster has."""
     found = ray.cluster_resources()
     return Resources(found.get("CPU", 1.0), found.get("GPU", 0.0))
+
+
+def check_room(cost: Cost) -> None:
+    """Raise UserError when no node of the connected cluster has what an evaluation takes."""
+    needed = {"CPU": cost.cpus, "GPU": cost.gpus, "memory": cost.memory_bytes or 0}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(node.get(name, 0) >= count for name, count in needed.items()) for node in nodes):
+        raise UserError(
+            f"no node has the {cost.cpus:g} CPUs, {cost.gpus:g} GPUs and {needed['memory'] / 2**30:.3g} GiB that an evaluation "
+            "takes: give it less by --cpus-per-evaluation and --gpus-per-evaluation"
+        )
 
 
 def share_of_gpus(gpus: float) -> float:

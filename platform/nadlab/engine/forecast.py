@@ -17,7 +17,7 @@ from nadlab.cluster.resources import (
     resources_per_trial,
     trials_at_once,
 )
-from nadlab.engine.plans import StudyPlan, on_device
+from nadlab.engine.plans import StudyPlan, on_device, without_gpus
 from nadlab.engine.request import request
 from nadlab.engine.runner import check_packing
 from nadlab.engine.tune_internals import without_constructor
@@ -74,6 +74,7 @@ class Forecast:
 def dry_run(plan: StudyPlan, execution: ExecutionConfig) -> list[str]:
     """Return what a study would do, a sentence each; raises UserError where `run` would before its trials."""
     check_packing(plan, execution)
+    execution = without_gpus(plan, execution)
     records = kept_records(execution, plan.record)
     done = plan.done(records)
     return [

@@ -1,6 +1,7 @@
 """Progress on the terminal: epochs, ended trials, best and mean answer, time left."""
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 
 from tqdm import tqdm
@@ -12,9 +13,12 @@ from nadlab.study.records import Record, Trial
 class Progress:
     """A bar over all epochs of all trials."""
 
-    def __init__(self, trials: int, epochs: int, metric: Metric = ACCURACY) -> None:
+    def __init__(
+        self, trials: int, epochs: int, metric: Metric = ACCURACY, trainings: Callable[[], str] | None = None
+    ) -> None:
         self._metric = metric
         self._trials = trials
+        self._trainings = trainings
         self._epochs: dict[str, int] = {}
         self._accuracies: list[float] = []
         self._failures = self._stopped = 0
@@ -46,6 +50,12 @@ class Progress:
             self._accuracies.append(accuracy)
         self._describe()
 
+    def refresh(self) -> None:
+        """Show what the trainings are at that trials wait for."""
+        if self._trainings:
+            self._describe()
+            self._bar.refresh()
+
     def _describe(self) -> None:
         self._bar.set_description(f"trials {len(self._accuracies)}/{self._trials}", refresh=False)
         counts = {"failed": self._failures, "stopped early": self._stopped}
@@ -56,4 +66,5 @@ class Progress:
                 "best": self._metric.text(max(self._accuracies, key=self._metric.score)),
                 "mean": self._metric.text(mean),
             }
-        self._bar.set_postfix(words, refresh=False)
+        said = [self._trainings()] if self._trainings else []
+        self._bar.set_postfix_str(", ".join([*(f"{key}={word}" for key, word in words.items()), *said]), refresh=False)

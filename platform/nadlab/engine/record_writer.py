@@ -12,6 +12,7 @@ from ray import tune
 
 from nadlab.cluster.connection import check_nodes
 from nadlab.cluster.nodes import cluster_resources_text, hardware_at
+from nadlab.cluster.tasks import LOSSES
 from nadlab.engine import tune_internals as internals
 from nadlab.engine.progress import Progress
 from nadlab.engine.request import is_pack, name_of, requests, trials_of
@@ -20,8 +21,6 @@ from nadlab.schedule.packing import TrialPacks
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import Record, Status, Trial
 
-LOSSES = 20
-"""process or node losses that a trial survives in one launch: spot instances are lost often"""
 ERRORS = 1
 """errors of its own code that a trial survives in one launch"""
 NODES_CHECKED_EVERY = 5.0
@@ -136,6 +135,7 @@ class RecordWriter(tune.Callback):
         self.check()
         if time.monotonic() > self.nodes_checked + NODES_CHECKED_EVERY:
             check_nodes()
+            self.progress.refresh()
             self.nodes_checked = time.monotonic()
 
     def on_experiment_end(self, **_info: Any) -> None:

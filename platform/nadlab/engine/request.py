@@ -6,6 +6,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from nadlab.evaluations.config import EvaluationConfig
 from nadlab.schedule.trial_schedule import STEPS_A_TRIAL
 from nadlab.study.records import Trial
 
@@ -16,13 +17,13 @@ def request(
     trial: Trial,
     resume: Path | None = None,
     watch: bool = False,
-    answers: Path | None = None,
+    evaluations: EvaluationConfig | None = None,
     stand_in: bool = False,
 ) -> dict[str, Any]:
     """Return the request of one trial; trainables open its benchmark by `nadlab.queries.opening.opened`.
 
     resume: the checkpoint from which the trial continues. watch: report history and ledger, with PP's tau, at every step.
-    answers: the folder that keeps the answers of a benchmark that is not free. stand_in: evaluate nothing.
+    evaluations: how those of a benchmark that is not free are run and kept. stand_in: evaluate nothing.
     """
     return {
         "id": trial.id,
@@ -30,7 +31,7 @@ def request(
         "epochs_per_step": ceil(trial.epochs / STEPS_A_TRIAL),
         "resume": str(resume.absolute()) if resume else None,
         "watch": watch,
-        "answers": str(answers.absolute()) if answers else None,
+        "evaluations": asdict(evaluations) if evaluations else None,
         "stand_in": stand_in,
     }
 

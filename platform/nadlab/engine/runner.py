@@ -8,23 +8,27 @@ by segments) and `diverged` (why the trial failed, a sentence).
 import shlex
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
 from nadlab.analysis.reports import show, write_report
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, cost_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster.connection import check_address, connected
 from nadlab.cluster.execution import ExecutionConfig
-from nadlab.engine.plans import StudyPlan, on_device, plan_study
+from nadlab.cluster.resources import check_room
+from nadlab.engine.plans import StudyPlan, on_device, plan_study, without_gpus
 from nadlab.engine.tune import run_trials
 from nadlab.engine.worker import check_tables, prepared
 from nadlab.errors import UserError
+from nadlab.evaluations.store import EvaluationStore
 from nadlab.interrupts import Stopped, Stopping
 from nadlab.plugins import plugin_names
 from nadlab.provenance.hardware import has_bfloat16
+from nadlab.queries.opening import is_kept
 from nadlab.schedule.packing import packed
 from nadlab.schedule.trial_schedule import TrialSchedule
 from nadlab.study.folder import StudyFolder
@@ -38,7 +42,8 @@ from nadlab.tracking.tracker import Tracker
 
 def run_study(study: Study, oracle: Oracle, execution: ExecutionConfig) -> int:
     """Run a study; see `run`."""
-    bfloat16 = has_bfloat16(execution.address, execution.gpus_per_trial)
+    gpus = execution.gpus_per_trial if cost_of(oracle) is None else 0
+    bfloat16 = has_bfloat16(execution.address, gpus)
     return run(plan_study(study, oracle, bfloat16), execution)
 
 
@@ -48,6 +53,7 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
     Raises UserError before any trial when the study can't run with these options.
     """
     check_packing(plan, execution)
+    execution = without_gpus(plan, execution)
     if execution.address:
         check_address(execution.address)
     if execution.tracking_uri:
@@ -101,13 +107,21 @@ def _run_trials(
         for record in folder.records():
             delivery.submit(record)
         if not schedule.over:
-            with stopping.deferred(), connected(execution.address, execution.concurrent, trainable, plugins):
+            cost, config, store = cost_of(plan.oracle), execution.evaluation, None
+            if is_kept(plan.oracle):
+                config = replace(config, store=config.store or str(folder.evaluations.absolute()))
+                store = EvaluationStore.opened(str(config.store), plan.oracle)
+            trainings = store.progress if store and cost else None
+            cpus = execution.concurrent if cost is None else None  # trainings use all, however many trials wait
+            with stopping.deferred(), connected(execution.address, cpus, trainable, plugins):
                 stopping.install()  # again: Ray replaced the handlers
+                if cost:
+                    check_room(config.granted(cost))
                 if execution.address:
                     check_tables(study.benchmark, study.digest, study.preset)
                 run_trials(
                     prepared(trainable, benchmark(study.benchmark, study.preset).space), schedule, folder, execution.concurrent,
-                    execution.gpus_per_trial, delivery.submit, stopping.check, packing,
+                    execution.gpus_per_trial, delivery.submit, stopping.check, packing, config, trainings,
                 )  # fmt: skip
         return delivery.wait()
 

@@ -1,9 +1,8 @@
 """Search methods on a benchmark, each with the same budget and seeds."""
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -15,17 +14,22 @@ import numpy as np
 from nadlab.analysis.statistics.hypervolume import Points, ends, points
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.text import hypervolume_text, interval_text, mean_and_deviation
-from nadlab.benchmarks.oracle import ACCURACY, Metric, Split
+from nadlab.benchmarks.oracle import ACCURACY, Metric, Split, cost_of
 from nadlab.benchmarks.presets import PAPER
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
+from nadlab.evaluations.config import EvaluationConfig
 from nadlab.methods.registry import run_search, split_name
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value
+from nadlab.plugins import plugin_names
 from nadlab.processes import side_by_side
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import QueryLedger, distinct_cells
 from nadlab.queries.opening import opened
+
+EVALUATIONS = Path("runs/evaluations")
+"""the store of a search's evaluations where no other is named"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,15 @@ def searches(
     protocol: str = PAPER,
     objectives: str | None = None,
     at_most: str | None = None,
+    evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - it is frozen
+    address: str | None = None,
 ) -> Iterator[Search]:
     """Run every method once a seed, `concurrent` at a time, and give the results in order.
 
     hyperparameters: `method.hyperparameter` -> value, where it is not the published one. protocol: by which the benchmark is
-    searched and judged. objectives, at_most: as `SearchRequest`. The searches share the answers of a benchmark that is not
-    free: a cell is evaluated once.
+    searched and judged. objectives, at_most: as `SearchRequest`. evaluation: of a benchmark that is not free; each cell is
+    evaluated once, and never again while the store is kept, so that the same searches go on after a kill. address: the Ray
+    cluster on which a benchmark that declares its cost is trained; None: one of this process.
 
     Raises UserError at once for an unknown method, hyperparameter, benchmark or protocol, for a hyperparameter of another method,
     and for a budget that the benchmark or a method can't meet.
@@ -102,15 +109,23 @@ def searches(
     distinct = distinct_cells(oracle)
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
-    with tempfile.TemporaryDirectory(prefix="nadlab-answers-") as answers:
-        yield from side_by_side(
-            partial(_search, benchmark_name, protocol, Path(answers)), requests, "search", concurrent
-        )
+    config = replace(evaluation, store=evaluation.store or str(EVALUATIONS.absolute()))
+    search = partial(_search, benchmark_name, protocol, config)
+    if cost_of(oracle) is None:
+        yield from side_by_side(search, requests, "search", concurrent)
+        return
+    from nadlab.engine.search_on_ray import on_ray  # late: a search of a table does without Ray
+
+    plugins = plugin_names([benchmark_name, *methods])
+    yield from on_ray(search, requests, oracle, config, concurrent, address, plugins)
 
 
-def _search(benchmark_name: str, protocol: str, answers: Path, request_and_seed: tuple[SearchRequest, int]) -> Search:
+def _search(
+    benchmark_name: str, protocol: str, config: EvaluationConfig, request_and_seed: tuple[SearchRequest, int]
+) -> Search:
     request, seed = request_and_seed
-    oracle, goals = opened({"benchmark": benchmark_name, "protocol": protocol, "answers": answers}), request.goals
+    trial = {"benchmark": benchmark_name, "protocol": protocol, "evaluations": asdict(config)}
+    oracle, goals = opened(trial), request.goals
     ledger = QueryLedger(oracle, request.queries, goals)
     started = time.perf_counter()
     run_search(request.searcher, ledger, np.random.default_rng(seed))

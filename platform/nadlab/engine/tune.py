@@ -15,11 +15,15 @@ from nadlab.engine import tune_internals as internals
 from nadlab.engine.progress import Progress
 from nadlab.engine.record_writer import RecordWriter
 from nadlab.engine.request import name_of, request
+from nadlab.evaluations.config import EvaluationConfig
 from nadlab.schedule.packing import UNPACKED, Packing, TrialPacks
 from nadlab.schedule.trial_schedule import TrialSchedule
 from nadlab.study.checkpoints import processes
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import Record
+
+NOTHING = {"cpu": 0.0, "memory": 1.0}
+"""one byte: Ray places no trial that takes nothing at all"""
 
 
 def run_trials(
@@ -31,13 +35,16 @@ def run_trials(
     deliver: Callable[[Record], None],
     check: Callable[[], None],
     packing: Packing = UNPACKED,
+    evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - it is frozen
+    trainings: Callable[[], str] | None = None,
 ) -> None:
     """Run a schedule on the connected cluster; every record is written to the folder and passed to `deliver`.
 
     A trial whose code raises is run once more from its newest checkpoint, one that lost its process or node up to
     `LOSSES` times; then it is recorded as FAILED and the others go on. `check` is called several times a second and may
     raise to stop the run. `gpus`: see `resources_per_trial`. packing: for a trainable that takes config["trials"]; the
-    trials of a pack that fails are run one by one.
+    trials of a pack that fails are run one by one. evaluation: how a benchmark that is not free is evaluated. trainings:
+    says what the trainings are at that trials wait for on this cluster, of which trials then take nothing; None: they wait for none.
 
     Raises UserError when the cluster has no room for a trial.
     """
@@ -47,12 +54,12 @@ def run_trials(
     # by the whole study, not by what is left: packs are the same after a kill, and rounding depends on them
     size = min(packing.size, ceil(schedule.total / min(at_once, schedule.total)))
     packs = TrialPacks(schedule, replace(packing, size=size), processes(folder.path))
-    with Progress(schedule.remaining, schedule.epochs, folder.study.measured) as progress:
+    with Progress(schedule.remaining, schedule.epochs, folder.study.measured, trainings) as progress:
         writer = RecordWriter(packs, folder, deliver, check, progress)
         tuner = tune.Tuner(
-            tune.with_resources(trainable, resources_per_trial(concurrent, gpus, cluster)),
+            tune.with_resources(trainable, NOTHING if trainings else resources_per_trial(concurrent, gpus, cluster)),
             tune_config=tune.TuneConfig(
-                search_alg=Suggestions(packs, folder),
+                search_alg=Suggestions(packs, folder, evaluation),
                 scheduler=Scheduler(writer),
                 num_samples=-1,  # until the schedule is over: a pack that fails becomes several trials
                 max_concurrent_trials=concurrent,
@@ -80,10 +87,16 @@ def _name(trial: Any) -> str:
 class Suggestions(Searcher):
     """The configurations of processes, one by one: Tune copies a grid of N trials N times before the first one starts."""
 
-    def __init__(self, packs: TrialPacks, folder: StudyFolder) -> None:
+    def __init__(
+        self,
+        packs: TrialPacks,
+        folder: StudyFolder,
+        evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - it is frozen
+    ) -> None:
         super().__init__()
         self.packs = packs
         self.folder = folder
+        self.evaluation = evaluation
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave Tune's own snapshot empty, as the record writer does."""
@@ -95,8 +108,8 @@ class Suggestions(Searcher):
         if not trials:
             return Searcher.FINISHED if self.packs.over else None
         points = self.folder.resume_together(trials)
-        watch, answers = self.packs.schedule.prunes, self.folder.answers
-        found = [request(each, point, watch, answers) for each, point in zip(trials, points, strict=True)]
+        watch = self.packs.schedule.prunes
+        found = [request(each, point, watch, self.evaluation) for each, point in zip(trials, points, strict=True)]
         return {"trials": found} if self.packs.packing.on else {"trial": found[0]}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

@@ -68,14 +68,14 @@ class Goals:
         return [replace(each, low=low, high=high) for each, (low, high) in zip(metrics, ends, strict=True)]
 
     def feasible(self, answer: Evaluated) -> bool:
-        """Return whether an answer keeps every constraint; one that lacks the quantity keeps none."""
-        return all(answer.extras.get(name, math.inf) <= limit for name, limit in self.at_most)
+        """Return whether an answer keeps every constraint; a failed training and one that lacks the quantity keep none."""
+        return not answer.failed and all(answer.extras.get(name, math.inf) <= limit for name, limit in self.at_most)
 
 
 def values(answers: Sequence[Evaluated], metrics: Sequence[Metric], split: Split) -> NDArray[np.float64]:
     """Return the objectives of answers, all to be minimised, (N, M): the first metric on a split, then the quantities.
 
-    Raises UserError where an answer lacks a quantity.
+    NaN where the quantity of a failed training is not known. Raises UserError where another answer lacks a quantity.
     """
     first, *others = metrics
     rows = [[-first.score(accuracy(answer, split)), *(_cost(answer, each) for each in others)] for answer in answers]
@@ -84,6 +84,8 @@ def values(answers: Sequence[Evaluated], metrics: Sequence[Metric], split: Split
 
 def _cost(answer: Evaluated, metric: Metric) -> float:
     if metric.name not in answer.extras:
+        if answer.failed:
+            return math.nan
         raise UserError(f"an answer of the benchmark lacks {metric.name}, which is an objective: leave it out")
     return -metric.score(answer.extras[metric.name])
 

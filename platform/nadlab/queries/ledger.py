@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nadlab.benchmarks.oracle import ACCURACY, Metric, Oracle, Split, accuracy, metric_of, optimum_of
 from nadlab.errors import UserError
-from nadlab.queries.answers import evaluated
+from nadlab.evaluations.answers import evaluated
 from nadlab.queries.goals import Goals, values
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
@@ -31,6 +31,8 @@ class Query:
     test: float | None
     extras: Mapping[str, float] = field(default_factory=dict, hash=False)
     """further quantities, such as latency"""
+    failed: str = ""
+    """why its training failed; empty where it did not"""
 
 
 def best(queries: Iterable[Query], split: Split, metric: Metric = ACCURACY) -> Query:
@@ -62,7 +64,7 @@ class QueryLedger:
 
     A repeated query, also of an isomorphic cell, is free and returns the recorded accuracy.
 
-    goals: objectives and constraints. A query that breaks a constraint is never the incumbent; what a method sees of it is
+    goals: objectives and constraints. A query that breaks a constraint, or whose training failed, is never the incumbent; what a method sees of it is
     the worst search score, and the worst of every objective, of all queries so far. UserError where the benchmark does not
     answer what they name.
     """
@@ -97,7 +99,9 @@ class QueryLedger:
     def objectives(self) -> NDArray[np.float64]:
         """The objectives of every query in order, all to be minimised, shape (queries, objectives); the first is the metric's."""
         found = values(self.queries, self.goals.metrics(self.oracle), self.oracle.search_split)
-        return found if not len(found) else np.where(self.feasible[:, None], found, found.max(axis=0))
+        # a quantity that only failed trainings were to give has no worst value
+        worst = np.max(found, axis=0, initial=-np.inf, where=~np.isnan(found))
+        return np.where(self.feasible[:, None], found, np.where(np.isfinite(worst), worst, 0.0))
 
     @property
     def feasible(self) -> NDArray[np.bool_]:
@@ -123,7 +127,7 @@ class QueryLedger:
         The new architectures among them are evaluated in one call, in their order.
 
         Raises BudgetSpent before any evaluation when they outnumber the budget, UserError when a cell is not in the
-        benchmark, and what `nadlab.queries.answers.evaluated` raises; then nothing is counted.
+        benchmark, and what `nadlab.evaluations.answers.evaluated` raises; then nothing is counted.
         """
         keys = self.oracle.space.keys(cells)
         allowed = np.asarray(self.oracle.queryable(cells))
@@ -145,12 +149,14 @@ class QueryLedger:
             values(answers, self.goals.metrics(self.oracle), self.oracle.search_split)
             for key, cell, answer in zip(keys[rows].tolist(), new, answers, strict=True):
                 text = self.oracle.space.format(cell)
-                self._queries[key] = Query(len(self._queries) + 1, key, text, answer.valid, answer.test, answer.extras)
+                self._queries[key] = Query(
+                    len(self._queries) + 1, key, text, answer.valid, answer.test, answer.extras, answer.failed
+                )
                 self._cells.append(cell)
         return np.array([self.answer(self._queries[key]) for key in keys.tolist()])
 
     def answer(self, query: Query) -> float:
-        """Return a query's search score (`Metric.score`); the worst of all queries where it breaks a constraint."""
+        """Return a query's search score (`Metric.score`); the worst of all queries where it is not feasible."""
         shown = [query] if self.goals.feasible(query) else self.queries
         return min(self.metric.score(accuracy(each, self.oracle.search_split)) for each in shown)
 
@@ -166,7 +172,7 @@ class QueryLedger:
 
     @property
     def incumbent(self) -> Query | None:
-        """The feasible query with the highest search score, the first of equals; None without one."""
+        """The feasible query (`Goals.feasible`) with the highest search score, the first of equals; None without one."""
         feasible = [query for query in self.queries if self.goals.feasible(query)]
         return best(feasible, self.oracle.search_split, self.metric) if feasible else None
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from nadlab.benchmarks.oracle import (
     Metric,
     Oracle,
     Split,
+    cost_of,
     facts_of,
     metric_of,
     optimum_of,
@@ -23,7 +23,8 @@ from nadlab.benchmarks.oracle import (
 )
 from nadlab.benchmarks.presets import PAPER, draw
 from nadlab.benchmarks.registry import benchmark
-from nadlab.queries.kept_answers import KeptAnswers
+from nadlab.evaluations.config import EvaluationConfig
+from nadlab.evaluations.stored import StoredEvaluations
 from nadlab.spaces import Cells, SearchSpace
 
 
@@ -51,14 +52,20 @@ class Answered:
 def opened(trial: Mapping[str, Any]) -> Oracle:
     """Return the benchmark of a trial's request (`nadlab.engine.request.request`).
 
-    Without a protocol it answers by the paper's. One that is not free is evaluated through the answers that the request's folder keeps. A `stand_in` evaluates nothing.
+    Without a protocol it answers by the paper's. One that is not free, or declares a cost, is evaluated as the request's
+    `evaluations` say (fields of `EvaluationConfig`). A `stand_in` evaluates nothing.
     """
     oracle = benchmark(trial["benchmark"], trial.get("protocol", PAPER))
     if trial.get("stand_in"):
         return answered(oracle, partial(made_up, oracle))
-    if trial.get("answers") and not facts_of(oracle).free:
-        return answered(oracle, KeptAnswers(oracle, Path(trial["answers"])).evaluate)
+    if trial.get("evaluations") and is_kept(oracle):
+        return answered(oracle, StoredEvaluations.of(oracle, EvaluationConfig(**trial["evaluations"])).evaluate)
     return oracle
+
+
+def is_kept(oracle: Oracle) -> bool:
+    """Return whether a benchmark's evaluations go through a store."""
+    return cost_of(oracle) is not None or not facts_of(oracle).free
 
 
 def answered(oracle: Oracle, evaluate: Callable[[Cells], list[Evaluation]]) -> Oracle:

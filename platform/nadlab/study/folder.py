@@ -4,7 +4,7 @@ study.json                 the study, its table and the version of the code
 trials/<id>/record.json    an ended trial
 trials/<id>/checkpoint/    its last checkpoint
 trials/<id>/progress.json  the newest checkpoints of an unfinished trial, newest last
-answers/                   what a benchmark of one's own answered, once for each distinct cell of all trials
+evaluations/               of a benchmark that is not free, once for each distinct cell of all trials, unless another store is named
 provenance/                package lists and changes of code named in the records
 tune/                      what Ray Tune writes; removed when every trial has ended
 """
@@ -88,9 +88,9 @@ class StudyFolder:
         return self.path / "trials" / trial.id
 
     @property
-    def answers(self) -> Path:
-        """The folder of a benchmark's answers (`nadlab.queries.kept_answers`)."""
-        return self.path / "answers"
+    def evaluations(self) -> Path:
+        """The folder of the evaluation store (`nadlab.evaluations.store`)."""
+        return self.path / "evaluations"
 
     def note_checkpoint(self, trial: Trial, folder: Path) -> None:
         """Add a complete checkpoint, with its origin and a fingerprint of each file; the oldest ones are deleted."""

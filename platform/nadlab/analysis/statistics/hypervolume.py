@@ -68,7 +68,7 @@ def ends(searches: Sequence[Points], metrics: Sequence[Metric]) -> tuple[Values,
     Those of the whole benchmark where the metric has its `low` and `high`, elsewhere of all queries of all searches.
     """
     every = np.concatenate([each.reported for each in searches])
-    best, worst = every.min(axis=0), every.max(axis=0)
+    best, worst = np.nanmin(every, axis=0), np.nanmax(every, axis=0)  # NaN: of a failed training
     for column, metric in enumerate(metrics):
         if metric.low is not None and metric.high is not None:
             best[column], worst[column] = sorted((-metric.score(metric.low), -metric.score(metric.high)))

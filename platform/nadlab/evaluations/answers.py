@@ -49,7 +49,8 @@ def checked(answers: object, oracle: Oracle, cells: Cells) -> list[Evaluation]:
     answered = []
     for cell, answer in zip(cells, answers, strict=True):
         valid, test = (_accuracy(oracle, cell, answer, split) for split in SPLITS)
-        answered.append(Evaluation(valid, test, _extras(oracle, cell, answer)))
+        failed = str(getattr(answer, "failed", ""))
+        answered.append(Evaluation(valid, test, _extras(oracle, cell, answer), failed))
     return answered
 
 

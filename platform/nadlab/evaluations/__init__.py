@@ -1,0 +1,1 @@
+"""Evaluations: answers checked, trainings on Ray with their failures, and the store that keeps them."""

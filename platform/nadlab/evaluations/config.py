@@ -1,0 +1,26 @@
+"""How the evaluations of a benchmark that trains are run and kept."""
+
+from dataclasses import dataclass, replace
+
+from nadlab.benchmarks.oracle import Cost
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationConfig:
+    """Where evaluations are kept, what each gets, and when one counts as failed."""
+
+    store: str | None = None
+    """a folder, with one SQLite file a benchmark, or the URL of a PostgreSQL database; None: the study's own folder"""
+    retries: int = 1
+    """further attempts of a training that failed, whatever the reason"""
+    timeout: float | None = None
+    """seconds after which a training that runs counts as failed; None: it may take as long as it takes"""
+    cpus: float | None = None
+    """instead of what the benchmark declares"""
+    gpus: float | None = None
+    """the same"""
+
+    def granted(self, cost: Cost) -> Cost:
+        """Return what each evaluation of a benchmark gets."""
+        cpus, gpus = (cost.cpus if self.cpus is None else self.cpus), (cost.gpus if self.gpus is None else self.gpus)
+        return replace(cost, cpus=cpus, gpus=gpus)

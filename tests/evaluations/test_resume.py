@@ -1,0 +1,62 @@
+"""A search of every method that was cut off goes on from the store and ends as an uninterrupted one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nadlab.evaluations.config import EvaluationConfig
+from nadlab.evaluations.store import Ended
+from nadlab.evaluations.stored import StoredEvaluations, Train
+from nadlab.methods.registry import SEARCHERS
+from nadlab.queries.ledger import Query, QueryLedger
+from nadlab.queries.opening import answered
+from nadlab.spaces import Cells
+from tests.oracles import counting
+from tests.searchers.test_searchers import QUICK_SEARCHERS
+
+ORACLE = counting("nasbench201", 300)
+BUDGET = 24
+
+
+class Killed(BaseException):
+    """The search ends here, as by a kill."""
+
+
+@dataclass
+class UntilKilled:
+    """Trains one cell after the other, in the opposite order, and is killed after some; keeps their keys."""
+
+    train: Train
+    trained: list[int]
+    most: int = BUDGET
+
+    def __call__(self, cells: Cells) -> Iterator[tuple[int, Ended]]:
+        for row in reversed(range(len(cells))):
+            if len(self.trained) == self.most:
+                raise Killed
+            self.trained += ORACLE.space.keys(cells[row : row + 1]).tolist()
+            ((_, ended),) = self.train(cells[row : row + 1])
+            yield row, ended
+
+
+def searched(name: str, place: Path, trained: list[int], most: int = BUDGET) -> tuple[Query, ...]:
+    kept = StoredEvaluations.of(ORACLE, EvaluationConfig(store=str(place)))
+    oracle = answered(ORACLE, replace(kept, train=UntilKilled(kept.train, trained, most)).evaluate)
+    ledger = QueryLedger(oracle, BUDGET)
+    QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(3))
+    return ledger.queries
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(SEARCHERS))
+def test_a_search_that_was_cut_off_ends_with_the_ledger_of_an_uninterrupted_one(name: str, tmp_path: Path) -> None:
+    whole = searched(name, tmp_path / "whole", [])
+    trained: list[int] = []
+    with pytest.raises(Killed):
+        searched(name, tmp_path / "killed", trained, most=9)
+    assert len(trained) == 9
+    assert searched(name, tmp_path / "killed", trained) == whole
+    assert sorted(trained) == sorted(query.key for query in whole)
