@@ -4,7 +4,7 @@ The functions hold nothing, so that a step is that of one trial or of several at
 for every trial, `Update` steps one network down a loss that every trial has one of.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -79,6 +79,8 @@ class Batch(NamedTuple):
     coverage: CoverageBatch
     """of no cells without `settings.coverage`"""
     weights: Weights
+    wrong: Tensor
+    """other labelled cells' ranks for the labelled cells, (L, 5), none without `settings.mismatched`"""
 
 
 def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> Tensor:
@@ -88,8 +90,9 @@ def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> T
     to_generate, to_cover = each(partial(features, settings=settings), batch, pseudo_ranks)
     generated = each(generated_cells, batch, to_generate)
     fixed = generated.detach()
-    discriminator = each(partial(discriminator_loss, settings=settings), batch, pseudo_ranks, fixed)
-    update("D", discriminator)
+    for _ in range(settings.discriminator_steps):
+        discriminator = each(partial(discriminator_loss, settings=settings), batch, pseudo_ranks, fixed)
+        update("D", discriminator)
     generator = each(partial(generator_loss, settings=settings), batch, generated)
     coverage = torch.zeros_like(generator)
     if settings.coverage:
@@ -130,14 +133,30 @@ def generated_cells(networks: Networks, batch: Batch, to_generate: Tensor) -> GI
 def discriminator_loss(
     networks: Networks, batch: Batch, pseudo_ranks: Tensor, generated: GINInput, settings: Settings
 ) -> Tensor:
-    """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
-    labelled, generator = batch.labelled, batch.generator
-    cells = joined(labelled.cells, batch.unlabelled, generated)
-    logits = networks.D(cells, torch.cat([labelled.ranks, pseudo_ranks, generator.ranks]))
+    """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`), and `mismatched`."""
+    labelled = batch.labelled
+    kinds = [(labelled.cells, labelled.ranks), (batch.unlabelled, pseudo_ranks), (generated, batch.generator.ranks)]
+    if settings.mismatched:
+        kinds.append((labelled.cells, batch.wrong))
+    real, unlabelled, of_generator, *mismatched = logits_of(networks, kinds, settings)
     count = n_pseudo_real(len(pseudo_ranks), settings)
-    sizes = [len(labelled.ranks) + count, len(pseudo_ranks) - count, len(generator.ranks)]
-    real, of_predictor, of_generator = torch.split(logits, sizes)
-    return losses.discriminator_loss(real, of_predictor, of_generator, batch.weights.alpha)
+    of_predictor = unlabelled[count:]
+    loss = losses.discriminator_loss(
+        torch.cat([real, unlabelled[:count]]), of_predictor, of_generator, batch.weights.alpha
+    )
+    for logits in mismatched:
+        differ = 1 - (labelled.ranks * batch.wrong).sum(dim=1)
+        loss = loss + settings.mismatched * losses.mismatch_loss(logits, differ)
+    return loss
+
+
+def logits_of(networks: Networks, kinds: Sequence[tuple[GINInput, Tensor]], settings: Settings) -> list[Tensor]:
+    """Return D's logits of several kinds of pairs, in one pass; batch normalisation has one kind a pass, as AG's step has."""
+    if settings.gin == "arch2vec":
+        return [networks.D(*kind) for kind in kinds]
+    cells, ranks = zip(*kinds, strict=True)
+    logits = networks.D(joined(*cells), torch.cat(ranks))
+    return list(torch.split(logits, [len(each) for each in ranks]))
 
 
 def generator_loss(networks: Networks, batch: Batch, generated: GINInput, settings: Settings) -> Tensor:
