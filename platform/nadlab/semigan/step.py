@@ -127,7 +127,7 @@ def features(networks: Networks, batch: Batch, pseudo_ranks: Tensor, settings: S
 
 def generated_cells(networks: Networks, batch: Batch, to_generate: Tensor) -> GINInput:
     """Return AG's cells as PP and D read them."""
-    return read(networks.AG.cells(to_generate, batch.generator.noise))
+    return read(networks.AG.training_cells(to_generate, batch.generator.noise))
 
 
 def discriminator_loss(

@@ -56,7 +56,7 @@ class Generator(nn.Module):
 
     def forward(self, latents: Latents, noise_BGC: Tensor, rank_BR: Tensor) -> Graphs:
         """Return AG(rank, z_A, z_X), discrete cells that gradients pass through; the noise is Gumbel noise."""
-        return self._cells(self.features(latents, rank_BR), noise_BGC, relaxed=False)
+        return self.cells(self.features(latents, rank_BR), noise_BGC)
 
     def features(self, latents: Latents, rank_BR: Tensor) -> Tensor:
         """Return what the decisions start from, (B, 2 H)."""
@@ -79,13 +79,17 @@ class Generator(nn.Module):
         return gin_input(torch.cat([z_X, rank, positions], dim=2), adjacency)
 
     def cells(self, features: Tensor, noise_BGC: Tensor) -> Graphs:
-        """Return cells as PP and D see them in training from what their decisions start from."""
-        return self._cells(features, noise_BGC, self.readings.generator_choice == "relaxed")
+        """Return discrete cells from what their decisions start from."""
+        return self.decisions.cells(self.nade.sample(features, self._noise(noise_BGC)))
 
-    def _cells(self, features: Tensor, noise_BGC: Tensor, relaxed: bool) -> Graphs:
-        if self.readings.generator_choice != "sampled":
-            noise_BGC = torch.zeros_like(noise_BGC)
-        return self.decisions.cells(self.nade.sample(features, noise_BGC, relaxed))
+    def training_cells(self, features: Tensor, noise_BGC: Tensor) -> Graphs:
+        """Return cells as PP and D read them in training: discrete, or `relaxed` probabilities."""
+        if self.readings.generator_choice != "relaxed":
+            return self.cells(features, noise_BGC)
+        return self.decisions.cells(self.nade.sample(features, self._noise(noise_BGC), relaxed=True))
+
+    def _noise(self, gumbel_BGC: Tensor) -> Tensor:
+        return gumbel_BGC if self.readings.generator_choice == "sampled" else torch.zeros_like(gumbel_BGC)
 
     def log_likelihood(self, features: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return log p(A, X | features) in nats of the cells that one-hot choices make, (B,)."""
