@@ -21,8 +21,8 @@ class Independent(nn.Module):
     def logits(self, state_BH: Tensor) -> Tensor:
         """Return the decisions' logits, (B, G, C)."""
         forbidden = self.get_buffer("forbidden")
-        logits: Tensor = self.linear(F.relu(state_BH))
-        return logits.unflatten(1, forbidden.shape) + forbidden
+        logits: Tensor = self.linear(F.relu(state_BH)).unflatten(1, forbidden.shape)
+        return logits + forbidden
 
     def sample(self, state_BH: Tensor, noise_BGC: Tensor, relaxed: bool = False) -> Tensor:
         """Return choices as `NADE.sample`."""

@@ -6,7 +6,7 @@ not say how the decisions about one cell agree with each other: by default they 
 Shapes: B cells, V vertices, Z latent, E rank embedding, H width, G decisions of up to C choices each, R ranks.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,8 +42,8 @@ class Generator(nn.Module):
         self.gin = GIN(LATENT + RANK_EMBEDDING + vertices, width, depth, readings.gin == "arch2vec")
         self.context = nn.Linear(vertices * width + RANK_EMBEDDING, 2 * width)
         # checkpoints know it by this name, whichever it is
-        output = NADE if readings.generator_output == "autoregressive" else Independent
-        self.nade = output(decisions.allowed, 2 * width)
+        autoregressive = readings.generator_output == "autoregressive"
+        self.nade: Any = (NADE if autoregressive else Independent)(decisions.allowed, 2 * width)
         if readings.latents == "graph":
             self.spread_A, self.spread_X = (nn.Linear(LATENT, vertices * LATENT) for _ in range(2))
         for name, value in decisions._asdict().items():
