@@ -18,8 +18,8 @@ class Independent(nn.Module):
         self.linear = nn.Linear(width, allowed.numel())
         self.register_buffer("forbidden", torch.where(allowed, 0.0, FORBIDDEN), persistent=False)
 
-    def logits(self, state_BH: Tensor) -> Tensor:
-        """Return the decisions' logits, (B, G, C)."""
+    def logits(self, state_BH: Tensor, _: Tensor | None = None) -> Tensor:
+        """Return the decisions' logits, (B, G, C), which do not depend on choices."""
         forbidden = self.get_buffer("forbidden")
         logits: Tensor = self.linear(F.relu(state_BH)).unflatten(1, forbidden.shape)
         return logits + forbidden

@@ -43,10 +43,17 @@ class NADE(nn.Module):
 
     def log_likelihood(self, state_BH: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return log p(choices | state) in nats, (B,), of all decisions in one masked pass."""
+        logits_GBC = self._logits(state_BH, chosen_BGC)
+        return (F.log_softmax(logits_GBC, dim=2) * chosen_BGC.transpose(0, 1)).sum(dim=(0, 2))
+
+    def logits(self, state_BH: Tensor, chosen_BGC: Tensor) -> Tensor:
+        """Return the logits of each decision after the choices before it, (B, G, C)."""
+        return self._logits(state_BH, chosen_BGC).transpose(0, 1)
+
+    def _logits(self, state_BH: Tensor, chosen_BGC: Tensor) -> Tensor:
         added_GBH = torch.einsum("bgc,gch->gbh", chosen_BGC, self.memory)
         states_GBH = state_BH + added_GBH.cumsum(dim=0) - added_GBH
-        logits_GBC = torch.baddbmm(self._bias()[:, None], F.relu(states_GBH), self.choice)
-        return (F.log_softmax(logits_GBC, dim=2) * chosen_BGC.transpose(0, 1)).sum(dim=(0, 2))
+        return torch.baddbmm(self._bias()[:, None], F.relu(states_GBH), self.choice)
 
     def final_state(self, state_BH: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return the state after the last decision, (B, H)."""

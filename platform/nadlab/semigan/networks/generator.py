@@ -80,17 +80,19 @@ class Generator(nn.Module):
 
     def cells(self, features: Tensor, noise_BGC: Tensor) -> Graphs:
         """Return discrete cells from what their decisions start from."""
-        return self.decisions.cells(self.nade.sample(features, self._noise(noise_BGC)))
+        return self.decisions.cells(self.nade.sample(features, self.noise(noise_BGC)))
 
     def training_cells(self, features: Tensor, noise_BGC: Tensor) -> Graphs:
         """Return cells as PP and D read them in training: discrete, or `relaxed` probabilities."""
         if self.readings.generator_choice != "relaxed":
             return self.cells(features, noise_BGC)
-        return self.decisions.cells(self.nade.sample(features, self._noise(noise_BGC), relaxed=True))
+        return self.decisions.cells(self.nade.sample(features, self.noise(noise_BGC), relaxed=True))
 
-    def _noise(self, gumbel_BGC: Tensor) -> Tensor:
+    def noise(self, gumbel_BGC: Tensor) -> Tensor:
+        """Return the noise that AG adds to its logits: none where it takes the likeliest choice."""
         return gumbel_BGC if self.readings.generator_choice == "sampled" else torch.zeros_like(gumbel_BGC)
 
     def log_likelihood(self, features: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return log p(A, X | features) in nats of the cells that one-hot choices make, (B,)."""
-        return self.nade.log_likelihood(features, chosen_BGC)
+        likelihood: Tensor = self.nade.log_likelihood(features, chosen_BGC)
+        return likelihood
