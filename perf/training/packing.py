@@ -19,7 +19,8 @@ from tqdm import tqdm
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.queries.ledger import QueryLedger
-from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.losses import EpochLosses
 from nadlab.semigan.method import start
 from nadlab.semigan.pack import Pack, stacked
 from nadlab.semigan.settings import Settings

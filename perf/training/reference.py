@@ -15,7 +15,8 @@ from torch_geometric.utils import to_dense_adj
 
 from nadlab.nets.nade import gumbel
 from nadlab.semigan import losses
-from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, schedule, steps_of_an_epoch
+from nadlab.semigan.biarch2perf import BiArch2Perf, schedule, steps_of_an_epoch
+from nadlab.semigan.losses import EpochLosses
 from nadlab.semigan.networks.generator import LATENT, Latents
 from nadlab.semigan.ranks import soft_rank
 from nadlab.spaces import Cells

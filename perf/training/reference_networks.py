@@ -139,7 +139,7 @@ class PlainGenerator(Generator):
     """AG with copied weights, its GIN by torch-geometric and its choices one by one."""
 
     def __init__(self, generator: Generator, width: int, depth: int) -> None:
-        super().__init__(generator.decisions, width, depth)
+        super().__init__(generator.decisions, width, depth, generator.readings)
         self.load_state_dict(generator.state_dict())
         self.plain = PlainGIN(self.gin)
         del self.gin

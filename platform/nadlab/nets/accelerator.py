@@ -2,8 +2,8 @@
 
 torch's operators send every result through memory, and matrices of eight rows and 64 columns are over before their calls
 are. Here a tile of cells stays in a core's cache through all layers. The numbers are those of `DenseGINConv`, to
-rounding. Without a compiler, on a GPU, in another type than float32 and for a width that is no multiple of 16 the layers
-are torch's own.
+rounding. Without a compiler, on a GPU, in another type than float32, for a width that is no multiple of 16 and for layers
+with batch normalisation the layers are torch's own.
 
 Shapes: B cells, V vertices, F features, H width, L layers; a pack's S trials in front of all of them.
 """
@@ -37,13 +37,15 @@ def fits(cells: GINInput, weights: Sequence[Tensor]) -> bool:
     return (
         cells.features.device.type == "cpu"
         and all(tensor.dtype == torch.float32 for tensor in (*cells, *weights))
+        # of a layer with batch normalisation there is more than two linear layers
+        and [weight.dim() for weight in weights] == [2, 1, 2, 1] * (len(weights) // 4)
         and accelerates(weights[0].shape[-2])
     )
 
 
-def accelerates(width: int) -> bool:
-    """Return whether the accelerator takes the layers of a width on a CPU of this machine."""
-    return width % LANES == 0 and library(SOURCE) is not None
+def accelerates(width: int, normalised: bool = False) -> bool:
+    """Return whether the accelerator takes the layers of a width on a CPU of this machine: never normalised ones."""
+    return not normalised and width % LANES == 0 and library(SOURCE) is not None
 
 
 def last_layer(cells: GINInput, weights: Sequence[Tensor]) -> Tensor:

@@ -12,12 +12,17 @@ from nadlab.nets.graphs import GINInput
 
 
 class GIN(nn.Module):
-    """L layers h <- MLP((A + A^T + I) h), equation 4.1 of Xu et al. with epsilon = 0; an MLP is linear, ReLU, linear, ReLU."""
+    """L layers h <- MLP((A + A^T + I) h), equation 4.1 of Xu et al. with epsilon = 0; an MLP is linear, ReLU, linear, ReLU.
 
-    def __init__(self, features: int, width: int, depth: int) -> None:
+    normalised: arch2vec's layers (`NormalisedLayer`), which in training read the statistics of their batch.
+    """
+
+    def __init__(self, features: int, width: int, depth: int, normalised: bool = False) -> None:
         super().__init__()
         sizes = [features, *[width] * (depth - 1)]
-        self.layers = nn.ModuleList(DenseGINConv(mlp(size, width)) for size in sizes)
+        self.layers = nn.ModuleList(
+            NormalisedLayer(size, width) if normalised else DenseGINConv(mlp(size, width)) for size in sizes
+        )
 
     def forward(self, cells: GINInput) -> Tensor:
         """Return the last layer's output, (B, V, H)."""
@@ -34,7 +39,7 @@ class GIN(nn.Module):
         return torch.cat([rows.mean(dim=1) for rows in self._outputs(cells)], dim=1)
 
     def weights(self) -> list[Tensor]:
-        """Return of each layer in turn the weight and bias of its first and of its second linear layer."""
+        """Return of each plain layer in turn the weight and bias of its first and of its second linear layer."""
         return list(self.layers.parameters())
 
     def _outputs(self, cells: GINInput) -> list[Tensor]:
@@ -43,6 +48,26 @@ class GIN(nn.Module):
             # the loop is in the aggregation matrix
             outputs.append(layer(outputs[-1] if outputs else cells.features, cells.aggregation, add_loop=False))
         return outputs
+
+
+class NormalisedLayer(nn.Module):
+    """A layer of arch2vec's encoder (its `models/model.py` and `gin/models/mlp.py`), h <- MLP((A + A^T + (1 + epsilon) I) h).
+
+    Its MLP is linear, normalisation, ReLU, linear, normalisation, ReLU; epsilon is learnt from 0.
+    """
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.epsilon = nn.Parameter(torch.zeros(1))
+        self.inner, self.outer = nn.Linear(features, width), nn.Linear(width, width)
+        self.inner_norm, self.outer_norm = nn.BatchNorm1d(width), nn.BatchNorm1d(width)
+
+    def forward(self, rows: Tensor, aggregation: Tensor, add_loop: bool = False) -> Tensor:
+        """Return the layer's output, (B, V, H); the loop of 1 is in the aggregation matrix."""
+        rows = aggregation @ rows + (self.epsilon + add_loop) * rows
+        for linear, norm in ((self.inner, self.inner_norm), (self.outer, self.outer_norm)):
+            rows = norm(linear(rows).mT).relu().mT
+        return rows
 
 
 def mlp(features: int, width: int) -> nn.Sequential:

@@ -26,27 +26,34 @@ class NADE(nn.Module):
         self.bias = nn.Parameter(torch.zeros(decisions, choices))
         self.register_buffer("forbidden", torch.where(allowed, 0.0, FORBIDDEN), persistent=False)
 
-    def sample(self, state_BH: Tensor, noise_BGC: Tensor) -> Tensor:
+    def sample(self, state_BH: Tensor, noise_BGC: Tensor, relaxed: bool = False) -> Tensor:
         """Return the choices that are likeliest with the noise added to their logits: with Gumbel noise a sample.
 
-        Their gradient is that of the softmax of logits and noise (straight-through Gumbel-softmax, Jang et al. 2017).
+        Their gradient is that of the softmax of logits and noise (straight-through Gumbel-softmax, Jang et al. 2017);
+        `relaxed` returns that softmax itself.
         """
         state, sampled = state_BH, []
         # unbound at once: the gradient of each selection would be as large as what it selects from
         layers = (each.unbind() for each in (self.choice, self._bias(), self.memory))
         for noise, choice, bias, memory in zip(noise_BGC.unbind(1), *layers, strict=True):
             soft = F.softmax(torch.addmm(bias, F.relu(state), choice) + noise, dim=1)
-            hard = F.one_hot(soft.argmax(dim=1), soft.shape[1]).to(soft.dtype)
-            sampled.append(hard + (soft - soft.detach()))
+            sampled.append(soft if relaxed else straight_through(soft))
             state = torch.addmm(state, sampled[-1], memory)
         return torch.stack(sampled, dim=1)
 
     def log_likelihood(self, state_BH: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return log p(choices | state) in nats, (B,), of all decisions in one masked pass."""
+        logits_GBC = self._logits(state_BH, chosen_BGC)
+        return (F.log_softmax(logits_GBC, dim=2) * chosen_BGC.transpose(0, 1)).sum(dim=(0, 2))
+
+    def logits(self, state_BH: Tensor, chosen_BGC: Tensor) -> Tensor:
+        """Return the logits of each decision after the choices before it, (B, G, C)."""
+        return self._logits(state_BH, chosen_BGC).transpose(0, 1)
+
+    def _logits(self, state_BH: Tensor, chosen_BGC: Tensor) -> Tensor:
         added_GBH = torch.einsum("bgc,gch->gbh", chosen_BGC, self.memory)
         states_GBH = state_BH + added_GBH.cumsum(dim=0) - added_GBH
-        logits_GBC = torch.baddbmm(self._bias()[:, None], F.relu(states_GBH), self.choice)
-        return (F.log_softmax(logits_GBC, dim=2) * chosen_BGC.transpose(0, 1)).sum(dim=(0, 2))
+        return torch.baddbmm(self._bias()[:, None], F.relu(states_GBH), self.choice)
 
     def final_state(self, state_BH: Tensor, chosen_BGC: Tensor) -> Tensor:
         """Return the state after the last decision, (B, H)."""
@@ -54,6 +61,12 @@ class NADE(nn.Module):
 
     def _bias(self) -> Tensor:
         return self.bias + self.get_buffer("forbidden")
+
+
+def straight_through(soft: Tensor) -> Tensor:
+    """Return the one-hot of the likeliest choices, last axis, whose gradient is that of the probabilities."""
+    hard = F.one_hot(soft.argmax(dim=-1), soft.shape[-1]).to(soft.dtype)
+    return hard + (soft - soft.detach())
 
 
 def gumbel(shape: tuple[int, ...], random: torch.Generator) -> Tensor:

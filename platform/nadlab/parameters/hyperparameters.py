@@ -127,14 +127,17 @@ def _alternatives(kind: Any) -> tuple[Any, ...]:
 
 @cache
 def _docstrings(kind: type) -> Mapping[str, str]:
-    """Return field -> the string that follows it in the class's source."""
+    """Return field -> the string that follows it in the source of the class or of one that it extends."""
+    inherited = {
+        name: text for base in kind.__bases__ if is_dataclass(base) for name, text in _docstrings(base).items()
+    }
     try:
         source = inspect.getsource(kind)
     except OSError:  # defined at a prompt
-        return {}
+        return inherited
     (declared,) = ast.parse(textwrap.dedent(source)).body
     assert isinstance(declared, ast.ClassDef)
-    return {
+    return inherited | {
         field.target.id: " ".join(text.value.value.split())
         for field, text in pairwise(declared.body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr)

@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,6 +19,7 @@ from nadlab.nets.graphs import GINInput, Graphs, graphs_from_bytes, read
 from nadlab.nets.nade import gumbel
 from nadlab.semigan.divergence import Diverged
 from nadlab.semigan.ensemble import bound, predictor_of
+from nadlab.semigan.losses import EpochLosses, mean_losses
 from nadlab.semigan.networks.decisions import decisions_of
 from nadlab.semigan.networks.discriminator import Discriminator
 from nadlab.semigan.networks.generator import LATENT, Generator, Latents
@@ -38,24 +38,6 @@ from nadlab.semigan.step import (
     take_step,
 )
 from nadlab.spaces import Cells
-
-
-@dataclass(frozen=True, slots=True)
-class EpochLosses:
-    """Means over an epoch's batches."""
-
-    discriminator: float
-    """equation 6, negated"""
-    generator: float
-    """equation 10"""
-    predictor: float
-    """equation 8"""
-    labelled_error: float
-    """gamma_2 of equation 9"""
-    generated_error: float
-    """gamma_3 of equation 9"""
-    coverage: float
-    """-log p_AG of real cells, in nats a cell"""
 
 
 class BiArch2Perf:
@@ -125,7 +107,7 @@ class BiArch2Perf:
 
     def latents(self, count: int) -> Latents:
         """Draw z_A and z_X."""
-        shape = (count, self.vertices, LATENT)
+        shape = (count, self.vertices if self.settings.latents == "vertex" else 1, LATENT)
         z_A, z_X = (torch.randn(shape, generator=self.random).to(self.device) for _ in range(2))
         return Latents(z_A, z_X)
 
@@ -153,11 +135,14 @@ class BiArch2Perf:
         """What computes the networks: `cuda`, `accelerator` or `torch`."""
         if self.device.type == "cuda":
             return "cuda"
-        return "accelerator" if accelerates(self.settings.width) else "torch"
+        return "accelerator" if accelerates(self.settings.width, self.settings.gin == "arch2vec") else "torch"
 
     def epoch(self) -> EpochLosses:
         """Train D, AG and PP once in turn on every batch of one epoch (Supplement C)."""
-        return mean_losses([take_step(self.each, self.update, batch, self.settings) for batch in self.batches()])
+        self.networks.train()
+        losses = mean_losses([take_step(self.each, self.update, batch, self.settings) for batch in self.batches()])
+        self.networks.eval()
+        return losses
 
     def batches(self) -> Iterator[Batch]:
         """Draw the batches of one epoch, each with the random numbers of its step; advancing the iterator counts one step."""
@@ -177,12 +162,16 @@ class BiArch2Perf:
             real = n_pseudo_real(len(operations), settings)
             chosen = torch.cat([self.chosen, self.decisions.of(adjacency[:real], operations[:real])])
         used = read_unlabelled(len(operations), settings)
+        wrong = self.ranks[:0]
+        if settings.mismatched:
+            wrong = self.ranks[torch.randperm(count, generator=self.random)]
         return Batch(
             Labelled(self.labelled, self.ranks, self.targets, self.cuts),
             self.as_read(adjacency[:used], operations[:used]),
             GeneratorBatch(self.ranks[drawn], self.targets[drawn], latents, noise),
             CoverageBatch(chosen, self.latents(len(chosen))),
             Weights(settings.alpha, settings.alpha_p, settings.temperature),
+            wrong,
         )
 
     def each(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -193,11 +182,13 @@ class BiArch2Perf:
     @property
     def learning_rate(self) -> float:
         """Of the next step."""
+        if not self.settings.annealed:
+            return self.settings.learning_rate
         return self.settings.learning_rate * schedule(self.steps_taken / (self.epochs * self.steps_per_epoch))
 
     def update(self, name: str, loss: Tensor) -> None:
         """Take one Adam step of one network (`step.Update`)."""
-        descend(self.optimizers[name], loss, self.learning_rate)
+        descend(self.optimizers[name], loss, self.learning_rate * share_of_rate(name, self.settings))
 
 
 def untrained_networks(known: Sequence[Cells], operations: int, settings: Settings, seed: int) -> Networks:
@@ -211,16 +202,24 @@ def untrained_networks(known: Sequence[Cells], operations: int, settings: Settin
     features, width = operations + len(always), settings.width
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        normalised = settings.gin == "arch2vec"
         return Networks(
-            Generator(decisions, width, settings.generator_depth if settings.generator else 1),
-            predictor_of([Predictor(features, width, settings.predictor_depth) for _ in range(settings.ensemble)]),
-            Discriminator(features, width, settings.discriminator_depth),
-        )
+            Generator(decisions, width, settings.generator_depth if settings.generator else 1, settings),
+            predictor_of(
+                [Predictor(features, width, settings.predictor_depth, normalised) for _ in range(settings.ensemble)]
+            ),
+            Discriminator(features, width, settings.discriminator_depth, normalised),
+        ).eval()
 
 
 def adam(parameters: Iterable[Tensor], name: str, settings: Settings) -> torch.optim.Adam:
     """Return the optimizer of AG, PP or D; a step sets its learning rate."""
     return torch.optim.Adam(parameters, betas=(0.9 if name == "PP" else settings.beta_1, 0.999), fused=True)
+
+
+def share_of_rate(name: str, settings: Settings) -> float:
+    """Return the learning rate of AG, PP or D over the settings' own."""
+    return settings.discriminator_rate if name == "D" else 1.0
 
 
 def descend(optimizer: torch.optim.Adam, loss: Tensor, learning_rate: float) -> None:
@@ -231,11 +230,6 @@ def descend(optimizer: torch.optim.Adam, loss: Tensor, learning_rate: float) -> 
     # accumulated gradients lie in memory as their parameters do, which the fused Adam relies on
     loss.backward(inputs=group["params"])
     optimizer.step()
-
-
-def mean_losses(rows: Sequence[Tensor]) -> EpochLosses:
-    """Return the means of the losses of an epoch's batches, each (6,)."""
-    return EpochLosses(*torch.stack(list(rows)).mean(dim=0).tolist())
 
 
 def steps_of_an_epoch(unlabelled: int, settings: Settings) -> int:

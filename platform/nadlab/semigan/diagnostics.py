@@ -1,21 +1,27 @@
 """Measurements on a benchmark's own answers, outside the ledger: they judge a method and never reach it.
 
-They evaluate cells that no search queried, so they take benchmarks alone whose answers are free.
+They evaluate cells that no search queried, so they take benchmarks alone whose answers are free. Two questions: does PP
+order cells that were not queried, and does AG obey the rank that it is asked for? `networks.condition` says where a rank is lost.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from nadlab.benchmarks.oracle import Oracle, accuracy, facts_of, metric_of
 from nadlab.errors import UserError
+from nadlab.nets.graphs import graphs_from_bytes, read
+from nadlab.nets.nade import gumbel
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import one_of_each
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.nacg import generate_cells
+from nadlab.semigan.networks.condition import rank_logits, right_rank_share
 from nadlab.semigan.ranks import RANKS, rank, width_of
 from nadlab.spaces import Cells
 
@@ -101,3 +107,87 @@ def _tau(predicted: NDArray[np.float64], y: NDArray[np.float64]) -> float | None
 
     tau = float(kendalltau(predicted, y).statistic)
     return tau if isfinite(tau) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """Whether AG obeys rank 0: its cells against the benchmark's own at t of equation 11."""
+
+    generated: int
+    valid: int
+    classes: int
+    """isomorphism classes among the valid"""
+    labelled: int
+    """valid cells that are isomorphic to a labelled one: they repeat what AG was shown"""
+    held: int
+    """new classes, neither labelled nor a second time, that the benchmark can answer for"""
+    above: float
+    """share of them of rank 0; NaN where there are none"""
+    base: float
+    """share of the benchmark's own cells of rank 0"""
+    above_as_printed: float
+    """share of all valid cells of rank 0, with duplicates and labelled cells as in Table 4; NaN where none is held"""
+
+    @property
+    def ratio(self) -> float:
+        """How many times as often as the benchmark's own cells the new ones have rank 0."""
+        return self.above / self.base
+
+
+def fidelity(model: BiArch2Perf, ledger: QueryLedger, cells: Cells, count: int) -> Fidelity:
+    """Judge the valid ones of `count` cells that AG generated under rank 0 (`nacg.generate_cells`)."""
+    oracle = ledger.oracle
+    known = ledger.known(cells)
+    unique = one_of_each(cells, oracle.space)
+    new = unique[~ledger.known(unique)]
+    held, printed = new[oracle.queryable(new)], cells[oracle.queryable(cells)]
+
+    def share(some: Cells) -> float:
+        return float((search_accuracies(oracle, some) > model.t).mean()) if len(some) else float("nan")
+
+    return Fidelity(
+        generated=count,
+        valid=len(cells),
+        classes=len(unique),
+        labelled=int(known.sum()),
+        held=len(held),
+        above=share(held),
+        base=share(oracle.pool()),
+        above_as_printed=share(printed),
+    )
+
+
+def judgements(model: BiArch2Perf, ledger: QueryLedger, count: int, seed: int) -> dict[str, float]:
+    """Return what D makes of labelled cells, of `count` cells that were not queried, and of AG's cells.
+
+    `D real: KIND` is the share of pairs that D takes for real; `wrong rank` means any other rank than the cell's own, or
+    than the one that AG was asked for. `D own rank: KIND` is `condition.right_rank_share`, overall and by rank.
+    """
+    oracle, networks, ranks = ledger.oracle, model.networks, model.ranks.argmax(dim=1)
+    pool = oracle.pool()
+    unseen = pool[np.random.default_rng(seed).permutation(np.flatnonzero(~ledger.known(pool)))[:count]]
+    y = torch.from_numpy(search_accuracies(oracle, unseen))
+    true = rank(y, model.t, width_of(y.numpy(), ledger.metric.unit))
+    cells = oracle.space.canonical(unseen)
+    adjacency, operations = (
+        torch.from_numpy(np.ascontiguousarray(each)) for each in (cells.adjacency, cells.operations)
+    )
+    with torch.no_grad():
+        noise = gumbel((len(ranks), *model.decisions.allowed.shape), model.random)
+        made = read(networks.AG(model.latents(len(ranks)), noise, model.ranks))
+    found: dict[str, float] = {}
+    for kind, read_cells, own in (
+        ("labelled", model.labelled, ranks),
+        ("unseen", read(graphs_from_bytes(adjacency, operations, model.operations)), true),
+        ("generated", made, ranks),
+    ):
+        logits = rank_logits(networks.D, read_cells)
+        real, by_rank = (logits > 0).float(), right_rank_share(logits, own)
+        is_own = F.one_hot(own, RANKS).bool()
+        found |= {
+            f"D real: {kind}": float(real[is_own].mean()),
+            f"D real: {kind}, wrong rank": float(real[~is_own].mean()),
+        }
+        found |= {f"D own rank: {kind}": float(by_rank.nanmean())}
+        found |= {f"D own rank: {kind}, rank {each}": float(by_rank[each]) for each in range(RANKS)}
+    return found

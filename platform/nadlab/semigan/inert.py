@@ -38,7 +38,12 @@ def _rules(settings: "Settings") -> Iterator[tuple[str, bool, tuple[str, ...]]]:
         ("round_epochs", "neighbours_of", "local_queries"),
     )
     game = "neither AG nor PP learns from D"
-    yield game, no_game, ("alpha", "saturating", "discriminator_depth")
+    yield game, no_game, ("alpha", "saturating", "discriminator_depth", "discriminator_steps", "discriminator_rate")
+    yield (
+        f"AG takes its likeliest choice, as generator_choice is {settings.generator_choice}",
+        settings.generator_choice != "sampled",
+        ("generation_temperature",),
+    )
     # equation 9 and D read the rank itself; the temperature shapes its gradient alone
     yield (
         "no gradient passes PP's ranks, as predictor_adversarial is false",

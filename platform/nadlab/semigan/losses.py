@@ -1,7 +1,34 @@
 """Equations 6-10 as losses to minimise; D's outputs come as logits, log D = -softplus(-logit)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
+
+
+@dataclass(frozen=True, slots=True)
+class EpochLosses:
+    """Means over an epoch's batches."""
+
+    discriminator: float
+    """equation 6, negated"""
+    generator: float
+    """equation 10"""
+    predictor: float
+    """equation 8"""
+    labelled_error: float
+    """gamma_2 of equation 9"""
+    generated_error: float
+    """gamma_3 of equation 9"""
+    coverage: float
+    """-log p_AG of real cells, in nats a cell"""
+
+
+def mean_losses(rows: Sequence[Tensor]) -> EpochLosses:
+    """Return the means of the losses of an epoch's batches, each (6,)."""
+    return EpochLosses(*torch.stack(list(rows)).mean(dim=0).tolist())
 
 
 def log_d(logits: Tensor) -> Tensor:
@@ -21,6 +48,11 @@ def discriminator_loss(real: Tensor, predicted: Tensor, generated: Tensor | None
     """
     beta_3 = 0.0 if generated is None else log_one_minus_d(generated)
     return -(log_d(real) + alpha * log_one_minus_d(predicted) + (1 - alpha) * beta_3)
+
+
+def mismatch_loss(logits: Tensor, differ: Tensor) -> Tensor:
+    """-E[log(1 - D)] of real cells with another cell's rank, where it differs from their own (Reed et al. 2016, Algorithm 1)."""
+    return (softplus(logits) * differ).sum() / differ.sum().clamp(min=1)
 
 
 def adversarial_loss(logits: Tensor, saturating: bool) -> Tensor:

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
-from nadlab.semigan.biarch2perf import BiArch2Perf, EpochLosses, adam, descend, mean_losses
+from nadlab.errors import UserError
+from nadlab.semigan.biarch2perf import BiArch2Perf, adam, descend, share_of_rate
+from nadlab.semigan.losses import EpochLosses, mean_losses
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import take_step
 
@@ -22,7 +24,9 @@ FREE = ("alpha", "alpha_p", "temperature", "t", "rank0_share")
 
 
 def packable(settings: Settings) -> tuple[Hashable, ...]:
-    """Return the settings that trials of a pack must agree on."""
+    """Return the settings that trials of a pack must agree on; raise UserError where none can be packed."""
+    if settings.gin == "arch2vec":
+        raise UserError("trials with gin = arch2vec keep statistics of their own batches: leave out --pack")
     return tuple(getattr(settings, name) for name in Settings.__dataclass_fields__ if name not in FREE)
 
 
@@ -64,7 +68,8 @@ class Pack:
 
     def update(self, name: str, loss_S: Tensor) -> None:
         """Take one Adam step of one network of every trial: no trial's loss depends on another's weights."""
-        descend(self.optimizers[name], loss_S.sum(), self.models[0].learning_rate)
+        model = self.models[0]
+        descend(self.optimizers[name], loss_S.sum(), model.learning_rate * share_of_rate(name, model.settings))
 
     def _stacked(self, name: str) -> torch.optim.Adam:
         """Stack the weights and moments of one network, and let the trials' own be views of them."""

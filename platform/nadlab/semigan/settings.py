@@ -7,6 +7,7 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
 from nadlab.parameters.hyperparameters import tunable, tunable_among
 from nadlab.semigan.inert import doubts, inert, misfits
+from nadlab.semigan.networks.readings import Readings, check
 from nadlab.semigan.ranks import SCALES
 
 PRECISIONS = ("float32", "bfloat16")
@@ -14,8 +15,8 @@ SOURCES = ("generator", "pool", "both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """A trial of SemiGAN-NAD but for its seed and benchmark."""
+class Settings(Readings):
+    """A trial of SemiGAN-NAD but for its seed and benchmark; the paper's gaps stand in `Readings`, settings as all others."""
 
     alpha: float = field(default=0.5, metadata=tunable(0.05, 0.95))
     """share of PP's joint distribution, equations 3-10"""
@@ -148,6 +149,7 @@ class Settings:
         return replace(self, labels=budget - final_k, final_k=final_k)
 
     def __post_init__(self) -> None:
+        check(self)
         for name in ("alpha", "alpha_p", "rank0_share"):
             value = getattr(self, name)
             if not 0 < value < 1:

@@ -4,7 +4,7 @@ The functions hold nothing, so that a step is that of one trial or of several at
 for every trial, `Update` steps one network down a loss that every trial has one of.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -84,6 +84,8 @@ class Batch(NamedTuple):
     coverage: CoverageBatch
     """of no cells without `settings.coverage`"""
     weights: Weights
+    wrong: Tensor
+    """other labelled cells' ranks for the labelled cells, (L, 5), none without `settings.mismatched`"""
 
 
 def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> Tensor:
@@ -104,7 +106,7 @@ def take_step(each: Each, update: Update, batch: Batch, settings: Settings) -> T
         if settings.discriminator or settings.generated_labels:
             made = (each(generated_cells, batch, to_generate),)
             fixed = (made[0].detach(),)
-    if settings.discriminator:
+    for _ in range(settings.discriminator_steps * settings.discriminator):
         discriminator = each(partial(discriminator_loss, settings=settings), batch, pseudo_ranks, fixed)
         update("D", discriminator)
     if settings.generator:
@@ -148,19 +150,38 @@ def features(networks: Networks, batch: Batch, pseudo_ranks: Tensor, settings: S
 
 def generated_cells(networks: Networks, batch: Batch, to_generate: Tensor) -> GINInput:
     """Return AG's cells as PP and D read them."""
-    return read(networks.AG.cells(to_generate, batch.generator.noise))
+    return read(networks.AG.training_cells(to_generate, batch.generator.noise))
 
 
 def discriminator_loss(
     networks: Networks, batch: Batch, pseudo_ranks: Tensor, made: Made, settings: Settings
 ) -> Tensor:
-    """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`)."""
+    """Equation 6, with the first cells of the unlabelled batch among the real ones (`pseudo_real`), and `mismatched`."""
     labelled = batch.labelled
-    ranks = [labelled.ranks, pseudo_ranks, *(batch.generator.ranks for _ in made)]
-    logits = networks.D(joined(labelled.cells, batch.unlabelled, *made), torch.cat(ranks))
+    kinds = [(labelled.cells, labelled.ranks), (batch.unlabelled, pseudo_ranks)]
+    kinds += [(cells, batch.generator.ranks) for cells in made]
+    if settings.mismatched:
+        kinds.append((labelled.cells, batch.wrong))
+    real, unlabelled, *others = logits_of(networks, kinds, settings)
+    generated, mismatched = others[: len(made)], others[len(made) :]
     count = n_pseudo_real(len(pseudo_ranks), settings)
-    sizes = [len(labelled.ranks) + count, len(pseudo_ranks) - count, *map(len, ranks[2:])]
-    return losses.discriminator_loss(*torch.split(logits, sizes), alpha=batch.weights.alpha)
+    of_predictor = unlabelled[count:]
+    loss = losses.discriminator_loss(
+        torch.cat([real, unlabelled[:count]]), of_predictor, *generated, alpha=batch.weights.alpha
+    )
+    for logits in mismatched:
+        differ = 1 - (labelled.ranks * batch.wrong).sum(dim=1)
+        loss = loss + settings.mismatched * losses.mismatch_loss(logits, differ)
+    return loss
+
+
+def logits_of(networks: Networks, kinds: Sequence[tuple[GINInput, Tensor]], settings: Settings) -> list[Tensor]:
+    """Return D's logits of several kinds of pairs, in one pass; batch normalisation has one kind a pass, as AG's step has."""
+    if settings.gin == "arch2vec":
+        return [networks.D(*kind) for kind in kinds]
+    cells, ranks = zip(*kinds, strict=True)
+    logits = networks.D(joined(*cells), torch.cat(ranks))
+    return list(torch.split(logits, [len(each) for each in ranks]))
 
 
 def generator_loss(networks: Networks, batch: Batch, generated: GINInput, settings: Settings) -> Tensor:

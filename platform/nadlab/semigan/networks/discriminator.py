@@ -14,9 +14,9 @@ from nadlab.semigan.ranks import RANK_EMBEDDING, RANKS
 class Discriminator(nn.Module):
     """A 3-layer GIN whose layers are joined and averaged over the vertices, joined with the rank's embedding, then linear layers."""
 
-    def __init__(self, features: int, width: int, depth: int = 3) -> None:
+    def __init__(self, features: int, width: int, depth: int = 3, normalised: bool = False) -> None:
         super().__init__()
-        self.gin = GIN(features, width, depth)
+        self.gin = GIN(features, width, depth, normalised)
         self.rank_embedding = nn.Linear(RANKS, RANK_EMBEDDING, bias=False)
         self.head = nn.Sequential(nn.Linear(depth * width + RANK_EMBEDDING, width), nn.ReLU(), nn.Linear(width, 1))
 

@@ -12,9 +12,9 @@ from nadlab.nets.graphs import GINInput
 class Predictor(nn.Module):
     """A 4-layer GIN whose layers are joined and averaged over the vertices, then linear layers."""
 
-    def __init__(self, features: int, width: int, depth: int = 4) -> None:
+    def __init__(self, features: int, width: int, depth: int = 4, normalised: bool = False) -> None:
         super().__init__()
-        self.gin = GIN(features, width, depth)
+        self.gin = GIN(features, width, depth, normalised)
         self.head = nn.Sequential(nn.Linear(depth * width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, cells: GINInput) -> Tensor:

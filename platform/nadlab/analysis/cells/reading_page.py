@@ -1,0 +1,134 @@
+"""The page of `studies/infer_paper_gaps.py`: how close the best reading comes, what is excluded, what nothing reproduces."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from nadlab.analysis.cells.printed import GROUPS, PRINTED, errors
+from nadlab.analysis.page import markdown_table
+from nadlab.analysis.statistics.intervals import mean_interval
+
+LEAST = 3
+"""configurations with a level before the page says that it is excluded"""
+REPRODUCED = 0.1
+"""error, of the ratio as a share of the printed one, below which an observable counts as reproduced"""
+
+
+def page(rows: pd.DataFrame, factors: Sequence[str], name: str, made_by: Sequence[Mapping[str, str]]) -> str:
+    """Return the page in Markdown; rows hold a seed of a configuration each, with its factors and measurements."""
+    searched, fresh = rows[~rows["fresh"]], rows[rows["fresh"]]
+    by_reading = searched.groupby("configuration", sort=False).mean(numeric_only=True)
+    best = by_reading["distance"].idxmin()
+    chosen = searched[searched["configuration"] == best].iloc[0]
+    of_best, today = fresh[fresh["configuration"] == best], fresh[fresh["configuration"] == "today"]
+    revisions, processors = (sorted({each[key] for each in made_by}) for key in ("revision", "processor"))
+    lines = [
+        f"# Which reading of the paper's gaps gives its printed figures? ({name})",
+        "",
+        f"{len(by_reading)} configurations, seeds {_listed(searched['seed'])}; fresh seeds {_listed(fresh['seed'])}; "
+        f"{rows['cpu seconds'].sum() / 3600:.2f} CPU hours of one thread, {', '.join(processors)}, revision {', '.join(revisions)}.",
+        "The distance is the mean of three errors: of the valid share, of the ratio (as a share of the printed one, at most 1) and",
+        "of the five signatures together. 0 is the paper, 1 has nothing of it. The ratio counts new classes alone.",
+        "",
+        f"The closest by its search seeds is configuration {best}: {', '.join(f'{each} = {chosen[each]}' for each in factors)}.",
+        "",
+        "## The closest reading and today's at fresh seeds",
+        "",
+        *_fresh_table(of_best, today, by_reading.loc[best]),
+        "",
+        _verdict(of_best, today),
+        "",
+        "## Levels",
+        "",
+        *_levels(searched, by_reading, factors, _margin(of_best)),
+        "",
+        "## What no reading reproduces",
+        "",
+        *_closest(by_reading),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _listed(seeds: pd.Series) -> str:
+    return ", ".join(map(str, sorted(set(seeds))))
+
+
+def _fresh_table(best: pd.DataFrame, today: pd.DataFrame, search: pd.Series) -> list[str]:
+    body = []
+    for each in ("distance", "diversity", *PRINTED, "above", "above as printed", "held"):
+        printed = f"{PRINTED[each]:.3f}" if each in PRINTED else "0" if each == "distance" else ""
+        body.append([each, printed, f"{search[each]:.3f}", _spread(best[each]), _spread(today[each])])
+    heading = ["", "printed", "closest, search seeds", "closest, fresh seeds", "today's, fresh seeds"]
+    return markdown_table(heading, body)
+
+
+def _spread(values: pd.Series) -> str:
+    known = values.dropna()
+    return f"{known.mean():.3f} ({known.min():.3f} to {known.max():.3f})" if len(known) else "none"
+
+
+def _paired(best: pd.DataFrame, today: pd.DataFrame) -> pd.Series:
+    return (best.set_index("seed")["distance"] - today.set_index("seed")["distance"]).dropna()
+
+
+def _verdict(best: pd.DataFrame, today: pd.DataFrame) -> str:
+    """Return whether the closest reading is closer than today's, paired by fresh seed."""
+    difference = _paired(best, today)
+    if not len(difference):
+        return "Neither has run at fresh seeds."
+    found = mean_interval(difference.to_numpy(), np.random.default_rng(0))
+    if found.low is None or found.high is None:
+        return f"At one fresh seed the distance differs by {found.mean:+.3f}: one seed decides nothing."
+    closer = "The closest reading is closer." if found.high < 0 else "That the closest reading is closer is not shown."
+    return (
+        f"Paired difference of the distances: {found.mean:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f} "
+        f"(bootstrap, n = {found.n}). {closer}"
+    )
+
+
+def _margin(best: pd.DataFrame) -> float:
+    """Return twice the deviation of the closest reading over fresh seeds: a level is excluded beyond that."""
+    return max(0.05, 2 * float(best["distance"].std(ddof=1))) if len(best) > 1 else 0.05
+
+
+def _levels(searched: pd.DataFrame, by_reading: pd.DataFrame, factors: Sequence[str], margin: float) -> list[str]:
+    params = searched.groupby("configuration", sort=False)[list(factors)].first()
+    limit = by_reading["distance"].min() + margin
+    body = []
+    for factor in factors:
+        values = params[factor]
+        if values.dtype.kind == "f" and values.nunique() > LEAST:
+            values = pd.cut(values, np.quantile(values, [0, 1 / 3, 2 / 3, 1]), include_lowest=True)
+        for level in sorted(set(values)):
+            distances = by_reading.loc[values.index[values == level], "distance"]
+            few, beyond = len(distances) < LEAST, distances.min() > limit
+            said = "too few to say" if few else "excluded" if beyond else ""
+            body.append(
+                [factor, str(level), str(len(distances)), f"{distances.min():.3f}", f"{distances.median():.3f}", said]
+            )
+    said = f"A level is excluded where none of its configurations comes within {margin:.3f} of the closest one."
+    return [said, "", *markdown_table(["factor", "level", "n", "least distance", "median", ""], body)]
+
+
+def _closest(by_reading: pd.DataFrame) -> list[str]:
+    """Return, for each observable by itself, the configuration whose mean comes closest, and for all of them at once."""
+    found = pd.DataFrame({number: errors(row) for number, row in by_reading[list(PRINTED)].iterrows()}).T
+    body = []
+    for each in PRINTED:
+        number = found[each].idxmin()
+        said = "" if found[each].min() <= REPRODUCED else "not reproduced"
+        body.append([each, f"{PRINTED[each]:.3f}", f"{by_reading.loc[number, each]:.3f}", str(number), said])
+    groups = pd.DataFrame({group[0]: found[list(group)].mean(axis=1) for group in GROUPS})
+    together = int((groups <= REPRODUCED).all(axis=1).sum())
+    return [
+        f"Each observable by itself, the mean over search seeds; within {REPRODUCED:g} counts as reproduced.",
+        "",
+        *markdown_table(["", "printed", "closest", "configuration", ""], body),
+        "",
+        f"Valid share, ratio and signatures within {REPRODUCED:g} at once: {together} of {len(by_reading)} configurations.",
+        "",
+        "Of the printed valid cells at least 100 - 74.78 - 5.88 - 3.21 = 16.13 % have no operation at all (Figure 4). One class",
+        "has none, the edge from input to output: so at least one printed valid cell in six is a copy of that one cell.",
+    ]
