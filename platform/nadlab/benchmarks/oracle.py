@@ -142,10 +142,22 @@ class Metric:
 ACCURACY = Metric()
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one evaluation takes. A benchmark that declares it is evaluated cell by cell, in tasks on the whole cluster."""
+
+    cpus: float = 1
+    gpus: float = 0
+    memory_bytes: int | None = None
+    """None: not reserved"""
+    seconds: float | None = None
+    """expected; None where that is not known"""
+
+
 class Oracle(Protocol):
     """A benchmark. Methods reach it through a `QueryLedger` only.
 
-    It may have `facts` (`Facts`), `metric` (`Metric`), `optimum`, the best reported answer of a queryable cell, `quantities`
+    It may have `facts` (`Facts`), `cost` (`Cost`), `metric` (`Metric`), `optimum`, the best reported answer of a queryable cell, `quantities`
     (`quantities_of`) and `ranges` (`ranges_of`) as well.
     """
 
