@@ -11,10 +11,13 @@ from nadlab.errors import UserError
 
 _NAME = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<object>[^\W\d]\w*)")
 
+TRAINING = "train:"
+"""begins the name of a benchmark that trains (`nadlab.benchmarks.training`), which is no module's"""
+
 
 def is_plugin(name: object) -> bool:
     """Say whether a value is text of the form `module:object`."""
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and not name.startswith(TRAINING)
 
 
 def load_object(name: str) -> Any:

@@ -8,6 +8,7 @@ from functools import reduce
 
 import numpy as np
 
+from nadlab.benchmarks.training.networks.nasbench101 import vertex_channels
 from nadlab.spaces import Cells
 from nadlab.spaces.darts.cells import INNER_OPERATIONS as DARTS_OPERATIONS
 from nadlab.spaces.darts.cells import operations_of, sources_of
@@ -84,23 +85,6 @@ def _nasbench101_cell(tape: Tape, x: Signal, matrix: list[list[int]], labels: li
         else:
             nodes[v] = _conv_norm_relu(tape, value, widths[v], {1: 3, 2: 1}[labels[v]], into)
     return tape.add(output, _conv_norm_relu(tape, x, channels, 1)) if matrix[0][last] else output
-
-
-def vertex_channels(channels: int, matrix: list[list[int]]) -> list[int]:
-    """Return how wide each vertex is: those that reach the output share its channels, others are as wide as they must.
-
-    `compute_vertex_channels` of google-research/nasbench (model_builder.py).
-    """
-    last = len(matrix) - 1
-    outlets = [v for v in range(1, last) if matrix[v][last]]
-    widths = [0] * (last + 1)
-    widths[last] = channels
-    for place, v in enumerate(outlets):
-        widths[v] = channels // len(outlets) + (place < channels % len(outlets))
-    for v in range(last - 1, 0, -1):
-        if not matrix[v][last]:
-            widths[v] = max(widths[w] for w in range(v + 1, last) if matrix[v][w])
-    return widths
 
 
 def darts_network(cell: Cells, channels: int) -> tuple[Tape, Signal]:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from nadlab.benchmarks.training.networks.nasbench101 import vertex_channels
 from nadlab.spaces import Cells, space
-from studies.mnist1d.networks import NETWORKS, vertex_channels
+from studies.mnist1d.networks import NETWORKS
 from studies.mnist1d.tape import LANES, Floats, Op, Signal, Tape
 from studies.mnist1d.training import Model, accuracy, gradient, initial_model
 

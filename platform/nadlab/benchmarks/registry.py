@@ -2,7 +2,7 @@
 
 A name leads to its own file, so a search opens no other; a listing says of every other file why it is left out. An
 archive replaces a table of the same name, since it also holds every run. A name `module:function` is a plugin: the
-function gets the name and returns an `Oracle` with that name.
+function gets the name and returns an `Oracle` with that name. `train:SOURCE` trains (`nadlab.benchmarks.training`).
 """
 
 import os
@@ -23,7 +23,7 @@ from nadlab.benchmarks.table import SAMPLE, tables
 from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.cache import cache_folder
 from nadlab.errors import UserError
-from nadlab.plugins import is_plugin
+from nadlab.plugins import TRAINING, is_plugin
 
 EMBEDDED = Path(__file__).parent / "embedded"
 """Archives that the package holds, made by `studies/mnist1d/embed.py`."""
@@ -137,6 +137,10 @@ def benchmark(name: str, protocol: str = "paper") -> Oracle:
     """
     if is_plugin(name):
         return own_benchmark(name, protocol)
+    if name.startswith(TRAINING):
+        from nadlab.benchmarks.training.benchmark import training_benchmark  # late: torch takes seconds
+
+        return training_benchmark(name, protocol)
     places = list(_places(protocol))
     if name in (extras := packaged(protocol)):
         return extras[name][1]()
@@ -163,7 +167,7 @@ def benchmark(name: str, protocol: str = "paper") -> Oracle:
     raise UserError(
         f"unknown benchmark {name!r}: {f'{official}; ' if official else ''}this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, "
         + "".join(f"come by `pip install 'nadlab[{extra}]'`, " for extra in absent())
-        + "or are your own module:function"
+        + "are trained as train:SOURCE, or are your own module:function"
         + "".join(f"; {sentence}" for sentence in near)
     )
 

@@ -13,7 +13,7 @@ from nadlab.cli.command_line import run_command
 from nadlab.cli.evaluations import evaluation_config, evaluation_options, evaluations
 from nadlab.cli.methods import methods
 from nadlab.cli.outcome_options import OUTCOME, SMALLEST_EFFECT
-from nadlab.cli.protocol import protocol_option
+from nadlab.cli.protocol import in_space, protocol_option
 from nadlab.cli.tables import print_table
 from nadlab.json_text import strict_json
 
@@ -71,6 +71,7 @@ nadlab.add_command(evaluations)
     help="another setting of a method than its published one, such as bananas.ensemble=3; may be repeated, see `nadlab methods`",
 )
 @click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
+@click.option("--space", "space_name", metavar="NAME", help="of a benchmark train:SOURCE  [default: nasbench201]")
 @protocol_option()
 @click.option("--queries", type=int, default=160, show_default=True, help="distinct architectures that may be queried")
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
@@ -92,7 +93,7 @@ nadlab.add_command(evaluations)
 @click.option("--address", help="a Ray cluster on which the benchmark trains  [default: one of this process]")
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
 def search(
-    methods: str, settings: Sequence[str], benchmark_name: str, protocol: str, queries: int, seeds: str,
+    methods: str, settings: Sequence[str], benchmark_name: str, space_name: str | None, protocol: str, queries: int, seeds: str,
     concurrent: int | None, objectives: str | None, at_most: Sequence[str], address: str | None, as_json: bool, **evaluation: Any,
 ) -> None:  # fmt: skip
     """Search a benchmark with one or more methods, once a seed.
@@ -100,6 +101,7 @@ def search(
     \b
     Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
              nadlab search --benchmark nasbench201/cifar10 --protocol validation
+             nadlab search --benchmark train:digits --space nasbench201 --method semigan-nad-sequential --queries 40
     """
     from nadlab.benchmarks.oracle import metric_of
     from nadlab.benchmarks.presets import WORDS, benchmark_text
@@ -109,6 +111,7 @@ def search(
     from nadlab.queries.goals import Goals
 
     changes = dict(map(parse_hyperparameter, settings))
+    benchmark_name = in_space(benchmark_name, space_name)
     limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
     metric = metric_of(oracle)
     found = searches(

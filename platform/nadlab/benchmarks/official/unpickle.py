@@ -63,6 +63,7 @@ class NumberArray:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, by_columns, data = state
         dtype = np.dtype(kind.order + kind.code)
+        data = data.encode("latin1") if isinstance(data, str) else data
         if dtype.kind not in _NUMBERS or len(data) != dtype.itemsize * math.prod(shape):
             raise pickle.UnpicklingError(f"an array of type {kind.code!r} with {len(data)} bytes")
         self.values = np.frombuffer(data, dtype).reshape(shape, order="F" if by_columns else "C")
@@ -96,8 +97,8 @@ ARRAYS: Allowed = {
 
 
 class _Restricted(pickle._Unpickler):
-    def __init__(self, stream: BinaryIO, allowed: Allowed) -> None:
-        super().__init__(stream)
+    def __init__(self, stream: BinaryIO, allowed: Allowed, encoding: str) -> None:
+        super().__init__(stream, encoding=encoding)
         self.allowed = allowed
 
     def find_class(self, module: str, name: str) -> Any:
@@ -109,15 +110,16 @@ class _Restricted(pickle._Unpickler):
         raise UserError(f"it asks for the outside object {pid!r}, which no such file needs, so it is not opened")
 
 
-def read_pickle(data: bytes | BinaryIO, allowed: Allowed, where: Path | str) -> Any:
+def read_pickle(data: bytes | BinaryIO, allowed: Allowed, where: Path | str, encoding: str = "ASCII") -> Any:
     """Return the one object that the bytes, or the stream, hold.
 
+    encoding: of Python 2's strings, `latin1` where arrays are among them.
     Raises UserError that names the file, and the forbidden global if there is one, for anything that is no
     complete pickle of plain values and `allowed` names.
     """
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
-        value = _Restricted(stream, allowed).load()
+        value = _Restricted(stream, allowed, encoding).load()
         rest = stream.read(1)
     except UserError as error:
         raise UserError(f"{where} is refused: {error}; download it again from its official source") from error
@@ -130,11 +132,11 @@ def read_pickle(data: bytes | BinaryIO, allowed: Allowed, where: Path | str) -> 
     return value
 
 
-def read_pickle_file(path: Path, allowed: Allowed) -> Any:
+def read_pickle_file(path: Path, allowed: Allowed, encoding: str = "ASCII") -> Any:
     """Return the object of a large file, `.pbz2` or as it is, unpacked while it is read; raises as `read_pickle` does."""
     check_file(path)
     with bz2.BZ2File(path) if path.suffix == ".pbz2" else path.open("rb") as stream:
-        return read_pickle(cast(BinaryIO, stream), allowed, path)
+        return read_pickle(cast(BinaryIO, stream), allowed, path, encoding)
 
 
 def read_bz2(path: Path, limit: int, place: tuple[int, int] | None = None) -> bytes:
