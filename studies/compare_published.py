@@ -22,9 +22,8 @@ import click
 import numpy as np
 import pandas as pd
 
-from nadlab.analysis.page import markdown_table
 from nadlab.analysis.statistics.intervals import mean_interval
-from nadlab.analysis.text import ends, listed
+from nadlab.analysis.text import ends, listed, markdown_table
 from nadlab.benchmarks.oracle import Oracle, optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_seeds

@@ -27,10 +27,10 @@ import click
 import numpy as np
 import pandas as pd
 
-from nadlab.analysis.page import markdown_table
-from nadlab.analysis.statistics.comparisons import holm, signed_rank
+from nadlab.analysis.statistics.comparisons import holm
 from nadlab.analysis.statistics.intervals import mean_interval, paired
-from nadlab.analysis.text import ends, listed, p_text
+from nadlab.analysis.statistics.paired_tests import signed_rank
+from nadlab.analysis.text import ends, listed, markdown_table, p_text
 from nadlab.benchmarks.oracle import optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_seeds
@@ -111,9 +111,9 @@ def code(arm: Searcher) -> str:
 def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str) -> list[str]:
     """Return the lines about one budget: mean regrets, and what each arm is behind the reference on the same seeds."""
     rng, regrets = np.random.default_rng(0), dict[Any, dict[int, float]]()
-    for (arm, name), own in rows.groupby(["method", "benchmark"]):
-        regrets[arm, name] = dict(zip(own["seed"], own["regret"], strict=True))
-    means, gaps = [], []
+    for key, group in rows.groupby(["method", "benchmark"]):
+        regrets[key] = dict(zip(group["seed"], group["regret"], strict=True))
+    means, gaps = list[tuple[str, ...]](), list[tuple[str, ...]]()
     for arm in arms:
         own = {name: regrets[arm, name] for name in names if (arm, name) in regrets}
         if not own:

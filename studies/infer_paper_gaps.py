@@ -122,9 +122,9 @@ def space_of(additions: bool) -> dict[str, BaseDistribution]:
 
 def search(study: optuna.Study, oracle: Oracle, base: Settings, configurations: int, seeds: Sequence[int], count: int, space: dict[str, BaseDistribution]) -> None:  # fmt: skip
     """Run configurations until so many are complete; one that a stop interrupted is proposed once more."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)
-        study.enqueue_trial(trial.params)
+    for stopped in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(stopped.number, state=TrialState.FAIL)
+        study.enqueue_trial(stopped.params)
     by = made_by()
     while (done := len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))) < configurations:
         study.sampler = sampler("tpe", done)

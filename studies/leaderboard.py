@@ -30,10 +30,9 @@ from tqdm import tqdm
 
 from nadlab.analysis.figures.comparisons import critical_differences
 from nadlab.analysis.figures.style import save
-from nadlab.analysis.page import markdown_table
 from nadlab.analysis.statistics.intervals import Interval, mean_interval
 from nadlab.analysis.statistics.rankings import rank
-from nadlab.analysis.text import ends, listed, number, p_equals
+from nadlab.analysis.text import ends, listed, markdown_table, number, p_equals
 from nadlab.benchmarks.oracle import accuracy, facts_of, metric_of, optimum_of
 from nadlab.benchmarks.packages.nasbenchgraph import DATASETS
 from nadlab.benchmarks.registry import benchmark

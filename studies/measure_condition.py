@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 
 from nadlab.analysis.cells.printed import distance, generated
-from nadlab.analysis.page import markdown_table
+from nadlab.analysis.text import markdown_table
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_seeds

@@ -40,14 +40,13 @@ from nadlab.analysis.cells.generated import (
     thresholds,
     to_json,
 )
-from nadlab.analysis.page import markdown_table
 from nadlab.analysis.statistics.intervals import mean_interval
-from nadlab.analysis.text import ends
+from nadlab.analysis.text import ends, markdown_table
 from nadlab.benchmarks.oracle import Oracle, Split, metric_of
 from nadlab.benchmarks.presets import WORDS
 from nadlab.cli.grammar import SET, held
 from nadlab.cli.options import parse_seeds
-from nadlab.cli.protocol import protocol_option
+from nadlab.cli.shared_options import protocol_option
 from nadlab.cli.tables import print_table
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json

@@ -20,13 +20,12 @@ import numpy as np
 import optuna
 import pandas as pd
 
-from nadlab.analysis.page import markdown_table
 from nadlab.analysis.statistics.intervals import interval_columns, paired_difference
-from nadlab.analysis.text import setting
+from nadlab.analysis.text import markdown_table, setting
 from nadlab.benchmarks.registry import EMBEDDED, benchmark, sources
 from nadlab.cli.command_line import run_command
 from nadlab.cli.options import parse_seeds
-from nadlab.cli.protocol import protocol_option
+from nadlab.cli.shared_options import protocol_option
 from nadlab.engine.search import searches
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json, write_json

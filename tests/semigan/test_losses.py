@@ -14,7 +14,9 @@ HIGH, EVEN, LOW = math.log(4), 0.0, -math.log(4)
 def test_equation_6_weighs_the_predictors_pairs_by_alpha_and_the_generators_by_the_rest() -> None:
     real, predicted, made = torch.tensor([HIGH, EVEN]), torch.tensor([LOW]), torch.tensor([EVEN])
     by_hand = -((math.log(0.8) + math.log(0.5)) / 2 + 0.3 * math.log(0.8) + 0.7 * math.log(0.5))
-    assert losses.discriminator_loss(real, predicted, made, 0.3).item() == pytest.approx(by_hand)
+    assert losses.discriminator_loss(real, predicted, made, alpha=0.3).item() == pytest.approx(by_hand)
+    without = by_hand + 0.7 * math.log(0.5)
+    assert losses.discriminator_loss(real, predicted, alpha=0.3).item() == pytest.approx(without)
 
 
 def test_equation_7_is_the_mean_log_of_one_minus_d() -> None:

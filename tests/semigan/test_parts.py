@@ -11,9 +11,9 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.ensemble import bound
 from nadlab.semigan.method import SemiGANNAD, finish, start
 from nadlab.semigan.nacg import design, pool_cells
+from nadlab.semigan.networks.ensemble import bound
 from nadlab.semigan.pack import Pack
 from nadlab.semigan.settings import GENERATOR_LIKELIHOOD, PREDICTOR_POOL, PREDICTOR_SEMI, Settings
 from tests.conftest import TOY

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nadlab.queries.answers import EvaluationFailed
 
 from nadlab.benchmarks.oracle import facts_of
 from nadlab.benchmarks.registry import benchmark
@@ -14,7 +15,6 @@ from nadlab.benchmarks.training.benchmark import TrainingBenchmark
 from nadlab.benchmarks.training.recipe import Recipe, TrainingDiverged, augmented, train
 from nadlab.errors import UserError
 from nadlab.plugins import is_plugin
-from nadlab.queries.answers import EvaluationFailed
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import QueryLedger
 

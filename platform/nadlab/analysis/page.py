@@ -10,7 +10,7 @@ import rich.table
 
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
-from nadlab.analysis.text import accuracy_note
+from nadlab.analysis.text import accuracy_note, markdown_table
 from nadlab.tracking.runs import Runs
 
 PAGE = "report.html"
@@ -106,11 +106,6 @@ def page_of(evidence: Evidence) -> Page:
 def html(page: Page, found: Sequence[Section], drawings: Mapping[str, str]) -> str:
     """Return the page; drawings: a picture's name -> its SVG element."""
     return TEMPLATES.get_template("report.html").render(page=page, sections=found, drawings=drawings)
-
-
-def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table in Markdown."""
-    return [f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def latex(table: Table) -> str:

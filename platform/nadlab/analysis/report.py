@@ -7,7 +7,7 @@ import numpy as np
 
 from nadlab.analysis.conclusions import conclusions
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.page import PAGE, Report, markdown_table
+from nadlab.analysis.page import PAGE, Report
 from nadlab.analysis.sections import sections
 from nadlab.analysis.sections.content import Table
 from nadlab.analysis.sections.outcomes import outcome_tables
@@ -18,6 +18,7 @@ from nadlab.analysis.text import (
     accuracy_note,
     comparison_cells,
     level_name,
+    markdown_table,
     number,
     outcome_label,
     published_cells,

@@ -199,3 +199,8 @@ def p_equals(p_value: float) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return names as a list in a sentence."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table in Markdown."""
+    return [f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}", *(f"| {' | '.join(row)} |" for row in rows)]

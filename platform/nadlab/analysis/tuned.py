@@ -9,14 +9,14 @@ import pandas as pd
 from nadlab.analysis.configurations import ConfigurationSummary, configurations, importances, named, search_records
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.comparisons import importance_bars
-from nadlab.analysis.page import PAGE, Report, markdown_table
+from nadlab.analysis.page import PAGE, Report
 from nadlab.analysis.sections import ORIGIN, SEARCH, sections
 from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.tables import links
 from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.statistics.intervals import interval_columns
 from nadlab.analysis.summary import summarize
-from nadlab.analysis.text import interval_text, setting
+from nadlab.analysis.text import interval_text, markdown_table, setting
 from nadlab.benchmarks.oracle import Metric
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs

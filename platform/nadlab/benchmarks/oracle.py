@@ -211,8 +211,7 @@ def metric_of(oracle: Oracle) -> Metric:
 
 def facts_of(oracle: Oracle) -> Facts:
     """Return what a benchmark declares about its answers; one that declares nothing may train for every answer."""
-    facts: Facts = getattr(oracle, "facts", Facts())
-    return facts
+    return getattr(oracle, "facts", None) or Facts()
 
 
 def cost_of(oracle: Oracle) -> Cost | None:
@@ -233,8 +232,7 @@ def quantities_of(oracle: Oracle) -> Sequence[Metric]:
 
 
 def ranges_of(oracle: Oracle) -> Mapping[str, tuple[float, float]]:
-    """Return name -> least and greatest value over the whole benchmark, of the reported metric and of quantities; empty where
-    the benchmark does not know them."""
+    """Return name -> least and greatest value of all cells, of the reported metric and of quantities; empty where unknown."""
     ranges: Mapping[str, tuple[float, float]] = getattr(oracle, "ranges", {})
     return ranges
 

@@ -12,9 +12,8 @@ from nadlab.cli.benchmarks import COMMANDS, for_people, missing, readable_benchm
 from nadlab.cli.command_line import run_command
 from nadlab.cli.evaluations import evaluation_config, evaluation_options, evaluations
 from nadlab.cli.methods import methods
-from nadlab.cli.outcome_options import OUTCOME, SMALLEST_EFFECT
-from nadlab.cli.protocol import in_space, protocol_option
-from nadlab.cli.tables import print_table
+from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT, in_space, protocol_option
+from nadlab.cli.tables import print_searches, print_table
 from nadlab.json_text import strict_json
 
 
@@ -103,17 +102,14 @@ def search(
              nadlab search --benchmark nasbench201/cifar10 --protocol validation
              nadlab search --benchmark train:digits --space nasbench201 --method semigan-nad-sequential --queries 40
     """
-    from nadlab.benchmarks.oracle import metric_of
-    from nadlab.benchmarks.presets import WORDS, benchmark_text
     from nadlab.benchmarks.registry import benchmark
     from nadlab.cli.options import parse_hyperparameter, parse_seeds
-    from nadlab.engine.search import compared, fronts, hypervolumes, searches
+    from nadlab.engine.search import fronts, searches
     from nadlab.queries.goals import Goals
 
     changes = dict(map(parse_hyperparameter, settings))
     benchmark_name = in_space(benchmark_name, space_name)
     limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
-    metric = metric_of(oracle)
     found = searches(
         methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent, changes, protocol, objectives, limits,
         evaluation_config(evaluation), address,
@@ -129,16 +125,7 @@ def search(
         for row, front in zip(rows, several, strict=bool(several)):
             click.echo(strict_json(row.row() | front))
         return
-    print_table(
-        f"{benchmark_text(benchmark_name, protocol)}: {metric.label}", [row.row() for row in rows], metric.places
-    )
-    if best := compared(rows, oracle.report_split, metric):
-        title = f"best cell by {WORDS[oracle.search_split]}, its {WORDS[oracle.report_split]} {metric.name}, mean over seeds"
-        print_table(title, best)
-    if none := sum(not row.found(oracle.report_split) for row in rows):
-        click.echo(f"{none} of {len(rows)} searches found no cell with {limits} at most: they are in no mean")
-    if several:
-        print_table(f"hypervolume of {objectives}, mean over seeds", hypervolumes(rows, several))
+    print_searches(rows, oracle, limits, f"hypervolume of {objectives}, mean over seeds", several)
 
 
 @nadlab.command()

@@ -9,7 +9,7 @@ import click
 
 from nadlab.benchmarks.presets import PAPER
 from nadlab.cli.evaluations import OPTIONS, evaluation_config
-from nadlab.cli.protocol import protocol_option
+from nadlab.cli.shared_options import protocol_option
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value, coerced

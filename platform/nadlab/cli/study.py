@@ -13,7 +13,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.cli.grammar import BASELINE, SET, VARY, assigned, factors_help, further_words, held, settings_help, varied
 from nadlab.cli.options import seeds_of, study_command
-from nadlab.cli.outcome_options import OUTCOME, SMALLEST_EFFECT
+from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT
 from nadlab.provenance.hardware import has_bfloat16
 from nadlab.study.cautions import fitted
 from nadlab.study.levels import names

@@ -1,6 +1,13 @@
 """Rows as a table on the screen."""
 
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from nadlab.benchmarks.oracle import Oracle
+    from nadlab.engine.search import Search
 
 
 def print_table(title: str, rows: list[dict[str, Any]], places: int = 2) -> None:
@@ -19,6 +26,26 @@ def print_table(title: str, rows: list[dict[str, Any]], places: int = 2) -> None
         texts = (_cell(v, 2 if key == "seconds" else places) for key, v in row.items())
         table.add_row(*map(Text, texts))
     console().print(table)
+
+
+def print_searches(
+    rows: Sequence["Search"], oracle: "Oracle", limits: str | None, heading: str, several: Sequence[Mapping[str, Any]]
+) -> None:
+    """Print searches of one benchmark, the methods' means, and with several objectives (`fronts`) their hypervolumes."""
+    from nadlab.benchmarks.oracle import metric_of
+    from nadlab.benchmarks.presets import WORDS, benchmark_text
+    from nadlab.engine.search import compared, hypervolumes
+
+    metric, split = metric_of(oracle), oracle.report_split
+    title = f"{benchmark_text(rows[0].benchmark, rows[0].protocol)}: {metric.label}"
+    print_table(title, [row.row() for row in rows], metric.places)
+    if best := compared(rows, split, metric):
+        by, judged = WORDS[oracle.search_split], WORDS[split]
+        print_table(f"best cell by {by}, its {judged} {metric.name}, mean over seeds", best)
+    if none := sum(not row.found(split) for row in rows):
+        click.echo(f"{none} of {len(rows)} searches found no cell with {limits} at most: they are in no mean")
+    if several:
+        print_table(heading, hypervolumes(rows, several))
 
 
 def _cell(value: Any, places: int) -> str:

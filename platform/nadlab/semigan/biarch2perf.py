@@ -18,10 +18,10 @@ from nadlab.nets.accelerator import accelerates
 from nadlab.nets.graphs import GINInput, Graphs, graphs_from_bytes, read
 from nadlab.nets.nade import gumbel
 from nadlab.semigan.divergence import Diverged
-from nadlab.semigan.ensemble import bound, predictor_of
 from nadlab.semigan.losses import EpochLosses, mean_losses
 from nadlab.semigan.networks.decisions import decisions_of
 from nadlab.semigan.networks.discriminator import Discriminator
+from nadlab.semigan.networks.ensemble import bound, predictor_of
 from nadlab.semigan.networks.generator import LATENT, Generator, Latents
 from nadlab.semigan.networks.predictor import Predictor
 from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank, width_of

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from nadlab.nets.graphs import GINInput, joined, read
 from nadlab.semigan import losses
-from nadlab.semigan.ensemble import Ensemble, mean_score
 from nadlab.semigan.networks.discriminator import Discriminator
+from nadlab.semigan.networks.ensemble import Ensemble, mean_score
 from nadlab.semigan.networks.generator import Generator, Latents
 from nadlab.semigan.networks.predictor import Predictor
 from nadlab.semigan.ranks import soft_rank

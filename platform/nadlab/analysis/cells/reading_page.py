@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from nadlab.analysis.cells.printed import GROUPS, PRINTED, errors
-from nadlab.analysis.page import markdown_table
 from nadlab.analysis.statistics.intervals import mean_interval
+from nadlab.analysis.text import markdown_table
 
 LEAST = 3
 """configurations with a level before the page says that it is excluded"""

@@ -1,4 +1,4 @@
-"""The option `--protocol` of every command that opens benchmarks."""
+"""Options that several commands share; light, for a command's start."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,16 @@ import click
 
 from nadlab.errors import UserError
 from nadlab.plugins import TRAINING
+
+OUTCOME = click.option(
+    "--outcome", multiple=True, metavar="NAME",
+    help="what the report is about, such as regret-40 or queries-to-best (docs/outcomes.md); several times for several, the "
+    "first decides",
+)  # fmt: skip
+SMALLEST_EFFECT = click.option(
+    "--smallest-effect", type=click.FloatRange(0, min_open=True), metavar="X",
+    help="smallest difference of interest in the first outcome, by which power and equivalence are judged",
+)  # fmt: skip
 
 
 def protocol_option(default: str = "paper") -> Callable[[Any], Any]:
