@@ -152,13 +152,8 @@ def pretrained(space: SearchSpace, settings: VAEPretraining) -> GraphVAE:
     Raises UserError when the cache folder cannot be written to.
     """
     cells = split(space, settings)[0]
-    told = (
-        Path(__file__).read_bytes(),
-        repr((torch.__version__, settings)).encode(),
-        cells.adjacency,
-        cells.operations,
-    )
-    digest = hashlib.sha256(b"".join(hashlib.sha256(np.ascontiguousarray(part)).digest() for part in told)).hexdigest()
+    told = Path(__file__).read_bytes() + repr((torch.__version__, settings)).encode()
+    digest = hashlib.sha256(told + cells.adjacency.tobytes() + cells.operations.tobytes()).hexdigest()
     weights = made_once(
         cache_folder() / "arch2vec" / f"{digest}.pt",
         lambda partial: torch.save(trained(cells, space, settings).state_dict(), partial),
