@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import ends, listed, markdown_table
@@ -89,7 +90,7 @@ def is_sample(oracle: Oracle) -> bool:
     return oracle.space.name == "nasbench101" and oracle.report_split == "valid"
 
 
-def verdict(each: Published, found: np.ndarray, oracle: Oracle) -> tuple[str, str]:
+def verdict(each: Published, found: NDArray[np.float64], oracle: Oracle) -> tuple[str, str]:
     """Return whether ours and the published number agree, and why not where that is known.
 
     They agree where the published number, which is the best of several runs, lies between the worst and the best of our

@@ -13,7 +13,8 @@ all 423,624 of NAS-Bench-101 and 600,000 of DARTS. Vertices that a cell lacks ha
 
 The published 99 % counts operations and pairs of vertices one by one: whole cells cannot reach it, as z z^T joins two
 vertices whose neighbourhoods are alike even where no edge does. Such twins are in 7.8 % of the cells of NAS-Bench-101, 17 %
-of DARTS and none of NAS-Bench-201. Measured: results/pretraining.md.
+of DARTS and none of NAS-Bench-201. Measured (results/pretraining.md), operations and pairs of held-out cells: all on
+NAS-Bench-201, 99.96 and 99.2 % on DARTS, 97.9 and 98.5 % on NAS-Bench-101.
 
 Shapes: B cells, V vertices, K operations, L latent.
 """
@@ -151,13 +152,8 @@ def pretrained(space: SearchSpace, settings: VAEPretraining) -> GraphVAE:
     Raises UserError when the cache folder cannot be written to.
     """
     cells = split(space, settings)[0]
-    told = (
-        Path(__file__).read_bytes(),
-        repr((torch.__version__, settings)).encode(),
-        cells.adjacency,
-        cells.operations,
-    )
-    digest = hashlib.sha256(b"".join(hashlib.sha256(np.ascontiguousarray(part)).digest() for part in told)).hexdigest()
+    told = Path(__file__).read_bytes() + repr((torch.__version__, settings)).encode()
+    digest = hashlib.sha256(told + cells.adjacency.tobytes() + cells.operations.tobytes()).hexdigest()
     weights = made_once(
         cache_folder() / "arch2vec" / f"{digest}.pt",
         lambda partial: torch.save(trained(cells, space, settings).state_dict(), partial),
