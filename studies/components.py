@@ -1,12 +1,13 @@
 """What each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
 
 `components` takes AG and D away; `ladder` goes from the paper's preset to the default and to sequential, one step at a
-time. Each search is appended to OUT/searches.csv when it ends, and the same command goes on after a stop. --page writes
+time; `choices` are settings from which a default may be chosen, on the benchmarks that are there for it alone. Each search is appended to OUT/searches.csv when it ends, and the same command goes on after a stop. --page writes
 the page from what is there and searches nothing.
 
 \b
     python studies/components.py components --seeds 20
     python studies/components.py ladder --seeds 20 --benchmarks nasbench201/cifar10 --queries 110
+    python studies/components.py choices --seeds 20
 """
 
 # first, so that Ctrl-C ends the imports below in one line
@@ -41,7 +42,7 @@ from nadlab.provenance.code import origin
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import PAPER, PAPER_T, SEQUENTIAL, Settings
+from nadlab.semigan.settings import PAPER, PAPER_T, PREDICTOR_POOL, SEQUENTIAL, Settings
 from studies.leaderboard import KEY, append, begin, table
 
 NAMES = ("random-search", "predictor-pool", "predictor-semi", "generator-likelihood", "semigan-nad")
@@ -81,15 +82,29 @@ def ladder() -> dict[str, Searcher]:
     return found
 
 
-SETS = {"components": (COMPONENTS, "predictor-pool"), "ladder": (ladder(), "+ K of 40: default")}
-"""arms, and the one that the others are compared with"""
-BENCHMARKS = (
-    "mnist1d-101",
-    "mnist1d-201",
-    "nasbench201/cifar10",
-    "analog-nasbench/noisy_accuracy",
-    "nas-bench-graph/arxiv",
-)
+HALF: dict[str, Any] = {"labels": 80, "final_k": 80, "final_share": 0.5}
+CHANGES: dict[str, Mapping[str, Any]] = {
+    "predictor-pool": {},
+    "ensemble of 5": {"ensemble": 5},
+    "cautious": {"ensemble": 5, "optimism": -1.0},
+    "optimistic": {"ensemble": 5, "optimism": 1.0},
+    "15 epochs": {"epochs": 15},
+    "K half": HALF,
+    "K half, ensemble of 5": HALF | {"ensemble": 5},
+    "K half, AG and D": HALF | {"generator": True, "predictor_adversarial": True},
+}
+"""name -> what differs from PP alone over the pool"""
+CHOICES: dict[str, Searcher] = {"random-search": SEARCHERS["random-search"]} | {
+    name: SemiGANNAD(replace(PREDICTOR_POOL, **changes)) for name, changes in CHANGES.items()
+}
+TUNED_ON = ("mnist1d-101", "mnist1d-201", "nasbench201/cifar10")
+HELD_OUT = ("analog-nasbench/noisy_accuracy", "nas-bench-graph/arxiv")
+SETS = {
+    "components": (COMPONENTS, "predictor-pool", TUNED_ON + HELD_OUT),
+    "ladder": (ladder(), "+ K of 40: default", TUNED_ON + HELD_OUT),
+    "choices": (CHOICES, "predictor-pool", TUNED_ON),
+}
+"""arms, the one that the others are compared with, and benchmarks"""
 Task = tuple[int, int, str, str]
 
 
@@ -160,7 +175,7 @@ Revision {revisions}, {hardware()["cpu"]}, {hours:.2f} CPU hours of one thread. 
 @click.command(help=__doc__)
 @click.argument("which", type=click.Choice([*SETS]))
 @click.option("--arms", help="separated by ;  [default: all]")
-@click.option("--benchmarks", default=",".join(BENCHMARKS), show_default=True)
+@click.option("--benchmarks", help="separated by commas  [default: those of the set]")
 @click.option("--queries", default="20,40,60,110", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="6", show_default=True, help="a count, a range or a list")
 @click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
@@ -169,15 +184,21 @@ Revision {revisions}, {hardware()["cpu"]}, {hours:.2f} CPU hours of one thread. 
 def command(
     which: str,
     arms: str | None,
-    benchmarks: str,
+    benchmarks: str | None,
     queries: str,
     seeds: str,
     concurrent: int | None,
     out: Path,
     page_only: bool,
 ) -> None:
-    every, reference = SETS[which]
-    chosen, names, each = arms.split(";") if arms else [*every], benchmarks.split(","), parse_seeds(seeds)
+    every, reference, usual = SETS[which]
+    chosen, names, each = (
+        arms.split(";") if arms else [*every],
+        (benchmarks or ",".join(usual)).split(","),
+        parse_seeds(seeds),
+    )
+    if which == "choices" and (held := set(names) - {*TUNED_ON}):
+        raise UserError(f"nothing is chosen on {held.pop()}: take {listed(TUNED_ON)}")
     if unknown := [arm for arm in chosen if arm not in every]:
         raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
     if unknown := [name for name in names if optimum_of(benchmark(name)) is None]:

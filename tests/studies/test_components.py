@@ -32,10 +32,19 @@ def test_each_step_of_the_ladder_changes_what_it_says() -> None:
     assert ladder()["+ K of 40: default"] == SemiGANNAD(Settings())
 
 
+def test_nothing_is_chosen_on_a_benchmark_that_is_held_out(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nothing is chosen on nas-bench-graph/arxiv: take mnist1d-101"):
+        CliRunner().invoke(
+            command,
+            ["choices", "--benchmarks", "nas-bench-graph/arxiv", "--out", str(tmp_path)],
+            catch_exceptions=False,
+        )
+
+
 def test_same_command_goes_on_and_differences_are_paired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the cheap ones under the names of a comparison
     arms = {"random-search": SEARCHERS["random-search"], "predictor-pool": SEARCHERS["local-search"]}
-    monkeypatch.setattr(components, "SETS", {"components": (arms, "predictor-pool"), "ladder": (arms, "random-search")})
+    monkeypatch.setattr(components, "SETS", {"components": (arms, "predictor-pool", ["mnist1d-201"])})
     study(tmp_path, "--seeds", "2")
     path = tmp_path / "components" / "searches.csv"
     before = path.read_text()
