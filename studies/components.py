@@ -132,8 +132,8 @@ def made_by(arms: Mapping[str, Searcher]) -> dict[str, dict[str, str]]:
 def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str) -> list[str]:
     """Return the lines about one budget: mean regrets, and what each arm is behind the reference on the same seeds."""
     rng, regrets = np.random.default_rng(0), dict[tuple[str, str], dict[int, float]]()
-    for row in rows.itertuples():
-        regrets.setdefault((str(row.method), str(row.benchmark)), {})[int(row.seed)] = float(row.regret)
+    for (arm, name), own_rows in rows.groupby(["method", "benchmark"]):
+        regrets[arm, name] = dict(zip(own_rows["seed"].tolist(), own_rows["regret"].tolist(), strict=True))
     means, gaps = [], []
     for arm in arms:
         own = {name: regrets[arm, name] for name in names if (arm, name) in regrets}
