@@ -133,7 +133,7 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
     """Return the lines about one budget: mean regrets, and what each arm is behind the reference on the same seeds."""
     rng, regrets = np.random.default_rng(0), dict[tuple[str, str], dict[int, float]]()
     for (arm, name), own_rows in rows.groupby(["method", "benchmark"]):
-        regrets[arm, name] = dict(zip(own_rows["seed"].tolist(), own_rows["regret"].tolist(), strict=True))
+        regrets[str(arm), str(name)] = dict(zip(own_rows["seed"].tolist(), own_rows["regret"].tolist(), strict=True))
     means, gaps = [], []
     for arm in arms:
         own = {name: regrets[arm, name] for name in names if (arm, name) in regrets}
