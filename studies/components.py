@@ -18,7 +18,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -72,9 +72,13 @@ STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 
 def ladder() -> dict[str, Searcher]:
-    """Return each step with all before it."""
+    """Return each step with all before it; what else the paper's preset sets goes in a first step."""
+    named = {setting for _, changes in STEPS for setting in changes}
+    others = {each.name: getattr(SEQUENTIAL, each.name) for each in fields(Settings) if each.name not in named}
+    others = {setting: value for setting, value in others.items() if value != getattr(PAPER, setting)}
+    steps = [STEPS[0], *([("+ other readings", others)] if others else []), *STEPS[1:]]
     found, settings = dict[str, Searcher](), PAPER
-    for name, changes in STEPS:
+    for name, changes in steps:
         settings = replace(settings, **changes)
         # the paper's t is a part of its preset, and rank 0's share takes its place
         found[name] = SemiGANNAD(settings, PAPER_T if settings.rank0_share == PAPER.rank0_share else {})
