@@ -1,12 +1,13 @@
 """What each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
 
 `components` takes AG and D away; `ladder` goes from the paper's preset to the default and to sequential, one step at a
-time. Each search is appended to OUT/searches.csv when it ends, and the same command goes on after a stop. --page writes
+time; `choices` are settings from which a default may be chosen, on the benchmarks that are there for it alone. Each search is appended to OUT/searches.csv when it ends, and the same command goes on after a stop. --page writes
 the page from what is there and searches nothing.
 
 \b
     python studies/components.py components --seeds 20
     python studies/components.py ladder --seeds 20 --benchmarks nasbench201/cifar10 --queries 110
+    python studies/components.py choices --seeds 20
 """
 
 # first, so that Ctrl-C ends the imports below in one line
@@ -17,7 +18,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -41,7 +42,7 @@ from nadlab.provenance.code import git_revision
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import PAPER, PAPER_T, SEQUENTIAL, Settings
+from nadlab.semigan.settings import PAPER, PAPER_T, PREDICTOR_POOL, SEQUENTIAL, Settings
 from nadlab.study.search_file import SearchFile, Task, code_of
 
 NAMES = ("random-search", "predictor-pool", "predictor-semi", "generator-likelihood", "semigan-nad")
@@ -71,9 +72,13 @@ STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 
 def ladder() -> dict[str, Searcher]:
-    """Return each step with all before it."""
+    """Return each step with all before it; what else the paper's preset sets goes in a first step."""
+    named = {setting for _, changes in STEPS for setting in changes}
+    others = {each.name: getattr(SEQUENTIAL, each.name) for each in fields(Settings) if each.name not in named}
+    others = {setting: value for setting, value in others.items() if value != getattr(PAPER, setting)}
+    steps = [STEPS[0], *([("+ other readings", others)] if others else []), *STEPS[1:]]
     found, settings = dict[str, Searcher](), PAPER
-    for name, changes in STEPS:
+    for name, changes in steps:
         settings = replace(settings, **changes)
         # the paper's t is a part of its preset, and rank 0's share takes its place
         found[name] = SemiGANNAD(settings, PAPER_T if settings.rank0_share == PAPER.rank0_share else {})
@@ -81,15 +86,29 @@ def ladder() -> dict[str, Searcher]:
     return found
 
 
-SETS = {"components": (COMPONENTS, "predictor-pool"), "ladder": (ladder(), "+ K of 40: default")}
-"""arms, and the one that the others are compared with"""
-BENCHMARKS = (
-    "mnist1d-101",
-    "mnist1d-201",
-    "nasbench201/cifar10",
-    "analog-nasbench/noisy_accuracy",
-    "nas-bench-graph/arxiv",
-)
+HALF: dict[str, Any] = {"labels": 80, "final_k": 80, "final_share": 0.5}
+CHANGES: dict[str, Mapping[str, Any]] = {
+    "predictor-pool": {},
+    "ensemble of 5": {"ensemble": 5},
+    "cautious": {"ensemble": 5, "optimism": -1.0},
+    "optimistic": {"ensemble": 5, "optimism": 1.0},
+    "15 epochs": {"epochs": 15},
+    "K half": HALF,
+    "K half, ensemble of 5": HALF | {"ensemble": 5},
+    "K half, AG and D": HALF | {"generator": True, "predictor_adversarial": True},
+}
+"""name -> what differs from PP alone over the pool"""
+CHOICES: dict[str, Searcher] = {"random-search": SEARCHERS["random-search"]} | {
+    name: SemiGANNAD(replace(PREDICTOR_POOL, **changes)) for name, changes in CHANGES.items()
+}
+TUNED_ON = ("mnist1d-101", "mnist1d-201", "nasbench201/cifar10")
+HELD_OUT = ("analog-nasbench/noisy_accuracy", "nas-bench-graph/arxiv")
+SETS = {
+    "components": (COMPONENTS, "predictor-pool", TUNED_ON + HELD_OUT),
+    "ladder": (ladder(), "+ K of 40: default", TUNED_ON + HELD_OUT),
+    "choices": (CHOICES, "predictor-pool", TUNED_ON),
+}
+"""arms, the one that the others are compared with, and benchmarks"""
 
 
 def search(file: SearchFile, arms: Mapping[str, Searcher], revision: str, task: Task) -> Task:
@@ -156,7 +175,7 @@ Regret: the optimum less the reported answer of the cell that is best by the sea
 @click.command(help=__doc__)
 @click.argument("which", type=click.Choice([*SETS]))
 @click.option("--arms", help="separated by ;  [default: all]")
-@click.option("--benchmarks", default=",".join(BENCHMARKS), show_default=True)
+@click.option("--benchmarks", help="separated by commas  [default: those of the set]")
 @click.option("--queries", default="20,40,60,110", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="6", show_default=True, help="a count, a range or a list")
 @click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
@@ -166,7 +185,7 @@ Regret: the optimum less the reported answer of the cell that is best by the sea
 def command(
     which: str,
     arms: str | None,
-    benchmarks: str,
+    benchmarks: str | None,
     queries: str,
     seeds: str,
     concurrent: int | None,
@@ -174,8 +193,14 @@ def command(
     anyway: bool,
     page_only: bool,
 ) -> None:
-    every, reference = SETS[which]
-    chosen, names, each = arms.split(";") if arms else [*every], benchmarks.split(","), parse_seeds(seeds)
+    every, reference, usual = SETS[which]
+    chosen, names, each = (
+        arms.split(";") if arms else [*every],
+        (benchmarks or ",".join(usual)).split(","),
+        parse_seeds(seeds),
+    )
+    if which == "choices" and (held := set(names) - {*TUNED_ON}):
+        raise UserError(f"nothing is chosen on {held.pop()}: take {listed(TUNED_ON)}")
     if unknown := [arm for arm in chosen if arm not in every]:
         raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
     if unknown := [name for name in names if optimum_of(benchmark(name)) is None]:

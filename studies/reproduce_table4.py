@@ -107,7 +107,9 @@ def seeds_of(run: Run, seeds: Sequence[int], concurrent: int | None) -> list[Gen
     missing = [seed for seed in seeds if seed not in run.rows()]
     for row in run.rows().values():
         agree = decides | (code if missing else {})
-        row = row | {"settings": asdict(Settings()) | row["settings"]}  # a setting that is younger has its default there
+        row = row | {
+            "settings": asdict(Settings()) | row["settings"]
+        }  # a setting that is younger has its default there
         if unequal := [name for name, value in agree.items() if row[name] != value]:
             raise UserError(f"{run.path} was made with another {unequal[0]}: name another folder by --out")
     made_by = decides | code | {"revision": found["git_revision"]}

@@ -18,6 +18,7 @@ from nadlab.semigan import losses
 from nadlab.semigan.biarch2perf import BiArch2Perf, schedule, steps_of_an_epoch
 from nadlab.semigan.losses import EpochLosses
 from nadlab.semigan.networks.generator import LATENT, Latents
+from nadlab.semigan.networks.predictor import Predictor
 from nadlab.semigan.ranks import soft_rank
 from nadlab.spaces import Cells
 from perf.training.reference_networks import CellDataset, PlainDiscriminator, PlainGenerator, PlainPredictor, batch_of
@@ -33,6 +34,7 @@ class PlainTraining:
         settings = self.settings = model.settings
         networks = deepcopy(model.networks)
         self.AG = PlainGenerator(networks.AG, settings.width, settings.generator_depth)
+        assert isinstance(networks.PP, Predictor), "an ensemble has no plain reference"
         self.PP, self.D = PlainPredictor(networks.PP), PlainDiscriminator(networks.D)
         count = model.operations
         self.labelled = CellDataset(

@@ -12,6 +12,7 @@ from nadlab.nets.graphs import Graphs, read
 from nadlab.nets.nade import gumbel
 from nadlab.semigan.biarch2perf import untrained_networks
 from nadlab.semigan.networks.generator import LATENT, Latents
+from nadlab.semigan.networks.predictor import Predictor
 from nadlab.semigan.ranks import RANKS, soft_rank
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import Networks
@@ -63,6 +64,7 @@ def vertex_means(gin: GIN, graphs: Graphs) -> Tensor:
 @pytest.mark.parametrize("name", ["nasbench101", "nasbench201"])
 def test_predictor_is_the_supplements_written_out(name: str) -> None:
     _, graphs, nets = sampled(name)
+    assert isinstance(nets.PP, Predictor)
     assert len(nets.PP.gin.layers) == 4
     joined = vertex_means(nets.PP.gin, graphs)
     (first, _, last) = nets.PP.head

@@ -1,6 +1,7 @@
 """Parts of SemiGAN-NAD: what is off is neither trained nor computed, and candidates come from where the settings say."""
 
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,14 @@ from nadlab.semigan.pack import Pack
 from nadlab.semigan.settings import GENERATOR_LIKELIHOOD, PREDICTOR_POOL, PREDICTOR_SEMI, Settings
 from tests.conftest import TOY
 
-SMALL = {"labels": 20, "final_k": 4, "epochs": 2, "width": 16, "unlabelled_per_epoch": 64, "unlabelled_batch": 32}
+SMALL: dict[str, Any] = {
+    "labels": 20,
+    "final_k": 4,
+    "epochs": 2,
+    "width": 16,
+    "unlabelled_per_epoch": 64,
+    "unlabelled_batch": 32,
+}
 PARTS = {"pool": PREDICTOR_POOL, "semi": PREDICTOR_SEMI, "likelihood": GENERATOR_LIKELIHOOD, "full": Settings()}
 
 pytestmark = pytest.mark.usefixtures("data")

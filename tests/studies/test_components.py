@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import Settings
+from nadlab.semigan.settings import SEQUENTIAL, Settings
 from studies import components
 from studies.components import STEPS, command, ladder
 
@@ -22,20 +22,29 @@ def study(out: Path, *arguments: str) -> str:
 
 
 def test_each_step_of_the_ladder_changes_what_it_says() -> None:
-    made = [each.settings for each in ladder().values() if isinstance(each, SemiGANNAD)]
-    assert len(made) == len(STEPS)
-    for (before, after), (name, changes) in zip(pairwise(made), STEPS[1:], strict=True):
+    steps, made = dict(STEPS), {name: each.settings for name, each in ladder().items() if isinstance(each, SemiGANNAD)}
+    for (_, before), (name, after) in pairwise(made.items()):
         differing = {key for key, value in asdict(after).items() if value != getattr(before, key)}
-        assert differing == {*changes} - {key for key in changes if changes[key] == getattr(before, key)}, name
         assert differing, name
+        assert name not in steps or differing <= set(steps[name]), name
+    assert list(made.values())[-1] == SEQUENTIAL
     assert ladder()["paper"] == SEARCHERS["semigan-nad-paper"]
     assert ladder()["+ K of 40: default"] == SemiGANNAD(Settings())
+
+
+def test_nothing_is_chosen_on_a_benchmark_that_is_held_out(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nothing is chosen on nas-bench-graph/arxiv: take mnist1d-101"):
+        CliRunner().invoke(
+            command,
+            ["choices", "--benchmarks", "nas-bench-graph/arxiv", "--out", str(tmp_path)],
+            catch_exceptions=False,
+        )
 
 
 def test_same_command_goes_on_and_differences_are_paired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the cheap ones under the names of a comparison
     arms = {"random-search": SEARCHERS["random-search"], "predictor-pool": SEARCHERS["local-search"]}
-    monkeypatch.setattr(components, "SETS", {"components": (arms, "predictor-pool"), "ladder": (arms, "random-search")})
+    monkeypatch.setattr(components, "SETS", {"components": (arms, "predictor-pool", ["mnist1d-201"])})
     study(tmp_path, "--seeds", "2")
     path = tmp_path / "components" / "searches.csv"
     before = path.read_text()

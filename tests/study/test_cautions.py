@@ -47,6 +47,7 @@ INERT: list[tuple[Settings, str, Any, str]] = [
     (Settings(predictor_adversarial=False), "temperature", 1.0, "predictor_adversarial is false"),
     (Settings(generated_labels=False), "alpha_p", 0.2, "generated_labels is false"),
     (Settings(generation_rounds=1), "candidates", 10, "NACG generates once"),
+    (Settings(), "final_share", 0.5, "labels and final_k are given"),
     (Settings(), "optimism", 1.0, "a single PP has no deviation"),
     (Settings(candidates_from="pool"), "generation_temperature", 0.5, "AG generates no candidates"),
     (Settings(candidates_from="pool"), "candidates", 10, "AG generates no candidates"),

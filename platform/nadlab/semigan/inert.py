@@ -21,6 +21,7 @@ def inert(settings: "Settings") -> dict[str, str]:
 def _rules(settings: "Settings") -> Iterator[tuple[str, bool, tuple[str, ...]]]:
     """Yield a reason, whether it holds, and the settings that it makes inert."""
     rounds, no_game, pool = settings.per_round, not settings.discriminator, settings.candidates_from == "pool"
+    yield "labels and final_k are given", True, ("final_share",)
     yield f"t = {settings.t} decides what rank 0 is", settings.t is not None, ("rank0_share",)
     yield (
         "AG is not trained, as generator is false",

@@ -30,6 +30,8 @@ class Settings(Readings):
     """architectures queried for training"""
     final_k: int = 40
     """K: generated architectures queried at the end; labels + final_k is the budget, of which the paper takes 155 + 5"""
+    final_share: float = field(default=0.25, metadata=tunable(0.1, 0.75))
+    """of a search's budget, the most that K may be; a trial with its own labels and K has no use for it"""
     epochs: int = field(default=40, metadata=tunable(5, 60, log=True))
     """epochs of training, 40 to 60 in the paper"""
     width: int = field(default=64, metadata=tunable_among(32, 64, 96))
@@ -137,20 +139,20 @@ class Settings(Readings):
     def within(self, budget: int) -> "Settings":
         """Return these settings with labels and K for another budget.
 
-        Asked at once, K stays as it is but for a small budget, of which it is a quarter; in rounds labels and K keep
+        Asked at once, K stays as it is but for a small budget, of which it is `final_share`; in rounds labels and K keep
         their proportion. Raises UserError when two labels and one query are more than the budget.
         """
         if budget < 3:
             raise UserError(f"SemiGAN-NAD needs a budget of at least 3 queries, not {budget}")
         if self.per_round is None:
-            final_k = min(self.final_k, max(1, budget // 4))
+            final_k = min(self.final_k, max(1, int(budget * self.final_share)))
         else:
             final_k = budget - max(2, budget * self.labels // self.budget)
         return replace(self, labels=budget - final_k, final_k=final_k)
 
     def __post_init__(self) -> None:
         check(self)
-        for name in ("alpha", "alpha_p", "rank0_share"):
+        for name in ("alpha", "alpha_p", "rank0_share", "final_share"):
             value = getattr(self, name)
             if not 0 < value < 1:
                 meant = f": it is a share, so write {value / 100:g} for {value:g} %" if 1 < value < 100 else ""
