@@ -133,7 +133,11 @@ def test_independent_decisions_are_drawn_with_the_probability_that_their_likelih
 def test_relaxed_cells_are_probabilities_in_training_and_discrete_when_generated() -> None:
     relaxed = model(generator_choice="relaxed")
     ranks = relaxed.ranks[:8]
-    AG, latents, noise = relaxed.networks.AG, relaxed.latents(8), gumbel((8, *relaxed.decisions.allowed.shape), torch.Generator())
+    AG, latents, noise = (
+        relaxed.networks.AG,
+        relaxed.latents(8),
+        gumbel((8, *relaxed.decisions.allowed.shape), torch.Generator()),
+    )
     shown = AG.training_cells(AG.features(latents, ranks), noise).X
     assert bool(((shown > 0.01) & (shown < 0.99)).any())
     assert set(AG(latents, noise, ranks).X.unique().tolist()) <= {0.0, 1.0}

@@ -19,7 +19,7 @@ def page(rows: pd.DataFrame, factors: Sequence[str], name: str, made_by: Sequenc
     """Return the page in Markdown; rows hold a seed of a configuration each, with its factors and measurements."""
     searched, fresh = rows[~rows["fresh"]], rows[rows["fresh"]]
     by_reading = searched.groupby("configuration", sort=False).mean(numeric_only=True)
-    best = by_reading["distance"].idxmin()
+    best = str(by_reading["distance"].idxmin())
     chosen = searched[searched["configuration"] == best].iloc[0]
     of_best, today = fresh[fresh["configuration"] == best], fresh[fresh["configuration"] == "today"]
     revisions, processors = (sorted({each[key] for each in made_by}) for key in ("revision", "processor"))
@@ -35,7 +35,7 @@ def page(rows: pd.DataFrame, factors: Sequence[str], name: str, made_by: Sequenc
         "",
         "## The closest reading and today's at fresh seeds",
         "",
-        *_fresh_table(of_best, today, by_reading.loc[best]),
+        *_fresh_table(of_best, today, by_reading[by_reading.index == best].iloc[0]),
         "",
         _verdict(of_best, today),
         "",
@@ -114,12 +114,13 @@ def _levels(searched: pd.DataFrame, by_reading: pd.DataFrame, factors: Sequence[
 
 def _closest(by_reading: pd.DataFrame) -> list[str]:
     """Return, for each observable by itself, the configuration whose mean comes closest, and for all of them at once."""
-    found = pd.DataFrame({number: errors(row) for number, row in by_reading[list(PRINTED)].iterrows()}).T
+    means = {str(number): {each: float(row[each]) for each in PRINTED} for number, row in by_reading.iterrows()}
+    found = pd.DataFrame({number: errors(each) for number, each in means.items()}).T
     body = []
     for each in PRINTED:
-        number = found[each].idxmin()
+        number = str(found[each].idxmin())
         said = "" if found[each].min() <= REPRODUCED else "not reproduced"
-        body.append([each, f"{PRINTED[each]:.3f}", f"{by_reading.loc[number, each]:.3f}", str(number), said])
+        body.append([each, f"{PRINTED[each]:.3f}", f"{means[number][each]:.3f}", str(number), said])
     groups = pd.DataFrame({group[0]: found[list(group)].mean(axis=1) for group in GROUPS})
     together = int((groups <= REPRODUCED).all(axis=1).sum())
     return [
