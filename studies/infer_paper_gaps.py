@@ -192,7 +192,7 @@ def command(name: str, configurations: int, seeds: str, fresh: str, updates: int
     base = replace(BASE, unlabelled_per_epoch=updates * BASE.unlabelled_batch)
     count, study = GENERATED, opened(out, additions)
     if smoke:
-        base, count, configurations, seeds, fresh = replace(base, epochs=1), 500, 2, "0", "100"
+        base, count, configurations, seeds, fresh = replace(base, epochs=1), 500, 2, "1", "100-100"
     if not only_page:
         oracle = benchmark(name)
         search(study, oracle, base, configurations, parse_seeds(seeds), count, space_of(additions))
