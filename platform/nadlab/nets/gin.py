@@ -1,4 +1,4 @@
-"""Graph isomorphism networks (Xu et al. 2019) as in arch2vec: on the graph and its reverse, A + A^T.
+"""Graph isomorphism networks (Xu et al. 2019) on the graph and its reverse, A + A^T; `normalised` ones are arch2vec's.
 
 Shapes: B cells, V vertices, F features, H width, L layers.
 """
