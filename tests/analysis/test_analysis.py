@@ -93,7 +93,7 @@ def test_study_leaves_table_plots_and_every_trial(smoke_study: Any) -> None:
     assert levels["n"].tolist() == [2, 2]
     assert len(trials) == 4
     for level, mean in zip(levels["level"], levels["mean"], strict=True):
-        assert trials.loc[trials["alpha"] == level, "best_reported"].mean() == pytest.approx(mean)
+        assert trials.loc[trials["alpha"] == level, "predictor_tau"].mean() == pytest.approx(mean)
     for plot in ("accuracy_by_alpha.png", "anytime_regret.png"):
         assert (smoke_study.out / "figures" / plot).read_bytes().startswith(b"\x89PNG")
 

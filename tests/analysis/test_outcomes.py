@@ -11,10 +11,13 @@ from click.testing import CliRunner
 from nadlab.analysis.conclusions import ceiling
 from nadlab.analysis.report import report_on
 from nadlab.analysis.sections.outcomes import outcome_tables
+from nadlab.benchmarks.oracle import Facts
+from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.main import nadlab
 from nadlab.errors import UserError
-from nadlab.study.outcomes import OUTCOMES, check_outcomes, measured, value
+from nadlab.study.outcomes import OUTCOMES, check_outcomes, fitting, measured, value
 from nadlab.study.records import Record, StudyRecord, Trial
+from tests.conftest import TOY
 
 STUDY = StudyRecord(
     "ablate_x", "Does x matter?", "yes", "module:class", "toy", "0" * 64, "paper", "valid", "test", 95.0,
@@ -77,7 +80,7 @@ def test_unknown_and_repeated_outcomes_are_refused() -> None:
 
 
 def crossed(found: dict[float, list[int]], **metrics: float) -> list[Record]:
-    return [record(n, alpha, seed, **metrics) for alpha, all_ in found.items() for seed, n in enumerate(all_)]
+    return [record(n, alpha, seed, 45, **metrics) for alpha, all_ in found.items() for seed, n in enumerate(all_)]
 
 
 def test_ceiling_names_the_trials_that_reach_it_and_what_they_hide() -> None:
@@ -153,3 +156,15 @@ def test_report_takes_other_outcomes_and_says_that_they_came_later(smoke_study: 
     assert "mean new classes a valid cell of AG" in found.output
     text = (tmp_path / "report.md").read_text()
     assert "Regret after 20 queries: less is better." in text
+
+
+@pytest.mark.usefixtures("data")
+def test_outcomes_that_a_benchmark_cannot_have_are_left_out_by_name() -> None:
+    wanted = ("predictor-tau", "regret-20", "seconds")
+    oracle = benchmark(TOY)
+    assert fitting(wanted, oracle) == (wanted, [])
+    trained = replace(oracle, facts=Facts("trained"))  # type: ignore[type-var]
+    left, said = fitting(wanted, trained)
+    assert left == ("regret-20", "seconds")
+    assert said == [f"The outcome predictor-tau is left out: {TOY} trains a network for each answer."]
+    assert fitting(("fidelity",), trained)[0] == ("final",)
