@@ -71,7 +71,7 @@ def test_a_clear_difference_over_enough_seeds_is_stated() -> None:
 
 
 @pytest.mark.parametrize(("seeds", "gain"), [(3, 1.0), (10, 0.0)])
-def test_few_seeds_or_no_difference_cannot_be_told_apart(seeds: int, gain: float) -> None:
+def test_few_seeds_or_no_difference_are_no_significant_difference(seeds: int, gain: float) -> None:
     said = " ".join(report_on(STUDY, records(seeds, gain), np.random.default_rng(0)).evidence.conclusions)
     assert f"alpha = 0.9 does not differ significantly from the default 0.5 with {seeds} seeds" in said
 
