@@ -71,7 +71,7 @@ def test_a_clear_difference_over_enough_seeds_is_stated() -> None:
 
 
 @pytest.mark.parametrize(("seeds", "gain"), [(3, 1.0), (10, 0.0)])
-def test_few_seeds_or_no_difference_cannot_be_told_apart(seeds: int, gain: float) -> None:
+def test_few_seeds_or_no_difference_are_no_significant_difference(seeds: int, gain: float) -> None:
     said = " ".join(report_on(STUDY, records(seeds, gain), np.random.default_rng(0)).evidence.conclusions)
     assert f"alpha = 0.9 does not differ significantly from the default 0.5 with {seeds} seeds" in said
 
@@ -93,7 +93,7 @@ def test_study_leaves_table_plots_and_every_trial(smoke_study: Any) -> None:
     assert levels["n"].tolist() == [2, 2]
     assert len(trials) == 4
     for level, mean in zip(levels["level"], levels["mean"], strict=True):
-        assert trials.loc[trials["alpha"] == level, "best_reported"].mean() == pytest.approx(mean)
+        assert trials.loc[trials["alpha"] == level, "predictor_tau"].mean() == pytest.approx(mean)
     for plot in ("accuracy_by_alpha.png", "anytime_regret.png"):
         assert (smoke_study.out / "figures" / plot).read_bytes().startswith(b"\x89PNG")
 

@@ -24,7 +24,9 @@ ERROR = Metric("error", "", maximise=False, low=0.0, high=1.0)
 
 def study() -> StudyRecord:
     found = study_record(STUDY, benchmark(TOY), "id")
-    return replace(found, metric=asdict(ERROR), optimum=None, search_split="valid", report_split="valid")
+    return replace(
+        found, metric=asdict(ERROR), optimum=None, outcomes=["final"], search_split="valid", report_split="valid"
+    )
 
 
 def record(alpha: float, seed: int, error: float, queries: int = 2) -> Record:

@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from nadlab.analysis.across import across
 from nadlab.analysis.conclusions import ceiling
+from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.report import report_on
+from nadlab.analysis.sections.effects import comparisons
 from nadlab.analysis.sections.outcomes import outcome_tables
+from nadlab.benchmarks.oracle import Facts
+from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.main import nadlab
 from nadlab.errors import UserError
-from nadlab.study.outcomes import OUTCOMES, check_outcomes, measured, value
+from nadlab.study.outcomes import OUTCOMES, check_outcomes, fitting, measured, value
 from nadlab.study.records import Record, StudyRecord, Trial
+from tests.conftest import TOY
 
 STUDY = StudyRecord(
     "ablate_x", "Does x matter?", "yes", "module:class", "toy", "0" * 64, "paper", "valid", "test", 95.0,
@@ -77,7 +83,7 @@ def test_unknown_and_repeated_outcomes_are_refused() -> None:
 
 
 def crossed(found: dict[float, list[int]], **metrics: float) -> list[Record]:
-    return [record(n, alpha, seed, **metrics) for alpha, all_ in found.items() for seed, n in enumerate(all_)]
+    return [record(n, alpha, seed, 45, **metrics) for alpha, all_ in found.items() for seed, n in enumerate(all_)]
 
 
 def test_ceiling_names_the_trials_that_reach_it_and_what_they_hide() -> None:
@@ -109,7 +115,7 @@ def test_report_is_about_the_first_outcome_and_shows_the_others() -> None:
     assert names == ["predictor_tau", "final"]  # these trials have no seconds
     text = report.markdown()
     assert "A trial that does not find it counts as one query more" in text
-    assert "Tau of PP: more is better." in text
+    assert "Rank correlation of PP: more is better." in text
 
 
 def test_equivalence_is_said_by_level_and_margin() -> None:
@@ -153,3 +159,44 @@ def test_report_takes_other_outcomes_and_says_that_they_came_later(smoke_study: 
     assert "mean new classes a valid cell of AG" in found.output
     text = (tmp_path / "report.md").read_text()
     assert "Regret after 20 queries: less is better." in text
+
+
+@pytest.mark.usefixtures("data")
+def test_outcomes_that_a_benchmark_cannot_have_are_left_out_by_name() -> None:
+    wanted = ("predictor-tau", "regret-20", "seconds")
+    oracle = benchmark(TOY)
+    assert fitting(wanted, oracle) == (wanted, [])
+    trained = replace(oracle, facts=Facts("trained"))  # type: ignore[type-var]
+    left, said = fitting(wanted, trained)
+    assert left == ("regret-20", "seconds")
+    assert said == [f"The outcome predictor-tau is left out: {TOY} trains a network for each answer."]
+    assert fitting(("fidelity",), trained)[0] == ("final",)
+
+
+def spread_over(benchmark_name: str, shift: float, seed: int) -> Evidence:
+    noise = np.random.default_rng(seed).normal(0, 0.1, (13, 11))
+    levels = [round(0.05 * level, 2) for level in range(13)]
+    records = [
+        record(30, alpha, s, predictor_tau=0.5 + noise[place, s] + shift * (alpha == 0.3))
+        for place, alpha in enumerate(levels) for s in range(11)
+    ]  # fmt: skip
+    study = replace(asked("predictor-tau"), benchmark=benchmark_name, default={"alpha": 0.0})
+    return report_on(study, records, np.random.default_rng(0)).evidence
+
+
+def test_across_benchmarks_all_levels_are_ranked_and_all_comparisons_are_one_family() -> None:
+    evidence = [spread_over("one", 3.0, 1), spread_over("two", 0.0, 2)]
+    assert len(evidence[0].drawn) < 13
+    page, (section,) = across(evidence, np.random.default_rng(0))
+    whole, _, differences = section.tables
+    assert len(whole.rows) == 13
+    assert all(row[-1] for row in whole.rows)  # each has its mean rank
+    assert len(differences.rows) == 12
+    said = " ".join(page.conclusions)
+    assert (
+        "With Holm's correction over all 24 comparisons of levels and benchmarks 0.3 is better than 0.0 on one." in said
+    )
+    assert "two: How settings were chosen: not recorded." in said
+    sentences = comparisons(evidence[0], np.random.default_rng(0))
+    assert sentences
+    assert "All 13 levels together" in sentences.sentences[0]

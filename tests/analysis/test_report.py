@@ -170,7 +170,7 @@ def test_report_calls_the_level_to_compare_with_a_baseline_where_the_user_named_
     text = (tmp_path / "report.md").read_text()
     assert "local-search, 8 (baseline)" in text
     assert "difference to baseline" in text
-    assert "one of the baseline" in text
+    assert "chance to beat the baseline" in text
     assert "the baseline local-search, 8" in text
     assert "default" not in text
 

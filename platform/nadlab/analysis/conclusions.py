@@ -1,7 +1,6 @@
 """The conclusions of a study, in sentences."""
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 from nadlab.analysis.statistics.comparisons import (
     SIGNIFICANCE,
@@ -213,11 +212,11 @@ def _power(study: StudyRecord, compared: Compared) -> list[str]:
     visible = [(seen, level) for level, spread, n in spreads if (seen := visible_difference(spread, count, n))]
     if not visible:
         return []
-    (least, first), (most, last) = min(visible), max(visible)
+    (least, lower), (greatest, upper) = min(visible), max(visible)
     span = (
-        metric.difference(most)
-        if first == last
-        else f"{metric.difference(least)} ({first}) to {metric.difference(most)} ({last})"
+        metric.difference(greatest)
+        if lower == upper
+        else f"{metric.difference(least)} ({lower}) to {metric.difference(greatest)} ({upper})"
     )
     return [f"These seeds detect a difference of {span} with 80 % power, by each pair's own spread."]
 
@@ -226,7 +225,7 @@ def _looks(study: StudyRecord) -> list[str]:
     """Say that a study grew: each look at its results is a chance more to find a difference that is not there."""
     if len(study.looks) < 2:
         return []
-    sizes = [len(seen) for seen in accumulate(map(set, study.looks), set.union)]
+    sizes = [len({seed for seeds in study.looks[:look] for seed in seeds}) for look in range(1, len(study.looks) + 1)]
     return [
         f"This study grew: it was run with {', then '.join(map(str, sizes))} seeds, {len(sizes)} looks at its results, and the "
         f"p-values count one. Corrected for all looks a difference is significant below p = {SIGNIFICANCE / len(sizes):.3f}."

@@ -60,11 +60,11 @@ def _plan(study: Study, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[st
     own, named = smoke(study) if given["smoke"] else study, assigned("--vary", given["vary"])
     settings, changes = held(own.settings, given["set_"], {*own.vary, *named})
     chosen = varied(replace(own, settings=settings), given["vary"], given["baseline"])
-    chosen, said = fitted(chosen, oracle, bfloat16, named)
     chosen = replace(
         chosen,
         outcomes=given["outcome"] or chosen.outcomes,
         smallest_effect=given["smallest_effect"] or (None if given["outcome"] else chosen.smallest_effect),
     )
+    chosen, said = fitted(chosen, oracle, bfloat16, named)
     chosen = replace(chosen, seeds=seeds_of(given, chosen.seeds), benchmark=oracle.name, protocol=oracle.preset)
     return plan_study(chosen, oracle, bfloat16, said), [*words, *further_words(chosen, own.vary), *changes]

@@ -57,7 +57,10 @@ def diagnosis(model: BiArch2Perf, ledger: QueryLedger) -> dict[str, float]:
     predicted, y = _held_out(model, ledger)
     top = np.argsort(-y, kind="stable")[: max(2, round(TOP * len(y)))]
     width = width_of(ledger.accuracies, model.metric.unit)
-    ranks_of = lambda scores: rank(torch.from_numpy(scores), model.t, width).numpy()  # noqa: E731
+
+    def ranks_of(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+        return np.asarray(rank(torch.from_numpy(scores), model.t, width).numpy())
+
     base = np.bincount(ranks_of(y), minlength=RANKS) / len(y)
     state = model.random.get_state()
     shares = [_share_of_rank(model, ledger, each, ranks_of) for each in range(RANKS)]

@@ -7,13 +7,14 @@ from typing import Any
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
 from nadlab.study.levels import Level, TrialSettings, changed, goals_of, names, value_of
+from nadlab.study.outcomes import fitting
 from nadlab.study.records import Record, StudyRecord, level_text
 from nadlab.study.study import Study
 from nadlab.study.tuning import Tuning
 
 
 def fitted(study: Study, oracle: Oracle, bfloat16: bool | None, kept: Collection[str]) -> tuple[Study, list[str]]:
-    """Return the study without the levels that this benchmark or machine cannot have, and a sentence for each of them.
+    """Return the study without levels and outcomes that this benchmark or machine cannot have, and a sentence for each of them.
 
     kept: factors that stay as they are, since the user named their levels. A factor that would lose all stays too.
     """
@@ -24,7 +25,8 @@ def fitted(study: Study, oracle: Oracle, bfloat16: bool | None, kept: Collection
         if wrong and len(wrong) < len(levels) and factor not in kept:
             vary[factor] = tuple(level for level in levels if level not in wrong)
             said += [f"A level of {factor} is left out: {reason}." for reason in wrong.values()]
-    return replace(study, vary=vary), said
+    outcomes, left_out = fitting(study.outcomes, oracle)
+    return replace(study, vary=vary, outcomes=outcomes), [*said, *left_out]
 
 
 def check(study: Study, oracle: Oracle, bfloat16: bool | None) -> None:

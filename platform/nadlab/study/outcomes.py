@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from types import MappingProxyType
+from typing import Literal
 
-from nadlab.benchmarks.oracle import Metric, accuracy
+from nadlab.benchmarks.oracle import Metric, Oracle, accuracy, facts_of, optimum_of, search_optimum_of
 from nadlab.errors import UserError, did_you_mean
 from nadlab.study.incumbents import feasible, incumbents
 from nadlab.study.records import Record, StudyRecord
@@ -31,6 +32,8 @@ class Outcome:
     """smallest difference of interest in that unit; None: where a study names none, equivalence is not tested"""
     queries: int | None = None
     """of the first so many queries; None: of the whole trial"""
+    needs: Literal["nothing", "optimum", "free answers"] = "nothing"
+    """what a benchmark must have for it"""
     has_ceiling: bool = False
     """a trial that found the benchmark's best cell can't have a better value"""
     note: str = ""
@@ -46,6 +49,16 @@ def check_outcomes(wanted: Sequence[str]) -> None:
             )
     if not wanted or len(set(wanted)) < len(wanted):
         raise UserError(f"name each outcome once: {', '.join(wanted) or 'none is named'}")
+
+
+def fitting(wanted: Sequence[str], oracle: Oracle) -> tuple[tuple[str, ...], list[str]]:
+    """Return the outcomes that a benchmark allows, `final` where none is left, and a sentence for each of the others."""
+    reasons = {} if facts_of(oracle).free else {"free answers": "trains a network for each answer"}
+    if optimum_of(oracle) is None or search_optimum_of(oracle) is None:
+        reasons["optimum"] = "does not know its optimum"
+    left_out = {name: reasons[needs] for name in wanted if (needs := OUTCOMES[name].needs) in reasons}
+    said = [f"The outcome {name} is left out: {oracle.name} {reason}." for name, reason in left_out.items()]
+    return tuple(name for name in wanted if name not in left_out) or ("final",), said
 
 
 def primary(study: StudyRecord) -> Outcome:
@@ -105,7 +118,7 @@ def _regret_after(queries: int) -> Outcome:
         unit = "points" if study.measured.unit == "%" else study.measured.unit
         return Metric(f"regret after {queries} queries", unit, maximise=False, high=None)
 
-    return Outcome(of, metric, SMALL_POINTS, queries, has_ceiling=True)
+    return Outcome(of, metric, SMALL_POINTS, queries, "optimum", has_ceiling=True)
 
 
 def _queries_to_best(record: Record, study: StudyRecord) -> float | None:
@@ -115,7 +128,7 @@ def _queries_to_best(record: Record, study: StudyRecord) -> float | None:
 
 
 def _of_metric(name: str, words: str, smallest: float) -> Outcome:
-    return Outcome(lambda record, _: record.metrics.get(name), _fixed(words), smallest)
+    return Outcome(lambda record, _: record.metrics.get(name), _fixed(words), smallest, needs="free answers")
 
 
 def _novelty(record: Record, _: StudyRecord) -> float | None:
@@ -134,9 +147,9 @@ def _fixed(words: str, unit: str = "", maximise: bool = True) -> Callable[[Study
 OUTCOMES: Mapping[str, Outcome] = MappingProxyType({
     "final": Outcome(_final, lambda study: study.measured, SMALL_POINTS, has_ceiling=True),
     **{f"regret-{queries}": _regret_after(queries) for queries in BUDGETS},
-    "queries-to-best": Outcome(_queries_to_best, _fixed("queries until the best cell", "queries", maximise=False), 5.0, note=CENSORED),
-    "predictor-tau": _of_metric("predictor_tau", "tau of PP", 0.02),
-    "predictor-tau-top": _of_metric("predictor_tau_top", "tau of PP in the best 5 %", 0.05),
+    "queries-to-best": Outcome(_queries_to_best, _fixed("queries until the best cell", "queries", maximise=False), 5.0, needs="optimum", note=CENSORED),
+    "predictor-tau": _of_metric("predictor_tau", "rank correlation of PP", 0.02),
+    "predictor-tau-top": _of_metric("predictor_tau_top", "rank correlation of PP in the best 5 %", 0.05),
     "fidelity": _of_metric("rank_fidelity", "fidelity of AG to its rank", 0.05),
     "lift": _of_metric("rank0_lift", "rank-0 share of AG over the base rate", 0.5),
     "novelty": Outcome(_novelty, _fixed("new classes a valid cell of AG"), 0.05),

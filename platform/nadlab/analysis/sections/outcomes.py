@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nadlab.analysis.conclusions import ceiling
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
 from nadlab.analysis.statistics.comparisons import holm
@@ -57,7 +58,7 @@ def _table(
         name.replace("-", "_"),
         heading,
         tuple(body),
-        f"{metric.name[:1].upper()}{metric.name[1:]}: {'more' if metric.maximise else 'less'} is better.{primary(study).note}",
+        f"{metric.name[:1].upper()}{metric.name[1:]}: {'more' if metric.maximise else 'less'} is better.{primary(study).note} {' '.join(ceiling(study, records))}".rstrip(),
         (),
         frozenset(place for place, row in enumerate(rows) if row.is_default),
     )

@@ -68,7 +68,7 @@ def compare(
     differences = {level: found for level, values in levels.items() if len(found := paired(values, reference))}
     alone = [signed_rank(found) for found in differences.values()]
     equal: Sequence[float | None] = [None] * len(alone)
-    if margin is not None:
+    if alone and margin is not None:
         # nothing is called equivalent where no difference could have been significant
         least = fewest_seeds(len(alone))
         equal = holm([equivalence(d, margin) if nonzero(d) >= least else 1.0 for d in differences.values()])
