@@ -73,7 +73,7 @@ class Engine:
         ended = {record.trial.id for record in self.folder.records() if record.is_final}
         trainable, packing = packed(BiArch2PerfTrainable, pack)
         packs = TrialPacks(FixedSchedule(self.trials, ended), packing, processes(self.folder.path))
-        progress: Any = SimpleNamespace(reached=lambda *_: None, ended=lambda _: None)
+        progress: Any = SimpleNamespace(reached=lambda *_: None, ended=lambda _: None, refresh=lambda: None)
         writer = RecordWriter(packs, self.folder, self.deliver, lambda: None, progress)
         suggestions = Suggestions(packs, self.folder)
         while not packs.over:

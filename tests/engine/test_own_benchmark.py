@@ -186,7 +186,7 @@ def test_an_optimum_that_is_no_accuracy_is_one_sentence(log: Path, optimum: str)
 
 @pytest.mark.parametrize(
     ("what", "value"),
-    [("facts", "'stored'"), ("metric", "'accuracy'"), ("digest", "3"), ("search_split", "'train'"), ("queryable_count", "None")],
+    [("facts", "'stored'"), ("cost", "3"), ("metric", "'accuracy'"), ("digest", "3"), ("search_split", "'train'"), ("queryable_count", "None")],
 )  # fmt: skip
 def test_what_a_benchmark_declares_is_checked_before_it_evaluates(log: Path, what: str, value: str) -> None:
     code = Path("orchard.py").read_text()

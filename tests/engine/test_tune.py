@@ -31,7 +31,7 @@ def test_a_trial_is_planned_when_its_turn_comes() -> None:
         planned.extend(trial.seed for trial in trials)
         return [None]
 
-    folder: Any = SimpleNamespace(answers=Path("answers"), resume_together=resume_together)
+    folder: Any = SimpleNamespace(resume_together=resume_together)
     trials = Suggestions(TrialPacks(schedule, UNPACKED), folder)
     for seed in range(3):
         suggested = trials.suggest("any name")

@@ -18,15 +18,18 @@ cd "$here/../.."
 HEAD=10.78.0.2:6379
 work=$(mktemp -d /tmp/trainings-XXXXXX)
 export PYTHONPATH=$PWD/platform:$PWD RAY_USAGE_STATS_ENABLED=0 OMP_NUM_THREADS=1
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$work/token
+(umask 077; openssl rand -hex 32 > "$RAY_AUTH_TOKEN_PATH")
+touch "$work/log"
 export NADLAB_TRAININGS_LOG=$work/log NADLAB_TRAININGS_SECONDS=3
-SEARCH="search --benchmark perf.faults.trainings:sleeping --method random-search,local-search --queries 24 --seeds 2 \
+SEARCH="search --benchmark perf.faults.trainings:sleeping --method random-search,local-search --queries 20 --seeds 2 \
 --address $HEAD --retries 5 --evaluations $work/store --json"
 
 say() { printf '%4d s: %s\n' $SECONDS "$*"; }
 await() {  # SECONDS COMMAND: wait until the command holds
     local end=$((SECONDS + $1))
     until eval "$2"; do
-        [ $SECONDS -lt $end ] || { say "gave up after $1 s: $2"; tail -5 "$work"/*.txt; exit 1; }
+        [ $SECONDS -lt $end ] || { say "gave up after $1 s: $2"; tail -n 5 "$work"/*.txt; exit 1; }
         sleep 1
     done
 }
@@ -44,7 +47,7 @@ host() {  # NAME ADDRESS RAY...: start a host on the bridge
         ray --node-ip-address="$address" --object-store-memory=100000000 "$@" > "$work/$name.txt" 2>&1 &
     power[$name]=$!
 }
-begun() { wc -l < "$work/log" 2> /dev/null || echo 0; }
+begun() { wc -l < "$work/log"; }
 
 declare -A power
 mount -t tmpfs run /run
@@ -61,10 +64,10 @@ say "\$ nadlab $SEARCH"
 nsenter --net=/run/netns/head nsenter --target "$(pgrep -P "${power[head]}")" --pid --mount \
     "$PYTHON" -W ignore -c "import sys; from nadlab.cli.main import main; main()" $SEARCH > "$work/rows" 2> "$work/search.txt" &
 search=$!
-await 300 '[ "$(begun)" -ge 12 ]'
+await 1500 '[ "$(begun)" -ge 12 ]'
 say "worker1 loses its power, with $(begun) trainings begun"
 kill -9 "${power[worker1]}"
-await 600 '[ "$(begun)" -ge 30 ]'
+await 1500 '[ "$(begun)" -ge 24 ]'
 say "worker2 loses its network, with $(begun) trainings begun"
 ip link set worker2 down
 wait $search && status=0 || status=$?

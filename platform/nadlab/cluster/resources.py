@@ -35,7 +35,8 @@ def cluster_resources() -> Resources:
 
 
 def check_room(cost: Cost) -> None:
-    """Raise UserError when no node of the connected cluster has what an evaluation takes."""
+    """Raise UserError when no node of the connected cluster has what an evaluation takes, or Ray can't count its GPUs."""
+    share_of_gpus(cost.gpus)
     needed = {"CPU": cost.cpus, "GPU": cost.gpus, "memory": cost.memory_bytes or 0}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(node.get(name, 0) >= count for name, count in needed.items()) for node in nodes):
@@ -55,7 +56,8 @@ def share_of_gpus(gpus: float) -> float:
     if gpus == 0 or (gpus > 1 and gpus % 1 == 0):  # infinity % 1 is not a number
         return gpus
     raise UserError(
-        f"a trial can't have {gpus:g} GPUs: --gpus-per-trial is a whole number, or a fraction of one from {1 / UNIT} on"
+        f"nothing can have {gpus:g} GPUs: --gpus-per-trial or --gpus-per-evaluation is a whole number, or a fraction of one from "
+        f"{1 / UNIT} on"
     )
 
 

@@ -7,7 +7,7 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from nadlab.benchmarks.oracle import Oracle, facts_of
+from nadlab.benchmarks.oracle import Oracle, cost_of, facts_of
 from nadlab.cluster.connection import connected
 from nadlab.cluster.execution import ExecutionConfig
 from nadlab.cluster.resources import (
@@ -136,6 +136,8 @@ def calibrated(study: Study, oracle: Oracle) -> Timing:
         f"{part} were run in this process just now, at the default level with seed {trial.seed}, on made-up accuracies"
     )
     left_out = "" if facts_of(oracle).free else f"The evaluations of {oracle.name}"
+    if (cost := cost_of(oracle)) and cost.seconds is not None:
+        left_out += f", of about {cost.seconds:g} s each,"
     return Timing(again + max(0, epochs - 1) * epoch + steps[-1], ready, source, left_out)
 
 

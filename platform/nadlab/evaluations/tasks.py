@@ -69,7 +69,8 @@ def train(oracle: Oracle, cost: Cost, config: EvaluationConfig, cells: Cells) ->
                     else:
                         yield attempt.row, _ended(oracle, attempt, reason)
             for each, attempt in running.items():
-                if config.timeout and attempt.host and time.monotonic() > attempt.since + config.timeout:
+                runs = attempt.host and not attempt.overdue
+                if config.timeout and runs and time.monotonic() > attempt.since + config.timeout:
                     attempt.overdue = True
                     ray.cancel(each, force=True)
     finally:
@@ -108,6 +109,8 @@ def _next(task: Any, attempt: Attempt, config: EvaluationConfig) -> tuple[bool, 
             raise UserError(str(error.cause)) from error
         return True, _sentence(error.cause)
     except RayError as error:
+        if isinstance(attempt.answer, tuple):  # lost after it had answered
+            return True, ""
         if attempt.overdue:
             return True, f"it took longer than {config.timeout:g} s"
         return True, next((words for kind, words in REASONS.items() if isinstance(error, kind)), _sentence(error))
