@@ -13,6 +13,7 @@ from nadlab.cli.command_line import run_command
 from nadlab.cli.methods import methods
 from nadlab.cli.protocol import in_space, protocol_option
 from nadlab.cli.tables import print_table
+from nadlab.export.command import export
 from nadlab.json_text import strict_json
 
 
@@ -47,6 +48,7 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
 for each in COMMANDS:
     benchmarks.add_command(each)
 nadlab.add_command(methods)
+nadlab.add_command(export)
 
 
 @nadlab.command()
