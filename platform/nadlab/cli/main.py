@@ -14,6 +14,7 @@ from nadlab.cli.evaluations import evaluation_config, evaluation_options, evalua
 from nadlab.cli.methods import methods
 from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT, in_space, protocol_option
 from nadlab.cli.tables import print_searches, print_table
+from nadlab.export.command import export
 from nadlab.json_text import strict_json
 
 
@@ -52,6 +53,7 @@ for each in COMMANDS:
     benchmarks.add_command(each)
 nadlab.add_command(methods)
 nadlab.add_command(evaluations)
+nadlab.add_command(export)
 
 
 @nadlab.command()

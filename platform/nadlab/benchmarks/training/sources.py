@@ -112,13 +112,14 @@ def _subfolders(path: Path) -> list[str]:
 
 
 def _classes(path: Path, names: list[str]) -> Arrays:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
+    from PIL.Image import open as open_image
 
     images, labels = [], []
     for label, name in enumerate(names):
         for file in sorted(each for each in (path / name).glob("*") if each.suffix.lower() in SUFFIXES):
             try:
-                with Image.open(file) as opened:
+                with open_image(file) as opened:
                     images.append(np.asarray(opened.convert("L" if opened.mode in ("1", "L") else "RGB")))
             except (OSError, UnidentifiedImageError) as error:
                 raise UserError(f"{file} cannot be read as an image ({error}): remove or replace it") from error
