@@ -57,4 +57,4 @@ screenshots: study system
 docs: install
 	$(BIN)/python docs/generate.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo 'open build/docs/index.html'
+	@echo 'open build/docs/index.html; its search needs a server: $(BIN)/python -m http.server --directory build/docs'
