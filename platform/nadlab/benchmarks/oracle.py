@@ -216,8 +216,7 @@ def facts_of(oracle: Oracle) -> Facts:
 
 def cost_of(oracle: Oracle) -> Cost | None:
     """Return what an evaluation takes, None where the benchmark does not say: it is evaluated in the process that queries."""
-    cost: Cost | None = getattr(oracle, "cost", None)
-    return cost
+    return getattr(oracle, "cost", None)
 
 
 def quantity(name: str, unit: str, *, maximise: bool = False) -> Metric:
