@@ -110,7 +110,7 @@ def test_report_is_about_the_first_outcome_and_shows_the_others() -> None:
     report = report_on(study, records, np.random.default_rng(0))
     said = " ".join(report.evidence.conclusions)
     assert "alpha = 0.9 is worse than the default 0.5 by 20.0 queries" in said
-    assert "alpha = 0.5 has the lowest mean queries until the best cell, 13.5 queries." in said
+    assert "alpha = 0.5 has the lowest mean time until the best cell, 13.5 queries." in said
     names = [table.name for table in outcome_tables(study, records, np.random.default_rng(0))]
     assert names == ["predictor_tau", "final"]  # these trials have no seconds
     text = report.markdown()

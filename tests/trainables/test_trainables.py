@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.semigan.checkpoint import load
+from nadlab.semigan.diagnostics import diagnosis, held_out_tau
 from tests.conftest import TOY
 from trainables.biarch2perf import BiArch2PerfTrainable
 from trainables.nacg import NACGTrainable
@@ -111,3 +112,14 @@ def test_checkpoint_holds_no_pickles_and_names_its_table(tmp_path: Path) -> None
     )
     with pytest.raises(UserError, match="written by a nadlab whose networks keep other weights"):
         load(tmp_path, benchmark(TOY))
+
+
+def test_diagnosis_moves_no_random_number_and_asks_the_ledger_nothing() -> None:
+    opened = BiArch2PerfTrainable(config()).run
+    before = opened.model.random.get_state()
+    found = diagnosis(opened.model, opened.ledger)
+    assert torch.equal(opened.model.random.get_state(), before)
+    assert len(opened.ledger.queries) == 20
+    assert found.keys() >= {"predictor_tau", "predictor_tau_top", "rank_fidelity"}
+    assert 0 <= found["rank_fidelity"] <= 1
+    assert found["predictor_tau"] == held_out_tau(opened.model, opened.ledger)

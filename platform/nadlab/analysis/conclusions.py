@@ -175,7 +175,7 @@ def _test(compared: Compared) -> list[str]:
     few = [(row.level, found) for row, found in compared if found.nonzero < least]
     if not few:
         return said
-    seeds, differing = (min(found.difference.n for _, found in few), max(found.nonzero for _, found in few))
+    seeds, differing = (max(found.difference.n for _, found in few), max(found.nonzero for _, found in few))
     which = (
         "no difference"
         if len(few) == count

@@ -147,7 +147,7 @@ def _fixed(words: str, unit: str = "", maximise: bool = True) -> Callable[[Study
 OUTCOMES: Mapping[str, Outcome] = MappingProxyType({
     "final": Outcome(_final, lambda study: study.measured, SMALL_POINTS, has_ceiling=True),
     **{f"regret-{queries}": _regret_after(queries) for queries in BUDGETS},
-    "queries-to-best": Outcome(_queries_to_best, _fixed("queries until the best cell", "queries", maximise=False), 5.0, needs="optimum", note=CENSORED),
+    "queries-to-best": Outcome(_queries_to_best, _fixed("time until the best cell", "queries", maximise=False), 5.0, needs="optimum", note=CENSORED),
     "predictor-tau": _of_metric("predictor_tau", "rank correlation of PP", 0.02),
     "predictor-tau-top": _of_metric("predictor_tau_top", "rank correlation of PP in the best 5 %", 0.05),
     "fidelity": _of_metric("rank_fidelity", "fidelity of AG to its rank", 0.05),
