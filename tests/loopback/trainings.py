@@ -17,7 +17,8 @@ from perf.faults.trainings import trainings
 
 
 def main(folder: Path) -> int:
-    rows = [json.loads(line) for line in (folder / "rows").read_text(encoding="utf-8").splitlines()]
+    lines = (folder / "rows").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines if line.startswith("{")]  # Ray prints which nodes it lost
     keys, different = [], 0
     for row in rows:
         ledger = QueryLedger(benchmark(row["benchmark"]), row["queries"])

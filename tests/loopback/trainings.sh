@@ -67,6 +67,7 @@ search=$!
 await 1500 '[ "$(begun)" -ge 12 ]'
 say "worker1 loses its power, with $(begun) trainings begun"
 kill -9 "${power[worker1]}"
+wait "${power[worker1]}" 2> /dev/null || true
 await 1500 '[ "$(begun)" -ge 24 ]'
 say "worker2 loses its network, with $(begun) trainings begun"
 ip link set worker2 down
