@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from nadlab.queries.answers import EvaluationFailed
 
 from nadlab.benchmarks.oracle import facts_of
 from nadlab.benchmarks.registry import benchmark
