@@ -64,7 +64,7 @@ def test_a_training_that_diverges_raises_and_names_the_epoch() -> None:
     cell = oracle.space.unlabelled(1, np.random.default_rng(0))
     with pytest.raises(TrainingDiverged, match="in epoch 1 of 2"):
         oracle.evaluate(cell)
-    with pytest.raises(RuntimeError, match="TrainingDiverged.*in epoch 1 of 2"):
+    with pytest.raises(RuntimeError, match=r"TrainingDiverged.*in epoch 1 of 2"):
         QueryLedger(oracle, 1).query(cell)
 
 
