@@ -85,7 +85,7 @@ def test_nas_bench_101_s_file_brings_test_accuracies_to_searches_and_table_4(tmp
     assert (oracle.search_split, oracle.report_split) == ("valid", "test")
     assert found.row()["best_test"] is not None
     arguments = ["--smoke", "--concurrent", "1", "--seeds", "1", "--out", str(tmp_path / "out")]
-    shown = CliRunner().invoke(reproduce_table4.command, arguments, catch_exceptions=False).stdout
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(reproduce_table4.command, arguments, catch_exceptions=False).stdout
     assert "test > 93.5 %: new classes" in shown
     assert "6.46%" in shown  # of the paper, beside its own
 

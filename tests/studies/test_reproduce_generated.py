@@ -24,7 +24,7 @@ SMALL = Settings(labels=20, final_k=2, epochs=1, width=16, unlabelled_per_epoch=
 
 def run(command: click.Command, out: Path, *arguments: str) -> str:
     given = ["--smoke", "--concurrent", "1", "--out", str(out), *arguments]
-    return CliRunner().invoke(command, given, catch_exceptions=False).stdout
+    return CliRunner(env={"COLUMNS": "200"}).invoke(command, given, catch_exceptions=False).stdout
 
 
 @pytest.mark.usefixtures("data")

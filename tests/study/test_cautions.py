@@ -84,9 +84,10 @@ def test_setting_without_effect_is_refused_with_the_reason(
     settings: Settings, name: str, value: Any, reason: str
 ) -> None:
     default = getattr(Settings(), name)
+    shown = "none" if default is None else default
     with pytest.raises(UserError, match=f"{name} changes nothing in this study: .*{reason}"):
         checked(varying(settings, **{name: (default, value)}))
-    with pytest.raises(UserError, match=f"{name} = {value} changes nothing: .*{reason}.*; leave it at {default}"):
+    with pytest.raises(UserError, match=f"{name} = {value} changes nothing: .*{reason}.*; leave it at {shown}"):
         checked(varying(replace(settings, **{name: value}), width=(32, 64)))
 
 

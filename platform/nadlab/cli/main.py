@@ -43,10 +43,10 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
             click.echo(strict_json(row))
     else:
         print_table(benchmark_text("benchmarks", protocol), [for_people(row) for row in rows])
-    for line in left_out:
-        click.echo(f"left out: {line}", err=as_json)
     for line in missing(rows) if protocol == PAPER else ():
         click.echo(f"not here: {line}", err=as_json)
+    for line in left_out:
+        click.echo(f"left out: {line}", err=as_json)
 
 
 for each in COMMANDS:
