@@ -15,7 +15,6 @@ from nadlab.cli.command_line import run_command
 # isort: split
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import click
@@ -28,10 +27,9 @@ from nadlab.analysis.text import ends, listed, markdown_table
 from nadlab.benchmarks.oracle import Oracle, optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_seeds
+from nadlab.cli.shared_options import search_file_options
 from nadlab.errors import UserError
 from nadlab.methods.registry import searcher
-from nadlab.processes import side_by_side
-from nadlab.provenance.code import git_revision
 from nadlab.provenance.hardware import hardware
 from nadlab.study.published import TABLE_1, TABLE_2, TABLE_3
 from nadlab.study.search_file import SearchFile, code_of
@@ -148,10 +146,7 @@ lies between the worst and the best of our seeds or within the interval.
 @click.option("--methods", default=",".join(CHEAPEST_FIRST), help="separated by commas  [default: all of the tables]")
 @click.option("--benchmarks", default=",".join(BENCHMARKS), show_default=True)
 @click.option("--seeds", default="10", show_default=True, help="a count, a range or a list")
-@click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/compare_published"), show_default=True)
-@click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made")
-@click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there")
+@search_file_options("runs/compare_published")
 def command(
     methods: str, benchmarks: str, seeds: str, concurrent: int | None, out: Path, anyway: bool, page_only: bool
 ) -> None:
@@ -160,16 +155,14 @@ def command(
         raise UserError(f"the tables have no {unknown[0]!r}: choose from {listed([*BENCHMARKS, *CHEAPEST_FIRST])}")
     numbers = [each for each in PUBLISHED if each.benchmark in names and each.method in chosen]
     numbers.sort(key=lambda each: CHEAPEST_FIRST.index(each.method))
-    file, codes = SearchFile(out / "searches.csv"), {method: code_of(searcher(method)) for method in chosen}
+    file = SearchFile(out / "searches.csv", {method: code_of(searcher(method)) for method in chosen})
+    each = parse_seeds(seeds)
     if not page_only:
-        file.begin(codes, anyway)
-        there = [each for each in numbers if opened(each.benchmark)]
-        every = [(each.queries, seed, each.benchmark, each.method) for each in there for seed in parse_seeds(seeds)]
-        if tasks := file.missing(every):
-            run = partial(search, file, git_revision(Path(__file__).parent))
-            list(side_by_side(run, tasks, "search", concurrent))
-    rows = file.rows()
-    (out / "README.md").write_text(text := page(rows, numbers, names, file.made_by(rows, codes)), encoding="utf-8")
+        there = [number for number in numbers if opened(number.benchmark)]
+        tasks = [(number.queries, seed, number.benchmark, number.method) for number in there for seed in each]
+        file.run(search, tasks, concurrent, anyway)
+    rows = file.selected({number.queries for number in numbers}, each, names, chosen)
+    (out / "README.md").write_text(text := page(rows, numbers, names, file.made_by(rows)), encoding="utf-8")
     click.echo(text)
 
 

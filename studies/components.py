@@ -1,8 +1,8 @@
 """What each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
 
 `components` takes AG and D away; `ladder` goes from the paper's preset to the default and to sequential, one step at a
-time; `choices` are settings from which a default may be chosen, on the benchmarks that are there for it alone. Each search is appended to OUT/searches.csv when it ends, and the same command goes on after a stop. --page writes
-the page from what is there and searches nothing.
+time; `choices` are settings from which a default may be chosen, on the benchmarks that are there for it alone. Each search is appended to OUT/searches.csv when it ends, and the same command goes
+on after a stop. --page writes the page from what is there and searches nothing.
 
 \b
     python studies/components.py components --seeds 20
@@ -16,7 +16,6 @@ from nadlab.cli.command_line import run_command
 # isort: split
 import hashlib
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
@@ -32,13 +31,11 @@ from nadlab.analysis.statistics.comparisons import holm
 from nadlab.analysis.statistics.intervals import mean_interval, paired
 from nadlab.analysis.statistics.paired_tests import signed_rank
 from nadlab.analysis.text import ends, listed, markdown_table, p_text
-from nadlab.benchmarks.oracle import optimum_of
-from nadlab.benchmarks.registry import benchmark
-from nadlab.cli.options import parse_seeds
+from nadlab.benchmarks.registry import benchmark, check_optima
+from nadlab.cli.options import parse_budgets, parse_seeds
+from nadlab.cli.shared_options import search_file_options
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS, Searcher, run_search
-from nadlab.processes import side_by_side
-from nadlab.provenance.code import git_revision
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
@@ -111,15 +108,12 @@ SETS = {
 """arms, the one that the others are compared with, and benchmarks"""
 
 
-def search(file: SearchFile, arms: Mapping[str, Searcher], revision: str, task: Task) -> Task:
-    """Run one search and append its row to the file."""
+def search(arms: Mapping[str, Searcher], task: Task) -> Mapping[str, Any]:
+    """Run one search and return its row."""
     queries, seed, name, arm = task
-    ledger, started = QueryLedger(benchmark(name), queries), time.process_time()
+    ledger = QueryLedger(benchmark(name), queries)
     run_search(arms[arm], ledger, np.random.default_rng(seed))
-    key = {"queries": queries, "seed": seed, "benchmark": name, "method": arm}
-    made = {"cpu_seconds": f"{time.process_time() - started:.2f}", "code": code(arms[arm]), "revision": revision}
-    file.append({**ledger.outcome(), **key, **made})
-    return task
+    return ledger.outcome()
 
 
 def code(arm: Searcher) -> str:
@@ -178,10 +172,7 @@ Regret: the optimum less the reported answer of the cell that is best by the sea
 @click.option("--benchmarks", help="separated by commas  [default: those of the set]")
 @click.option("--queries", default="20,40,60,110", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="6", show_default=True, help="a count, a range or a list")
-@click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/components"), show_default=True)
-@click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made")
-@click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there")
+@search_file_options("runs/components")
 def command(
     which: str,
     arms: str | None,
@@ -203,24 +194,14 @@ def command(
         raise UserError(f"nothing is chosen on {held.pop()}: take {listed(TUNED_ON)}")
     if unknown := [arm for arm in chosen if arm not in every]:
         raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
-    if unknown := [name for name in names if optimum_of(benchmark(name)) is None]:
-        raise UserError(
-            f"{unknown[0]} does not know its optimum, from which regrets are counted: take another benchmark"
-        )
-    budgets, file = [int(part) for part in queries.split(",")], SearchFile(out / which / "searches.csv")
-    codes = {arm: code(every[arm]) for arm in chosen}
+    check_optima(names)
+    budgets = parse_budgets(queries)
+    file = SearchFile(out / which / "searches.csv", {arm: code(every[arm]) for arm in chosen})
     if not page_only:
-        file.begin(codes, anyway)
         tasks = [(count, seed, name, arm) for seed, count, name, arm in product(each, budgets, names, chosen)]
-        if tasks := file.missing(tasks):
-            run = partial(search, file, every, git_revision(Path(__file__).parent))
-            list(side_by_side(run, tasks, "search", concurrent))
-    rows = file.rows()
-    rows = rows[rows["queries"].isin(budgets) & rows["seed"].isin(each) & rows["benchmark"].isin(names)]
-    rows = rows[rows["method"].isin(chosen)]
-    if rows.empty:
-        raise UserError(f"{file.path} has no search of these yet")
-    text = page(which, rows, chosen, names, reference, file.made_by(rows, codes))
+        file.run(partial(search, every), tasks, concurrent, anyway)
+    rows = file.selected(budgets, each, names, chosen)
+    text = page(which, rows, chosen, names, reference, file.made_by(rows))
     (file.path.parent / "README.md").write_text(text, encoding="utf-8")
     click.echo(text)
 

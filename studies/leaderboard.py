@@ -15,10 +15,8 @@ keeps them, and the page says so.
 from nadlab.cli.command_line import run_command
 
 # isort: split
-import os
 import sys
-import time
-from functools import cache, partial
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,6 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from nadlab.analysis.figures.comparisons import critical_differences
 from nadlab.analysis.figures.style import save
@@ -35,28 +32,22 @@ from nadlab.analysis.statistics.rankings import rank
 from nadlab.analysis.text import ends, listed, markdown_table, number, p_equals
 from nadlab.benchmarks.oracle import accuracy, facts_of, metric_of, optimum_of
 from nadlab.benchmarks.packages.nasbenchgraph import DATASETS
-from nadlab.benchmarks.registry import benchmark
-from nadlab.cli.options import parse_seeds
+from nadlab.benchmarks.registry import benchmark, check_optima
+from nadlab.cli.options import parse_budgets, parse_seeds
+from nadlab.cli.shared_options import search_file_options
 from nadlab.engine.search import searches
-from nadlab.errors import UserError
 from nadlab.methods.registry import COMPARED, searcher
 from nadlab.methods.request import SearchRequest
-from nadlab.processes import side_by_side
-from nadlab.provenance.code import git_revision
 from nadlab.provenance.hardware import hardware
 from nadlab.semigan.diagnostics import search_accuracies
 from nadlab.study.search_file import SearchFile, Task, code_of
 
 
-def search(file: SearchFile, revision: str, task: Task) -> Task:
-    """Run one search and append its row to the file."""
+def search(task: Task) -> dict[str, Any]:
+    """Run one search with a method's default settings and return its row."""
     queries, seed, name, method = task
-    benchmark(name)  # opened before the clock starts
-    started = time.process_time()
     (found,) = searches([method], name, queries, [seed], 1)
-    seconds = f"{time.process_time() - started:.2f}"
-    file.append(found.row() | {"cpu_seconds": seconds, "code": code_of(searcher(method)), "revision": revision})
-    return task
+    return found.row()
 
 
 @cache
@@ -155,10 +146,7 @@ ranked. CPU seconds: the median of a search.
 @click.option("--benchmarks", default=",".join(f"nas-bench-graph/{name}" for name in DATASETS), show_default=True)
 @click.option("--queries", default="100", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="20", show_default=True, help="a count, a range or a list")
-@click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/leaderboard"), show_default=True)
-@click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made")
-@click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there")
+@search_file_options("runs/leaderboard")
 def command(
     methods: str,
     benchmarks: str,
@@ -170,32 +158,16 @@ def command(
     page_only: bool,
 ) -> None:
     names, chosen, each = benchmarks.split(","), methods.split(","), parse_seeds(seeds)
-    if unknown := [name for name in names if optimum_of(benchmark(name)) is None]:
-        raise UserError(
-            f"{unknown[0]} does not know its optimum, from which regrets are counted: take another benchmark"
-        )
-    try:
-        budgets = [int(part) for part in queries.split(",")]
-    except ValueError:
-        raise UserError(f"--queries must list numbers, such as 20,100, not {queries!r}") from None
+    check_optima(names)
+    budgets = parse_budgets(queries)
     for method, budget in product(chosen, budgets):
         SearchRequest(method=method, queries=budget)  # raises here rather than hours later
-    file, workers = SearchFile(out / "searches.csv"), concurrent or os.cpu_count() or 1
-    codes = {method: code_of(searcher(method)) for method in chosen}
+    file = SearchFile(out / "searches.csv", {method: code_of(searcher(method)) for method in chosen})
     if not page_only:
-        file.begin(codes, anyway)
-        if tasks := file.missing(product(budgets, each, names, chosen)):
-            run = partial(search, file, git_revision(Path(__file__).parent))
-            finished = side_by_side(run, tasks, "search", workers)
-            # with several at a time there is a bar already
-            list(tqdm(finished, total=len(tasks), unit="search") if min(workers, len(tasks)) == 1 else finished)
-    rows = file.rows()
-    rows = rows[rows["queries"].isin(budgets) & rows["seed"].isin(each)]
-    rows = rows[rows["benchmark"].isin(names) & rows["method"].isin(chosen)]
-    if rows.empty:
-        raise UserError(f"{file.path} has no search of these yet")
+        file.run(search, product(budgets, each, names, chosen), concurrent, anyway)
+    rows = file.selected(budgets, each, names, chosen)
     (out / "README.md").write_text(
-        text := page(rows, chosen, names, len(each), out, file.made_by(rows, codes)), encoding="utf-8"
+        text := page(rows, chosen, names, len(each), out, file.made_by(rows)), encoding="utf-8"
     )
     click.echo(text)
 

@@ -17,7 +17,6 @@ from nadlab.cli.command_line import run_command
 
 # isort: split
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +26,6 @@ from typing import Any
 
 import click
 import numpy as np
-from tqdm import tqdm
 
 from nadlab import benchmark
 from nadlab.analysis.cells.generated import (
@@ -50,7 +48,7 @@ from nadlab.cli.shared_options import protocol_option
 from nadlab.cli.tables import print_table
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json
-from nadlab.processes import side_by_side
+from nadlab.processes import finished
 from nadlab.provenance.code import origin
 from nadlab.semigan.settings import CHOSEN, PAPER_T, Settings
 from nadlab.study.levels import changed, names
@@ -104,21 +102,19 @@ def seeds_of(run: Run, seeds: Sequence[int], concurrent: int | None) -> list[Gen
     decides: dict[str, object] = {
         "benchmark": run.name, "protocol": run.protocol, "digest": run.oracle.digest, "settings": asdict(run.settings),
     }  # fmt: skip
-    missing = [seed for seed in seeds if seed not in run.rows()]
-    for row in run.rows().values():
+    before = run.rows()
+    missing = [seed for seed in seeds if seed not in before]
+    for row in before.values():
         agree = decides | (code if missing else {})
-        row = row | {
-            "settings": asdict(Settings()) | row["settings"]
-        }  # a setting that is younger has its default there
-        if unequal := [name for name, value in agree.items() if row[name] != value]:
+        # a setting that is younger than the row has its default there
+        found_row = row | {"settings": asdict(Settings()) | row["settings"]}
+        if unequal := [name for name, value in agree.items() if found_row[name] != value]:
             raise UserError(f"{run.path} was made with another {unequal[0]}: name another folder by --out")
     made_by = decides | code | {"revision": found["git_revision"]}
     if missing:
         run.out.mkdir(parents=True, exist_ok=True)
-        done = side_by_side(partial(run_seed, run, made_by, thresholds(run.oracle)), missing, "seed", concurrent)
-        one_at_a_time = min(concurrent or os.cpu_count() or 1, len(missing)) == 1  # several have a bar already
-        list(tqdm(done, total=len(missing), unit="seed") if one_at_a_time else done)
-    rows = run.rows()
+        finished(partial(run_seed, run, made_by, thresholds(run.oracle)), missing, "seed", concurrent)
+    rows = run.rows() if missing else before
     return [from_json({name: value for name, value in rows[seed].items() if name not in made_by}) for seed in seeds]
 
 

@@ -34,6 +34,17 @@ def side_by_side(
         yield from tqdm(results, total=len(requests), unit=unit)
 
 
+def finished(
+    compute: Callable[[Request], Result], requests: Sequence[Request], unit: str, concurrent: int | None = None
+) -> list[Result]:
+    """Compute every request as `side_by_side` and return the results in order; one at a time has a progress bar too."""
+    if not requests:
+        return []
+    results = side_by_side(compute, requests, unit, concurrent)
+    has_bar = min(concurrent or os.cpu_count() or 1, len(requests)) > 1
+    return list(results if has_bar else tqdm(results, total=len(requests), unit=unit))
+
+
 @contextmanager
 def _shielded() -> Iterator[None]:
     """Start processes that Ctrl-C does not reach: not even while they import, when each would print a traceback."""

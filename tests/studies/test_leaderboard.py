@@ -10,6 +10,7 @@ from nadlab.benchmarks.oracle import accuracy, optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from studies.leaderboard import command, whole
+from tests.oracles import own_module
 
 
 def leaderboard(out: Path, *arguments: str) -> str:
@@ -58,3 +59,16 @@ def test_whole_benchmark_leaves_the_regret_of_its_best_cell_by_the_search_split(
     assert found[0] == accuracy(best, oracle.search_split)
     assert found[1] == pytest.approx((optimum_of(oracle) or 0) - accuracy(best, oracle.report_split))
     assert whole("mnist1d-darts") is None  # a surrogate
+
+
+def test_bad_input_is_one_sentence_before_anything_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "meadow.py").write_text(own_module("meadow", tmp_path, "return [Evaluation(50.0, None)] * len(cells)"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cheap = ["--methods", "random-search", "--seeds", "1"]
+    for wrong, words in {
+        ("--benchmarks", "meadow:meadow"): "meadow:meadow does not know its optimum",
+        ("--queries", "12,many"): "--queries must list numbers, such as 20,100, not '12,many'",
+    }.items():
+        with pytest.raises(UserError, match=words):
+            leaderboard(tmp_path / "out", *cheap, *wrong)
+    assert not (tmp_path / "out").exists()

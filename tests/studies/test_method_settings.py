@@ -199,3 +199,10 @@ def test_every_method_gets_the_same_tuning_budget_and_a_stop_loses_nothing(tmp_p
         CliRunner().invoke(command, [*arguments, "--queries", "13"], catch_exceptions=False)
     with pytest.raises(UserError, match="none of --tuned-on"):
         CliRunner().invoke(command, [*arguments, "--held-out", "mnist1d-201"], catch_exceptions=False)
+
+
+def test_a_misspelt_method_is_said_before_any_method_is_tuned(tmp_path: Path) -> None:
+    arguments = ["--methods", "local-search,banana", "--held-out", "mnist1d-101", "--tuned-on", "mnist1d-201"]
+    with pytest.raises(UserError, match="unknown method 'banana': did you mean bananas"):
+        CliRunner().invoke(command, [*arguments, "--out", str(tmp_path / "out")], catch_exceptions=False)
+    assert not (tmp_path / "out").exists()

@@ -7,14 +7,14 @@ function gets the name and returns an `Oracle` with that name. `train:SOURCE` tr
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
-from nadlab.benchmarks.oracle import Oracle
+from nadlab.benchmarks.oracle import Oracle, optimum_of
 from nadlab.benchmarks.own import own_benchmark
 from nadlab.benchmarks.packages.installed import absent, packaged, uncovered
 from nadlab.benchmarks.presets import check_protocol
@@ -127,6 +127,13 @@ def verify(path: Path) -> str:
         open_archive(path)
         check_values(path, container.arrays)
     return digest
+
+
+def check_optima(names: Iterable[str], protocol: str = "paper") -> None:
+    """Raise UserError when a benchmark can't be opened, or does not know its optimum."""
+    for name in names:
+        if optimum_of(benchmark(name, protocol)) is None:
+            raise UserError(f"{name} does not know its optimum, from which regrets are counted: take another benchmark")
 
 
 @cache

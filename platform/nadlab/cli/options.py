@@ -138,6 +138,14 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
+def parse_budgets(text: str) -> list[int]:
+    """Return the budgets of `20,100`; UserError otherwise."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"--queries must list numbers, such as 20,100, not {_short(text)}") from None
+
+
 def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:60]}...")
 

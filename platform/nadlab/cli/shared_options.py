@@ -1,6 +1,8 @@
 """Options that several commands share; light, for a command's start."""
 
 from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,6 +28,17 @@ def protocol_option(default: str = "paper") -> Callable[[Any], Any]:
         help="how the benchmark is searched and judged: paper (SemiGAN-NAD's; NAS-Bench-201 by test accuracy alone), "
         "validation (search by validation, report test accuracy) or naslib (as NASLib)",
     )  # fmt: skip
+
+
+def search_file_options(out: str) -> Callable[[Any], Any]:
+    """Return the options of a command that fills a `SearchFile` in the folder `out`."""
+    options = (
+        click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]"),
+        click.option("--out", type=click.Path(path_type=Path), default=Path(out), show_default=True),
+        click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made"),
+        click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there"),
+    )  # fmt: skip
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
 def in_space(name: str, space: str | None) -> str:

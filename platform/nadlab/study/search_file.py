@@ -1,20 +1,27 @@
 """A file of searches that goes on after a stop: each is appended when it ends, with the digest of the code that made it."""
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import pandas as pd
 
+from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.provenance.code import digest_of
+from nadlab.processes import finished
+from nadlab.provenance.code import digest_of, git_revision
 
 KEY = ["queries", "seed", "benchmark", "method"]
 """what names a search"""
 COLUMNS = [*KEY, "best_valid", "best_test", "regret", "cpu_seconds", "code", "revision"]
 Task = tuple[int, int, str, str]
 """the values of KEY"""
+Search = Callable[[Task], Mapping[str, Any]]
+"""returns `best_valid`, `best_test` and `regret`, as far as they are known"""
 
 
 def code_of(method: Callable[..., None]) -> str:
@@ -27,45 +34,61 @@ class SearchFile:
     """A CSV of `COLUMNS`; several processes may append to it."""
 
     path: Path
+    codes: Mapping[str, str]
+    """method -> digest of its code today"""
 
-    def begin(self, codes: Mapping[str, str], anyway: bool = False) -> None:
-        """Begin the file if it is missing; raise UserError where other code made some of the methods' rows.
+    def run(self, search: Search, tasks: Iterable[Task], concurrent: int | None, anyway: bool) -> None:
+        """Run the searches that the file does not hold, `concurrent` at a time, with a progress bar.
 
-        codes: method -> digest of its code today. anyway: keep such rows.
+        anyway: keep rows of the methods that other code made. Raises UserError without it where there are some.
         """
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-        if (others := self.changed(codes)) and not anyway:
+        rows = self._rows()
+        if (others := self._changed(rows)) and not anyway:
             raise UserError(
                 f"{self.path} holds searches by other code of {', '.join(others)}: delete those rows, check out their "
                 "revision, keep them by --anyway, or name another folder by --out"
             )
+        done = set(rows[KEY].itertuples(index=False, name=None))
+        missing = [task for task in tasks if task not in done]
+        finished(partial(self._run, search, git_revision(Path(__file__).parent)), missing, "search", concurrent)
 
-    def append(self, row: Mapping[str, object]) -> None:
-        """Append a row."""
+    def selected(
+        self, queries: Collection[int], seeds: Collection[int], benchmarks: Collection[str], methods: Collection[str]
+    ) -> pd.DataFrame:
+        """Return the rows of these; raise UserError when there are none."""
+        rows = self._rows()
+        for name, wanted in zip(KEY, (queries, seeds, benchmarks, methods), strict=True):
+            rows = rows[rows[name].isin(wanted)]
+        if rows.empty:
+            raise UserError(f"{self.path} has no search of these yet")
+        return rows
+
+    def made_by(self, rows: pd.DataFrame) -> str:
+        """Return the sentences that say at which revisions some of the rows were made, and which are of other code than today's."""
+        revisions = ", ".join(sorted({revision[:12] for revision in rows["revision"]}))
+        others = self._changed(rows)
+        kept = f" Of {', '.join(others)} some searches are of other code than today's." if others else ""
+        return f"Revision {revisions}.{kept}"
+
+    def _rows(self) -> pd.DataFrame:
+        return pd.read_csv(self.path, dtype={"code": str, "revision": str})
+
+    def _changed(self, rows: pd.DataFrame) -> list[str]:
+        return [
+            method for method, code in self.codes.items() if set(rows.loc[rows["method"] == method, "code"]) - {code}
+        ]
+
+    def _run(self, search: Search, revision: str, task: Task) -> None:
+        benchmark(task[2])  # opened before the clock starts
+        started = time.process_time()
+        found = search(task)
+        seconds = f"{time.process_time() - started:.2f}"
+        made = {"cpu_seconds": seconds, "code": self.codes[task[3]], "revision": revision}
+        row = {**found, **dict(zip(KEY, task, strict=True)), **made}
         values = ["" if row.get(column) is None else str(row[column]) for column in COLUMNS]
         line = ",".join(f'"{value}"' if "," in value else value for value in values)
         with self.path.open("ab", buffering=0) as file:
             file.write(f"{line}\n".encode())  # one write: neighbours append too, and a stop leaves no half
-
-    def rows(self) -> pd.DataFrame:
-        """Return the rows."""
-        return pd.read_csv(self.path, dtype={"code": str, "revision": str})
-
-    def missing(self, tasks: Iterable[Task]) -> list[Task]:
-        """Return those of the searches that the file does not hold."""
-        done = set(self.rows()[KEY].itertuples(index=False, name=None))
-        return [task for task in tasks if task not in done]
-
-    def changed(self, codes: Mapping[str, str]) -> list[str]:
-        """Return the methods of which some row was made by other code."""
-        rows = self.rows()
-        return [method for method, code in codes.items() if set(rows.loc[rows["method"] == method, "code"]) - {code}]
-
-    def made_by(self, rows: pd.DataFrame, codes: Mapping[str, str]) -> str:
-        """Return the sentences that say at which revisions some of the rows were made, and which are of other code than today's."""
-        revisions = ", ".join(sorted({revision[:12] for revision in rows["revision"]}))
-        others = [method for method in self.changed(codes) if method in set(rows["method"])]
-        kept = f" Of {', '.join(others)} some searches are of other code than today's." if others else ""
-        return f"Revision {revisions}.{kept}"
