@@ -37,15 +37,17 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_seeds
 from nadlab.provenance.code import origin
 from nadlab.provenance.hardware import hardware
+from nadlab.queries.ledger import QueryLedger
 from nadlab.schedule.optuna_storage import DATABASE
 from nadlab.semigan.diagnostics import fidelity
 from nadlab.semigan.divergence import Diverged
+from nadlab.semigan.method import trained
 from nadlab.semigan.nacg import generate_cells
 from nadlab.semigan.settings import Settings
 from nadlab.sqlite import address
 from nadlab.study.levels import changed
 from nadlab.study.tuning import sampler
-from studies.measure_condition import SETTINGS, trained
+from studies.measure_condition import SETTINGS
 
 BASE = replace(SETTINGS, epochs=40)
 """the fewest epochs that the paper allows"""
@@ -85,9 +87,9 @@ def settings_of(params: dict[str, Any], base: Settings) -> Settings:
 
 def observe(oracle: Oracle, settings: Settings, seed: int, count: int) -> dict[str, float]:
     """Train a reading at one seed, and return the paper's observables, the distance from it, and the diversity."""
-    started = time.process_time()
+    ledger, started = QueryLedger(oracle, settings.labels), time.process_time()
     try:
-        model, ledger = trained(oracle, settings, seed)
+        model = trained(ledger, settings, np.random.default_rng(seed))
         cells = generate_cells(model, oracle.space, count)
     except Diverged:
         return {"distance": 1.0, "diversity": 0.0, "cpu seconds": time.process_time() - started}

@@ -28,9 +28,8 @@ from nadlab.errors import UserError
 from nadlab.nets.nade import gumbel
 from nadlab.provenance.code import origin
 from nadlab.queries.ledger import QueryLedger
-from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.diagnostics import fidelity, judgements
-from nadlab.semigan.method import start
+from nadlab.semigan.method import trained
 from nadlab.semigan.nacg import generate_cells
 from nadlab.semigan.networks.condition import signal
 from nadlab.semigan.settings import PAPER, Settings
@@ -42,19 +41,11 @@ SETTINGS = replace(PAPER, labels=105, t=93.0, epochs=60, unlabelled_per_epoch=20
 """Section 4.2's on NAS-Bench-101, with 2,048 cells without a label an epoch, since all of them take an hour a seed"""
 
 
-def trained(oracle: Oracle, settings: Settings, seed: int) -> tuple[BiArch2Perf, QueryLedger]:
-    """Train one seed, and return it with its ledger of labels."""
-    ledger = QueryLedger(oracle, settings.labels)
-    model = start(ledger, settings, np.random.default_rng(seed))
-    for _ in range(settings.epochs):
-        model.epoch()
-    return model, ledger
-
-
 def measure(oracle: Oracle, settings: Settings, seed: int) -> dict[str, float]:
     """Return what one seed shows, as shares but for D's logits."""
     started = time.process_time()
-    model, ledger = trained(oracle, settings, seed)
+    ledger = QueryLedger(oracle, settings.labels)
+    model = trained(ledger, settings, np.random.default_rng(seed))
     cells = generate_cells(model, oracle.space, GENERATED)
     judged = fidelity(model, ledger, cells, GENERATED)
     made = generated(cells, judged, oracle.space)

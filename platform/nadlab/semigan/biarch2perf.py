@@ -105,6 +105,10 @@ class BiArch2Perf:
         """Return cells, as bytes on the device, as PP and D read them."""
         return read(graphs_from_bytes(adjacency, operations, self.operations))
 
+    def read(self, cells: Cells) -> GINInput:
+        """Return cells in canonical form as PP and D read them."""
+        return self.as_read(*self._bytes(cells))
+
     def latents(self, count: int) -> Latents:
         """Draw z_A and z_X."""
         shape = (count, self.vertices if self.settings.latents == "vertex" else 1, LATENT)
@@ -123,8 +127,8 @@ class BiArch2Perf:
     def predict(self, cells: Cells) -> NDArray[np.float64]:
         """Return PP's scores of cells in canonical form, higher is better, (N,); raise Diverged when one is not finite."""
         with torch.inference_mode():
-            chunks = (self._bytes(cells[start : start + 4096]) for start in range(0, len(cells), 4096))
-            parts = [bound(self.networks.PP(self.as_read(*chunk)), self.settings.optimism) for chunk in chunks]
+            chunks = (self.read(cells[start : start + 4096]) for start in range(0, len(cells), 4096))
+            parts = [bound(self.networks.PP(chunk), self.settings.optimism) for chunk in chunks]
             predicted: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
         if not np.isfinite(predicted).all():
             raise Diverged(f"epoch {self.epochs}", "the predictor's scores are not finite")

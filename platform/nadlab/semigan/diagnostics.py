@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from nadlab.benchmarks.oracle import Oracle, accuracy, facts_of, metric_of
+from nadlab.benchmarks.oracle import Oracle, Split, accuracy, facts_of, metric_of
 from nadlab.errors import UserError
-from nadlab.nets.graphs import graphs_from_bytes, read
+from nadlab.nets.graphs import read
 from nadlab.nets.nade import gumbel
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import one_of_each
+from nadlab.queries.sampling import one_of_each, unqueried
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.nacg import generate_cells
 from nadlab.semigan.networks.condition import rank_logits, right_rank_share
@@ -27,14 +27,19 @@ from nadlab.spaces import Cells
 
 
 def search_accuracies(oracle: Oracle, cells: Cells) -> NDArray[np.float64]:
-    """Return the search score of queryable cells, (N,); raise UserError where answers are not free."""
+    """Return the search score of queryable cells, (N,); raises as `scores`."""
+    return scores(oracle, cells, oracle.search_split)
+
+
+def scores(oracle: Oracle, cells: Cells, split: Split) -> NDArray[np.float64]:
+    """Return the scores of queryable cells by a split, (N,); raise UserError where answers are not free."""
     if not facts_of(oracle).free:
         raise UserError(
             f"{oracle.name} trains a network for each answer, so that only a search may evaluate cells: name a benchmark "
             "whose answers are stored or predicted"
         )
     score = metric_of(oracle).score
-    return np.array([score(accuracy(each, oracle.search_split)) for each in oracle.evaluate(cells)], np.float64)
+    return np.array([score(accuracy(each, split)) for each in oracle.evaluate(cells)], np.float64)
 
 
 TOP = 0.05
@@ -77,9 +82,7 @@ def diagnosis(model: BiArch2Perf, ledger: QueryLedger) -> dict[str, float]:
 def _share_of_rank(
     model: BiArch2Perf, ledger: QueryLedger, asked: int, ranks_of: Callable[[NDArray[np.float64]], NDArray[np.int64]]
 ) -> float:
-    space = ledger.oracle.space
-    cells = one_of_each(generate_cells(model, space, DRAWS, asked), space)
-    cells = cells[~ledger.known(cells)]
+    cells = unqueried(ledger, generate_cells(model, ledger.oracle.space, DRAWS, asked))
     cells = cells[ledger.oracle.queryable(cells)]
     return float(np.mean(ranks_of(search_accuracies(ledger.oracle, cells)) == asked)) if len(cells) else 0.0
 
@@ -97,11 +100,14 @@ def _held_out(
     model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return PP's scores and the search scores of cells that were not queried, each (N,)."""
-    oracle = ledger.oracle
-    pool = oracle.pool()
-    unseen = np.flatnonzero(~ledger.known(pool))
-    chosen = pool[np.random.default_rng(seed).permutation(unseen)[:count]]
+    oracle, chosen = ledger.oracle, _unseen(ledger, count, seed)
     return model.predict(oracle.space.canonical(chosen)), search_accuracies(oracle, chosen)
+
+
+def _unseen(ledger: QueryLedger, count: int, seed: int) -> Cells:
+    """Return up to `count` cells of the pool that were not queried, at random."""
+    pool = ledger.oracle.pool()
+    return pool[np.random.default_rng(seed).permutation(np.flatnonzero(~ledger.known(pool)))[:count]]
 
 
 def _tau(predicted: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
@@ -167,21 +173,16 @@ def judgements(model: BiArch2Perf, ledger: QueryLedger, count: int, seed: int) -
     than the one that AG was asked for. `D own rank: KIND` is `condition.right_rank_share`, overall and by rank.
     """
     oracle, networks, ranks = ledger.oracle, model.networks, model.ranks.argmax(dim=1)
-    pool = oracle.pool()
-    unseen = pool[np.random.default_rng(seed).permutation(np.flatnonzero(~ledger.known(pool)))[:count]]
+    unseen = _unseen(ledger, count, seed)
     y = torch.from_numpy(search_accuracies(oracle, unseen))
     true = rank(y, model.t, width_of(y.numpy(), ledger.metric.unit))
-    cells = oracle.space.canonical(unseen)
-    adjacency, operations = (
-        torch.from_numpy(np.ascontiguousarray(each)) for each in (cells.adjacency, cells.operations)
-    )
     with torch.no_grad():
         noise = gumbel((len(ranks), *model.decisions.allowed.shape), model.random)
         made = read(networks.AG(model.latents(len(ranks)), noise, model.ranks))
     found: dict[str, float] = {}
     for kind, read_cells, own in (
         ("labelled", model.labelled, ranks),
-        ("unseen", read(graphs_from_bytes(adjacency, operations, model.operations)), true),
+        ("unseen", model.read(oracle.space.canonical(unseen)), true),
         ("generated", made, ranks),
     ):
         logits = rank_logits(networks.D, read_cells)

@@ -40,6 +40,14 @@ def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -
     )
 
 
+def trained(ledger: QueryLedger, settings: Settings, rng: np.random.Generator) -> BiArch2Perf:
+    """Query the labelled cells and train on them; raises as `start`, and Diverged by a loss that is not finite."""
+    model = start(ledger, settings, rng)
+    for number in range(1, settings.epochs + 1):
+        finite(asdict(model.epoch()), f"epoch {number}")
+    return model
+
+
 def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
     """Spend what is left of the budget on generated cells: at once, or in rounds that the networks learn from.
 
@@ -112,7 +120,4 @@ class SemiGANNAD:
         settings = self.settings.within(ledger.budget)
         if settings.t is None:
             settings = replace(settings, t=self.t_of.get(ledger.oracle.name))
-        model = start(ledger, settings, rng)
-        for number in range(1, settings.epochs + 1):
-            finite(asdict(model.epoch()), f"epoch {number}")
-        finish(model, ledger)
+        finish(trained(ledger, settings, rng), ledger)

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from nadlab.analysis.cells.signatures import Signature, signature
-from nadlab.benchmarks.oracle import SPLITS, Oracle, Split, accuracy, facts_of, metric_of
+from nadlab.benchmarks.oracle import SPLITS, Oracle, Split, facts_of
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.sampling import one_of_each
-from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.divergence import check_weights, finite
-from nadlab.semigan.method import start
+from nadlab.semigan.diagnostics import scores
+from nadlab.semigan.divergence import check_weights
+from nadlab.semigan.method import trained
 from nadlab.semigan.nacg import best_predicted, generate_cells
 from nadlab.semigan.settings import PAPER_T, Settings
 from nadlab.spaces import Cells
@@ -76,20 +76,12 @@ def _listed(found: Signature | None) -> dict[str, object] | None:
     return {name: value.round(6).tolist() for name, value in asdict(found).items()} if found else None
 
 
-def trained(ledger: QueryLedger, settings: Settings, seed: int) -> BiArch2Perf:
-    """Return the networks after all epochs on `settings.labels` random cells; raise Diverged where training does."""
-    model = start(ledger, settings, np.random.default_rng(seed))
-    for number in range(1, settings.epochs + 1):
-        finite(asdict(model.epoch()), f"epoch {number}")
-    check_weights(model.networks, f"epoch {model.epochs}")
-    return model
-
-
 def measure(oracle: Oracle, settings: Settings, limits: Mapping[Split, Sequence[float]], seed: int) -> Generated:
     """Train one seed and measure `settings.generated` draws of AG under rank 0 against `thresholds`."""
     started, space = time.process_time(), oracle.space
     ledger = QueryLedger(oracle, settings.labels)
-    model = trained(ledger, settings, seed)
+    model = trained(ledger, settings, np.random.default_rng(seed))
+    check_weights(model.networks, f"epoch {model.epochs}")
     draws = generate_cells(model, space, settings.generated)
     unique = one_of_each(draws, space)
     new = unique[~ledger.known(unique)]
@@ -130,16 +122,9 @@ def splits(oracle: Oracle) -> list[Split]:
     return [split for split in SPLITS if (first.valid if split == "valid" else first.test) is not None]
 
 
-def scores(oracle: Oracle, cells: Cells, split: Split) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the scores of queryable cells by a split, (N,)."""
-    score = metric_of(oracle).score
-    return np.array([score(accuracy(each, split)) for each in oracle.evaluate(cells)], np.float64)
-
-
 def shares_above(oracle: Oracle, cells: Cells, limits: Mapping[Split, Sequence[float]]) -> Shares:
     """Return the shares of queryable cells above each threshold, None for no cells."""
     if not len(cells):
         return dict.fromkeys(limits)
-    return {
-        split: [float((scores(oracle, cells, split) > each).mean()) for each in own] for split, own in limits.items()
-    }
+    found = {split: scores(oracle, cells, split) for split in limits}
+    return {split: [float((found[split] > each).mean()) for each in own] for split, own in limits.items()}
