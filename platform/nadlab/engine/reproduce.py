@@ -21,9 +21,9 @@ from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import Query, best
 from nadlab.semigan.checkpoint import redesigned
 from nadlab.study.records import Trial
-from nadlab.tracking.content import LEDGER, TRAINED, TRIAL_CONTENT
-from nadlab.tracking.runs import without_password
-from nadlab.tracking.store import STORE_ERRORS, check_store, open_client
+from nadlab.tracking.content import TRAINED
+from nadlab.tracking.recorded import recorded_trial
+from nadlab.tracking.store import STORE_ERRORS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,16 +57,8 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
     Raises UserError when the run can't be read, its benchmark is another here or, but with `anyway`, code or packages
     that decide its numbers are.
     """
-    check_store(tracking_uri)
-    client = open_client(tracking_uri)
-    try:
-        run = client.get_run(run_id)
-        trial = _trial(run)
-        recorded = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text(encoding="utf-8"))
-    except STORE_ERRORS as error:
-        raise UserError(
-            f"run {run_id} can't be read from {without_password(tracking_uri)}: check it and --tracking-uri"
-        ) from error
+    recorded = recorded_trial(run_id, tracking_uri)
+    client, run, trial, original = recorded.client, recorded.run, recorded.trial, recorded.ledger
     oracle = _same_benchmark(run, trial)
     trainable = _trainable(trial)
     unlike = _unlike_alone(run) if retrain else None
@@ -74,7 +66,6 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
         raise UserError(f"run {run_id} {unlike}: leave out --retrain, or try --anyway")
     notes = [*([f"the run {unlike}"] if unlike else []), *_notes(client, run, trial, anyway)]
     ledger = _retrained(trainable, trial) if retrain else _from_checkpoint(client, run, trial, oracle)
-    original = [dict(zip(recorded["columns"], row, strict=True)) for row in recorded["data"]]
     again = [{name: query[name] for name in ("number", "key", "cell", "valid", "test")} for query in ledger]
     different = sum(not two.items() <= one.items() for one, two in zip(original, again, strict=False))
     different += abs(len(original) - len(ledger))
@@ -92,15 +83,6 @@ def _unlike_alone(run: "Run") -> str | None:
         return None
     how = f"was trained in {trained}" if trained else "was trained in a pack"
     return f"{how}, and differs by rounding from a trial that is trained alone on one backend"
-
-
-def _trial(run: "Run") -> Trial:
-    content = run.data.tags.get(TRIAL_CONTENT)
-    if not content:
-        raise UserError(f"run {run.info.run_id} is no trial of a study, or older than this command: name another")
-    if run.info.status != "FINISHED":
-        raise UserError(f"run {run.info.run_id} is {run.info.status}: only a finished trial has numbers to reproduce")
-    return Trial(**json.loads(content))
 
 
 def _same_benchmark(run: "Run", trial: Trial) -> Oracle:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 from nadlab.benchmarks.oracle import SPLITS
 from nadlab.benchmarks.table import tables
 from nadlab.errors import UserError
-from nadlab.evaluations.rows import ROWS, engine_of
+from nadlab.evaluations.rows import ROWS, engine_of, shown
 
 HIDDEN = ("owner", "beat", "extras")
 SUFFIXES: dict[str, Callable[[pd.DataFrame, Path], None]] = {
@@ -30,7 +30,7 @@ def kept(place: str, benchmark: str | None = None) -> pd.DataFrame:
     chosen = [row for row in found if benchmark in (None, row["benchmark"])]
     if not chosen:
         known = ", ".join(sorted({str(row["benchmark"]) for row in found})) or "no evaluations at all"
-        raise UserError(f"{_shown(place)} has no evaluations of {benchmark or 'a benchmark'}: it has {known}")
+        raise UserError(f"{shown(place)} has no evaluations of {benchmark or 'a benchmark'}: it has {known}")
     frame = pd.DataFrame(chosen)
     return frame.sort_values(["benchmark", "digest", "fidelity", "seed", "ended"], ignore_index=True)
 
@@ -109,7 +109,3 @@ def _engines(place: str) -> list[Engine]:
     if not files:
         raise UserError(f"{place} holds no evaluations: name a store, or the folder of a study")
     return [engine_of(str(file.parent), file.name) for file in files]
-
-
-def _shown(place: str) -> str:
-    return place.rpartition("@")[2]

@@ -45,12 +45,16 @@ def file_of(benchmark: str, digest: str) -> str:
     return f"{''.join(each if each.isalnum() else '-' for each in benchmark)}-{digest[:12]}.db"
 
 
+def shown(place: str) -> str:
+    """Return a store as it may be printed, without a password."""
+    return place.rpartition("@")[2]
+
+
 def engine_of(place: str, file: str) -> Engine:
     """Open a store: a database by its URL, else a file in the folder `place`, which is made.
 
     Raises UserError when it is neither, or does not answer.
     """
-    shown = place.rpartition("@")[2]  # without a password
     try:
         if "://" in place:
             engine = create_engine(place, poolclass=NullPool)
@@ -58,7 +62,9 @@ def engine_of(place: str, file: str) -> Engine:
             Path(place).mkdir(parents=True, exist_ok=True)
             engine = create_engine(address(Path(place) / file), poolclass=NullPool, connect_args={"timeout": LOCKED})
         if engine.dialect.name not in INSERT:
-            raise UserError(f"the evaluation store {shown} is of {engine.dialect.name}: use PostgreSQL, or a folder")
+            raise UserError(
+                f"the evaluation store {shown(place)} is of {engine.dialect.name}: use PostgreSQL, or a folder"
+            )
         try:
             with engine.begin() as connection:
                 connection.execute(CreateTable(ROWS, if_not_exists=True))
@@ -66,5 +72,5 @@ def engine_of(place: str, file: str) -> Engine:
             pass  # PostgreSQL's answer when another process makes the same table at this moment
     except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]
-        raise UserError(f"the evaluation store {shown} can't be used: {reason}") from error
+        raise UserError(f"the evaluation store {shown(place)} can't be used: {reason}") from error
     return engine

@@ -7,7 +7,6 @@ network.onnx         the same for other programs; it needs `pip install 'nadlab[
 cell.svg             a drawing
 """
 
-import json
 import shutil
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -32,9 +31,7 @@ from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import Query, best
 from nadlab.spaces import Cells
 from nadlab.study.records import Trial, read_record
-from nadlab.tracking.content import LEDGER, TRIAL_CONTENT
-from nadlab.tracking.runs import without_password
-from nadlab.tracking.store import STORE_ERRORS, check_store, open_client
+from nadlab.tracking.recorded import recorded_trial
 
 ONNX = ("onnx", "onnxscript")
 """packages that `torch.onnx` needs"""
@@ -70,20 +67,9 @@ def from_record(path: Path) -> tuple[Trial, list[Query]]:
 
 def from_run(run_id: str, tracking_uri: str) -> tuple[Trial, list[Query]]:
     """Return the trial and queries of a run in MLflow; raise UserError where it cannot be read or is no finished trial."""
-    check_store(tracking_uri)
-    client = open_client(tracking_uri)
-    try:
-        run = client.get_run(run_id)
-        ledger = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text(encoding="utf-8"))
-    except STORE_ERRORS as error:
-        raise UserError(f"run {run_id} can't be read from {without_password(tracking_uri)}: check both") from error
-    if TRIAL_CONTENT not in run.data.tags:
-        raise UserError(f"run {run_id} is no trial of a study: name another")
-    rows = [dict(zip(ledger["columns"], row, strict=True)) for row in ledger["data"]]
-    known = Query.__dataclass_fields__
-    return Trial(**json.loads(run.data.tags[TRIAL_CONTENT])), [
-        Query(**{name: value for name, value in row.items() if name in known}) for row in rows
-    ]
+    recorded, known = recorded_trial(run_id, tracking_uri), Query.__dataclass_fields__
+    queries = [Query(**{name: value for name, value in row.items() if name in known}) for row in recorded.ledger]
+    return recorded.trial, queries
 
 
 def export(trial: Trial, queries: list[Query], folder: Path, name: str | None = None) -> Exported:

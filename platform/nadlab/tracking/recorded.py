@@ -1,0 +1,52 @@
+"""A trial as its run in MLflow holds it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nadlab.errors import UserError
+from nadlab.study.records import Trial
+from nadlab.tracking.content import LEDGER, TRIAL_CONTENT
+from nadlab.tracking.runs import without_password
+from nadlab.tracking.store import STORE_ERRORS, check_store, open_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+@dataclass(frozen=True)
+class RecordedTrial:
+    """A finished trial, its run, and the client that read it."""
+
+    client: "MlflowClient"
+    run: "Run"
+    trial: Trial
+    ledger: list[dict[str, Any]]
+    """a row a query"""
+
+
+def recorded_trial(run_id: str, tracking_uri: str) -> RecordedTrial:
+    """Return the trial of a run; raise UserError when it can't be read or is no finished trial."""
+    check_store(tracking_uri)
+    client = open_client(tracking_uri)
+    try:
+        run = client.get_run(run_id)
+        trial = _trial(run)
+        ledger = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text(encoding="utf-8"))
+    except STORE_ERRORS as error:
+        raise UserError(
+            f"run {run_id} can't be read from {without_password(tracking_uri)}: check it and --tracking-uri"
+        ) from error
+    rows = [dict(zip(ledger["columns"], row, strict=True)) for row in ledger["data"]]
+    return RecordedTrial(client, run, trial, rows)
+
+
+def _trial(run: "Run") -> Trial:
+    content = run.data.tags.get(TRIAL_CONTENT)
+    if not content:
+        raise UserError(f"run {run.info.run_id} is no trial of a study, or older than this command: name another")
+    if run.info.status != "FINISHED":
+        raise UserError(f"run {run.info.run_id} is {run.info.status}: only a finished trial has numbers to reproduce")
+    return Trial(**json.loads(content))
