@@ -22,48 +22,14 @@ from nadlab.semigan.diagnostics import search_accuracies
 from studies.ablate_alpha import STUDY
 from studies.tune_semigan import TUNING
 from tests.conftest import records_of
+from tests.oracles import own_module
 
 ROOT = Path(__file__).parents[2]
 OWN = "orchard:orchard"
-CODE = """
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
-
-from nadlab.benchmarks.oracle import Evaluation
-from nadlab.spaces import space
-
-LOG = Path({log!r})
-
-
-@dataclass(frozen=True)
-class Orchard:
-    name: str
-    search_split: str = "valid"
-    report_split: str = "valid"
-    preset: str = "paper"
-    digest: str = "0" * 64
-    queryable_count: int = 15_625
-
-    @property
-    def space(self):
-        return space("nasbench201")
-
-    def pool(self):
-        return self.space.enumerate()
-
-    def queryable(self, cells):
-        return np.ones(len(cells), bool)
-
-    def evaluate(self, cells):
-        with LOG.open("a") as log:
-            log.write(" ".join(map(str, self.space.keys(cells).tolist())) + "\\n")
-        return [Evaluation(60 + np.float32(5) * count, None) for count in (cells.operations == 3).sum(axis=1)]
-
-
-def orchard(name):
-    return Orchard(name)
+EVALUATE = """
+with PLACE.open("a") as log:
+    log.write(" ".join(map(str, self.space.keys(cells).tolist())) + "\\n")
+return [Evaluation(60 + np.float32(5) * count, None) for count in (cells.operations == 3).sum(axis=1)]
 """
 
 
@@ -71,7 +37,7 @@ def orchard(name):
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A file with a line of keys for each call of `evaluate`; the folder that holds the benchmark is the current one."""
     path = tmp_path / "log"
-    (tmp_path / "orchard.py").write_text(CODE.format(log=str(path)))
+    (tmp_path / "orchard.py").write_text(own_module("orchard", path, EVALUATE))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     benchmark.cache_clear()

@@ -27,77 +27,40 @@ from nadlab.queries.opening import answered
 from nadlab.searchers.random_search import random_search
 from nadlab.study.study import Study
 from tests.conftest import LocalRay, records_of
+from tests.oracles import own_module
 from trainables.searcher import SearcherTrainable
 
 OWN = "greenhouse:greenhouse"
-CODE = '''
-import os
-import signal
-import time
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
-
-from nadlab.benchmarks.oracle import Cost, Evaluation
-from nadlab.spaces import space
-
-FOLDER = Path({folder!r})
-
-
-@dataclass(frozen=True)
-class Greenhouse:
-    """Trains a cell in a moment; files in the folder say which cells fail, and how."""
-
-    name: str
-    search_split: str = "valid"
-    report_split: str = "valid"
-    preset: str = "paper"
-    digest: str = "0" * 64
-    queryable_count: int = 15_625
-    cost: Cost = Cost(cpus=1)
-
-    @property
-    def space(self):
-        return space("nasbench201")
-
-    def pool(self):
-        return self.space.unlabelled(200, np.random.default_rng(0))
-
-    def queryable(self, cells):
-        return np.ones(len(cells), bool)
-
-    def evaluate(self, cells):
-        (key,) = self.space.keys(cells).tolist()
-        with (FOLDER / "log").open("a") as log:
-            log.write(f"{{key}}\\n")
-        trouble = FOLDER / str(key)
-        if trouble.exists():
-            what = trouble.read_text()
-            if what.endswith("once"):
-                trouble.unlink()
-            if what.startswith("raise"):
-                raise MemoryError("CUDA out of memory")
-            if what.startswith("kill"):
-                os.kill(os.getpid(), signal.SIGKILL)
-            if what.startswith("hang"):
-                time.sleep(600)
-            if what.startswith("nan"):
-                return [Evaluation(float("nan"), None)]
-            time.sleep(float(what.split()[1]))
-        return [Evaluation(60.0 + 5 * int((cells.operations == 3).sum()), None)]
-
-
-def greenhouse(name):
-    return Greenhouse(name)
-'''
+EVALUATE = """
+(key,) = self.space.keys(cells).tolist()
+with (PLACE / "log").open("a") as log:
+    log.write(f"{key}\\n")
+trouble = PLACE / str(key)
+if trouble.exists():
+    what = trouble.read_text()
+    if what.endswith("once"):
+        trouble.unlink()
+    if what.startswith("raise"):
+        raise MemoryError("CUDA out of memory")
+    if what.startswith("kill"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what.startswith("hang"):
+        time.sleep(600)
+    if what.startswith("nan"):
+        return [Evaluation(float("nan"), None)]
+    time.sleep(float(what.split()[1]))
+return [Evaluation(60.0 + 5 * int((cells.operations == 3).sum()), None)]
+"""
+"""trains a cell in a moment; files in PLACE say which cells fail, and how"""
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of the benchmark's module, on the path before Ray starts."""
     found = tmp_path_factory.mktemp("greenhouse")
-    (found / "greenhouse.py").write_text(CODE.format(folder=str(found)))
+    pool = "self.space.unlabelled(200, np.random.default_rng(0))"
+    code = own_module("greenhouse", found, EVALUATE, pool, "cost: Cost = Cost(cpus=1)")
+    (found / "greenhouse.py").write_text(code)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(found))
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))

@@ -13,6 +13,7 @@ if [ "${1:-}" != inside ]; then
     mkdir -p /tmp/ray
     exec unshare --net --pid --mount --fork --kill-child --mount-proc "$here/run.sh" inside
 fi
+. "$here/hosts.sh"
 cd "$here/../.."
 
 TRIALS=12
@@ -31,20 +32,8 @@ shown() {  # COMMAND...: print it as it would be typed, and run it
     say "${line[@]}"
     "$@"
 }
-await() {  # SECONDS COMMAND: wait until the command holds
-    local end=$((SECONDS + $1))
-    until eval "$2"; do
-        [ $SECONDS -lt $end ] || { say "gave up after $1 s: $2"; exit 1; }
-        sleep 1
-    done
-}
 host() {  # NAME ADDRESS: start a host and wire it to the bridge
-    ip netns add "$1"
-    ip link add "$1" type veth peer name eth0 netns "$1"
-    ip link set "$1" master bridge up
-    ip -netns "$1" link set lo up
-    ip -netns "$1" address add "$2/24" dev eth0
-    ip -netns "$1" link set eth0 up
+    wire "$1" "$2"
     ip -netns "$1" route add default via 10.77.0.1
     ip netns exec "$1" unshare --pid --mount --fork --kill-child --mount-proc "$here/host.sh" /mnt/keys &
     power[$1]=$!
@@ -60,10 +49,7 @@ declare -A power
 mount -t tmpfs shared /mnt
 export HOME=/srv/root
 mkdir -p /mnt/keys ~/.nadlab
-ip link set lo up
-ip link add bridge type bridge
-ip address add 10.77.0.1/24 dev bridge
-ip link set bridge up
+bridge 10.77.0.1
 ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519
 ssh-keygen -q -t ed25519 -N '' -f /mnt/keys/host_key
 cp ~/.ssh/id_ed25519 /mnt/keys

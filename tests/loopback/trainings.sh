@@ -13,6 +13,7 @@ if [ "${1:-}" != inside ]; then
     mkdir -p /tmp/ray
     exec unshare --net --pid --mount --fork --kill-child --mount-proc "$here/trainings.sh" inside
 fi
+. "$here/hosts.sh"
 cd "$here/../.."
 
 HEAD=10.78.0.2:6379
@@ -26,22 +27,11 @@ SEARCH="search --benchmark perf.faults.trainings:sleeping --method random-search
 --address $HEAD --retries 5 --evaluations $work/store --json"
 
 say() { printf '%4d s: %s\n' $SECONDS "$*"; }
-await() {  # SECONDS COMMAND: wait until the command holds
-    local end=$((SECONDS + $1))
-    until eval "$2"; do
-        [ $SECONDS -lt $end ] || { say "gave up after $1 s: $2"; tail -n 5 "$work"/*.txt; exit 1; }
-        sleep 1
-    done
-}
+gave_up() { tail -n 5 "$work"/*.txt; }
 host() {  # NAME ADDRESS RAY...: start a host on the bridge
     local name=$1 address=$2
     shift 2
-    ip netns add "$name"
-    ip link add "$name" type veth peer name eth0 netns "$name"
-    ip link set "$name" master bridge up
-    ip -netns "$name" link set lo up
-    ip -netns "$name" address add "$address/24" dev eth0
-    ip -netns "$name" link set eth0 up
+    wire "$name" "$address"
     ip netns exec "$name" unshare --pid --mount --fork --kill-child --mount-proc bash -c \
         'mount -t tmpfs ray /tmp/ray && exec "$PYTHON" -W ignore -m ray.scripts.scripts start --block --disable-usage-stats "$@"' \
         ray --node-ip-address="$address" --object-store-memory=100000000 "$@" > "$work/$name.txt" 2>&1 &
@@ -51,10 +41,7 @@ begun() { wc -l < "$work/log"; }
 
 declare -A power
 mount -t tmpfs run /run
-ip link set lo up
-ip link add bridge type bridge
-ip address add 10.78.0.1/24 dev bridge
-ip link set bridge up
+bridge 10.78.0.1
 host head 10.78.0.2 --head --port=6379 --num-cpus=1 --include-dashboard=false
 await 120 'grep -q "Ray runtime started" "$work/head.txt"'
 host worker1 10.78.0.3 --address=$HEAD --num-cpus=2
