@@ -14,7 +14,7 @@ import pytest
 import torch
 from sqlalchemy import Engine, event
 
-from nadlab.benchmarks.registry import benchmark
+from nadlab.benchmarks.registry import benchmark, data_folder
 from nadlab.cache import cache_folder
 from nadlab.cli.study import command
 from nadlab.cluster.execution import ExecutionConfig
@@ -84,6 +84,17 @@ def toy_101_table() -> str:
         adjacency, _, operations = nasbench101.format(cell).partition(";")
         lines.append(f"{row:032x},{adjacency},{operations},{0.5 + 0.08 * convolutions + rng.uniform(0, 0.05):.6f}")
     return "\n".join(lines) + "\n"
+
+
+# when the tests are collected: later $NADLAB_DATA names the toy tables
+REAL_DATA = data_folder()
+
+
+def real_data(name: str) -> Path:
+    """Return a file of the real tables; skip the test where it is not here."""
+    if REAL_DATA is None or not (REAL_DATA / name).exists():
+        pytest.skip(f"{name} is neither in $NADLAB_DATA nor in ../shared/data")
+    return REAL_DATA / name
 
 
 @pytest.fixture(scope="session")

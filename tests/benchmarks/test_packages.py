@@ -15,13 +15,13 @@ from scipy.stats import rankdata
 
 from nadlab.benchmarks.oracle import Oracle, facts_of
 from nadlab.benchmarks.packages import analognasbench, installed, nasbenchgraph
-from nadlab.benchmarks.registry import benchmark, data_folder, sources
+from nadlab.benchmarks.registry import benchmark, sources
 from nadlab.benchmarks.table import read_nasbench201
 from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.errors import UserError
 from nadlab.spaces import space
+from tests.conftest import real_data
 
-FOLDER = data_folder()
 GOOD = {"valid_perf": 0.8, "perf": 0.7, "latency": 0.01, "para": 1.5}
 
 
@@ -76,9 +76,7 @@ def test_analog_nasbench_has_one_accuracy_a_metric_and_knows_the_others() -> Non
 
 def test_operation_numbers_and_edges_of_analog_nasbench_are_those_that_nasbench201_s_accuracies_tell() -> None:
     oracle = packaged("analog-nasbench/baseline_accuracy")
-    if FOLDER is None or not (FOLDER / "nasbench201.csv").exists():
-        pytest.skip("nasbench201.csv is neither in $NADLAB_DATA nor in ../shared/data")
-    known = read_nasbench201(FOLDER / "nasbench201.csv", "cifar10", "known", "test")
+    known = read_nasbench201(real_data("nasbench201.csv"), "cifar10", "known", "test")
     one, other = (_ranks(each) for each in (known, oracle))
     choices = np.stack(np.unravel_index(np.arange(15_625), (5,) * 6), axis=1)
     places = 5 ** np.arange(6)[::-1]

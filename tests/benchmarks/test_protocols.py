@@ -13,14 +13,13 @@ from nadlab.benchmarks.archive import Archive, write_archive
 from nadlab.benchmarks.oracle import optimum_of
 from nadlab.benchmarks.packages import analognasbench, installed, nasbenchgraph
 from nadlab.benchmarks.packages.package import Package
-from nadlab.benchmarks.registry import benchmark, data_folder, listing
+from nadlab.benchmarks.registry import benchmark, listing
 from nadlab.benchmarks.table import read_nasbench201
 from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import Cells, space
-
-REAL = data_folder()  # before any test names another
+from tests.conftest import real_data
 
 SPACE = space("nasbench201")
 CELLS = 6
@@ -119,9 +118,7 @@ def test_validation_finds_the_cell_with_the_best_validation_and_reports_its_test
 
 
 def test_the_table_of_nasbench201_gives_validation_after_12_and_test_after_200_epochs() -> None:
-    if REAL is None or not (REAL / "nasbench201.csv").exists():
-        pytest.skip("nasbench201.csv is neither in $NADLAB_DATA nor in ../shared/data")
-    oracle = read_nasbench201(REAL / "nasbench201.csv", "cifar10", "x", "test", "validation")
+    oracle = read_nasbench201(real_data("nasbench201.csv"), "cifar10", "x", "test", "validation")
     assert (oracle.search_split, oracle.report_split, oracle.preset) == ("valid", "test", "validation")
     assert oracle.optimum == pytest.approx(94.37, abs=0.005)
     best = max(oracle.evaluate(oracle.pool()), key=lambda each: each.valid or 0)

@@ -1,6 +1,5 @@
 """Tables in the form of the shared files: any dataset, any rows, and one sentence for what is wrong with a row."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +8,9 @@ import pytest
 from nadlab.benchmarks.table import read_nasbench101, read_nasbench201, tables
 from nadlab.errors import UserError
 from nadlab.spaces import space
+from tests.conftest import real_data
 
-FOLDERS = [Path(os.environ.get("NADLAB_DATA", "")), Path(__file__).parents[3] / "shared" / "data"]
 GOOD = "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
-
-
-def shared(name: str) -> Path:
-    found = next((folder / name for folder in FOLDERS if (folder / name).is_file()), None)
-    if found is None:
-        pytest.skip(f"{name} is neither in $NADLAB_DATA nor in ../shared/data")
-    return found
 
 
 def written(folder: Path, *rows: str, header: str = "arch_str,x_valid_12,x_test_12") -> Path:
@@ -29,13 +21,13 @@ def written(folder: Path, *rows: str, header: str = "arch_str,x_valid_12,x_test_
 
 @pytest.mark.parametrize(("dataset", "optimum"), [("cifar10", 94.3733), ("cifar100", 73.5133)])
 def test_nasbench201_has_the_published_optimum(dataset: str, optimum: float) -> None:
-    oracle = read_nasbench201(shared("nasbench201.csv"), dataset, dataset, "test")
+    oracle = read_nasbench201(real_data("nasbench201.csv"), dataset, dataset, "test")
     assert len(oracle.pool()) == 15_625
     assert oracle.optimum == pytest.approx(optimum, abs=1e-4)
 
 
 def test_nasbench101_sample_is_read_whole_and_its_cells_are_distinct() -> None:
-    oracle = read_nasbench101(shared("nasbench101_sample.csv"), "nasbench101")
+    oracle = read_nasbench101(real_data("nasbench101_sample.csv"), "nasbench101")
     assert len(oracle.pool()) == 12_000
     assert oracle.optimum == pytest.approx(94.9119, abs=1e-4)
     assert oracle.report_split == "valid"

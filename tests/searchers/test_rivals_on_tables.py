@@ -5,7 +5,7 @@ import pytest
 
 from nadlab.benchmarks.oracle import Oracle, optimum_of
 from nadlab.benchmarks.packages.installed import absent
-from nadlab.benchmarks.registry import benchmark, data_folder
+from nadlab.benchmarks.registry import benchmark
 from nadlab.benchmarks.table import read_nasbench101, read_nasbench201
 from nadlab.methods.registry import Searcher
 from nadlab.queries.ledger import QueryLedger
@@ -17,28 +17,25 @@ from nadlab.searchers.random_search import random_search
 from nadlab.searchers.regularized_evolution import RegularizedEvolution
 from nadlab.searchers.reinforce import Reinforce
 from nadlab.searchers.seminas import SemiNAS
+from tests.conftest import REAL_DATA, real_data
 
 pytestmark = pytest.mark.slow
 
-# when the tests are collected: later $NADLAB_DATA may name the toy tables
-FOLDER = data_folder()
 SEEDS = 20
 
 
 @pytest.fixture(scope="module")
 def cifar10() -> Oracle:
-    if FOLDER is None or not (FOLDER / "nasbench201.csv").exists():
+    if REAL_DATA is None or not (REAL_DATA / "nasbench201.csv").exists():
         if "analog-nasbench" in absent():
             pytest.skip("no nasbench201.csv in $NADLAB_DATA, and no pip install 'nadlab[analog-nasbench]'")
         return benchmark("analog-nasbench/baseline_accuracy")
-    return read_nasbench201(FOLDER / "nasbench201.csv", "cifar10", "nasbench201/cifar10", "test")
+    return read_nasbench201(REAL_DATA / "nasbench201.csv", "cifar10", "nasbench201/cifar10", "test")
 
 
 @pytest.fixture(scope="module")
 def sample101() -> Oracle:
-    if FOLDER is None or not (FOLDER / "nasbench101_sample.csv").exists():
-        pytest.skip("nasbench101_sample.csv is neither in $NADLAB_DATA nor in ../shared/data")
-    return read_nasbench101(FOLDER / "nasbench101_sample.csv", "nasbench101")
+    return read_nasbench101(real_data("nasbench101_sample.csv"), "nasbench101")
 
 
 def best_of(searcher: Searcher, oracle: Oracle, budget: int, seeds: int = SEEDS) -> np.ndarray:
