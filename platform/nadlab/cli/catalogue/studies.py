@@ -43,7 +43,9 @@ def _command(name: str, prefix: str, kind: str, about: str) -> click.Command:
         return [each for each in (LIST, *study_files(prefix)) if each.startswith(begun)]
 
     # what follows NAME, -h too, is the study's
-    @click.command(name, help=about, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+    @click.command(
+        name, help=about, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+    )
     @click.argument("study", metavar="[NAME]", default=LIST, shell_complete=names)
     @click.argument("options", nargs=-1, type=click.UNPROCESSED)
     def run(study: str, options: tuple[str, ...]) -> None:
