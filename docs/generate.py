@@ -24,6 +24,15 @@ TABLES = {
 """benchmark, those of NAS-Bench-201 by their data set -> folder of the study of all methods on it"""
 
 
+COMPLETION = """A line in your shell's start file completes commands, options and the names of studies:
+
+```text
+~/.bashrc                   eval "$(_NADLAB_COMPLETE=bash_source nadlab)"
+~/.zshrc                    eval "$(_NADLAB_COMPLETE=zsh_source nadlab)"
+~/.config/fish/config.fish  _NADLAB_COMPLETE=fish_source nadlab | source
+```"""
+
+
 def commands_page() -> str:
     """Return docs/commands.md: every command of `nadlab`, and the options of studies and tuning studies."""
     from nadlab.cli.main import nadlab
@@ -32,7 +41,8 @@ def commands_page() -> str:
     studies = [("ablate_alpha.py", ablate_alpha.STUDY), ("tune_semigan.py", tune_semigan.TUNING)]
     parts = [
         "# Commands",
-        "`python docs/generate.py` writes this page from the commands; `--help` of each prints the same.",
+        "`python docs/generate.py` writes this page from the commands; `-h` of each prints the same.",
+        COMPLETION,
     ]
     for path, command in _walk(nadlab, "nadlab"):
         parts += _section(path, command)

@@ -3,11 +3,14 @@
 python studies/measure_pretraining.py > results/pretraining.md
 """
 
+import sys
 import time
 
+import click
 import numpy as np
 import torch
 
+from nadlab.cli.command_line import run_command
 from nadlab.queries.sampling import one_of_each
 from nadlab.searchers.models import cell_decoder, graph_vae
 from nadlab.searchers.models.choices import choices_of
@@ -47,7 +50,8 @@ def generation(space: SearchSpace) -> str:
     return f"| {space.name} | {valid.mean():.2%} | {unique:.2%} | {seconds:.0f} |"
 
 
-def main() -> None:
+@click.command(help=__doc__)
+def command() -> None:
     torch.set_num_threads(1)
     print("# Pretraining of the rival searches\n\n`python studies/measure_pretraining.py > results/pretraining.md`\n")
     print("arch2vec's autoencoder on held-out cells (published: over 99 % of operations and pairs of vertices):\n")
@@ -63,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(command))

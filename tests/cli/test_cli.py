@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from nadlab.benchmarks.oracle import optimum_of
+from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.command_line import run_command
 from nadlab.cli.main import nadlab
 
@@ -34,6 +36,14 @@ def test_benchmarks_are_listed_with_their_size_digest_and_source(data: Path) -> 
     assert 300 <= toy["queryable"] < 15_625
     assert len(str(toy["digest"])) == 64
     assert toy["source"] == str(data / "nasbench201.csv")
+    assert (toy["space"], toy["data_set"], toy["kind"]) == ("nasbench201", "toy", "stored")
+    assert toy["optimum"] == optimum_of(benchmark("nasbench201/toy"))
+    assert {name: row["protocols"] for name, row in rows.items() if str(name).startswith("mnist1d")} == {
+        "mnist1d-101": ["paper", "naslib"],
+        "mnist1d-201": ["paper", "validation", "naslib"],
+        "mnist1d-darts": ["paper", "naslib"],
+    }
+    assert rows["mnist1d-101"]["kind"] == "predicted"
 
 
 @pytest.mark.usefixtures("data")

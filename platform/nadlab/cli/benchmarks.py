@@ -1,6 +1,6 @@
 """`nadlab benchmarks fetch | convert | verify | show`: official files become archives in the cache folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,9 @@ import click
 
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json
+
+TRAINED_ON = {"mnist1d-": "mnist1d", "nasbench101": "cifar10", "nasbench301": "cifar10", "analog-nasbench/": "cifar10"}
+"""first letters of a benchmark's name -> data set, where the name has none behind its slash"""
 
 
 @click.command()
@@ -125,17 +128,27 @@ def _chosen(names: tuple[str, ...]) -> list[Path]:
 
 def readable_benchmarks(protocol: str) -> tuple[list[dict[str, Any]], list[str]]:
     """Open every benchmark of this machine under a protocol; return a row for each, and a line for each file that cannot be read."""
+    from nadlab.benchmarks.oracle import facts_of, metric_of, optimum_of
+    from nadlab.benchmarks.presets import PRESETS
     from nadlab.benchmarks.registry import listing
 
     known = listing(protocol)
+    others = {each: listing(each).found for each in PRESETS if each != protocol}
     rows: list[dict[str, Any]] = []
     left_out = list(known.left_out.values())
     for name, (path, opener) in known.found.items():
         try:
             oracle = opener()
+            optimum = optimum_of(oracle)
             facts: dict[str, Any] = {
+                "space": oracle.space.name,
+                "data_set": data_set(name),
+                "kind": facts_of(oracle).answers,
                 "cells": oracle.space.size,
                 "queryable": oracle.queryable_count,
+                "optimum": optimum,
+                "unit": metric_of(oracle).unit,
+                "protocols": [each for each in PRESETS if each == protocol or _opens(name, others[each])],
                 "digest": oracle.digest,
             }
             extras = {extra: quantity.unit for extra, quantity in getattr(oracle, "extras", {}).items()}
@@ -147,8 +160,22 @@ def readable_benchmarks(protocol: str) -> tuple[list[dict[str, Any]], list[str]]
     return rows, [line if line.isprintable() else ascii(line) for line in lines]
 
 
+def _opens(name: str, found: Mapping[str, tuple[Path, Callable[[], object]]]) -> bool:
+    """Return whether a benchmark has what a protocol needs: found are those that its listing names."""
+    try:
+        return name in found and found[name][1]() is not None
+    except UserError:
+        return False
+
+
+def data_set(name: str) -> str:
+    """Return the data set that a benchmark's cells were trained on, by its name; empty where that does not say."""
+    known = next((of for stem, of in TRAINED_ON.items() if name.startswith(stem)), "")
+    return known or name.partition("/")[2]
+
+
 def for_people(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a benchmark's row with a short digest and source, without its protocol, split and what else it knows."""
+    """Return a benchmark's row with a short source and its optimum's unit, without what `--json` alone has."""
     from nadlab.benchmarks.packages.installed import PACKAGES
     from nadlab.benchmarks.registry import EMBEDDED
 
@@ -156,10 +183,11 @@ def for_people(row: dict[str, Any]) -> dict[str, Any]:
     if Path(source).parent == EMBEDDED:
         source = "embedded"
     elif package in (each.name for each in PACKAGES):
-        source = f"pip: {package}"
-    hidden = ("protocol", "report_split", "extras")
+        source = "pip"  # its name begins with the package's
+    optimum = "" if row["optimum"] is None else f"{row['optimum']:.2f} {row['unit']}".rstrip()
+    hidden = ("protocol", "report_split", "extras", "digest", "unit", "cells")
     shown = {column: value for column, value in row.items() if column not in hidden}
-    return shown | {"digest": row["digest"][:12], "source": source}
+    return shown | {"optimum": optimum, "protocols": ", ".join(row["protocols"]), "source": source}
 
 
 def missing(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -39,7 +39,7 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> i
     stopping = Stopping()
     try:
         with stopping.caught():
-            return int(command.main(arguments, standalone_mode=False) or 0)
+            return int(command.main(arguments, standalone_mode=False, help_option_names=["-h", "--help"]) or 0)
     except Stopped as stop:
         stopping.say()
         return 128 + stop.number

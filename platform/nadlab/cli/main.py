@@ -9,18 +9,20 @@ from typing import Any
 import click
 
 from nadlab.cli.benchmarks import COMMANDS, for_people, missing, readable_benchmarks
+from nadlab.cli.catalogue.methods import methods
+from nadlab.cli.catalogue.studies import STUDY, TUNE
 from nadlab.cli.command_line import run_command
 from nadlab.cli.evaluations import evaluation_config, evaluation_options, evaluations
-from nadlab.cli.methods import methods
 from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT, in_space, protocol_option
 from nadlab.cli.tables import print_searches, print_table
 from nadlab.export.command import export
 from nadlab.json_text import strict_json
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(context_settings={"max_content_width": 110})
+@click.version_option(package_name="nadlab", prog_name="nadlab", message="%(prog)s %(version)s")
 def nadlab() -> None:
-    """Studies of neural-architecture design around SemiGAN-NAD. Studies themselves: python studies/NAME.py --help."""
+    """Studies of neural-architecture design around SemiGAN-NAD."""
 
 
 @nadlab.group(invoke_without_command=True)
@@ -51,9 +53,8 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
 
 for each in COMMANDS:
     benchmarks.add_command(each)
-nadlab.add_command(methods)
-nadlab.add_command(evaluations)
-nadlab.add_command(export)
+for each in (STUDY, TUNE, methods, evaluations, export):
+    nadlab.add_command(each)
 
 
 @nadlab.command()

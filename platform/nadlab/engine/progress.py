@@ -24,7 +24,7 @@ class Progress:
         self._failures = self._stopped = 0
         # seldom in a log file
         pause = 0.2 if sys.stderr.isatty() else 10.0
-        self._bar = tqdm(total=epochs, unit="epoch", mininterval=pause, dynamic_ncols=True)
+        self._bar = tqdm(total=epochs, unit="epoch", mininterval=pause, dynamic_ncols=True, smoothing=0)
         self._describe()
 
     def __enter__(self) -> "Progress":
@@ -36,6 +36,9 @@ class Progress:
     def reached(self, trial: Trial, epoch: int) -> None:
         """Move a trial to an epoch; one that resumed from a checkpoint does not move the bar back."""
         before = self._epochs.get(trial.id, 0)
+        if not self._epochs:  # the first report: the start of Ray and of the workers is no part of the estimate
+            self._bar.unpause()
+            self._bar.initial = epoch
         self._bar.update(max(0, epoch - before))
         self._epochs[trial.id] = max(epoch, before)
 

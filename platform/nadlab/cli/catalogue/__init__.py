@@ -1,0 +1,1 @@
+"""What there is to choose from by name: methods, studies."""
