@@ -32,7 +32,9 @@ def answer(study: StudyRecord, rows: Sequence[LevelSummary]) -> str:
     if effect is not None and all(found.is_equivalent for _, found in compared):
         return f"No difference of interest: every level is within {metric.difference(effect)} of the {study.reference}; {most}."
     needed = [
-        seeds_needed(found.spread, len(compared), effect) for _, found in compared if found.spread and effect is not None
+        seeds_needed(found.spread, len(compared), effect)
+        for _, found in compared
+        if found.spread and effect is not None
     ]
     power = (
         f"; to detect {metric.difference(effect)}, about {max(needed)} seeds are needed"
@@ -68,6 +70,6 @@ def _levels(names: Sequence[str]) -> str:
 def _claim(study: StudyRecord, level: str, found: Comparison) -> str:
     metric = measured(study)
     return (
-        f"{study.factor} = {level} has {metric.difference(found.difference.mean, '+')} to the {study.reference} "
-        f"{study.default_level} ({interval_text(found.difference, places=metric.places)})"
+        f"{study.factor} = {level} differs from the {study.reference} {study.default_level} by "
+        f"{metric.difference(found.difference.mean, '+')} ({interval_text(found.difference, places=metric.places)})"
     )

@@ -100,7 +100,9 @@ class Evidence:
     def random_search(self) -> tuple[Values, Values] | None:
         """Random search with the study's seeds and largest budget (`random_curves`); None where a level is one, or it is not known."""
         settings = [record.trial.settings for group in self.groups.values() for record in group]
-        if not settings or any(each.get("method") == "random-search" or Goals.in_settings(each).at_most for each in settings):
+        if not settings or any(
+            each.get("method") == "random-search" or Goals.in_settings(each).at_most for each in settings
+        ):
             return None
         seeds = sorted({record.trial.seed for group in self.groups.values() for record in group})
         return random_curves(self.study, seeds, max(curves.shape[1] for curves in self.curves.values()))

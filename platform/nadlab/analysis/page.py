@@ -108,14 +108,21 @@ def page_of(evidence: Evidence) -> Page:
         f"Searched by {study.searched_by} {study.measured.name}, judged by {study.reported_by} {study.measured.name}. "
         f"{settings_text(study)}"
     )
-    found, limit = found_text(study, rows), " ".join(ceiling(study, evidence.records))
+    found, limit = "" if evidence.answer else found_text(study, rows), " ".join(ceiling(study, evidence.records))
     return Page(
         f"{study.study} · {study.benchmark_text}",
         study.question,
         evidence.answer or answer(study, rows),
-        {name: text for name, text in {
-            "Expected": study.expectation, "Found": found, "Protocol": protocol, "Ceiling": limit,
-        }.items() if text},
+        {
+            name: text
+            for name, text in {
+                "Expected": study.expectation,
+                "Found": found,
+                "Protocol": protocol,
+                "Ceiling": limit,
+            }.items()
+            if text
+        },
         evidence.conclusions[: evidence.cautions],
         evidence.conclusions[evidence.cautions :],
         f"{accuracy_note(study)} Intervals are 95 % percentile bootstraps over seeds.",
@@ -125,7 +132,9 @@ def page_of(evidence: Evidence) -> Page:
 
 def html(page: Page, found: Sequence[Section], drawings: Mapping[str, str]) -> str:
     """Return the page; drawings: a picture's name -> its SVG element."""
-    shown = [picture.name for section in found if not section.folded for picture in section.pictures if not picture.folded]
+    shown = [
+        picture.name for section in found if not section.folded for picture in section.pictures if not picture.folded
+    ]
     return TEMPLATES.get_template("report.html").render(
         page=page, sections=found, drawings=drawings, shown=shown[:SHOWN]
     )

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.cells.drawing import draw_cell
+from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import figure_of, grid, save
 from nadlab.analysis.page import PAGE, Page, Report, html, latex, page_of
 from nadlab.analysis.report import report_on
@@ -35,12 +35,13 @@ def write_report(
     """Write a study's report into a folder; return it and its files, the page first. said: sentences that come first."""
     rng = np.random.default_rng(0)
     report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
+    if objectives := in_words(report.evidence, rng):
+        found = report.evidence
+        report = replace(report, evidence=replace(found, conclusions=(objectives, *found.conclusions)))
     if mixed := mixture(records):
         report = _with(report, mixed)
     if diverged := [record for record in records if record.diverged]:
         report = _with(report, _divergence(report.evidence.study, diverged))
-    if objectives := in_words(report.evidence, rng):
-        report = _with(report, objectives)
     if none := [record for record in records if record.status == "FINISHED" and not record.is_judged]:
         report = _with(report, _infeasible(report.evidence.study, none))
     for sentence in reversed(said):
@@ -51,8 +52,9 @@ def write_report(
 
 
 def show(report: Report, console: Console) -> None:
-    """Print the table and the conclusions."""
+    """Print the table, the answer and the conclusions."""
     console.print(report.terminal())
+    console.print(page_of(report.evidence).answer, highlight=False, style="bold")
     for sentence in report.evidence.conclusions:
         console.print(sentence, highlight=False)
 

@@ -37,7 +37,14 @@ def report_on_tuning(
     found = importances(study, rows)
     stopped = len({study.level(record.trial) for record in records if record.status == "KILLED"})
     compared = summarize(study, search_records(study, records), rng)
-    evidence = Evidence(study, tuple(records), tuple(compared), tuple(_conclusions(study, rows, stopped, found)), runs, _answer(study, rows))
+    evidence = Evidence(
+        study,
+        tuple(records),
+        tuple(compared),
+        tuple(_conclusions(study, rows, stopped, found)),
+        runs,
+        _answer(study, rows),
+    )
     table = _table(evidence, rows)
     brief = [(", ".join(row[1 + COLUMNS :]), *row[1 : 1 + COLUMNS]) for row in table.rows[:SHOWN]]
 
@@ -157,15 +164,16 @@ def _answer(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> str:
         )
     found = best.fresh.difference
     said = (
-        f"{metric.difference(found.mean, '+')} to the default on fresh seeds ({interval_text(found, places=metric.places)})"
+        f"it differs from the default by {metric.difference(found.mean, '+')} on fresh seeds "
+        f"({interval_text(found, places=metric.places)}): {named}"
     )
     least = fewest_seeds(1)
     if best.fresh.is_significant:
         word = "better" if metric.score(found.mean) > 0 else "worse"
-        return f"The best configuration ({named}) is {word} than the default: {said}."
+        return f"The best configuration is {word} than the default; {said}."
     if found.n < least:
-        return f"Inconclusive: {found.n} fresh seeds, at least {least} are needed; the best configuration ({named}) has {said}."
-    return f"No significant difference: the best configuration ({named}) has {said}."
+        return f"Inconclusive: {found.n} fresh seeds, at least {least} are needed, whether the best configuration beats the default; {said}."
+    return f"No significant difference of the best configuration; {said}."
 
 
 def _headings(metric: Metric) -> tuple[str, ...]:

@@ -19,7 +19,10 @@ def incumbents(record: Record, study: StudyRecord, split: Split | None = None) -
 
 
 def curve_of(
-    queries: Sequence[Query], study: StudyRecord, split: Split, goals: Goals = Goals()  # noqa: B008 - it is frozen
+    queries: Sequence[Query],
+    study: StudyRecord,
+    split: Split,
+    goals: Goals = Goals(),  # noqa: B008 - it is frozen
 ) -> list[float]:
     """Return the same of queries in order."""
     found, values = list[Query](), list[float]()

@@ -1,8 +1,8 @@
 """A cell as a graph, from its input on the left to its output on the right; operations are coloured vertices."""
 
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch
 
 from nadlab.analysis.figures.style import COLOURS
@@ -74,7 +74,9 @@ def short(label: str) -> str:
     return ENDS.get(label) or known.get(label) or label.replace("_", " ")
 
 
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], above: bool, bend: float | None = None) -> None:
+def _arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], above: bool, bend: float | None = None
+) -> None:
     """Draw an edge; the more vertices it skips, the wider its arc, on the side of its source."""
     straight = end[0] - start[0] <= 2
     if bend is None:

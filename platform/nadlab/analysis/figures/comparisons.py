@@ -61,7 +61,9 @@ def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str, study: 
     drawn = axes(", ".join(filter(None, ["regret", unit])), "share of runs with less")
     for level, stroke in strokes(list(regrets), default=default).items():
         above = performance_profile([-values for values in regrets[level]], -bounds - 1e-9)
-        drawn.step(bounds, above, where="post", **stroke, markevery=20, label=level_name(level, default, study.reference))
+        drawn.step(
+            bounds, above, where="post", **stroke, markevery=20, label=level_name(level, default, study.reference)
+        )
     drawn.set_ylim(-0.02, 1.02)
     legend(drawn)
     return figure_of(drawn)

@@ -40,7 +40,9 @@ def hypervolume_curves(curves: Mapping[str, Values], rng: np.random.Generator) -
         missing = 1 - curves[level]
         drawn.step(queries, missing.mean(axis=0), where="post", **stroke, markevery=0.1, label=level)
         if len(missing) > 1:
-            drawn.fill_between(queries, *band(missing, rng), step="post", alpha=0.13, color=stroke["color"], linewidth=0)
+            drawn.fill_between(
+                queries, *band(missing, rng), step="post", alpha=0.13, color=stroke["color"], linewidth=0
+            )
     drawn.set_yscale("log")
     drawn.yaxis.set_major_formatter("{x:g}")
     legend(drawn)

@@ -54,7 +54,11 @@ def anytime_curves(evidence: Evidence, rng: np.random.Generator) -> Figure:
         _zoom(panel, start)
         for labels in evidence.initial_queries:
             panel.axvline(labels, color=GREY, linewidth=0.8)
-            panel.text(labels, 1.01, "labels end", transform=panel.get_xaxis_transform(), ha="center", fontsize=8, color="#4a545e")
+        if len(evidence.initial_queries) == 1:
+            panel.text(
+                evidence.initial_queries[0], 1.01, "labels end", transform=panel.get_xaxis_transform(), ha="center",
+                fontsize=8, color="#4a545e",
+            )  # fmt: skip
     low, high = panels[0].get_ylim()
     if known and min(float(np.min(line.get_ydata())) for line in panels[0].lines[: len(named)]) * WIDE < high:
         panels[0].set_yscale("symlog", linthresh=linear_below(evidence))
@@ -112,7 +116,9 @@ def level_strokes(evidence: Evidence) -> dict[str, dict[str, Any]]:
 def _line(panel: Axes, curves: Values, label: str, stroke: dict[str, Any], rng: np.random.Generator) -> None:
     """Draw the mean of curves, (seeds, steps), with its band; steps count from 1."""
     steps = np.arange(1, curves.shape[1] + 1)
-    panel.step(steps, curves.mean(axis=0), where="post", label=label, markevery=max(1, len(steps) // 12), **stroke)
+    every = max(2, len(steps) // 10)
+    marks = (len(panel.lines) % every, every)  # where curves lie on each other, each still shows its own
+    panel.step(steps, curves.mean(axis=0), where="post", label=label, markevery=marks, **stroke)
     if len(curves) > 1:
         panel.fill_between(steps, *band(curves, rng), step="post", alpha=0.13, color=stroke["color"], linewidth=0)
 
@@ -120,9 +126,11 @@ def _line(panel: Axes, curves: Values, label: str, stroke: dict[str, Any], rng: 
 def _start(evidence: Evidence) -> int:
     """Return the query shortly before the mean curves of two levels first differ; 1 where they never do."""
     means = [curves.mean(axis=0) for curves in map(evidence.anytime, evidence.drawn)]
-    shortest = min(map(len, means))
-    differ = np.flatnonzero(np.ptp([mean[:shortest] for mean in means], axis=0) > 1e-9)
-    return max(1, int(differ[0]) + 1 - shortest // 10) if len(differ) else 1
+    longest = max(map(len, means))
+    padded = [np.pad(mean, (0, longest - len(mean)), constant_values=np.nan) for mean in means]
+    with np.errstate(invalid="ignore"):
+        differ = np.flatnonzero(np.fmax.reduce(padded) - np.fmin.reduce(padded) > 1e-9)
+    return max(1, int(differ[0]) + 1 - longest // 10) if len(differ) else 1
 
 
 def _zoom(panel: Axes, start: int) -> None:

@@ -66,8 +66,12 @@ def strokes(levels: Sequence[str], ordered: bool = False, default: str = "") -> 
     for place, level in enumerate(others):
         shade = matplotlib.colors.to_hex(SHADES(place / max(1, len(others) - 1)))
         colour = shade if ordered and len(others) > 1 else free[place % len(free)]
-        found[level] = {"color": colour, "linestyle": DASHES[place % len(DASHES)], "marker": MARKERS[place % len(MARKERS)]}
-    found[default] = {"color": DEFAULT, "linestyle": "-", "marker": "o"}
+        found[level] = {
+            "color": colour,
+            "linestyle": DASHES[place % len(DASHES)],
+            "marker": MARKERS[place % len(MARKERS)],
+        }
+    found[default] = {"color": DEFAULT, "linestyle": "-", "marker": "o", "linewidth": 2.6, "zorder": 1.9}
     return {level: {"markersize": 4.5, "markeredgewidth": 0, **found[level]} for level in levels}
 
 

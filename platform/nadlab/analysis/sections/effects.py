@@ -26,7 +26,6 @@ from nadlab.analysis.text import (
     published_cells,
     published_heading,
     published_note,
-    regret_cells,
     with_unit,
 )
 from nadlab.study.outcomes import smallest_effect
@@ -38,19 +37,17 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     if not evidence.rows:
         return None
     study, metric = evidence.study, evidence.metric
-    regret = () if study.optimum is None else ("regret",)
     table = level_table(
         evidence,
         "levels",
         (
             *("n", metric.heading, "95 % interval", "SD"),
-            *("difference", "95 % interval ", "p (Holm)", *regret, "queries", "seconds", *published_heading(study)),
+            *("difference", "95 % interval ", "p (Holm)", "queries", "seconds", *published_heading(study)),
         ),
         {
             row.level: (
                 str(row.accuracy.n), *estimate(row.accuracy, places=metric.places), number(row.deviation, metric.places),
-                *comparison_cells(row.comparison, metric)[:3], *regret_cells(study, row.regret),
-                *_cost(evidence.groups[row.level]), *published_cells(study, row.level),
+                *comparison_cells(row.comparison, metric)[:3], *_cost(evidence.groups[row.level]), *published_cells(study, row.level),
             )
             for row in evidence.rows
         },
@@ -90,7 +87,10 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
 def _cost(records: Sequence[Record]) -> tuple[str, str]:
     """Return mean queries and seconds of trials."""
     seconds = np.mean([record.ended - record.started for record in records])
-    return f"{np.mean([len(record.ledger) for record in records]):.0f}", f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
+    return (
+        f"{np.mean([len(record.ledger) for record in records]):.0f}",
+        f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}",
+    )
 
 
 def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
@@ -141,7 +141,7 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
         "Comparisons",
         tuple(said),
         (picture, *ranking_pictures(regrets, default, ranking, "seeds", evidence.study)),
-        (table,),
+        (replace(table, folded="Tests of every level"),),
     )
 
 

@@ -9,9 +9,6 @@ from nadlab.analysis.sections.content import Section, Table
 from nadlab.analysis.sections.tables import links
 from nadlab.analysis.text import number, regret_cells
 
-FEW_TRIALS = 30
-"""that are shown at once"""
-
 
 def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     """Return benchmark, code, versions and settings of the results."""
@@ -85,7 +82,6 @@ def all_trials(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         ),
         "Seconds are from the trial's start to its end as the driver saw them.",
         tuple(links(evidence, [record]) for record in ordered),
-        folded=f"{len(ordered)} trials" if len(ordered) > FEW_TRIALS else "",
     )
     return Section("All trials", (), (), (table,), folded=True)
 

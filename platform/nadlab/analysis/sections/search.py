@@ -45,9 +45,10 @@ def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
 
 def _of_curves(evidence: Evidence) -> str:
     """Say why a reported curve may fall, and what random search is here."""
-    study, said = evidence.study, ""
+    study = evidence.study
+    said = " Upright lines: the ends of the labels, the initial queries." if evidence.initial_queries else ""
     if study.searched_by != study.reported_by:
-        said = (
+        said += (
             f" Left what is reported, right what the search saw: a cell that is better by its {study.searched_by} {study.measured.name} "
             f"may be worse by its {study.reported_by} one, so only the right side never gets worse."
         )

@@ -70,7 +70,9 @@ def _losses(records: list[Record]) -> dict[str, Values]:
         name: np.array([[row[name] for row in record.history[:epochs]] for record in records], float) for name in LOSSES
     }
     weights = 1 - np.array([[record.trial.settings["alpha"]] for record in records], float)
-    found["generator"] = np.divide(found["generator"], weights, out=np.full_like(found["generator"], np.nan), where=weights > 0)
+    found["generator"] = np.divide(
+        found["generator"], weights, out=np.full_like(found["generator"], np.nan), where=weights > 0
+    )
     return found
 
 
