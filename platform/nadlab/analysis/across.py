@@ -49,7 +49,7 @@ def across(benchmarks: Sequence[Evidence], rng: np.random.Generator) -> tuple[Pa
         said[-1],
         {"Expected": study.expectation},
         [],
-        [*said[:-1], *map(_settings, benchmarks)],
+        [*said, *map(_settings, benchmarks)],
         f"Compared by {what}. Intervals are 95 % stratified percentile bootstraps: seeds are drawn within each benchmark.",
         [each.runs for each in benchmarks if each.runs],
     )

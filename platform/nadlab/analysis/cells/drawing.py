@@ -39,17 +39,19 @@ def draw_cell(axes: Axes, cell: Cells, space: SearchSpace) -> None:
 
 def _draw_edges(axes: Axes, cell: Cells, space: SearchSpace) -> None:
     """Draw four nodes and the operations on the edges between them."""
+    drawn = {0, 3}
     for operation, (source, target) in zip(cell.operations[0, 1:7].tolist(), EDGES, strict=True):
         label = space.operations[operation]
         if label == "none":
             continue
+        drawn |= {source, target}
         start, end = NODES[source], NODES[target]
         _arrow(axes, start, end, above=False, bend=0.0)
         part = 0.3 if (source, target) == (0, 3) else 0.5  # beside the edge that crosses it
         at = (start[0] + part * (end[0] - start[0]), start[1] + part * (end[1] - start[1]))
         _box(axes, at, short(label), TINTS[(operation - 1) % len(TINTS)])
-    for place, label in zip(NODES, ("in", "1", "2", "out"), strict=True):
-        _box(axes, place, label, GREY, "circle,pad=0.3")
+    for node in sorted(drawn):
+        _box(axes, NODES[node], ("in", "1", "2", "out")[node], GREY, "circle,pad=0.3")
     axes.set(xlim=(-0.6, 4.6), ylim=(-1.5, 1.5))
     axes.axis("off")
 

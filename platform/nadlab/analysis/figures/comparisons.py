@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from nadlab.analysis.figures.style import COLOURS, DEFAULT, GREY, OTHER, axes, figure_of, grid, legend, strokes
 from nadlab.analysis.statistics.comparisons import Comparison
@@ -31,6 +32,7 @@ def differences(compared: Mapping[str, Comparison], default: str, metric: Metric
     left.invert_yaxis()
     right.invert_yaxis()
     right.set_xlim(-0.02, 1.02)
+    left.xaxis.set_major_locator(MaxNLocator(5))
     left.set_xlabel(", ".join(filter(None, [f"difference to {default}", metric.difference_unit])))
     right.set_xlabel(f"chance to beat {default}")
     return figure_of(left)
