@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nadlab.analysis.reference import random_curves
 from nadlab.analysis.report import report_on
 from nadlab.analysis.reports import write
 from nadlab.analysis.statistics.intervals import band, mean_interval, paired_difference
+from nadlab.analysis.statistics.random_search import random_curves
 from nadlab.benchmarks.registry import benchmark
 from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.random_search import random_search

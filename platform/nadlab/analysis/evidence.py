@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from nadlab.analysis.reference import random_curves
 from nadlab.analysis.statistics.intervals import Values
+from nadlab.analysis.statistics.random_search import random_curves
 from nadlab.analysis.summary import LevelSummary, by_level, values_of
 from nadlab.benchmarks.oracle import Metric
 from nadlab.queries.goals import Goals

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import rich.table
 
-from nadlab.analysis.answer import answer, found_text
 from nadlab.analysis.conclusions import ceiling
 from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.sections.answer import answer, found_text
 from nadlab.analysis.sections.content import Section, Table
 from nadlab.analysis.text import accuracy_note, markdown_table, settings_text
 from nadlab.tracking.runs import Runs
