@@ -1,5 +1,7 @@
 """Intervals, conclusions and files of the report."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,10 @@ import pytest
 from nadlab.analysis.report import report_on
 from nadlab.analysis.reports import write
 from nadlab.analysis.statistics.intervals import band, mean_interval, paired_difference
+from nadlab.analysis.statistics.random_search import random_curves
+from nadlab.benchmarks.registry import benchmark
+from nadlab.queries.ledger import QueryLedger
+from nadlab.searchers.random_search import random_search
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.study.incumbents import incumbents
 from nadlab.study.records import Record, StudyRecord, Trial
@@ -70,10 +76,47 @@ def test_a_clear_difference_over_enough_seeds_is_stated() -> None:
     assert "alpha = 0.9 is better than the default 0.5 by 1.00 points" in said
 
 
+@pytest.mark.parametrize(
+    ("seeds", "gain", "expected"),
+    [
+        (
+            3,
+            1.0,
+            r"Inconclusive: 3 seeds, at least 6 are needed; alpha = 0.9 differs .* by \+1.00 points \(95 % interval",
+        ),
+        (10, 1.0, r"A significant difference: alpha = 0.9 differs from the default 0.5 by \+1.00 points"),
+        (10, 0.0, "No .*difference"),
+    ],
+)
+def test_answer_is_one_sentence_with_its_interval(seeds: int, gain: float, expected: str, tmp_path: Path) -> None:
+    write(report_on(STUDY, records(seeds, gain), np.random.default_rng(0)), tmp_path, np.random.default_rng(0))
+    page = (tmp_path / "report.html").read_text()
+    found = re.search(r'<p class="verdict">(.*)</p>', page)
+    assert found
+    assert re.match(expected, found.group(1))
+    assert ("undecided" in page) == (seeds == 3)
+    assert page.index('class="verdict"') < page.index('class="levels"') < page.index("<figure")
+
+
 @pytest.mark.parametrize(("seeds", "gain"), [(3, 1.0), (10, 0.0)])
 def test_few_seeds_or_no_difference_are_no_significant_difference(seeds: int, gain: float) -> None:
     said = " ".join(report_on(STUDY, records(seeds, gain), np.random.default_rng(0)).evidence.conclusions)
     assert f"alpha = 0.9 does not differ significantly from the default 0.5 with {seeds} seeds" in said
+
+
+def test_random_search_is_a_reference_with_the_seeds_of_the_study_on_its_own_table_alone() -> None:
+    table = benchmark("mnist1d-201")
+    study = replace(STUDY, benchmark=table.name, digest=table.digest)
+    found = random_curves(study, [3, 4], 12)
+    assert found
+    reported, searched = found
+    assert reported.shape == searched.shape == (2, 12)
+    assert (np.diff(searched) >= 0).all()
+    ledger = QueryLedger(table, 12)
+    random_search(ledger, np.random.default_rng(4))
+    assert reported[1, -1] == ledger.reported(ledger.best())
+    assert random_curves(STUDY, [3, 4], 12) is None
+    assert random_curves(replace(study, digest="0" * 64), [3, 4], 12) is None
 
 
 def test_report_is_the_same_from_the_same_records_and_generator(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The page of a study: only what the records hold, every number traceable, nothing from outside, nothing secret."""
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
+from nadlab.analysis.cells.drawing import draw_cell
+from nadlab.analysis.figures.style import grid
 from nadlab.analysis.page import latex
 from nadlab.analysis.report import report_on
 from nadlab.analysis.reports import write
@@ -18,6 +21,7 @@ from nadlab.analysis.sections.content import Table
 from nadlab.cli.main import nadlab
 from nadlab.cli.report import study_folders
 from nadlab.errors import UserError
+from nadlab.spaces import SPACES
 from nadlab.study.folder import StudyFolder
 from nadlab.study.records import Record, StudyRecord, Trial
 from nadlab.tracking.content import TRIAL
@@ -173,6 +177,28 @@ def test_report_calls_the_level_to_compare_with_a_baseline_where_the_user_named_
     assert "chance to beat the baseline" in text
     assert "the baseline local-search, 8" in text
     assert "default" not in text
+
+
+def test_exported_network_of_the_study_is_drawn_with_operations_on_edges(tmp_path: Path) -> None:
+    (tmp_path / "best").mkdir()
+    known = {
+        "space": "nasbench201",
+        "cell": CELL,
+        "params": 12345,
+        "flops": 9,
+        "valid": 91.0,
+        "test": 90.0,
+        "benchmark": "train:digits",
+    }
+    (tmp_path / "best" / "network.json").write_text(json.dumps(known))
+    assert "Exported network best" in written(tmp_path, STUDY, searches(seeds=2)).headings
+    assert "12,345" in (tmp_path / "report.html").read_text()
+    (axes,) = grid(1, 1, (4.0, 2.0))
+    draw_cell(axes, SPACES["nasbench201"].parse(CELL), SPACES["nasbench201"])
+    assert sorted(text.get_text() for text in axes.texts) == sorted(
+        ["in", "1", "2", "out", "3x3", "skip", "1x1", "avg"]
+    )
+    assert len(axes.patches) == 4
 
 
 def test_latex_of_a_table_is_escaped() -> None:

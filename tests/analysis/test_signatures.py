@@ -57,8 +57,8 @@ def test_drawing_has_a_vertex_for_each_that_takes_part_and_an_arrow_for_each_edg
     assert len(axes.patches) == 3
 
 
-def test_drawing_leaves_out_what_computes_nothing() -> None:
+def test_drawing_leaves_out_edges_without_an_operation_and_nodes_without_an_edge() -> None:
     nasbench201 = space("nasbench201")
     axes = Figure().subplots()
     draw_cell(axes, nasbench201.parse("|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|none~2|"), nasbench201)
-    assert sorted(text.get_text() for text in axes.texts) == ["3x3", "avg", "in", "out"]
+    assert sorted(text.get_text() for text in axes.texts) == ["1", "3x3", "avg", "in", "out"]

@@ -42,11 +42,14 @@ def across(benchmarks: Sequence[Evidence], rng: np.random.Generator) -> tuple[Pa
     corrected = _corrected(benchmarks, shared)
     unit = metric.difference_unit
     what = f"regret{f', in {unit},' * bool(unit)} from each table's best {metric.name}" if is_final else metric.label
+    said = [*_conclusions(ranking, len(names)), *_significant(benchmarks, corrected)]
     page = Page(
         f"{study.study} · {len(names)} benchmarks",
         study.question,
-        study.expectation,
-        [*_conclusions(ranking, len(names)), *_significant(benchmarks, corrected), *map(_settings, benchmarks)],
+        said[-1],
+        {"Expected": study.expectation},
+        [],
+        [*said, *map(_settings, benchmarks)],
         f"Compared by {what}. Intervals are 95 % stratified percentile bootstraps: seeds are drawn within each benchmark.",
         [each.runs for each in benchmarks if each.runs],
     )

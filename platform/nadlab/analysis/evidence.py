@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from nadlab.analysis.statistics.intervals import Values
+from nadlab.analysis.statistics.random_search import random_curves
 from nadlab.analysis.summary import LevelSummary, by_level, values_of
 from nadlab.benchmarks.oracle import Metric
+from nadlab.queries.goals import Goals
 from nadlab.study.incumbents import incumbents
 from nadlab.study.outcomes import measured, value
 from nadlab.study.records import Record, StudyRecord
@@ -29,6 +31,10 @@ class Evidence:
     conclusions: Sequence[str]
     runs: Runs | None = None
     """None without an MLflow store"""
+    answer: str = ""
+    """the conclusion in one sentence, where it is not that of the levels (`answer`)"""
+    cautions: int = 0
+    """the first conclusions that say what is wrong with the results"""
 
     @cached_property
     def groups(self) -> dict[str, list[Record]]:
@@ -81,6 +87,31 @@ class Evidence:
     def curves(self) -> dict[str, Values]:
         """Level -> reported accuracy of the best cell so far, (seeds, queries)."""
         return {level: _stack([incumbents(each, self.study) for each in group]) for level, group in self.groups.items()}
+
+    @cached_property
+    def search_curves(self) -> dict[str, Values]:
+        """Level -> search accuracy of the best cell so far, (seeds, queries): it never falls."""
+        return {
+            level: _stack([incumbents(each, self.study, self.study.search_split) for each in group])
+            for level, group in self.groups.items()
+        }
+
+    @cached_property
+    def random_search(self) -> tuple[Values, Values] | None:
+        """Random search with the study's seeds and largest budget (`random_curves`); None where a level is one, or it is not known."""
+        settings = [record.trial.settings for group in self.groups.values() for record in group]
+        if not settings or any(
+            each.get("method") == "random-search" or Goals.in_settings(each).at_most for each in settings
+        ):
+            return None
+        seeds = sorted({record.trial.seed for group in self.groups.values() for record in group})
+        return random_curves(self.study, seeds, max(curves.shape[1] for curves in self.curves.values()))
+
+    @cached_property
+    def initial_queries(self) -> list[int]:
+        """The numbers of labels with which the drawn levels' searches begin; empty of methods without labels."""
+        first = [self.groups[level][0].trial.settings.get("labels") for level in self.drawn]
+        return sorted({int(labels) for labels in first if labels})
 
     def anytime(self, level: str) -> Values:
         """Return regret after each query, (seeds, queries), or accuracy where the benchmark does not know its optimum."""

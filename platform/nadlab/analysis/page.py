@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 import rich.table
 
+from nadlab.analysis.conclusions import ceiling
 from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.sections.answer import answer, found_text
 from nadlab.analysis.sections.content import Section, Table
-from nadlab.analysis.text import accuracy_note, markdown_table
+from nadlab.analysis.text import accuracy_note, markdown_table, settings_text
 from nadlab.tracking.runs import Runs
 
 PAGE = "report.html"
+SHOWN = 6
+"""pictures that are shown at once"""
 # autoescape: levels, cells and errors are data; the plots are our own SVG
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("nadlab.analysis"), autoescape=True, undefined=jinja2.StrictUndefined,
@@ -64,6 +68,8 @@ class Report:
             "",
             study.question,
             "",
+            f"**{page_of(self.evidence).answer}**",
+            "",
             f"Expected: {study.expectation}",
             "",
         ]
@@ -84,7 +90,12 @@ class Page:
 
     kicker: str
     title: str
-    expected: str
+    answer: str
+    """the conclusion in one sentence"""
+    facts: Mapping[str, str]
+    """term -> text: what was expected, what was found, the protocol, a ceiling"""
+    cautions: Sequence[str]
+    """what is wrong with the results"""
     conclusions: Sequence[str]
     note: str
     runs: Sequence[Runs]
@@ -92,12 +103,28 @@ class Page:
 
 def page_of(evidence: Evidence) -> Page:
     """Return the head of one study's page."""
-    study = evidence.study
+    study, rows = evidence.study, evidence.rows
+    protocol = (
+        f"Searched by {study.searched_by} {study.measured.name}, judged by {study.reported_by} {study.measured.name}. "
+        f"{settings_text(study)}"
+    )
+    found, limit = "" if evidence.answer else found_text(study, rows), " ".join(ceiling(study, evidence.records))
     return Page(
         f"{study.study} · {study.benchmark_text}",
         study.question,
-        study.expectation,
-        evidence.conclusions,
+        evidence.answer or answer(study, rows),
+        {
+            name: text
+            for name, text in {
+                "Expected": study.expectation,
+                "Found": found,
+                "Protocol": protocol,
+                "Ceiling": limit,
+            }.items()
+            if text
+        },
+        evidence.conclusions[: evidence.cautions],
+        evidence.conclusions[evidence.cautions :],
         f"{accuracy_note(study)} Intervals are 95 % percentile bootstraps over seeds.",
         [evidence.runs] if evidence.runs else [],
     )
@@ -105,7 +132,12 @@ def page_of(evidence: Evidence) -> Page:
 
 def html(page: Page, found: Sequence[Section], drawings: Mapping[str, str]) -> str:
     """Return the page; drawings: a picture's name -> its SVG element."""
-    return TEMPLATES.get_template("report.html").render(page=page, sections=found, drawings=drawings)
+    shown = [
+        picture.name for section in found if not section.folded for picture in section.pictures if not picture.folded
+    ]
+    return TEMPLATES.get_template("report.html").render(
+        page=page, sections=found, drawings=drawings, shown=shown[:SHOWN]
+    )
 
 
 def latex(table: Table) -> str:

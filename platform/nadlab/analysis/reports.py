@@ -1,5 +1,6 @@
 """The files of a report, for a study of either kind: a study's run and `nadlab report` write the same ones."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,18 +10,22 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
+from nadlab.analysis.cells.drawing import draw_cell
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.figures.style import save
+from nadlab.analysis.figures.style import figure_of, grid, save
 from nadlab.analysis.page import PAGE, Page, Report, html, latex, page_of
 from nadlab.analysis.report import report_on
-from nadlab.analysis.sections.content import Section
+from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.objectives import in_words
 from nadlab.analysis.summary import trial_row
 from nadlab.analysis.tuned import report_on_tuning
 from nadlab.provenance.code import OWN
+from nadlab.spaces import SPACES
 from nadlab.study.records import Record, StudyRecord, origin_text
 from nadlab.tracking.runs import Runs
 
+DESCRIPTION = "network.json"
+"""what `nadlab export` writes beside a network"""
 FIGURES, TABLES = "figures", "tables"
 
 
@@ -30,12 +35,13 @@ def write_report(
     """Write a study's report into a folder; return it and its files, the page first. said: sentences that come first."""
     rng = np.random.default_rng(0)
     report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
+    if objectives := in_words(report.evidence, rng):
+        found = report.evidence
+        report = replace(report, evidence=replace(found, conclusions=(objectives, *found.conclusions)))
     if mixed := mixture(records):
         report = _with(report, mixed)
     if diverged := [record for record in records if record.diverged]:
         report = _with(report, _divergence(report.evidence.study, diverged))
-    if objectives := in_words(report.evidence, rng):
-        report = _with(report, objectives)
     if none := [record for record in records if record.status == "FINISHED" and not record.is_judged]:
         report = _with(report, _infeasible(report.evidence.study, none))
     for sentence in reversed(said):
@@ -46,8 +52,9 @@ def write_report(
 
 
 def show(report: Report, console: Console) -> None:
-    """Print the table and the conclusions."""
+    """Print the table, the answer and the conclusions."""
     console.print(report.terminal())
+    console.print(page_of(report.evidence).answer, highlight=False, style="bold")
     for sentence in report.evidence.conclusions:
         console.print(sentence, highlight=False)
 
@@ -63,7 +70,28 @@ def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
     data.to_csv(paths[1], index=False)
     trials = [_trial_row(report.evidence, record) for record in report.evidence.records]
     pd.DataFrame(trials).to_csv(paths[2], index=False)
-    return [*write_page(folder, page_of(report.evidence), report.sections(rng)), *paths]
+    found = [*report.sections(rng), *exported(folder)]
+    return [*write_page(folder, page_of(report.evidence), found), *paths]
+
+
+def exported(folder: Path) -> list[Section]:
+    """Return the networks that `nadlab export` wrote into a study's folder, each with its drawing."""
+    found = []
+    for path in sorted(folder.glob(f"*/{DESCRIPTION}")):
+        known = json.loads(path.read_text(encoding="utf-8"))
+        space = known["space"]
+        if space not in SPACES:
+            continue
+        (panel,) = grid(1, 1, (4.6, 2.3))
+        draw_cell(panel, SPACES[space].parse(known["cell"]), SPACES[space])
+        rows = (
+            ("cell", known["cell"]), ("parameters", f"{known['params']:,}"), ("FLOPs an image", f"{known['flops']:,}"),
+            ("validation, test accuracy", f"{known['valid']:.2f} %, {known['test']:.2f} %"), ("trained by", known["benchmark"]),
+        )  # fmt: skip
+        name = path.parent.name
+        picture = Picture(f"exported_{name}", figure_of(panel), f"The cell of {name}/.")
+        found.append(Section(f"Exported network {name}", (), (picture,), (Table("exported", ("", ""), rows),)))
+    return found
 
 
 def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]:
@@ -95,8 +123,12 @@ def mixture(records: Sequence[Record]) -> str | None:
 
 
 def _with(report: Report, sentence: str) -> Report:
-    """Return the report with one more conclusion, the first."""
-    return replace(report, evidence=replace(report.evidence, conclusions=(sentence, *report.evidence.conclusions)))
+    """Return the report with one more caution, the first of the conclusions."""
+    found = report.evidence
+    return replace(
+        report,
+        evidence=replace(found, conclusions=(sentence, *found.conclusions), cautions=found.cautions + 1),
+    )
 
 
 def _failures(records: Sequence[Record]) -> str:

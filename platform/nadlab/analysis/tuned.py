@@ -13,6 +13,7 @@ from nadlab.analysis.page import PAGE, Report
 from nadlab.analysis.sections import ORIGIN, SEARCH, sections
 from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.tables import links
+from nadlab.analysis.statistics.comparisons import fewest_seeds
 from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.statistics.intervals import interval_columns
 from nadlab.analysis.summary import summarize
@@ -36,9 +37,16 @@ def report_on_tuning(
     found = importances(study, rows)
     stopped = len({study.level(record.trial) for record in records if record.status == "KILLED"})
     compared = summarize(study, search_records(study, records), rng)
-    evidence = Evidence(study, tuple(records), tuple(compared), tuple(_conclusions(study, rows, stopped, found)), runs)
+    evidence = Evidence(
+        study,
+        tuple(records),
+        tuple(compared),
+        tuple(_conclusions(study, rows, stopped, found)),
+        runs,
+        _answer(study, rows),
+    )
     table = _table(evidence, rows)
-    brief = [(", ".join(row[1:-COLUMNS]), *row[-COLUMNS:]) for row in table.rows[:SHOWN]]
+    brief = [(", ".join(row[1 + COLUMNS :]), *row[1 : 1 + COLUMNS]) for row in table.rows[:SHOWN]]
 
     def page(rng: np.random.Generator) -> list[Section]:
         search = replace(evidence, records=search_records(study, records))
@@ -62,8 +70,8 @@ def _table(evidence: Evidence, rows: Sequence[ConfigurationSummary]) -> Table:
     metric = evidence.study.measured
     return Table(
         "configurations",
-        ("configuration", *evidence.study.default, *_headings(metric)),
-        tuple((row.name, *map(setting, row.settings.values()), *_cells(row, metric)) for row in rows),
+        ("configuration", *_headings(metric), *evidence.study.default),
+        tuple((row.name, *_cells(row, metric), *map(setting, row.settings.values())) for row in rows),
         f"Named by their rank. {metric.name.capitalize()}: the mean over seeds {evidence.study.settings['seeds']}, by which configurations "
         f"were chosen; * marks the front of {metric.name} against queries; in brackets the number of paired seeds.",
         tuple(links(evidence, evidence.groups[row.name]) for row in rows),
@@ -140,8 +148,36 @@ def _conclusions(
     return [*said, f"Share of each setting in the variation of the {metric.name} (fANOVA): {shares}."]
 
 
+def _answer(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> str:
+    """Return whether the best configuration beats the default, in one sentence."""
+    metric = study.measured
+    if not rows:
+        return "No configuration has finished."
+    best = rows[0]
+    named = ", ".join(f"{name} = {setting(value)}" for name, value in best.settings.items())
+    if best.is_default:
+        return f"No configuration is better than the default, {metric.text(best.accuracy.mean)}."
+    if best.fresh is None:
+        return (
+            f"Not tested yet: the best configuration ({named}) was chosen and judged by the same seeds; only fresh ones "
+            "show whether it beats the default."
+        )
+    found = best.fresh.difference
+    said = (
+        f"it differs from the default by {metric.difference(found.mean, '+')} on fresh seeds "
+        f"({interval_text(found, places=metric.places)}): {named}"
+    )
+    least = fewest_seeds(1)
+    if best.fresh.is_significant:
+        word = "better" if metric.score(found.mean) > 0 else "worse"
+        return f"The best configuration is {word} than the default; {said}."
+    if found.n < least:
+        return f"Inconclusive: {found.n} fresh seeds, at least {least} are needed, whether the best configuration beats the default; {said}."
+    return f"No significant difference of the best configuration; {said}."
+
+
 def _headings(metric: Metric) -> tuple[str, ...]:
-    return ("queries", "n", metric.heading, "difference to default", "on fresh seeds")
+    return (metric.heading, "difference to default", "on fresh seeds", "n", "queries")
 
 
 def _cells(row: ConfigurationSummary, metric: Metric) -> list[str]:
@@ -150,7 +186,7 @@ def _cells(row: ConfigurationSummary, metric: Metric) -> list[str]:
         f"{each.mean:+.{metric.places}f} ({each.n})" if each else ""
         for each in (row.difference, row.fresh and row.fresh.difference)
     ]
-    return [f"{row.queries:.0f}", str(row.accuracy.n), f"{row.accuracy.mean:.{metric.places}f}{marks}", *differences]
+    return [f"{row.accuracy.mean:.{metric.places}f}{marks}", *differences, str(row.accuracy.n), f"{row.queries:.0f}"]
 
 
 def _columns(row: ConfigurationSummary) -> dict[str, object]:

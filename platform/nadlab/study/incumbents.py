@@ -1,22 +1,35 @@
 """The queries of a record: what a search had found after each, and the columns of their table."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nadlab.benchmarks.oracle import accuracy
+from nadlab.benchmarks.oracle import Split, accuracy
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import Query, best
 from nadlab.study.records import Record, StudyRecord
 
 
-def incumbents(record: Record, study: StudyRecord) -> list[float]:
-    """Return after each query the reported answer of the feasible cell that is best by its search score; NaN before the first."""
-    goals, found, values = Goals.in_settings(record.trial.settings), list[Query](), list[float]()
-    for query in record.queries:
+def incumbents(record: Record, study: StudyRecord, split: Split | None = None) -> list[float]:
+    """Return after each query an answer of the feasible cell that is best by its search score; NaN before the first.
+
+    split: the answer's; None is the reported one.
+    """
+    return curve_of(record.queries, study, split or study.report_split, Goals.in_settings(record.trial.settings))
+
+
+def curve_of(
+    queries: Sequence[Query],
+    study: StudyRecord,
+    split: Split,
+    goals: Goals = Goals(),  # noqa: B008 - it is frozen
+) -> list[float]:
+    """Return the same of queries in order."""
+    found, values = list[Query](), list[float]()
+    for query in queries:
         if goals.feasible(query):
             found = [best([*found, query], study.search_split, study.measured)]
-        values.append(accuracy(found[0], study.report_split) if found else math.nan)
+        values.append(accuracy(found[0], split) if found else math.nan)
     return values
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from nadlab.analysis.figures.style import COLOURS, DEFAULT, GREY, OTHER, axes, colours, figure_of, grid, legend
+from nadlab.analysis.figures.style import COLOURS, DEFAULT, GREY, OTHER, axes, figure_of, grid, legend, strokes
 from nadlab.analysis.statistics.comparisons import Comparison
 from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.statistics.intervals import Values
@@ -31,6 +32,7 @@ def differences(compared: Mapping[str, Comparison], default: str, metric: Metric
     left.invert_yaxis()
     right.invert_yaxis()
     right.set_xlim(-0.02, 1.02)
+    left.xaxis.set_major_locator(MaxNLocator(5))
     left.set_xlabel(", ".join(filter(None, [f"difference to {default}", metric.difference_unit])))
     right.set_xlabel(f"chance to beat {default}")
     return figure_of(left)
@@ -59,9 +61,11 @@ def profile_lines(regrets: Mapping[str, Sequence[Values]], default: str, study: 
     unit = study.measured.difference_unit
     bounds = np.linspace(0, max(highest * 1.05, 0.1 if study.measured.unit == "%" else 1e-6), 201)
     drawn = axes(", ".join(filter(None, ["regret", unit])), "share of runs with less")
-    for level, colour in colours(list(regrets), ordered=False).items():
+    for level, stroke in strokes(list(regrets), default=default).items():
         above = performance_profile([-values for values in regrets[level]], -bounds - 1e-9)
-        drawn.step(bounds, above, where="post", color=colour, label=level_name(level, default, study.reference))
+        drawn.step(
+            bounds, above, where="post", **stroke, markevery=20, label=level_name(level, default, study.reference)
+        )
     drawn.set_ylim(-0.02, 1.02)
     legend(drawn)
     return figure_of(drawn)

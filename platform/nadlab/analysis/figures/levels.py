@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from nadlab.analysis.evidence import Evidence
@@ -11,15 +13,16 @@ from nadlab.analysis.figures.style import (
     DEFAULT,
     GREY,
     OTHER,
+    SHADES,
     SIZE,
     axes,
-    colours,
     figure_of,
     grid,
     legend,
     log_ticks,
     mark,
     name_levels,
+    strokes,
 )
 from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import outcome_label
@@ -58,10 +61,10 @@ def interaction(evidence: Evidence, first: str, second: str) -> Figure:
     means = table.pivot_table("accuracy", first, second, "mean", sort=False)
     spread = table.pivot_table("accuracy", first, second, "sem", sort=False)
     drawn = axes(first, outcome_label(evidence.study), (7.0, 4.6))
-    for level, colour in colours([str(level) for level in means], ordered=False).items():
+    for level, stroke in strokes([str(level) for level in means]).items():
         error = spread[level].reindex(means.index) if level in spread else None
         label = f"{second} = {level}"
-        drawn.errorbar(range(len(means)), means[level], error, marker="o", capsize=3, color=colour, label=label)
+        drawn.errorbar(range(len(means)), means[level], error, capsize=3, **stroke, label=label)
     name_levels(drawn, list(means.index), "")
     legend(drawn)
     return figure_of(drawn)
@@ -74,14 +77,14 @@ def accuracy_by_number(evidence: Evidence, number: str, rng: np.random.Generator
     groups = trials.groupby(others, sort=False) if others else [("", trials)]
     lines = {", ".join(map(str, key)) if isinstance(key, tuple) else str(key): table for key, table in groups}
     drawn = axes(number, outcome_label(evidence.study))
-    for level, colour in colours(list(lines), ordered=False).items():
+    for level, stroke in strokes(list(lines)).items():
         table = lines[level]
         numbers = sorted({float(value) for value in table[number]})
         points = {at: mean_interval(table.loc[table[number] == at, "accuracy"].to_numpy(), rng) for at in numbers}
-        drawn.plot(list(points), [each.mean for each in points.values()], marker="o", ms=4, color=colour, label=level)
+        drawn.plot(list(points), [each.mean for each in points.values()], **stroke, label=level)
         ends = [(each.low, each.high) for each in points.values()]
         if all(low is not None for low, _ in ends):
-            drawn.fill_between(list(points), *np.array(ends, float).T, alpha=0.12, color=colour, linewidth=0)
+            drawn.fill_between(list(points), *np.array(ends, float).T, alpha=0.12, color=stroke["color"], linewidth=0)
     if evidence.study.optimum is not None and evidence.study.outcomes[0] == "final":
         drawn.axhline(evidence.study.optimum, color=GREY, linestyle=":", linewidth=1, label="best of the table")
     log_ticks(drawn, trials[number])
@@ -117,10 +120,12 @@ def parallel_coordinates(table: pd.DataFrame, target: str) -> Figure:
         places = int(numbers.argmin()), int(numbers.argmax())
         ends[name] = (f"{low:.4g}", f"{high:.4g}") if numbers is column else (texts[places[0]], texts[places[1]])
     drawn = axes("", "", (min(11.0, 1.5 * len(scaled) + 1.5), SIZE[1]))
-    values, shades = np.array(list(scaled.values()), float).T, colours([str(i) for i in range(101)], ordered=True)
-    order = np.argsort(values[:, list(scaled).index(target)])
-    for row in values[order]:
-        drawn.plot(row, color=shades[str(int(100 * row[list(scaled).index(target)]))], alpha=0.65, linewidth=1)
+    values, column_of_target = np.array(list(scaled.values()), float).T, list(scaled).index(target)
+    for row in values[np.argsort(values[:, column_of_target])]:
+        drawn.plot(row, color=SHADES(row[column_of_target]), alpha=0.65, linewidth=1)
+    numbers = table[target]
+    scale = ScalarMappable(Normalize(float(numbers.min()), float(numbers.max())), SHADES)
+    figure_of(drawn).colorbar(scale, ax=drawn, label=target, shrink=0.8, pad=0.02)
     for place, (low_text, high_text) in enumerate(ends.values()):
         drawn.axvline(place, color=GREY, linewidth=1)
         drawn.text(place, -0.03, low_text, ha="center", va="top", fontsize=8)

@@ -17,6 +17,10 @@ DEFAULT = "#c8553d"
 OTHER = "#2f6690"
 GREY = "#8a94a0"
 COLOURS = ("#2f6690", "#c8553d", "#3a7d44", "#e0a030", "#7b4b94", "#2a9d8f", "#9d6b53", "#d36aa0", "#6c757d", "#101820")
+SHADES = matplotlib.colors.LinearSegmentedColormap.from_list("shades", ["#9cc3dd", OTHER, "#10283c"])
+"""of numbers, and of levels that are numbers"""
+DASHES = ((0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (9, 3)))
+MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">", "*")
 STYLE: dict[Any, Any] = {
     "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#8a94a0",
     "axes.labelcolor": "#2b333b", "xtick.color": "#4a545e", "ytick.color": "#4a545e", "axes.grid": True,
@@ -51,14 +55,24 @@ def figure_of(drawn: Axes) -> Figure:
     return figure
 
 
-def colours(levels: Sequence[str], ordered: bool) -> dict[str, str]:
-    """Return a colour for each level; ordered levels get shades in order."""
-    if not ordered or len(levels) < 3:
-        return {level: COLOURS[place % len(COLOURS)] for place, level in enumerate(levels)}
-    shades = matplotlib.colormaps["viridis"].resampled(256)
-    return {
-        level: matplotlib.colors.to_hex(shades(0.9 * place / (len(levels) - 1))) for place, level in enumerate(levels)
-    }
+def strokes(levels: Sequence[str], ordered: bool = False, default: str = "") -> dict[str, dict[str, Any]]:
+    """Return colour, dashes and marker of each level's line, all three its own: colour alone is not enough for all readers.
+
+    The default is solid and has its own colour; ordered levels get shades in order.
+    """
+    others = [level for level in levels if level != default]
+    free = [colour for colour in COLOURS if colour != DEFAULT]
+    found: dict[str, dict[str, Any]] = {}
+    for place, level in enumerate(others):
+        shade = matplotlib.colors.to_hex(SHADES(place / max(1, len(others) - 1)))
+        colour = shade if ordered and len(others) > 1 else free[place % len(free)]
+        found[level] = {
+            "color": colour,
+            "linestyle": DASHES[place % len(DASHES)],
+            "marker": MARKERS[place % len(MARKERS)],
+        }
+    found[default] = {"color": DEFAULT, "linestyle": "-", "marker": "o", "linewidth": 2.6, "zorder": 1.9}
+    return {level: {"markersize": 4.5, "markeredgewidth": 0, **found[level]} for level in levels}
 
 
 def mark(drawn: Axes, place: float, interval: Interval, colour: str) -> None:

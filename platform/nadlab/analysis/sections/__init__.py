@@ -22,14 +22,13 @@ ORIGIN: Sections = (checklist, provenance, all_trials)
 SECTIONS: Sections = (
     levels,
     comparisons,
-    further_outcomes,
     factors,
     objectives,
     anytime,
     by_number,
     front,
-    coordinates,
     *TRIALS,
+    further_outcomes,
     *ORIGIN,
 )
 SEARCH: Sections = (anytime, front, coordinates, *TRIALS)

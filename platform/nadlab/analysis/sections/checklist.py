@@ -37,7 +37,7 @@ def checklist(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     )
     counts = {word: sum(answer.word == word for _, answer in answers) for word in ("yes", "partly", "no")}
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count) + f" of {len(answers)} items."
-    return Section("Best practice", (said,), (), (table,))
+    return Section("Best practice", (said,), (), (table,), folded=True)
 
 
 def _evaluation_code(evidence: Evidence) -> Answer:

@@ -21,6 +21,8 @@ class Picture:
     name: str
     figure: Figure
     caption: str
+    folded: bool = False
+    """behind a fold: for those who ask on"""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Table:
     """for each row the runs that its numbers come from; empty where there is no store"""
     marked: frozenset[int] = frozenset()
     """rows that are highlighted, such as the default's"""
-    folded: bool = False
-    """shown closed"""
+    folded: str = ""
+    """what a click unfolds the table by; empty where it is open"""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Section:
     sentences: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
+    folded: bool = False
+    """shown closed"""
 
     @property
     def anchor(self) -> str:

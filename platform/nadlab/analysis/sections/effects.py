@@ -1,6 +1,7 @@
 """Accuracy of the levels, their comparisons, and the effects and interactions of crossed factors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -15,22 +16,20 @@ from nadlab.analysis.statistics.factorial import variance_shares
 from nadlab.analysis.statistics.intervals import Values
 from nadlab.analysis.statistics.rankings import Ranking, rank
 from nadlab.analysis.text import (
-    accuracy_cells,
-    accuracy_headings,
     comparison_cells,
     equivalence_cells,
     equivalence_note,
     estimate,
+    number,
     p_equals,
     p_text,
     published_cells,
     published_heading,
     published_note,
-    regret_cells,
     with_unit,
 )
 from nadlab.study.outcomes import smallest_effect
-from nadlab.study.records import StudyRecord
+from nadlab.study.records import Record, StudyRecord
 
 
 def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
@@ -38,27 +37,42 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     if not evidence.rows:
         return None
     study, metric = evidence.study, evidence.metric
-    regret = () if study.optimum is None else ("regret",)
-    rows = {
-        row.level: (
-            *accuracy_cells(row, metric), *estimate(row.iqm, places=metric.places), *regret_cells(study, row.regret),
-            *published_cells(study, row.level),
-        )
-        for row in evidence.rows
-    }  # fmt: skip
     table = level_table(
         evidence,
         "levels",
         (
-            *accuracy_headings(metric),
-            with_unit("IQM", metric),
-            "95 % interval of the IQM",
-            *regret,
-            *published_heading(study),
+            *("n", metric.heading, "95 % interval", "SD"),
+            *("difference", "95 % interval ", "p (Holm)", "queries", "seconds", *published_heading(study)),
         ),
-        rows,
-        f"The {study.reference} is marked. SD: standard deviation over seeds. IQM: interquartile mean, robust to one failed seed."
+        {
+            row.level: (
+                str(row.accuracy.n), *estimate(row.accuracy, places=metric.places), number(row.deviation, metric.places),
+                *comparison_cells(row.comparison, metric)[:3], *_cost(evidence.groups[row.level]), *published_cells(study, row.level),
+            )
+            for row in evidence.rows
+        },
+        f"Differences to the {study.reference}, which is marked, are paired by seed; SD: standard deviation over seeds; p: exact "
+        "signed-rank test, corrected by Holm. Queries and seconds are means a trial, seconds of all that it computed."
         + published_note(study),
+        [study.default_level],
+    )  # fmt: skip
+    places = metric.places
+    robust = any(round(row.iqm.mean, places) != round(row.accuracy.mean, places) for row in evidence.rows)
+    spread = level_table(
+        evidence,
+        "spread",
+        (
+            *(with_unit(word, metric) for word in ("best", "median", "worst")),
+            *((with_unit("IQM", metric), "95 % interval of the IQM") if robust else ()),
+        ),
+        {
+            row.level: (
+                *(number(each, places) for each in (row.best, row.median, row.worst)),
+                *(estimate(row.iqm, places=places) if robust else ()),
+            )
+            for row in evidence.rows
+        },
+        "IQM: interquartile mean, robust to one failed seed." if robust else "",
         [study.default_level],
     )
     picture = Picture(
@@ -66,7 +80,17 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         accuracy_by_level(evidence),
         "Each grey line is a seed, each point a mean with its 95 % interval.",
     )
-    return Section("Main effects", (), (picture,), (table,))
+    tables = (table, replace(spread, folded="Best, median and worst seed"))
+    return Section("Main effects", (), (picture,), tables)
+
+
+def _cost(records: Sequence[Record]) -> tuple[str, str]:
+    """Return mean queries and seconds of trials."""
+    seconds = np.mean([record.ended - record.started for record in records])
+    return (
+        f"{np.mean([len(record.ledger) for record in records]):.0f}",
+        f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}",
+    )
 
 
 def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
@@ -117,7 +141,7 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
         "Comparisons",
         tuple(said),
         (picture, *ranking_pictures(regrets, default, ranking, "seeds", evidence.study)),
-        (table,),
+        (replace(table, folded="Tests of every level"),),
     )
 
 
@@ -132,7 +156,7 @@ def ranking_pictures(
     pictures = []
     if regrets:
         caption = f"Share of runs whose regret is below a bound{averaged}: higher is better."
-        pictures.append(Picture("performance_profiles", profile_lines(regrets, default, study), caption))
+        pictures.append(Picture("performance_profiles", profile_lines(regrets, default, study), caption, folded=True))
     if ranking and ranking.is_significant:
         pictures.append(
             Picture(
@@ -140,6 +164,7 @@ def ranking_pictures(
                 critical_differences(ranking),
                 f"Mean ranks over {blocks}, 1 the best; a bar joins levels that do not differ significantly by Nemenyi's test "
                 f"(critical difference {ranking.critical_difference:.2f}).",
+                folded=True,
             )
         )
     return pictures
@@ -183,6 +208,7 @@ def factors(evidence: Evidence, rng: np.random.Generator) -> Section | None:
             f"interaction_{first}_{second}",
             interaction(evidence, first, second),
             f"Lines of {second} that are not parallel over {first} are an interaction; bars are standard errors.",
+            folded=True,
         )
         for first, second in combinations(evidence.varied, 2)
     )

@@ -9,9 +9,6 @@ from nadlab.analysis.sections.content import Section, Table
 from nadlab.analysis.sections.tables import links
 from nadlab.analysis.text import number, regret_cells
 
-FEW_TRIALS = 30
-"""that are shown at once"""
-
 
 def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     """Return benchmark, code, versions and settings of the results."""
@@ -46,9 +43,9 @@ def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         ("setting", "value"),
         tuple((name, str(value)) for name, value in sorted({**study.settings, **study.default}.items())),
         f"Settings of the {study.reference} level; the factors vary as the tables above say.",
-        folded=True,
+        folded=f"{len(study.settings) + len(study.default)} settings",
     )
-    return Section("Provenance", tuple(said), (), (Table("provenance", ("", ""), tuple(rows)), settings))
+    return Section("Provenance", tuple(said), (), (Table("provenance", ("", ""), tuple(rows)), settings), folded=True)
 
 
 def all_trials(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
@@ -85,9 +82,8 @@ def all_trials(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         ),
         "Seconds are from the trial's start to its end as the driver saw them.",
         tuple(links(evidence, [record]) for record in ordered),
-        folded=len(ordered) > FEW_TRIALS,
     )
-    return Section("All trials", (), (), (table,))
+    return Section("All trials", (), (), (table,), folded=True)
 
 
 def _time(seconds: float) -> str:

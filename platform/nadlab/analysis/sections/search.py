@@ -6,7 +6,7 @@ import pandas as pd
 from nadlab.analysis.configurations import on_front
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.levels import accuracy_by_number, parallel_coordinates, pareto
-from nadlab.analysis.figures.search import anytime_curves, linear_below
+from nadlab.analysis.figures.search import anytime_curves
 from nadlab.analysis.sections.content import Picture, Section
 from nadlab.analysis.sections.tables import level_table
 
@@ -37,11 +37,25 @@ def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     picture = Picture(
         f"anytime_{'regret' if known else 'accuracy'}",
         anytime_curves(evidence, rng),
-        f"Mean {word} of the best cell so far with 95 % bands over seeds"
-        + (f"; below {metric.difference(linear_below(evidence))} the axis is linear." if known else ".")
+        f"The best cell so far, means with 95 % bands over seeds, from where the levels begin to differ.{_of_curves(evidence)}"
         + (f" {left_out} levels are left out: shorter budgets, or beyond the ten best." if left_out else ""),
     )
     return Section(f"Anytime {word}", (), (picture,), (table,))
+
+
+def _of_curves(evidence: Evidence) -> str:
+    """Say why a reported curve may fall, and what random search is here."""
+    study = evidence.study
+    said = " Upright lines: the ends of the labels, the initial queries." if evidence.initial_queries else ""
+    if study.searched_by != study.reported_by:
+        said += (
+            f" Left what is reported, right what the search saw: a cell that is better by its {study.searched_by} {study.measured.name} "
+            f"may be worse by its {study.reported_by} one, so only the right side never gets worse."
+        )
+    if evidence.random_search is None:
+        return said
+    seeds, queries = evidence.random_search[0].shape
+    return f"{said} Random search is computed for this report from the benchmark's table: {seeds} seeds, {queries} queries."
 
 
 def by_number(evidence: Evidence, rng: np.random.Generator) -> Section | None:
@@ -104,9 +118,9 @@ def coordinates(evidence: Evidence, _rng: np.random.Generator) -> Section | None
     picture = Picture(
         "parallel_coordinates",
         parallel_coordinates(table, target),
-        f"Each line is a trial, lighter with a higher {target}; each axis runs from its least to its largest value.",
+        f"Each line is a trial, darker with a higher {target}; each axis runs from its least to its largest value.",
     )
-    return Section("Parallel coordinates", (), (picture,))
+    return Section("Parallel coordinates", (), (picture,), folded=True)
 
 
 def _plain(values: list[object]) -> list[object]:

@@ -7,21 +7,29 @@ from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.search import LOSSES, losses, shares
 from nadlab.analysis.sections.content import Picture, Section
 from nadlab.analysis.sections.tables import level_table
+from nadlab.analysis.statistics.intervals import Values
 from nadlab.analysis.text import mean_and_deviation
 from nadlab.study.records import Record
 
 MEASURED = ("share_valid", "share_unique", "share_novel", "candidates", "pool_fallback", "predictor_tau")
 
 
-def training(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
+def training(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     """Return the losses by epoch, where trials have an equal number of them a level."""
-    histories = {level: _mean_history(evidence.groups[level]) for level in evidence.drawn}
-    known = {level: history for level, history in histories.items() if set(LOSSES) <= set(history)}
+    known = {level: found for level in evidence.drawn if (found := _losses(evidence.groups[level]))}
     if not known:
         return None
-    last = {level: [f"{history[name].iloc[-1]:.3f}" for name in LOSSES] for level, history in known.items()}
-    table = level_table(evidence, "losses", ("D", "AG", "PP"), last, "Losses in the last epoch, means over seeds.")
-    picture = Picture("losses", losses(evidence, known), "Losses by epoch, means over seeds.")
+    last = {
+        level: [mean_and_deviation(found[name][:, -1].tolist(), 3) for name in LOSSES] for level, found in known.items()
+    }
+    caption = "Losses in the last epoch, means and standard deviations over seeds."
+    table = level_table(evidence, "losses", ("D", "AG", "PP"), last, caption)
+    picture = Picture(
+        "losses",
+        losses(evidence, known, rng),
+        "Losses by epoch, means with 95 % bands over seeds. alpha and alpha_p scale neither AG's nor PP's; D's is a sum of "
+        "logarithms whose weights add up to two at every alpha.",
+    )
     return Section("Training of D, AG and PP", (), (picture,), (table,))
 
 
@@ -35,6 +43,7 @@ def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     if not columns:
         return None
     means = pd.DataFrame({level: frame[columns].mean() for level, frame in frames.items()}).T
+    spreads = pd.DataFrame({level: frame[columns].std() for level, frame in frames.items()}).T
     table = level_table(
         evidence,
         "generated_cells",
@@ -46,15 +55,25 @@ def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     )
     drawn = [name for name in columns if name.startswith("share_")]
     if not drawn:
-        return Section("Generated cells", (), (), (table,))
-    caption = "Cells that AG generates under rank 0, means over seeds."
-    picture = Picture("generated_cells", shares(means[drawn], evidence), caption)
-    return Section("Generated cells", (), (picture,), (table,))
+        return Section("Generated cells", (), (), (table,), folded=True)
+    caption = "Cells that AG generates under rank 0, means and standard deviations over seeds."
+    picture = Picture("generated_cells", shares(means[drawn], spreads[drawn], evidence), caption)
+    return Section("Generated cells", (), (picture,), (table,), folded=True)
 
 
-def _mean_history(records: list[Record]) -> pd.DataFrame:
-    tables = [pd.DataFrame(record.history, index=range(1, len(record.history) + 1), dtype=float) for record in records]
-    return pd.concat(tables).groupby(level=0).mean()
+def _losses(records: list[Record]) -> dict[str, Values]:
+    """Return loss -> (seeds, epochs), AG's without its factor 1 - alpha; empty where a trial has none."""
+    if not all(record.history and set(LOSSES) <= set(record.history[0]) for record in records):
+        return {}
+    epochs = min(len(record.history) for record in records)
+    found = {
+        name: np.array([[row[name] for row in record.history[:epochs]] for record in records], float) for name in LOSSES
+    }
+    weights = 1 - np.array([[record.trial.settings["alpha"]] for record in records], float)
+    found["generator"] = np.divide(
+        found["generator"], weights, out=np.full_like(found["generator"], np.nan), where=weights > 0
+    )
+    return found
 
 
 def _spread(values: pd.Series) -> str:
