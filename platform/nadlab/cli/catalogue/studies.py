@@ -50,8 +50,10 @@ def _command(name: str, prefix: str, kind: str, about: str) -> click.Command:
     @click.argument("options", nargs=-1, type=click.UNPROCESSED)
     def run(study: str, options: tuple[str, ...]) -> None:
         files = study_files(prefix)
-        if study != LIST:
-            _run(study, files, options, f"unknown {kind} {study!r}: {{}}`nadlab {name} {LIST}` names all")
+        if study in files:
+            _run(files[study], options)
+        elif study != LIST:
+            raise UserError(f"unknown {kind} {study!r}: {did_you_mean(study, files)}`nadlab {name} {LIST}` names all")
         elif options:
             raise UserError(f"`nadlab {name} {LIST}` takes no options: write `nadlab {name} NAME {' '.join(options)}`")
         else:
@@ -60,11 +62,9 @@ def _command(name: str, prefix: str, kind: str, about: str) -> click.Command:
     return run
 
 
-def _run(study: str, files: dict[str, Path], options: tuple[str, ...], unknown: str) -> None:
+def _run(file: Path, options: tuple[str, ...]) -> None:
     """Run a study's file as `python studies/NAME.py` does: as `__main__`, with its path as the program's name."""
-    if study not in files:
-        raise UserError(unknown.format(did_you_mean(study, files)))
-    sys.argv = [str(files[study]), *options]
+    sys.argv = [str(file), *options]
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 
