@@ -68,7 +68,7 @@ class Report:
             "",
             study.question,
             "",
-            f"**{page_of(self.evidence).answer}**",
+            f"**{answer_of(self.evidence)}**",
             "",
             f"Expected: {study.expectation}",
             "",
@@ -101,6 +101,11 @@ class Page:
     runs: Sequence[Runs]
 
 
+def answer_of(evidence: Evidence) -> str:
+    """Return a study's conclusion in one sentence."""
+    return evidence.answer or answer(evidence.study, evidence.rows)
+
+
 def page_of(evidence: Evidence) -> Page:
     """Return the head of one study's page."""
     study, rows = evidence.study, evidence.rows
@@ -112,7 +117,7 @@ def page_of(evidence: Evidence) -> Page:
     return Page(
         f"{study.study} · {study.benchmark_text}",
         study.question,
-        evidence.answer or answer(study, rows),
+        answer_of(evidence),
         {
             name: text
             for name, text in {

@@ -13,7 +13,7 @@ from rich.console import Console
 from nadlab.analysis.cells.drawing import draw_cell
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.style import figure_of, grid, save
-from nadlab.analysis.page import PAGE, Page, Report, html, latex, page_of
+from nadlab.analysis.page import PAGE, Page, Report, answer_of, html, latex, page_of
 from nadlab.analysis.report import report_on
 from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.objectives import in_words
@@ -54,7 +54,7 @@ def write_report(
 def show(report: Report, console: Console) -> None:
     """Print the table, the answer and the conclusions."""
     console.print(report.terminal())
-    console.print(page_of(report.evidence).answer, highlight=False, style="bold")
+    console.print(answer_of(report.evidence), highlight=False, style="bold")
     for sentence in report.evidence.conclusions:
         console.print(sentence, highlight=False)
 

@@ -62,8 +62,9 @@ def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
 
 
 def _losses(records: list[Record]) -> dict[str, Values]:
-    """Return loss -> (seeds, epochs), AG's without its factor 1 - alpha; empty where a trial has none."""
-    if not all(record.history and set(LOSSES) <= set(record.history[0]) for record in records):
+    """Return loss -> (seeds, epochs), AG's without its factor 1 - alpha; empty where a trial has no losses or no alpha."""
+    known = (record.history and set(LOSSES) <= set(record.history[0]) for record in records)
+    if not all(known) or not all("alpha" in record.trial.settings for record in records):
         return {}
     epochs = min(len(record.history) for record in records)
     found = {
