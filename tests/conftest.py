@@ -61,28 +61,37 @@ def own_cache(folder: Path) -> str:
 
 
 def toy_table() -> str:
-    """300 NAS-Bench-201 classes whose accuracy grows with their convolutions."""
+    """300 NAS-Bench-201 classes whose accuracy grows with their convolutions; shorter trainings are noisier."""
     nasbench201 = space("nasbench201")
     cells = nasbench201.enumerate()
     rng = np.random.default_rng(0)
     _, first = np.unique(nasbench201.keys(cells), return_index=True)
-    lines = ["arch_str,toy_valid_12,toy_test_12"]
+    lines = ["arch_str,toy_valid_12,toy_test_12,toy_valid_4,toy_test_4"]
+    short = np.random.default_rng(1)
     for row in rng.permutation(first)[:300]:
         convolutions = int(np.isin(cells.operations[row], (3, 4)).sum())
         valid, test = 40 + 8 * convolutions + rng.uniform(0, 5, 2)
-        lines.append(f"{nasbench201.format(cells[int(row) : int(row) + 1])},{valid:.2f},{test:.2f}")
+        numbers = [valid, test, *(np.array([valid, test]) - short.uniform(0, 20, 2))]
+        texts = ",".join(f"{number:.2f}" for number in numbers)
+        lines.append(f"{nasbench201.format(cells[int(row) : int(row) + 1])},{texts}")
     return "\n".join(lines) + "\n"
 
 
 def toy_101_table() -> str:
-    """300 NAS-Bench-101 cells whose accuracy grows with their 3x3 convolutions."""
+    """300 NAS-Bench-101 cells whose accuracy grows with their 3x3 convolutions, with seconds that differ."""
     nasbench101 = space("nasbench101")
     rng = np.random.default_rng(0)
-    lines = ["module_hash,adjacency,operations,valid_accuracy_108"]
+    lines = [
+        "module_hash,adjacency,operations,training_time_108_s,valid_accuracy_12,valid_accuracy_36,valid_accuracy_108"
+    ]
+    short = np.random.default_rng(1)
     for row, cell in enumerate(nasbench101.unlabelled(300, rng)):
         convolutions = int((cell.operations == 1).sum())
         adjacency, _, operations = nasbench101.format(cell).partition(";")
-        lines.append(f"{row:032x},{adjacency},{operations},{0.5 + 0.08 * convolutions + rng.uniform(0, 0.05):.6f}")
+        last = 0.5 + 0.08 * convolutions + rng.uniform(0, 0.05)
+        first, second = last - short.uniform(0, 0.2), last - short.uniform(0, 0.05)
+        seconds = 540 * (1 + convolutions)
+        lines.append(f"{row:032x},{adjacency},{operations},{seconds},{first:.6f},{second:.6f},{last:.6f}")
     return "\n".join(lines) + "\n"
 
 

@@ -27,7 +27,7 @@ def main(study: "Study | Tuning") -> None:
 def search(
     method: str | Sequence[str],
     benchmark: str = "mnist1d-201",
-    queries: int = 160,
+    queries: int | str = 160,
     seeds: Sequence[int] = range(10),
     concurrent: int | None = 1,
     hyperparameters: "Mapping[str, float | int | str | bool | None] | None" = None,
@@ -39,7 +39,8 @@ def search(
     """Search a benchmark with one or more methods, once a seed; return a row a method and seed, in this order.
 
     method: a name that `nadlab search --help` lists, `module:object` of your own, or several of them.
-    queries: distinct architectures up to isomorphism that each search may evaluate.
+    queries: distinct architectures up to isomorphism that each search may evaluate, or a budget in words that counts what
+        their trainings take: "20000epochs", "90min" or "6h"; then columns `trainings`, `epochs` and `training_seconds`.
     concurrent: searches at a time; one runs in this process, more (None: one a core) in processes of their own, so that
         a script needs `if __name__ == "__main__":`. Each search uses one thread of torch.
     hyperparameters: `method.setting` -> value, such as {"bananas.ensemble": 3}, where it is not the published one;
@@ -66,6 +67,7 @@ def search(
     from nadlab.benchmarks.registry import benchmark as opened
     from nadlab.engine.search import fronts, searches
     from nadlab.evaluations.config import EvaluationConfig
+    from nadlab.queries.budget import Budget
     from nadlab.queries.goals import Goals
 
     methods = [method] if isinstance(method, str) else list(method)
@@ -75,7 +77,8 @@ def search(
     limits = ",".join(f"{name}={limit!r}" for name, limit in (at_most or {}).items()) or None
     changes = hyperparameters or {}
     kept = EvaluationConfig(evaluations)
-    found = list(searches(methods, benchmark, queries, seeds, concurrent, changes, protocol, names, limits, kept))
+    budget = Budget.of(queries) if isinstance(queries, str) else queries
+    found = list(searches(methods, benchmark, budget, seeds, concurrent, changes, protocol, names, limits, kept))
     goals = Goals.of(names, limits)
     several = fronts(found, goals.ranged(opened(benchmark, protocol))) if names else [{}] * len(found)
     return pd.DataFrame([each.row() | more for each, more in zip(found, several, strict=True)])

@@ -11,6 +11,7 @@ from nadlab.evaluations.config import EvaluationConfig
 from nadlab.evaluations.store import Ended
 from nadlab.evaluations.stored import StoredEvaluations, Train
 from nadlab.methods.registry import SEARCHERS
+from nadlab.queries.budget import Training
 from nadlab.queries.ledger import Query, QueryLedger
 from nadlab.queries.opening import answered
 from nadlab.spaces import Cells
@@ -27,36 +28,41 @@ class Killed(BaseException):
 
 @dataclass
 class UntilKilled:
-    """Trains one cell after the other, in the opposite order, and is killed after some; keeps their keys."""
+    """Trains one cell after the other, in the opposite order, and is killed after some; keeps their keys and epochs."""
 
     train: Train
-    trained: list[int]
-    most: int = BUDGET
+    trained: list[tuple[int, int | None]]
+    most: int | None = None
 
-    def __call__(self, cells: Cells) -> Iterator[tuple[int, Ended]]:
+    def __call__(self, cells: Cells, fidelity: int | None) -> Iterator[tuple[int, Ended]]:
         for row in reversed(range(len(cells))):
             if len(self.trained) == self.most:
                 raise Killed
-            self.trained += ORACLE.space.keys(cells[row : row + 1]).tolist()
-            ((_, ended),) = self.train(cells[row : row + 1])
+            self.trained += [(key, fidelity) for key in ORACLE.space.keys(cells[row : row + 1]).tolist()]
+            ((_, ended),) = self.train(cells[row : row + 1], fidelity)
             yield row, ended
 
 
-def searched(name: str, place: Path, trained: list[int], most: int = BUDGET) -> tuple[Query, ...]:
+def searched(
+    name: str, place: Path, trained: list[tuple[int, int | None]], most: int | None = None
+) -> tuple[tuple[Query, ...], list[Training]]:
     kept = StoredEvaluations.of(ORACLE, EvaluationConfig(store=str(place)))
     oracle = answered(ORACLE, replace(kept, train=UntilKilled(kept.train, trained, most)).evaluate)
     ledger = QueryLedger(oracle, BUDGET)
     QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(3))
-    return ledger.queries
+    return ledger.queries, [replace(each, seconds=None) for each in ledger.account.trainings]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SEARCHERS))
 def test_a_search_that_was_cut_off_ends_with_the_ledger_of_an_uninterrupted_one(name: str, tmp_path: Path) -> None:
     whole = searched(name, tmp_path / "whole", [])
-    trained: list[int] = []
+    trained: list[tuple[int, int | None]] = []
     with pytest.raises(Killed):
         searched(name, tmp_path / "killed", trained, most=9)
     assert len(trained) == 9
     assert searched(name, tmp_path / "killed", trained) == whole
-    assert sorted(trained) == sorted(query.key for query in whole)
+    full = ORACLE.fidelities.epochs[-1]
+    assert sorted((key, epochs or full) for key, epochs in trained) == sorted(
+        (each.key, each.fidelity or full) for each in whole[1]
+    )

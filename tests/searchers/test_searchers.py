@@ -12,14 +12,18 @@ import numpy as np
 import pytest
 
 from nadlab.benchmarks.registry import benchmark
+from nadlab.engine.search import searches
 from nadlab.errors import UserError
-from nadlab.methods.registry import SEARCHERS, Searcher
+from nadlab.methods.registry import MULTI_FIDELITY, SEARCHERS, Searcher, run_search
+from nadlab.queries.budget import Budget
 from nadlab.queries.ledger import QueryLedger
 from nadlab.searchers.ag_net import AGNet
 from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
 from nadlab.searchers.bananas import BANANAS
 from nadlab.searchers.baselines.random_forest import RandomForest
 from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
+from nadlab.searchers.fidelities.hyperband import Hyperband
+from nadlab.searchers.fidelities.semigan_nad import LowFidelitySemiGANNAD
 from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
 from nadlab.searchers.models import cell_decoder, graph_vae
@@ -70,14 +74,19 @@ QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "ag-net": lambda: AGNet(pretraining=WRITER, epochs=2),
     "pre-nas": lambda: PRENAS(initial=10, trees=10),
     "nsga-ii": lambda: NSGA2(population=8),
+    "successive-halving": lambda: Hyperband(brackets=1),
+    "hyperband": Hyperband,
     "predictor-pool": lambda: SemiGANNAD(quick(PREDICTOR_POOL)),
     "predictor-semi": lambda: SemiGANNAD(quick(PREDICTOR_SEMI)),
     "generator-likelihood": lambda: SemiGANNAD(quick(GENERATOR_LIKELIHOOD)),
     "semigan-nad": lambda: SemiGANNAD(quick(Settings())),
     "semigan-nad-paper": lambda: SemiGANNAD(replace(PAPER, epochs=1, width=16, unlabelled_batch=8192, generated=300)),
     "semigan-nad-sequential": lambda: SemiGANNAD(QUICK_ROUNDS),
+    "semigan-nad-fidelities": lambda: LowFidelitySemiGANNAD(QUICK_ROUNDS, low_epochs=2),
 }
 OWN_BUDGETS_LEAST = {name: 3 for name, method in SEARCHERS.items() if isinstance(method, SemiGANNAD)}
+OWN_BUDGETS_LEAST["semigan-nad-fidelities"] = 4
+SHORTER = [name for name, method in SEARCHERS.items() if isinstance(method, MULTI_FIDELITY)]
 
 
 @pytest.fixture(params=sorted(SEARCHERS))
@@ -85,9 +94,9 @@ def name(request: pytest.FixtureRequest, data: Path) -> str:  # noqa: ARG001 - i
     return str(request.param)
 
 
-def ledger_of(name: str, seed: int, budget: int = BUDGET, table: str = TOY) -> QueryLedger:
+def ledger_of(name: str, seed: int, budget: int | Budget = BUDGET, table: str = TOY) -> QueryLedger:
     ledger = QueryLedger(counting("darts", 300) if table == "darts" else benchmark(table), budget)
-    QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(seed))
+    run_search(QUICK_SEARCHERS[name](), ledger, np.random.default_rng(seed))
     return ledger
 
 
@@ -102,7 +111,33 @@ def test_method_spends_its_budget_to_the_last_query_on_distinct_cells_of_every_s
     ledger = ledger_of(name, 0, table=table)
     space = ledger.oracle.space
     keys = {int(space.keys(space.parse(query.cell))[0]) for query in ledger.queries}
-    assert len(keys) == len(ledger.queries) == BUDGET
+    assert len(keys) == len(ledger.queries)
+    assert ledger.remaining == 0
+    if name in SHORTER:
+        # what full trainings leave went to shorter ones, whose epochs count
+        assert 0 < len(keys) < BUDGET < len(ledger.account.trainings)
+    else:
+        assert len(keys) == BUDGET
+
+
+@pytest.mark.parametrize("name", ["random-search", "regularized-evolution", "semigan-nad-sequential", *SHORTER])
+@pytest.mark.parametrize("budget", ["9h", "900epochs"])
+def test_method_keeps_to_a_budget_in_seconds_or_epochs(name: str, budget: str) -> None:
+    ledger = ledger_of(name, 0, Budget.of(budget), "nasbench101")
+    assert ledger.queries
+    if budget == "9h":
+        assert (ledger.account.seconds or 0) <= 9 * 3600
+    else:
+        assert 900 - 108 < (ledger.account.epochs or 0) <= 900
+
+
+@pytest.mark.parametrize("name", SHORTER)
+def test_method_of_shorter_trainings_refuses_a_benchmark_with_full_ones_alone(name: str) -> None:
+    said = r"^[\w: -]*mnist1d-201 answers by full trainings alone, [^\n]+ such as nasbench101$"
+    with pytest.raises(UserError, match=said):
+        next(searches(["random-search", name], "mnist1d-201", 24, [0], 1))
+    with pytest.raises(UserError, match=said):
+        ledger_of(name, 0, table="mnist1d-201")
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +171,9 @@ def test_pool_that_is_smaller_than_the_budget_is_refused_before_anything_is_spen
 
 def test_smallest_budget_is_spent_or_refused_in_a_sentence(name: str) -> None:
     least = OWN_BUDGETS_LEAST.get(name, 1)
-    assert len(ledger_of(name, 0, budget=least).queries) == least
+    ledger = ledger_of(name, 0, budget=least)
+    assert ledger.remaining == 0
+    assert len(ledger.queries) == least or name == "semigan-nad-fidelities"
     if least > 1:
         with pytest.raises(UserError, match=f"needs a budget of at least {least}"):
             ledger_of(name, 0, budget=1)

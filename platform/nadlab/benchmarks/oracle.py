@@ -37,6 +37,8 @@ class Evaluation:
     """name -> value of the quantities that the benchmark declares and knows of this architecture (`quantities_of`)"""
     failed: str = ""
     """why the training failed, and the accuracies are the metric's worst; empty where it did not"""
+    seconds: float | None = field(default=None, compare=False)
+    """of the whole training, None where the benchmark does not say"""
 
 
 def accuracy(evaluated: Evaluated, split: Split) -> float:
@@ -154,8 +156,8 @@ class Cost:
 class Oracle(Protocol):
     """A benchmark. Methods reach it through a `QueryLedger` only.
 
-    It may have `facts` (`Facts`), `cost` (`Cost`), `metric` (`Metric`), `optimum`, the best reported answer of a queryable cell, `quantities`
-    (`quantities_of`) and `ranges` (`ranges_of`) as well.
+    It may have `facts` (`Facts`), `cost` (`Cost`), `metric` (`Metric`), `fidelities` (`nadlab.benchmarks.fidelity`), `quantities`
+    (`quantities_of`), `ranges` (`ranges_of`) and `optimum`, the best reported answer of a queryable cell, as well.
     """
 
     @property
@@ -205,8 +207,7 @@ STORED, PREDICTED = Facts("stored"), Facts("predicted")
 
 def metric_of(oracle: Oracle) -> Metric:
     """Return what a benchmark's answers are: accuracies in percent where it declares nothing else."""
-    metric: Metric = getattr(oracle, "metric", ACCURACY)
-    return metric
+    return getattr(oracle, "metric", None) or ACCURACY
 
 
 def facts_of(oracle: Oracle) -> Facts:
@@ -226,8 +227,7 @@ def quantity(name: str, unit: str, *, maximise: bool = False) -> Metric:
 
 def quantities_of(oracle: Oracle) -> Sequence[Metric]:
     """Return what a benchmark answers beside its metric, as it declares it; most declare nothing."""
-    quantities: Sequence[Metric] = getattr(oracle, "quantities", ())
-    return quantities
+    return getattr(oracle, "quantities", None) or ()
 
 
 def ranges_of(oracle: Oracle) -> Mapping[str, tuple[float, float]]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
 from nadlab.benchmarks.oracle import Oracle, optimum_of
-from nadlab.benchmarks.own import own_benchmark
 from nadlab.benchmarks.packages.installed import absent, packaged, uncovered
+from nadlab.benchmarks.packages.own import own_benchmark
 from nadlab.benchmarks.presets import check_protocol
 from nadlab.benchmarks.surrogates import surrogate
 from nadlab.benchmarks.table import SAMPLE, tables

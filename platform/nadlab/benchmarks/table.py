@@ -21,7 +21,11 @@ from nadlab.spaces.cells import concatenate
 
 SAMPLE = "_sample"
 """`x_sample.csv` of NAS-Bench-101's form holds the benchmark `x`."""
+SECONDS_AN_EPOCH = {"cifar10": 12.1, "cifar100": 12.1, "ImageNet16-120": 36.7}
+"""data set of NAS-Bench-201 -> mean seconds of an epoch of architectures 0 and 284 in NATS-Bench's official file"""
 _COLUMN = re.compile(r"(?P<dataset>.+)_(?P<split>valid|test)_(?P<epochs>[1-9][0-9]{0,8})")
+_COLUMN_101 = re.compile(r"valid_accuracy_(?P<epochs>[1-9][0-9]{0,8})")
+_FULL_101 = 108
 _LARGEST = 1 << 31
 """Bytes of a table; those of all 423,624 cells of NAS-Bench-101 have a tenth of it."""
 _LONGEST_HEADER = 1 << 20
@@ -71,21 +75,34 @@ def read_nasbench201(
     found = [match for column in table.columns if (match := _COLUMN.fullmatch(column)) and match["dataset"] == dataset]
     if not found:
         raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(_datasets(table.columns))}")
-    longest = {split: max((int(m["epochs"]) for m in found if m["split"] == split), default=0) for split in SPLITS}
+    lengths = {split: [int(m["epochs"]) for m in found if m["split"] == split] for split in SPLITS}
+    longest = {split: max(epochs, default=0) for split, epochs in lengths.items()}
     if preset != VALIDATION:
         longest = dict.fromkeys(SPLITS, max(longest.values()))
     columns: dict[Split, str] = {split: f"{dataset}_{split}_{epochs}" for split, epochs in longest.items()}
     accuracies = _accuracies(path, table, columns, 100.0)
+    searched: Split = search_split or ("valid" if "valid" in accuracies else "test")
+    if preset == VALIDATION:
+        searched = "valid"
+    of_lengths = {
+        epochs: _accuracies(path, table, {split: f"{dataset}_{split}_{epochs}" for split in SPLITS}, 100.0)
+        for epochs in lengths[searched]
+        if epochs < longest[searched]
+    } | {longest[searched]: accuracies}
     classes, first = np.unique(nasbench201.keys(cells), return_index=True)
     if len(classes) == len(cells):
         everything = nasbench201.enumerate()
         keys = nasbench201.keys(everything)
         place = np.minimum(np.searchsorted(classes, keys), len(classes) - 1)
         held = classes[place] == keys
-        cells = everything[held]
-        accuracies = {split: values[first[place[held]]] for split, values in accuracies.items()}
-    searched: Split = "valid" if "valid" in accuracies else "test"
-    return _benchmark(path, name, nasbench201, cells, accuracies, search_split or searched, preset)
+        cells, rows = everything[held], first[place[held]]
+        of_lengths = {
+            epochs: {split: values[rows] for split, values in each.items()} for epochs, each in of_lengths.items()
+        }
+    rate = SECONDS_AN_EPOCH.get(dataset) if path.stem == "nasbench201" else None
+    seconds = {epochs: np.full(len(cells), rate * epochs) for epochs in of_lengths if rate}
+    estimate = f"{rate} s an epoch for every cell, the mean of two architectures in NATS-Bench's file" if rate else ""
+    return _benchmark(path, name, nasbench201, cells, of_lengths, searched, preset, seconds, estimate)
 
 
 def read_nasbench101(path: Path, name: str, preset: str = PAPER) -> TableBenchmark:
@@ -98,8 +115,20 @@ def read_nasbench101(path: Path, name: str, preset: str = PAPER) -> TableBenchma
     table = _read(path, ["adjacency", "operations", "valid_accuracy_108"])
     texts = (table["adjacency"].astype(str) + ";" + table["operations"].astype(str)).tolist()
     cells = _parse(path, texts, nasbench101)
-    columns: dict[Split, str] = {split: f"{split}_accuracy_108" for split in SPLITS}
-    return _benchmark(path, name, nasbench101, cells, _accuracies(path, table, columns, 1.0), "valid", preset)
+    found = [int(match["epochs"]) for column in table.columns if (match := _COLUMN_101.fullmatch(column))]
+    lengths = sorted(epochs for epochs in found if epochs <= _FULL_101)
+    of_lengths = {
+        epochs: _accuracies(path, table, {split: f"{split}_accuracy_{epochs}" for split in SPLITS}, 1.0)
+        for epochs in lengths
+    }
+    seconds: dict[int, NDArray[np.float64]] = {}
+    if (column := f"training_time_{_FULL_101}_s") in table.columns:
+        whole = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
+        if not (np.isfinite(whole) & (whole > 0)).all():
+            raise UserError(f"{path}: {column} must be a number of seconds above 0 in every row")
+        seconds = {epochs: whole * epochs / _FULL_101 for epochs in lengths}
+    estimate = f"shorter trainings take their share of {_FULL_101} epochs' seconds" if len(lengths) > 1 else ""
+    return _benchmark(path, name, nasbench101, cells, of_lengths, "valid", preset, seconds, estimate)
 
 
 def _benchmark(
@@ -107,10 +136,14 @@ def _benchmark(
     name: str,
     cell_space: SearchSpace,
     cells: Cells,
-    accuracies: dict[Split, NDArray[np.float64]],
+    of_lengths: dict[int, dict[Split, NDArray[np.float64]]],
     search_split: Split,
     preset: str,
+    seconds: dict[int, NDArray[np.float64]],
+    estimate: str,
 ) -> TableBenchmark:
+    *shorter, epochs = sorted(of_lengths)
+    accuracies = of_lengths[epochs]
     identities, order = np.unique(cell_space.identities(cells), return_index=True)
     if len(identities) < len(cells):
         first = int(np.setdiff1d(np.arange(len(cells)), order)[0])
@@ -121,9 +154,16 @@ def _benchmark(
     if rule.search_split not in accuracies:
         raise UserError(f"{path} has no {rule.search_split} accuracy for {name}")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    runs = {split: values[order, None] for split, values in accuracies.items()}
+
+    def runs_of(accuracies: dict[Split, NDArray[np.float64]]) -> dict[Split, NDArray[np.float64]]:
+        return {split: values[order, None] for split, values in accuracies.items()}
+
     held = cells[order]
-    return TableBenchmark(name, cell_space, digest, rule, identities, runs, lambda: held)
+    return TableBenchmark(
+        name, cell_space, digest, rule, identities, runs_of(accuracies), lambda: held,
+        epochs=epochs, shorter={each: runs_of(of_lengths[each]) for each in shorter},
+        seconds={each: values[order, None] for each, values in seconds.items()}, estimate=estimate,
+    )  # fmt: skip
 
 
 def _datasets(columns: Iterable[str]) -> list[str]:

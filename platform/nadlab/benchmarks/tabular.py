@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nadlab.benchmarks.archive import open_archive
 from nadlab.benchmarks.container import facts_from
+from nadlab.benchmarks.fidelity import Fidelities
 from nadlab.benchmarks.oracle import SPLITS, STORED, Evaluation, Facts, Metric, Split, metric_of, quantity
 from nadlab.benchmarks.presets import VALIDATION, Protocol, draw, protocol
 from nadlab.errors import UserError
@@ -50,6 +51,24 @@ class TableBenchmark:
     facts: Facts = STORED
     extras: Mapping[str, Quantity] = field(default_factory=dict)
     """name -> what else is known of the rows; arrays that lie in a file are read when they are used"""
+    epochs: int | None = None
+    """of the trainings; None where that is not known"""
+    shorter: Mapping[int, Mapping[Split, NDArray[Any]]] = field(default_factory=dict)
+    """epochs of shorter trainings -> as `runs`"""
+    seconds: Mapping[int, NDArray[Any]] = field(default_factory=dict)
+    """epochs -> seconds of the whole training, (N, runs); NaN where a run has none"""
+    estimate: str = ""
+    """how the seconds were estimated; empty where they were measured"""
+
+    @cached_property
+    def fidelities(self) -> Fidelities:
+        if self.epochs is None:
+            return Fidelities()
+        lower = [each for each, runs in self.shorter.items() if each < self.epochs and self.search_split in runs]
+        spent = np.asarray(self.seconds.get(self.epochs, ()))
+        seconds = None if np.isnan(spent).all() else float(np.nanmean(spent))
+        # each length has a schedule of its own, so that no training goes on from a shorter one
+        return Fidelities((*sorted(lower), self.epochs), seconds, estimate=self.estimate if seconds else "")
 
     @property
     def search_split(self) -> Split:
@@ -91,29 +110,36 @@ class TableBenchmark:
     def queryable(self, cells: Cells) -> NDArray[np.bool_]:
         return self.rows(self.space.identities(cells)) >= 0
 
-    def evaluate(self, cells: Cells) -> list[Evaluation]:
+    def evaluate(self, cells: Cells, fidelity: int | None = None) -> list[Evaluation]:
         rows = self.rows(self.space.identities(cells))
-        valid, test = (self.accuracies(rows, split) for split in SPLITS)
+        valid, test = (self.accuracies(rows, split, fidelity) for split in SPLITS)
         extras = {name: np.asarray(each.values[rows], np.float64) for name, each in self.extras.items()}
-        return evaluations(valid, test, extras)
+        spent = self.seconds.get(fidelity or self.epochs or 0)
+        return evaluations(valid, test, extras, None if spent is None else _mean(np.asarray(spent[rows], np.float64)))
 
     def rows(self, identities: Keys) -> NDArray[np.int64]:
         """Return the row of each identity, -1 where the benchmark lacks it, shape (N,)."""
         found = np.minimum(np.searchsorted(self.identities, identities), len(self.identities) - 1)
         return np.where(self.identities[found] == identities, found, -1)
 
-    def accuracies(self, rows: NDArray[np.int64], split: Split) -> NDArray[np.float64]:
+    def accuracies(self, rows: NDArray[np.int64], split: Split, fidelity: int | None = None) -> NDArray[np.float64]:
         """Return the accuracy in percent of rows under the protocol, shape (N,); NaN where there is none."""
-        if split not in self.runs:
+        of_split = self.runs if fidelity in (None, self.epochs) else self.shorter[fidelity]
+        if split not in of_split:
             return np.full(len(rows), np.nan)
-        runs = self.runs[split][rows].astype(np.float64)
+        runs = of_split[split][rows].astype(np.float64)
         known = ~np.isnan(runs)
         count = known.sum(axis=1)
         if self.protocol.runs == "one":
             chosen = draw(self.identities[rows], self.protocol.seed) % np.maximum(count, 1).astype(np.uint64)
             known &= np.cumsum(known, axis=1) - 1 == chosen[:, None].astype(np.int64)
-            count = np.minimum(count, 1)
-        return np.where(count > 0, np.where(known, runs, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
+        return _mean(np.where(known, runs, np.nan))
+
+
+def _mean(runs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of each row's known values, (N,); NaN where there is none."""
+    count = (~np.isnan(runs)).sum(axis=1)
+    return np.where(count > 0, np.nansum(runs, axis=1) / np.maximum(count, 1), np.nan)
 
 
 DECODE: dict[str, Callable[[Keys], Cells]] = {
@@ -131,14 +157,18 @@ UNITS = {"parameters": "million", "flops": "million", "latency": "s"}
 
 
 def evaluations(
-    valid: NDArray[np.float64], test: NDArray[np.float64], extras: Mapping[str, NDArray[np.float64]]
+    valid: NDArray[np.float64],
+    test: NDArray[np.float64],
+    extras: Mapping[str, NDArray[np.float64]],
+    seconds: NDArray[np.float64] | None = None,
 ) -> list[Evaluation]:
-    """Return accuracies of both splits and further quantities, each (N,), as evaluations; NaN becomes None, or is left out."""
+    """Return accuracies of both splits, further quantities and seconds, each (N,), as evaluations; NaN becomes None, or is left out."""
     found = []
-    for row, pair in enumerate(zip(valid.tolist(), test.tolist(), strict=True)):
-        first, second = (None if np.isnan(value) else value for value in pair)
+    spent = np.full(len(valid), np.nan) if seconds is None else seconds
+    for row, numbers in enumerate(zip(valid.tolist(), test.tolist(), spent.tolist(), strict=True)):
+        first, second, took = (None if np.isnan(value) else value for value in numbers)
         known = {name: float(values[row]) for name, values in extras.items() if not np.isnan(values[row])}
-        found.append(Evaluation(first, second, known))
+        found.append(Evaluation(first, second, known, seconds=took))
     return found
 
 
@@ -156,8 +186,13 @@ def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -
     prefixes = {split: prefix for epochs in read for split, prefix in budgets[epochs].items()}
     chosen = protocol(preset, f"{name} ({path})", prefixes, dataset, content.space)
     keys = content.arrays["keys"]
-    runs: dict[Split, NDArray[Any]] = {
-        split: content.arrays[f"{prefixes[split]}/accuracy"][:, :, -1] for split in SPLITS if split in prefixes
+
+    def runs_of(prefixes: Mapping[str, str]) -> dict[Split, NDArray[Any]]:
+        return {split: content.arrays[f"{prefixes[split]}/accuracy"][:, :, -1] for split in SPLITS if split in prefixes}
+
+    searched = {int(epochs): prefixes for epochs, prefixes in budgets.items() if chosen.search_split in prefixes}
+    trainings = {
+        epochs: f"{each[chosen.search_split].rpartition('/')[0]}/train/seconds" for epochs, each in searched.items()
     }
     listed = DECODE[content.space]
     facts = facts_from("stored", content.provenance)
@@ -167,5 +202,7 @@ def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -
         if f"{dataset}/{quantity}" in content.arrays
     }
     return TableBenchmark(
-        name, space(content.space), digest, chosen, keys, runs, lambda: listed(np.asarray(keys)), facts, extras
-    )
+        name, space(content.space), digest, chosen, keys, runs_of(prefixes), lambda: listed(np.asarray(keys)), facts, extras,
+        max(searched), {epochs: runs_of(each) for epochs, each in searched.items()},
+        {epochs: content.arrays[each][:, :, -1] for epochs, each in trainings.items() if each in content.arrays},
+    )  # fmt: skip

@@ -75,7 +75,8 @@ for each in (STUDY, TUNE, methods, evaluations, export):
 @click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
 @click.option("--space", "space_name", metavar="NAME", help="of a benchmark train:SOURCE  [default: nasbench201]")
 @protocol_option()
-@click.option("--queries", type=int, default=160, show_default=True, help="distinct architectures that may be queried")
+@click.option("--queries", type=int, help="distinct architectures that may be queried  [default: 160]")
+@click.option("--budget", metavar="AMOUNT", help="instead: 160q, or what trainings take: 20000epochs, 90min, 6h")
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
 @click.option(
     "--concurrent", type=click.IntRange(1, 10_000), help="seeds at a time, each on one core  [default: all cores]"
@@ -95,18 +96,18 @@ for each in (STUDY, TUNE, methods, evaluations, export):
 @click.option("--address", help="a Ray cluster on which the benchmark trains  [default: one of this process]")
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
 def search(
-    methods: str, settings: Sequence[str], benchmark_name: str, space_name: str | None, protocol: str, queries: int, seeds: str,
-    concurrent: int | None, objectives: str | None, at_most: Sequence[str], address: str | None, as_json: bool, **evaluation: Any,
+    methods: str, settings: Sequence[str], benchmark_name: str, space_name: str | None, protocol: str,
+    queries: int | None, budget: str | None, seeds: str, concurrent: int | None, objectives: str | None, at_most: Sequence[str], address: str | None, as_json: bool, **evaluation: Any,
 ) -> None:  # fmt: skip
     """Search a benchmark with one or more methods, once a seed.
 
     \b
     Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
-             nadlab search --benchmark nasbench201/cifar10 --protocol validation
+             nadlab search --benchmark nasbench201/cifar10 --budget 24h --method random-search,hyperband
              nadlab search --benchmark train:digits --space nasbench201 --method semigan-nad-sequential --queries 40
     """
     from nadlab.benchmarks.registry import benchmark
-    from nadlab.cli.options import parse_hyperparameter, parse_seeds
+    from nadlab.cli.options import budget_of, parse_hyperparameter, parse_seeds
     from nadlab.engine.search import fronts, searches
     from nadlab.queries.goals import Goals
 
@@ -114,7 +115,7 @@ def search(
     benchmark_name = in_space(benchmark_name, space_name)
     limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
     found = searches(
-        methods.split(","), benchmark_name, queries, parse_seeds(seeds), concurrent, changes, protocol, objectives, limits,
+        methods.split(","), benchmark_name, budget_of(queries, budget, oracle), parse_seeds(seeds), concurrent, changes, protocol, objectives, limits,
         evaluation_config(evaluation), address,
     )  # fmt: skip
     rows = []

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nadlab.benchmarks.fidelity import fidelities_of
+from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.presets import PAPER
 from nadlab.cli.evaluations import OPTIONS, evaluation_config
 from nadlab.cli.shared_options import protocol_option
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value, coerced
+from nadlab.queries.budget import Budget
 from nadlab.study.levels import level_type
 from nadlab.study.study import Study
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from nadlab.study.tuning import Tuning
 
 RUNS = Path("runs")
+QUERIES = 160
+"""of a search without another budget"""
 MOST_AT_ONCE = 10_000
 """trials: Ray starts a process for each"""
 MOST_SEEDS = 10_000
@@ -144,6 +149,18 @@ def parse_budgets(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise UserError(f"--queries must list numbers, such as 20,100, not {_short(text)}") from None
+
+
+def budget_of(queries: int | None, text: str | None, oracle: Oracle) -> int | Budget:
+    """Return what a search may spend; say where seconds are estimates. Raises UserError for both options or another text."""
+    if text is None:
+        return QUERIES if queries is None else queries
+    if queries is not None:
+        raise UserError("--queries and --budget both say what a search may spend: leave out one of them")
+    budget = Budget.of(text)
+    if budget.unit == "seconds" and (estimate := fidelities_of(oracle).estimate):
+        click.echo(f"note: seconds of {oracle.name} are estimated: {estimate}", err=True)
+    return budget
 
 
 def _short(text: str) -> str:

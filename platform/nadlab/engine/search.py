@@ -24,6 +24,7 @@ from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value
 from nadlab.plugins import plugin_names
 from nadlab.processes import side_by_side
+from nadlab.queries.budget import Account, Budget
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import QueryLedger, distinct_cells
 from nadlab.queries.opening import opened
@@ -51,10 +52,14 @@ class Search:
     """queries that keep the constraints; None without constraints"""
     points: Points | None = field(default=None, repr=False)
     """the queries as points; None with a single objective"""
+    trainings: int | None = None
+    """of any length; None with a budget in queries, as what they took"""
+    epochs: int | None = None
+    training_seconds: float | None = None
 
     def row(self) -> dict[str, Any]:
-        """Return the values by name, without a regret that is unknown and what there is with goals alone."""
-        optional = ("regret", "feasible")
+        """Return the values by name, without a regret or cost that is unknown and what there is with goals alone."""
+        optional = ("regret", "feasible", "trainings", "epochs", "training_seconds")
         found = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "points"}
         return {name: value for name, value in found.items() if name not in optional or value is not None}
 
@@ -72,7 +77,7 @@ class Search:
 def searches(
     methods: Sequence[str],
     benchmark_name: str,
-    queries: int,
+    budget: int | Budget,
     seeds: Sequence[int],
     concurrent: int | None,
     hyperparameters: Mapping[str, Value] = MappingProxyType({}),
@@ -84,7 +89,7 @@ def searches(
 ) -> Iterator[Search]:
     """Run every method once a seed, `concurrent` at a time, and give the results in order.
 
-    hyperparameters: `method.hyperparameter` -> value, where it is not the published one. protocol: by which the benchmark is
+    budget: queries, epochs or seconds of training. hyperparameters: `method.hyperparameter` -> value, where it is not the published one. protocol: by which the benchmark is
     searched and judged. objectives, at_most: as `SearchRequest`. evaluation: of a benchmark that is not free; each cell is
     evaluated once, and never again while the store is kept, so that the same searches go on after a kill. address: the Ray
     cluster on which a benchmark that declares its cost is trained; None: one of this process.
@@ -94,6 +99,10 @@ def searches(
     """
     if others := [name for name in hyperparameters if split_name(name)[0] not in methods]:
         raise UserError(f"{others[0]} changes nothing: the search is by {', '.join(methods)}")
+    # here, so that the error is raised once and not in every process
+    oracle = benchmark(benchmark_name, protocol)
+    budget = Budget(budget) if isinstance(budget, int) and budget > 0 else budget
+    queries = Account(oracle, budget).remaining if isinstance(budget, Budget) else budget
     each = [
         SearchRequest(
             method=method, queries=queries, hyperparameters=hyperparameters, objectives=objectives, at_most=at_most
@@ -101,8 +110,6 @@ def searches(
         for method in methods
     ]
     requests = list(product(each, seeds))
-    # here, so that the error is raised once and not in every process
-    oracle = benchmark(benchmark_name, protocol)
     Goals.of(objectives, at_most).check(oracle)
     if wrong := [reason for request in each for reason in request.misfits(oracle, None).values()]:
         raise UserError(wrong[0])
@@ -110,7 +117,7 @@ def searches(
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
     config = replace(evaluation, store=evaluation.store or str(EVALUATIONS.absolute()))
-    search = partial(_search, benchmark_name, protocol, config)
+    search = partial(_search, benchmark_name, protocol, config, budget)
     if cost_of(oracle) is None:
         yield from side_by_side(search, requests, "search", concurrent)
         return
@@ -121,21 +128,26 @@ def searches(
 
 
 def _search(
-    benchmark_name: str, protocol: str, config: EvaluationConfig, request_and_seed: tuple[SearchRequest, int]
+    benchmark_name: str,
+    protocol: str,
+    config: EvaluationConfig,
+    budget: int | Budget,
+    request_and_seed: tuple[SearchRequest, int],
 ) -> Search:
     request, seed = request_and_seed
     trial = {"benchmark": benchmark_name, "protocol": protocol, "evaluations": asdict(config)}
     oracle, goals = opened(trial), request.goals
-    ledger = QueryLedger(oracle, request.queries, goals)
+    ledger = QueryLedger(oracle, budget, goals)
     started = time.perf_counter()
     run_search(request.searcher, ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
     outcome = ledger.outcome()
-    splits = oracle.search_split, oracle.report_split
+    splits, spent = (oracle.search_split, oracle.report_split), ledger.account
+    costs = (len(spent.trainings), spent.epochs, spent.seconds) if spent.budget.unit != "queries" else ()
     return Search(
         request.method, benchmark_name, protocol, seed, outcome["queries"], outcome["best_valid"], outcome["best_test"],
         outcome.get("regret"), seconds, outcome.get("feasible"),
-        points(ledger.queries, ledger.feasible, goals.metrics(oracle), *splits) if goals.objectives else None,
+        points(ledger.queries, ledger.feasible, goals.metrics(oracle), *splits) if goals.objectives else None, *costs,
     )  # fmt: skip
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from reprlib import repr as short
 
-from nadlab.benchmarks.oracle import SPLITS, Evaluation, Oracle, Split, metric_of, quantities_of
+from nadlab.benchmarks.fidelity import evaluate_at
+from nadlab.benchmarks.oracle import SPLITS, Evaluation, Metric, Oracle, Split, metric_of, quantities_of
 from nadlab.errors import UserError
 from nadlab.spaces import Cells
 
+SECONDS = Metric("seconds", "s", low=0.0, high=None)
 NAMED = 3
 """cells that a sentence names; of others it says how many"""
 
@@ -15,13 +17,13 @@ class EvaluationFailed(RuntimeError):  # noqa: N818 - as Python's own: its cause
     """A benchmark's own code raised; the cause is what it raised."""
 
 
-def evaluated(oracle: Oracle, cells: Cells) -> list[Evaluation]:
-    """Evaluate cells in one call and return the checked answers.
+def evaluated(oracle: Oracle, cells: Cells, fidelity: int | None = None) -> list[Evaluation]:
+    """Evaluate cells in one call and return the checked answers; fidelity: epochs of the trainings, None for full ones.
 
     Raises UserError as `checked` does, and EvaluationFailed that names benchmark and cells when `evaluate` raises.
     """
     try:
-        answers = oracle.evaluate(cells)
+        answers = evaluate_at(oracle, cells, fidelity)
     except (UserError, EvaluationFailed):
         raise
     except (Exception, SystemExit) as error:
@@ -30,15 +32,16 @@ def evaluated(oracle: Oracle, cells: Cells) -> list[Evaluation]:
         raise EvaluationFailed(
             f"{oracle.name} raised {type(error).__name__} ({error}) when it evaluated {_named(oracle, cells)}"
         ) from error
-    return checked(answers, oracle, cells)
+    needed = (oracle.search_split,) if fidelity else (oracle.search_split, oracle.report_split)
+    return checked(answers, oracle, cells, needed)
 
 
-def checked(answers: object, oracle: Oracle, cells: Cells) -> list[Evaluation]:
+def checked(answers: object, oracle: Oracle, cells: Cells, needed: Sequence[Split]) -> list[Evaluation]:
     """Return what `evaluate` returned for cells, with plain floats.
 
     Raises UserError that names benchmark, cell and value where there is not one answer a cell, or where an answer lacks a
-    number in the metric's range on a split: both splits must be there, and one that the benchmark neither searches nor reports by
-    may be None. Raises it too where a further quantity is no finite number or was not declared.
+    number in the metric's range on a split: both splits must be there, and one that is not needed may be None. Raises it
+    too where a further quantity is no finite number or was not declared, and where the seconds are no number.
     """
     if not isinstance(answers, Sequence) or len(answers) != len(cells):
         found = f"{len(answers)} answers" if isinstance(answers, Sequence) else short(answers)
@@ -48,14 +51,18 @@ def checked(answers: object, oracle: Oracle, cells: Cells) -> list[Evaluation]:
         )
     answered = []
     for cell, answer in zip(cells, answers, strict=True):
-        valid, test = (_accuracy(oracle, cell, answer, split) for split in SPLITS)
-        failed = str(getattr(answer, "failed", ""))
-        answered.append(Evaluation(valid, test, _extras(oracle, cell, answer), failed))
+        valid, test = (_accuracy(oracle, cell, answer, split, split not in needed) for split in SPLITS)
+        failed, seconds = str(getattr(answer, "failed", "")), getattr(answer, "seconds", None)
+        if seconds is not None and SECONDS.number(seconds) is None:
+            raise UserError(
+                f"{oracle.name} answered {oracle.space.format(cell)} with seconds = {short(seconds)}: let them be "
+                f"{SECONDS.range_text}, or None"
+            )
+        answered.append(Evaluation(valid, test, _extras(oracle, cell, answer), failed, SECONDS.number(seconds)))
     return answered
 
 
-def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split) -> float | None:
-    optional = split not in (oracle.search_split, oracle.report_split)
+def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split, optional: bool) -> float | None:
     value = getattr(answer, split, answer)  # an answer without the split is no number, and is named
     if value is None and answer is not None and optional:
         return None

@@ -56,6 +56,13 @@ def write_table(frame: pd.DataFrame, file: Path, epochs: int) -> list[str]:
             f"there are evaluations of {len(versions)} versions of benchmarks: name one by --benchmark and --digest"
         )
     means = done.groupby(["cell", "fidelity"])[list(SPLITS)].mean().reset_index()
+    # a table has one row a cell: those whose full training is there
+    longest, shorter = _longest(means), int(means["fidelity"].max())
+    if not longest and epochs <= shorter:
+        raise UserError(
+            f"there are trainings of {shorter} epochs beside the full ones, whose epochs must be more: say them by --epochs"
+        )
+    means = means[means["cell"].isin(means.loc[means["fidelity"] == longest, "cell"])]
     if spaces == {"nasbench201"}:
         table = _nasbench201(means, re.split(r"[:/]", versions["benchmark"].iloc[0])[-1], epochs)
     elif spaces == {"nasbench101"}:
@@ -75,7 +82,7 @@ def _nasbench201(means: pd.DataFrame, dataset: str, epochs: int) -> pd.DataFrame
     columns = {"arch_str": means["cell"].drop_duplicates().to_numpy()}
     for (fidelity, split), values in means.melt(["cell", "fidelity"], list(SPLITS)).groupby(["fidelity", "variable"]):
         column = values.set_index("cell")["value"].reindex(columns["arch_str"]).to_numpy(np.float64)
-        if not np.isnan(column).all():
+        if not np.isnan(column).any():
             columns[f"{dataset}_{split}_{fidelity or epochs}"] = column
     return pd.DataFrame(columns)
 

@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 from time import monotonic, time
 from typing import Any
@@ -135,8 +135,8 @@ class Claims:
                 .where(self.store.of_this([key]) & self._held)
                 .values(
                     status="failed" if answer.failed else "done", extras=strict_json(dict(answer.extras)),
-                    reason=answer.failed or None, seconds=ended.seconds, attempts=ended.attempts, host=ended.host,
-                    ended=time(), **numbers,
+                    reason=answer.failed or None, attempts=ended.attempts, host=ended.host, ended=time(),
+                    seconds=ended.seconds if answer.seconds is None else answer.seconds, **numbers,
                 )
             )  # fmt: skip
         self.held.discard(key)
@@ -181,5 +181,5 @@ class Claims:
 
 def _evaluation(oracle: Oracle, row: Any) -> Evaluation:
     if row.status == "failed":
-        return failure(oracle, row.reason)
-    return Evaluation(row.valid, row.test, json.loads(row.extras))
+        return replace(failure(oracle, row.reason), seconds=row.seconds)
+    return Evaluation(row.valid, row.test, json.loads(row.extras), seconds=row.seconds)

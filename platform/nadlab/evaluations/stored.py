@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from socket import gethostname
 
@@ -16,8 +16,8 @@ from nadlab.spaces import Cells
 POLL = 0.1
 """seconds between two looks at what others evaluate"""
 
-Train = Callable[[Cells], Iterator[tuple[int, Ended]]]
-"""distinct cells -> their rows and what came of each, in any order"""
+Train = Callable[[Cells, int | None], Iterator[tuple[int, Ended]]]
+"""distinct cells, epochs or None -> their rows and what came of each, in any order"""
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,29 @@ class StoredEvaluations:
 
         return cls(EvaluationStore.opened(config.store, oracle), partial(train, oracle, config.granted(cost), config))
 
-    def evaluate(self, cells: Cells) -> list[Evaluation]:
+    def evaluate(self, cells: Cells, fidelity: int | None = None) -> list[Evaluation]:
         """Return the evaluations of cells in their order; raises what `train` raises."""
         space = self.store.oracle.space
+        store = self.store if fidelity is None else replace(self.store, fidelity=fidelity)
         keys = space.keys(cells).tolist()
         rows = {key: row for row, key in reversed(list(enumerate(keys)))}
         texts = {key: space.format(cells[row : row + 1]) for key, row in rows.items()}
         found: dict[int, Evaluation] = {}
-        with self.store.claims() as claims:
+        with store.claims() as claims:
             while absent := {key: text for key, text in texts.items() if key not in found}:
                 there, mine = claims.take(absent)
                 found |= there
                 order = sorted(mine, key=rows.__getitem__)
                 if order:
-                    for place, ended in self.train(cells[[rows[key] for key in order]]):
+                    for place, ended in self.train(cells[[rows[key] for key in order]], fidelity):
                         claims.write(order[place], ended)
                 elif len(there) < len(absent):
                     time.sleep(POLL)
         return [found[key] for key in keys]
 
 
-def _here(oracle: Oracle, cells: Cells) -> Iterator[tuple[int, Ended]]:
+def _here(oracle: Oracle, cells: Cells, fidelity: int | None) -> Iterator[tuple[int, Ended]]:
     started = time.perf_counter()
-    answers = evaluated(oracle, cells)
+    answers = evaluated(oracle, cells, fidelity)
     seconds = (time.perf_counter() - started) / len(cells)
     yield from enumerate(Ended(each, seconds, host=gethostname()) for each in answers)

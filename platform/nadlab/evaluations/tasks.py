@@ -42,7 +42,9 @@ class Attempt:
     """the evaluation and its seconds, or why there is none"""
 
 
-def train(oracle: Oracle, cost: Cost, config: EvaluationConfig, cells: Cells) -> Iterator[tuple[int, Ended]]:
+def train(
+    oracle: Oracle, cost: Cost, config: EvaluationConfig, cells: Cells, fidelity: int | None = None
+) -> Iterator[tuple[int, Ended]]:
     """Evaluate every cell in a task of its own and yield its row and what came of it, in the order in which they end.
 
     Raises UserError when a node cannot open the benchmark or has another version of it.
@@ -54,7 +56,7 @@ def train(oracle: Oracle, cost: Cost, config: EvaluationConfig, cells: Cells) ->
     )  # fmt: skip
 
     def start(row: int) -> Any:
-        return task.remote(oracle.name, oracle.preset, oracle.digest, cells[row : row + 1])
+        return task.remote(oracle.name, oracle.preset, oracle.digest, cells[row : row + 1], fidelity)
 
     running = {start(row): Attempt(row, 1) for row in range(len(cells))}
     try:
@@ -78,7 +80,7 @@ def train(oracle: Oracle, cost: Cost, config: EvaluationConfig, cells: Cells) ->
             ray.cancel(each, force=True)
 
 
-def _training(name: str, preset: str, digest: str, cell: Cells) -> Iterator[Any]:
+def _training(name: str, preset: str, digest: str, cell: Cells, fidelity: int | None) -> Iterator[Any]:
     """Yield the host when the benchmark is open, then the evaluation and its seconds, or why there is none."""
     oracle = benchmark(name, preset)
     host = socket.gethostname()
@@ -89,7 +91,7 @@ def _training(name: str, preset: str, digest: str, cell: Cells) -> Iterator[Any]
     yield host
     started = time.perf_counter()
     try:
-        (answer,) = evaluated(oracle, cell)
+        (answer,) = evaluated(oracle, cell, fidelity)
     except EvaluationFailed as error:
         yield f"{type(error.__cause__).__name__}: {error.__cause__}"
     except UserError as error:

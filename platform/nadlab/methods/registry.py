@@ -15,6 +15,8 @@ from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
 from nadlab.searchers.bananas import BANANAS
 from nadlab.searchers.baselines.random_forest import RandomForest
 from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
+from nadlab.searchers.fidelities.hyperband import Hyperband
+from nadlab.searchers.fidelities.semigan_nad import LowFidelitySemiGANNAD
 from nadlab.searchers.ga_nas import GANAS
 from nadlab.searchers.local_search import LocalSearch
 from nadlab.searchers.nao import NAO
@@ -53,24 +55,32 @@ SEARCHERS: dict[str, Searcher] = {
     "ag-net": AGNet(),
     "pre-nas": PRENAS(),
     "nsga-ii": NSGA2(),
+    "successive-halving": Hyperband(brackets=1),
+    "hyperband": Hyperband(),
     "predictor-pool": SemiGANNAD(PREDICTOR_POOL),
     "predictor-semi": SemiGANNAD(PREDICTOR_SEMI),
     "generator-likelihood": SemiGANNAD(GENERATOR_LIKELIHOOD),
     "semigan-nad": SemiGANNAD(),
     "semigan-nad-paper": SemiGANNAD(PAPER, PAPER_T),
     "semigan-nad-sequential": SemiGANNAD(SEQUENTIAL),
+    "semigan-nad-fidelities": LowFidelitySemiGANNAD(),
 }
+SEMIGAN = (SemiGANNAD, LowFidelitySemiGANNAD)
+MULTI_FIDELITY = (Hyperband, LowFidelitySemiGANNAD)
+"""what needs a benchmark with several fidelities"""
 
 _NOT_COMPARED = ("semigan-nad-paper", "nsga-ii", "predictor-semi", "generator-likelihood")
-COMPARED = tuple(name for name in SEARCHERS if name not in _NOT_COMPARED)
+COMPARED = tuple(
+    name for name, method in SEARCHERS.items() if name not in _NOT_COMPARED and not isinstance(method, MULTI_FIDELITY)
+)
 """The methods of studies of all methods: the paper's setting trains on the whole space, on NAS-Bench-101 for an hour, NSGA-II is
-the baseline for several objectives, and of the parts of SemiGAN-NAD PP alone is a rival."""
+the baseline for several objectives, of the parts of SemiGAN-NAD PP alone is a rival, and most benchmarks have one fidelity."""
 
 
 def chosen_on(method: str) -> Sequence[str] | None:
     """Return the benchmarks on which a method's settings were chosen; empty for published ones, None for your own methods."""
     found = SEARCHERS.get(method)
-    if isinstance(found, SemiGANNAD):
+    if isinstance(found, SEMIGAN):
         return next(benchmarks for settings, benchmarks in CHOSEN.values() if settings == found.settings)
     return None if found is None else ()
 

@@ -4,14 +4,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from nadlab.benchmarks.fidelity import fidelities_of, one_fidelity
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
-from nadlab.methods.registry import SEARCHERS, Searcher, chosen_on, configured, hyperparameter, searcher, split_name
+from nadlab.methods.registry import (
+    MULTI_FIDELITY,
+    SEARCHERS,
+    SEMIGAN,
+    Searcher,
+    chosen_on,
+    configured,
+    hyperparameter,
+    searcher,
+    split_name,
+)
 from nadlab.parameters.hyperparameters import INERT, hyperparameters
 from nadlab.parameters.values import Value, coerced
 from nadlab.plugins import is_plugin
 from nadlab.queries.goals import Goals
-from nadlab.semigan.method import SemiGANNAD
 
 OWN_GOALS = ("objectives", "at_most")
 
@@ -42,8 +52,11 @@ class SearchRequest:
     def misfits(self, oracle: Oracle, bfloat16: bool | None) -> Mapping[str, str]:
         """Return setting -> why no search can use it on this benchmark and machine; other methods than SemiGAN-NAD say nothing."""
         found = self.searcher
-        own = found.settings.misfits(oracle, bfloat16) if isinstance(found, SemiGANNAD) else {}
-        return {f"{self.method}.{name}": reason for name, reason in own.items()}
+        own = found.settings.misfits(oracle, bfloat16) if isinstance(found, SEMIGAN) else {}
+        lacking = {}
+        if isinstance(found, MULTI_FIDELITY) and len(fidelities_of(oracle).epochs) < 2:
+            lacking["method"] = f"{self.method}: {one_fidelity(oracle)}"
+        return lacking | {f"{self.method}.{name}": reason for name, reason in own.items()}
 
     @property
     def goals(self) -> Goals:
@@ -70,7 +83,7 @@ class SearchRequest:
         for method in {split_name(name)[0] for name in changes} - {self.method}:
             configured(method, changes)
         found = self.searcher
-        if isinstance(found, SemiGANNAD):
+        if isinstance(found, SEMIGAN):
             found.check_split(self.queries, {own for method, own in map(split_name, changes) if method == self.method})
 
     def names(self) -> set[str]:

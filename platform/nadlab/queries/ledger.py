@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nadlab.benchmarks.oracle import ACCURACY, Metric, Oracle, Split, accuracy, metric_of, optimum_of
 from nadlab.errors import UserError
 from nadlab.evaluations.answers import evaluated
+from nadlab.queries.budget import Account, Budget
 from nadlab.queries.goals import Goals, values
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
@@ -60,29 +61,35 @@ def distinct_cells(oracle: Oracle) -> int:
 
 
 class QueryLedger:
-    """Counts distinct architectures up to isomorphism.
+    """Counts distinct architectures up to isomorphism, and what their trainings cost.
 
-    A repeated query, also of an isomorphic cell, is free and returns the recorded accuracy.
+    A repeated query, also of an isomorphic cell, is free and returns the recorded accuracy. A query is a full training; on
+    a benchmark with several fidelities (`nadlab.benchmarks.fidelity`) a method may ask for shorter ones as well.
+
+    budget: a number of queries, or any `Budget`.
 
     goals: objectives and constraints. A query that breaks a constraint, or whose training failed, is never the incumbent; what a method sees of it is
     the worst search score, and the worst of every objective, of all queries so far. UserError where the benchmark does not
     answer what they name.
     """
 
-    def __init__(self, oracle: Oracle, budget: int, goals: Goals = Goals()) -> None:  # noqa: B008 - it is frozen
-        if budget < 1:
+    def __init__(self, oracle: Oracle, budget: int | Budget, goals: Goals = Goals()) -> None:  # noqa: B008 - it is frozen
+        if isinstance(budget, int) and budget < 1:
             raise UserError(f"the query budget must be at least 1, not {budget}")
         goals.check(oracle)
+        self.account = Account(oracle, Budget(budget) if isinstance(budget, int) else budget)
         self.oracle = oracle
         self.goals = goals
         self.metric = metric_of(oracle)
-        self.budget = budget
+        self.budget = self.account.remaining
+        """queries that the whole budget pays"""
         self._queries: dict[int, Query] = {}
+        self._shorter: dict[int, dict[int, Query]] = {}
         self._cells: list[Cells] = []
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        """Every counted query in order."""
+        """Every full training in order."""
         return tuple(self._queries.values())
 
     @property
@@ -114,21 +121,25 @@ class QueryLedger:
 
     @property
     def remaining(self) -> int:
-        """Queries left in the budget."""
-        return self.budget - len(self._queries)
+        """Whole queries left in the budget; of seconds, as many as it pays at the benchmark's expected seconds of one."""
+        return self.account.remaining
 
-    def known(self, cells: Cells) -> NDArray[np.bool_]:
-        """Return whether each valid cell was queried, shape (N,)."""
-        return np.isin(self.oracle.space.keys(cells), np.fromiter(self._queries, np.int64, len(self._queries)))
+    def known(self, cells: Cells, fidelity: int | None = None) -> NDArray[np.bool_]:
+        """Return whether each valid cell was queried at a fidelity, shape (N,)."""
+        found = self._found(fidelity)
+        return np.isin(self.oracle.space.keys(cells), np.fromiter(found, np.int64, len(found)))
 
-    def query(self, cells: Cells) -> NDArray[np.float64]:
+    def query(self, cells: Cells, fidelity: int | None = None) -> NDArray[np.float64]:
         """Return the search score of each cell, shape (N,): an accuracy in percent, or as the benchmark's metric says.
 
-        The new architectures among them are evaluated in one call, in their order.
+        The new architectures among them are evaluated in one call, in their order. fidelity: epochs of their trainings; None:
+        the full ones.
 
-        Raises BudgetSpent before any evaluation when they outnumber the budget, UserError when a cell is not in the
-        benchmark, and what `nadlab.evaluations.answers.evaluated` raises; then nothing is counted.
+        Raises BudgetSpent before any evaluation when they are expected to cost more than is left, UserError when a cell or
+        the fidelity is not in the benchmark, and what `nadlab.evaluations.answers.evaluated` raises; then nothing is counted.
+        Where trainings take more seconds than expected, those that fit are counted, in order, and BudgetSpent is raised.
         """
+        found = self._found(fidelity)
         keys = self.oracle.space.keys(cells)
         allowed = np.asarray(self.oracle.queryable(cells))
         if allowed.dtype != bool or allowed.shape != (len(cells),):
@@ -138,26 +149,38 @@ class QueryLedger:
             first = int(np.flatnonzero(missing)[0])
             text = self.oracle.space.format(cells[first : first + 1])
             raise UserError(f"{text} cannot be queried: {self.oracle.name} does not hold it")
-        fresh = {key: row for row, key in reversed(list(enumerate(keys.tolist()))) if key not in self._queries}
-        if len(fresh) > self.remaining:
+        fresh = {key: row for row, key in reversed(list(enumerate(keys.tolist()))) if key not in found}
+        if not self.account.pays(fresh, fidelity):
             raise BudgetSpent(f"{len(fresh)} queries asked, {self.remaining} of {self.budget} left")
         if fresh:
             rows = sorted(fresh.values())
             new = cells[rows]
-            answers = evaluated(self.oracle, new)
+            answers = evaluated(self.oracle, new, None if found is self._queries else fidelity)
             # raises before anything is counted
             values(answers, self.goals.metrics(self.oracle), self.oracle.search_split)
             for key, cell, answer in zip(keys[rows].tolist(), new, answers, strict=True):
+                if not self.account.pay(key, fidelity, answer.seconds):
+                    raise BudgetSpent(f"a training takes longer than what is left of {self.account.budget}")
                 text = self.oracle.space.format(cell)
-                self._queries[key] = Query(
-                    len(self._queries) + 1, key, text, answer.valid, answer.test, answer.extras, answer.failed
-                )
-                self._cells.append(cell)
-        return np.array([self.answer(self._queries[key]) for key in keys.tolist()])
+                found[key] = Query(len(found) + 1, key, text, answer.valid, answer.test, answer.extras, answer.failed)
+                if found is self._queries:
+                    self._cells.append(cell)
+        among = tuple(found.values())
+        return np.array([self.answer(found[key], among) for key in keys.tolist()])
 
-    def answer(self, query: Query) -> float:
-        """Return a query's search score (`Metric.score`); the worst of all queries where it is not feasible."""
-        shown = [query] if self.goals.feasible(query) else self.queries
+    def _found(self, fidelity: int | None) -> dict[int, Query]:
+        """Return key -> answer at a fidelity; raise UserError where the benchmark does not have it."""
+        known = self.account.fidelities.epochs
+        if fidelity is None or fidelity == max(known, default=None):
+            return self._queries
+        if fidelity not in known:
+            has = f"those of {', '.join(map(str, known))}" if known else "none whose epochs it declares"
+            raise UserError(f"{self.oracle.name} has no training of {fidelity} epochs: it has {has}")
+        return self._shorter.setdefault(fidelity, {})
+
+    def answer(self, query: Query, among: tuple[Query, ...] = ()) -> float:
+        """Return a query's search score (`Metric.score`); the worst of all, or of those among which it is, where it is not feasible."""
+        shown = [query] if self.goals.feasible(query) else among or self.queries
         return min(self.metric.score(accuracy(each, self.oracle.search_split)) for each in shown)
 
     def reported(self, query: Query) -> float:
@@ -203,5 +226,7 @@ class QueryLedger:
     def load(self, queries: tuple[Query, ...]) -> None:
         """Restore the queries of a checkpoint; the ledger must be empty."""
         assert not self._queries
+        for query in queries:
+            self.account.pay(query.key, None, None)
         self._queries = {query.key: query for query in queries}
         self._cells = [self.oracle.space.parse(query.cell) for query in queries]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nadlab.benchmarks.fidelity import Fidelities, fidelities_of
 from nadlab.benchmarks.oracle import (
     Evaluation,
     Facts,
@@ -45,8 +46,9 @@ class Answered:
     ranges: Mapping[str, tuple[float, float]]
     queryable_count: int
     pool: Callable[[], Cells]
+    fidelities: Fidelities
     queryable: Callable[[Cells], NDArray[np.bool_]]
-    evaluate: Callable[[Cells], list[Evaluation]]
+    evaluate: Callable[..., list[Evaluation]]
 
 
 def opened(trial: Mapping[str, Any]) -> Oracle:
@@ -68,16 +70,16 @@ def is_kept(oracle: Oracle) -> bool:
     return cost_of(oracle) is not None or not facts_of(oracle).free
 
 
-def answered(oracle: Oracle, evaluate: Callable[[Cells], list[Evaluation]]) -> Oracle:
+def answered(oracle: Oracle, evaluate: Callable[..., list[Evaluation]]) -> Oracle:
     """Return a benchmark that is evaluated by another function."""
     return Answered(
         oracle.name, oracle.space, oracle.search_split, oracle.report_split, oracle.preset, oracle.digest,
         optimum_of(oracle), facts_of(oracle), metric_of(oracle), quantities_of(oracle), ranges_of(oracle),
-        oracle.queryable_count, oracle.pool, oracle.queryable, evaluate,
+        oracle.queryable_count, oracle.pool, fidelities_of(oracle), oracle.queryable, evaluate,
     )  # fmt: skip
 
 
-def made_up(oracle: Oracle, cells: Cells) -> list[Evaluation]:
+def made_up(oracle: Oracle, cells: Cells, fidelity: int | None = None) -> list[Evaluation]:  # noqa: ARG001 - an oracle's
     """Return answers that no benchmark gave, in the metric's range, alike for isomorphic cells; further quantities are 0."""
     space, metric = oracle.space, metric_of(oracle)
     extras = dict.fromkeys((each.name for each in quantities_of(oracle)), 0.0)

@@ -8,4 +8,5 @@ from nadlab.queries.sampling import draw
 
 def random_search(ledger: QueryLedger, rng: np.random.Generator) -> None:
     """Random search: the whole budget goes to random cells."""
-    ledger.query(draw(ledger, ledger.remaining, rng))
+    while ledger.remaining:  # of a budget in seconds cheap cells leave more than was expected
+        ledger.query(draw(ledger, ledger.remaining, rng))

@@ -72,7 +72,7 @@ def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
             rounds.append(design(model, ledger, count, settings.generated, nearby))
         if not ledger.remaining:
             return over_rounds(rounds)
-        learn_more(model, ledger)
+        learn_more(model, ledger, settings.round_epochs)
 
 
 def best_cells(ledger: QueryLedger, count: int) -> list[Cells]:
@@ -81,9 +81,9 @@ def best_cells(ledger: QueryLedger, count: int) -> list[Cells]:
     return [ledger.oracle.space.parse(query.cell) for query in best]
 
 
-def learn_more(model: BiArch2Perf, ledger: QueryLedger) -> None:
-    """Train on for `round_epochs`, with every answer of the ledger as a label; raise Diverged by a loss or weight."""
-    space, epochs = ledger.oracle.space, model.settings.round_epochs
+def learn_more(model: BiArch2Perf, ledger: QueryLedger, epochs: int) -> None:
+    """Train on for some epochs, with every answer of the ledger as a label; raise Diverged by a loss or weight."""
+    space = ledger.oracle.space
     labelled = concatenate([space.parse(query.cell) for query in ledger.queries])
     y = np.array([ledger.answer(query) for query in ledger.queries])
     model.learn_from(space.canonical(labelled), y, others(space, labelled)[1], epochs)

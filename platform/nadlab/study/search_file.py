@@ -15,13 +15,11 @@ from nadlab.errors import UserError
 from nadlab.processes import finished
 from nadlab.provenance.code import digest_of, git_revision
 
-KEY = ["queries", "seed", "benchmark", "method"]
-"""what names a search"""
-COLUMNS = [*KEY, "best_valid", "best_test", "regret", "cpu_seconds", "code", "revision"]
+FOUND = ["best_valid", "best_test", "regret"]
 Task = tuple[int, int, str, str]
-"""the values of KEY"""
+"""what names a search: budget, seed, benchmark, method"""
 Search = Callable[[Task], Mapping[str, Any]]
-"""returns `best_valid`, `best_test` and `regret`, as far as they are known"""
+"""returns `FOUND` and the file's own columns, as far as they are known"""
 
 
 def code_of(method: Callable[..., None]) -> str:
@@ -31,11 +29,25 @@ def code_of(method: Callable[..., None]) -> str:
 
 @dataclass(frozen=True)
 class SearchFile:
-    """A CSV of `COLUMNS`; several processes may append to it."""
+    """A CSV of searches; several processes may append to it."""
 
     path: Path
     codes: Mapping[str, str]
     """method -> digest of its code today"""
+    unit: str = "queries"
+    """of budgets, and the name of their column"""
+    own: tuple[str, ...] = ()
+    """further columns"""
+
+    @property
+    def key(self) -> list[str]:
+        """The columns that name a search."""
+        return [self.unit, "seed", "benchmark", "method"]
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns."""
+        return [*self.key, *FOUND, *self.own, "cpu_seconds", "code", "revision"]
 
     def run(self, search: Search, tasks: Iterable[Task], concurrent: int | None, anyway: bool) -> None:
         """Run the searches that the file does not hold, `concurrent` at a time, with a progress bar.
@@ -44,23 +56,23 @@ class SearchFile:
         """
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+            self.path.write_text(",".join(self.columns) + "\n", encoding="utf-8")
         rows = self._rows()
         if (others := self._changed(rows)) and not anyway:
             raise UserError(
                 f"{self.path} holds searches by other code of {', '.join(others)}: delete those rows, check out their "
                 "revision, keep them by --anyway, or name another folder by --out"
             )
-        done = set(rows[KEY].itertuples(index=False, name=None))
+        done = set(rows[self.key].itertuples(index=False, name=None))
         missing = [task for task in tasks if task not in done]
         finished(partial(self._run, search, git_revision(Path(__file__).parent)), missing, "search", concurrent)
 
     def selected(
-        self, queries: Collection[int], seeds: Collection[int], benchmarks: Collection[str], methods: Collection[str]
+        self, budgets: Collection[int], seeds: Collection[int], benchmarks: Collection[str], methods: Collection[str]
     ) -> pd.DataFrame:
         """Return the rows of these; raise UserError when there are none."""
         rows = self._rows()
-        for name, wanted in zip(KEY, (queries, seeds, benchmarks, methods), strict=True):
+        for name, wanted in zip(self.key, (budgets, seeds, benchmarks, methods), strict=True):
             rows = rows[rows[name].isin(wanted)]
         if rows.empty:
             raise UserError(f"{self.path} has no search of these yet")
@@ -87,8 +99,8 @@ class SearchFile:
         found = search(task)
         seconds = f"{time.process_time() - started:.2f}"
         made = {"cpu_seconds": seconds, "code": self.codes[task[3]], "revision": revision}
-        row = {**found, **dict(zip(KEY, task, strict=True)), **made}
-        values = ["" if row.get(column) is None else str(row[column]) for column in COLUMNS]
+        row = {**found, **dict(zip(self.key, task, strict=True)), **made}
+        values = ["" if row.get(column) is None else str(row[column]) for column in self.columns]
         line = ",".join(f'"{value}"' if "," in value else value for value in values)
         with self.path.open("ab", buffering=0) as file:
             file.write(f"{line}\n".encode())  # one write: neighbours append too, and a stop leaves no half

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from nadlab.benchmarks.fidelity import Fidelities
 from nadlab.benchmarks.oracle import Cost, Evaluation, Facts, Metric, Split, quantity
 from nadlab.benchmarks.presets import PAPER, VALIDATION
 from nadlab.benchmarks.training.data import Dataset, dataset
@@ -39,6 +40,10 @@ DIGITS: Mapping[str, tuple[Skeleton, Recipe]] = {
     "darts": (Skeleton(4, 1, stages=2), replace(_QUICK, batch=128)),
 }
 """space -> the skeleton and recipe of the digits: a training takes one to three seconds of a core"""
+DIGITS_SECONDS = 2.0
+"""expected of a training of the digits as they come, on one core"""
+FIDELITIES = 4
+"""lengths of training, each a third of the next one"""
 LEAST_CHANNELS = {"nasbench201": 1, "nasbench101": 5, "darts": 2}
 """space -> channels of the first stage: NAS-Bench-101 shares them among five vertices at most"""
 POOL = 20_000
@@ -66,7 +71,20 @@ class TrainingBenchmark:
     @property
     def cost(self) -> Cost:
         """One core, and where there is a GPU, that."""
-        return Cost(gpus=1 if torch.cuda.is_available() else 0)
+        return Cost(gpus=1 if torch.cuda.is_available() else 0, seconds=self.seconds)
+
+    @property
+    def fidelities(self) -> Fidelities:
+        """A third of the epochs, a third of those and so on; each training has a cosine of its own, so that none goes on."""
+        lengths = (self.recipe.epochs // 3**each for each in range(FIDELITIES))
+        return Fidelities(tuple(sorted({each for each in lengths if each})), self.seconds)
+
+    @property
+    def seconds(self) -> float | None:
+        """Of a full training, as expected; None where that is not known: for other images than the digits."""
+        if self.source != "digits":
+            return None
+        return DIGITS_SECONDS * self.recipe.epochs / DIGITS[self.space.name][1].epochs
 
     @property
     def quantities(self) -> tuple[Metric, ...]:
@@ -99,16 +117,16 @@ class TrainingBenchmark:
     def queryable(self, cells: Cells) -> NDArray[np.bool_]:
         return np.ones(len(cells), bool)
 
-    def evaluate(self, cells: Cells) -> list[Evaluation]:
-        """Train each cell; raise TrainingDiverged where a loss does not stay finite."""
-        return [self._evaluated(cell) for cell in cells]
+    def evaluate(self, cells: Cells, fidelity: int | None = None) -> list[Evaluation]:
+        """Train each cell for so many epochs, None for all; raise TrainingDiverged where a loss does not stay finite."""
+        shorter = self if fidelity is None else replace(self, recipe=replace(self.recipe, epochs=fidelity))
+        return [shorter._evaluated(cell) for cell in cells]
 
     def _evaluated(self, cell: Cells) -> Evaluation:
         network, trained = self.trained(cell)
         parameters, flops = size(network, self.data.shape)
-        return Evaluation(
-            trained.valid, trained.test, {"params": parameters, "flops": flops, "seconds": trained.seconds}
-        )
+        known = {"params": parameters, "flops": flops, "seconds": trained.seconds}
+        return Evaluation(trained.valid, trained.test, known, seconds=trained.seconds)
 
     def network(self, cell: Cells) -> Normalised:
         """Return the untrained network of one cell (a batch of one), for images as they are stored."""
