@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nadlab.analysis.figures.style import colours, figure_of, grid, legend, save
+from nadlab.analysis.figures.seconds import Course, draw_courses
+from nadlab.analysis.figures.style import figure_of, grid, legend, save, strokes
 from nadlab.analysis.statistics.comparisons import Comparison, compare, holm
 from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import ends, listed, markdown_table, p_equals
@@ -76,30 +77,23 @@ def curve(ledger: QueryLedger) -> str:
     return " ".join(points)
 
 
-def mean_curve(curves: list[str], hours: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the mean regret of several searches at each hour, NaN before all of them have trained a cell in full."""
-    rows = []
-    for text in curves:
-        points = np.array([point.split(":") for point in text.split()], np.float64)
-        place = np.searchsorted(points[:, 0], hours, side="right") - 1
-        rows.append(np.where(place < 0, np.nan, points[place, 1]))
-    return np.asarray(np.mean(rows, axis=0))
-
-
 def figure(rows: pd.DataFrame, names: list[str], methods: list[str]) -> Figure:
-    """Draw mean regret over hours of training, a panel a benchmark, of the searches with the largest budget."""
-    longest = rows["seconds"].max()
-    drawn, shades = grid(1, len(names), (4.2 * len(names), 3.8)), colours(methods, ordered=False)
-    hours = np.linspace(0, longest / HOUR, 400)
-    for side, name in zip(drawn, names, strict=True):
-        for method in methods:
+    """Draw regret over hours of training, a panel a benchmark, of the searches with the largest budget."""
+    rng, longest, drawn = np.random.default_rng(0), rows["seconds"].max(), grid(1, len(names), (4.4 * len(names), 4.2))
+    for panel, name in zip(drawn, names, strict=True):
+        for method, stroke in strokes(methods).items():
             own = rows[(rows["seconds"] == longest) & (rows["benchmark"] == name) & (rows["method"] == method)]
             if len(own):
-                regret = mean_curve(own["curve"].tolist(), hours)
-                side.plot(hours, regret, color=shades[method], label=method)
-        side.set(title=name, xlabel="simulated hours of training", ylabel="mean regret, points", yscale="log")
+                draw_courses(panel, list(map(course, own["curve"])), longest / HOUR, method, stroke, rng)
+        panel.set(title=name, xlabel="simulated hours of training", ylabel="mean regret, points", yscale="log")
     legend(drawn[0])
     return figure_of(drawn[0])
+
+
+def course(text: str) -> Course:
+    """Return what `curve` wrote as arrays."""
+    points = np.array([point.split(":") for point in text.split()], np.float64)
+    return points[:, 0], points[:, 1]
 
 
 def compared(rows: pd.DataFrame, methods: list[str]) -> dict[Cell, Comparison]:

@@ -103,8 +103,16 @@ def test_a_training_that_the_end_of_the_seconds_cuts_off_is_not_answered() -> No
             "counting does not say how many seconds a full training takes: give the budget in queries",
         ),
         (Fidelities(), "90epochs", "counting does not say how many epochs a full training takes"),
-        (Fidelities((3, 9), 18.0), "8epochs", "8 epochs are less than a full training of counting, about 9 epochs"),
-        (Fidelities((3, 9), 18.0), "17s", "17 seconds are less than a full training of counting, about 18 seconds"),
+        (
+            Fidelities((3, 9), 18.0),
+            "8epochs",
+            "a budget of 8 epochs does not pay a full training of counting, about 9 epochs",
+        ),
+        (
+            Fidelities((3, 9), 18.0),
+            "17s",
+            "a budget of 17 seconds does not pay a full training of counting, about 18 seconds",
+        ),
     ],
 )
 def test_budget_that_the_benchmark_cannot_count_or_that_pays_nothing_is_one_sentence(

@@ -38,7 +38,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         if not 0 < self.amount < _LARGEST or (self.unit != "seconds" and self.amount % 1):
-            raise UserError(f"a budget must be at least 1 of whole queries or epochs, or some seconds, not {self}")
+            raise UserError(
+                f"a budget must be above 0 and below {_LARGEST:g}, and whole in queries and epochs, not {self}"
+            )
 
     def __str__(self) -> str:
         return f"{self.amount:,g} {self.unit}"
@@ -74,14 +76,14 @@ class Account:
         for unit, known in (("epochs", self.fidelities.epochs), ("seconds", self.fidelities.seconds)):
             if budget.unit == unit and not known:
                 raise UserError(
-                    f"{oracle.name} does not say how many {unit} a full training takes: give the budget in queries"
+                    f"{oracle.name} does not say how many {unit} a full training takes: give the budget in queries, such as 160q"
                 )
         self._full = float(self.fidelities.seconds or 0) if budget.unit == "seconds" else self._whole
         """what a full training costs, as expected"""
         self._left = budget.amount * (self._full if budget.unit == "queries" else 1)
         if not self.remaining:
             raise UserError(
-                f"{budget} are less than a full training of {oracle.name}, about {self._full:,.0f} {budget.unit}: give more"
+                f"a budget of {budget} does not pay a full training of {oracle.name}, about {self._full:,.0f} {budget.unit}"
             )
 
     @property

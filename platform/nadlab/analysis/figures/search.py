@@ -114,8 +114,13 @@ def level_strokes(evidence: Evidence) -> dict[str, dict[str, Any]]:
 
 
 def _line(panel: Axes, curves: Values, label: str, stroke: dict[str, Any], rng: np.random.Generator) -> None:
-    """Draw the mean of curves, (seeds, steps), with its band; steps count from 1."""
-    steps = np.arange(1, curves.shape[1] + 1)
+    line(panel, np.arange(1.0, curves.shape[1] + 1), curves, label, stroke, rng)
+
+
+def line(
+    panel: Axes, steps: Values, curves: Values, label: str, stroke: dict[str, Any], rng: np.random.Generator
+) -> None:
+    """Draw the mean of curves, (seeds, steps), with its band."""
     every = max(2, len(steps) // 10)
     marks = (len(panel.lines) % every, every)  # where curves lie on each other, each still shows its own
     panel.step(steps, curves.mean(axis=0), where="post", label=label, markevery=marks, **stroke)
