@@ -45,7 +45,7 @@ def test_budget_is_read_in_queries_epochs_or_time(text: str, amount: float, unit
 @pytest.mark.parametrize("text", ["", "h", "6 hours", "-3q", "0h", "1.5q", "nan", "1e9q", "9" * 40 + "q"])
 def test_other_budgets_are_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(
-        UserError, match=r"^[^\n]*(write 160q, 20000epochs, 90min or 6h|a budget must be at least 1)[^\n]*$"
+        UserError, match=r"^[^\n]*(write 160q, 20000epochs, 90min or 6h|a budget must be above 0)[^\n]*$"
     ):
         Budget.of(text)
 

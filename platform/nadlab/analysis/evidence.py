@@ -11,6 +11,7 @@ from nadlab.analysis.statistics.intervals import Values
 from nadlab.analysis.statistics.random_search import random_curves
 from nadlab.analysis.summary import LevelSummary, by_level, values_of
 from nadlab.benchmarks.oracle import Metric
+from nadlab.evaluations.answers import SECONDS
 from nadlab.queries.goals import Goals
 from nadlab.study.incumbents import incumbents
 from nadlab.study.outcomes import measured, value
@@ -117,6 +118,13 @@ class Evidence:
         """Return regret after each query, (seeds, queries), or accuracy where the benchmark does not know its optimum."""
         curves = self.curves[level]
         return curves if self.study.optimum is None else self.study.regret(curves)
+
+    def seconds(self, level: str) -> Values:
+        """Return the seconds that the trainings up to each query took, (seeds, queries); NaN where answers do not say."""
+        return _stack([
+            np.cumsum([query.extras.get(SECONDS.name, np.nan) for query in record.queries]).tolist()
+            for record in self.groups[level]
+        ])  # fmt: skip
 
     @cached_property
     def drawn(self) -> list[str]:

@@ -7,11 +7,16 @@ from nadlab.analysis.configurations import on_front
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.figures.levels import accuracy_by_number, parallel_coordinates, pareto
 from nadlab.analysis.figures.search import anytime_curves
+from nadlab.analysis.figures.seconds import anytime_seconds
 from nadlab.analysis.sections.content import Picture, Section
 from nadlab.analysis.sections.tables import level_table
 
 MARKS = (0.1, 0.25, 0.5, 1.0)
 """parts of the budget at which the table reads the curves"""
+SECONDS_CAPTION = (
+    "The same by the seconds that the queries' trainings took, whatever ran side by side: a stored evaluation counts as if it "
+    "had run. A line begins where all seeds have a cell, and ends where the first of them has spent its budget."
+)
 COUNTED = ("labels", "queries")
 """factors that count queries"""
 OUTCOMES = ("predictor_tau", "share_valid", "share_unique", "share_novel")
@@ -40,7 +45,9 @@ def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
         f"The best cell so far, means with 95 % bands over seeds, from where the levels begin to differ.{_of_curves(evidence)}"
         + (f" {left_out} levels are left out: shorter budgets, or beyond the ten best." if left_out else ""),
     )
-    return Section(f"Anytime {word}", (), (picture,), (table,))
+    by_seconds = anytime_seconds(evidence, f"{word}{f', {unit}' * bool(unit)}", rng)
+    more = (Picture("anytime_seconds", by_seconds, SECONDS_CAPTION),) if by_seconds else ()
+    return Section(f"Anytime {word}", (), (picture, *more), (table,))
 
 
 def _of_curves(evidence: Evidence) -> str:
