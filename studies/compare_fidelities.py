@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nadlab.analysis.figures.search import SMALL_REGRET
 from nadlab.analysis.figures.seconds import Course, draw_courses
 from nadlab.analysis.figures.style import figure_of, grid, legend, save, strokes
 from nadlab.analysis.statistics.comparisons import Comparison, compare, holm
@@ -78,14 +79,17 @@ def curve(ledger: QueryLedger) -> str:
 
 
 def figure(rows: pd.DataFrame, names: list[str], methods: list[str]) -> Figure:
-    """Draw regret over hours of training, a panel a benchmark, of the searches with the largest budget."""
+    """Draw mean regret with 95 % bands over hours of training, a panel a benchmark, of searches with the largest budget."""
     rng, longest, drawn = np.random.default_rng(0), rows["seconds"].max(), grid(1, len(names), (4.4 * len(names), 4.2))
     for panel, name in zip(drawn, names, strict=True):
         for method, stroke in strokes(methods).items():
             own = rows[(rows["seconds"] == longest) & (rows["benchmark"] == name) & (rows["method"] == method)]
             if len(own):
                 draw_courses(panel, list(map(course, own["curve"])), longest / HOUR, method, stroke, rng)
-        panel.set(title=name, xlabel="simulated hours of training", ylabel="mean regret, points", yscale="log")
+        panel.set(title=name, xlabel="simulated hours of training", ylabel="mean regret, points")
+        panel.set_yscale("symlog", linthresh=SMALL_REGRET)
+        panel.set_ylim(bottom=0)
+        panel.yaxis.set_major_formatter("{x:g}")
     legend(drawn[0])
     return figure_of(drawn[0])
 
@@ -176,7 +180,7 @@ its seconds. A training that the end of the budget cuts off is not answered.
 
 {made_by} {hardware()["cpu"]}, {hours:.2f} CPU hours of one thread.
 
-![mean regret over hours of training, largest budget](anytime.png)
+![mean regret with 95 % bands over hours of training, largest budget](anytime.png)
 
 {lines}"""
 
