@@ -35,7 +35,7 @@ from nadlab.benchmarks.packages.nasbenchgraph import DATASETS
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_seeds
 from nadlab.cli.shared_options import search_file_options
-from nadlab.engine.search import searches
+from nadlab.engine.searches.run import searches
 from nadlab.methods.registry import COMPARED, searcher
 from nadlab.methods.request import SearchRequest
 from nadlab.provenance.hardware import hardware

@@ -26,7 +26,7 @@ from nadlab.benchmarks.registry import EMBEDDED, check_optima, sources
 from nadlab.cli.command_line import run_command
 from nadlab.cli.options import parse_seeds
 from nadlab.cli.shared_options import protocol_option
-from nadlab.engine.search import searches
+from nadlab.engine.searches.run import searches
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json, write_json
 from nadlab.methods.registry import COMPARED, hyperparameter

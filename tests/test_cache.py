@@ -54,7 +54,11 @@ def test_a_user_whose_home_is_closed_searches_and_is_told_what_to_set(tmp_path: 
         return done.returncode, done.stdout, done.stderr
 
     main = "from nadlab.cli.main import main; main()"
-    status, out, _ = run(main, "search", *["--method", "random-search", "--queries", "20", "--seeds", "1", "--json"])
+    status, out, _ = run(
+        main,
+        "search",
+        *["--method", "random-search", "--queries", "20", "--seeds", "1", "--json", "--out", str(tmp_path / "out")],
+    )
     assert (status, json.loads(out)["benchmark"]) == (0, "mnist1d-201")
     status, out, _ = run(main, "benchmarks")
     assert status == 0

@@ -65,7 +65,8 @@ def search(
     import pandas as pd
 
     from nadlab.benchmarks.registry import benchmark as opened
-    from nadlab.engine.search import fronts, searches
+    from nadlab.engine.searches.comparison import fronts
+    from nadlab.engine.searches.run import searches
     from nadlab.evaluations.config import EvaluationConfig
     from nadlab.queries.budget import Budget
     from nadlab.queries.goals import Goals
@@ -80,5 +81,5 @@ def search(
     budget = Budget.of(queries) if isinstance(queries, str) else queries
     found = list(searches(methods, benchmark, budget, seeds, concurrent, changes, protocol, names, limits, kept))
     goals = Goals.of(names, limits)
-    several = fronts(found, goals.ranged(opened(benchmark, protocol))) if names else [{}] * len(found)
+    several = fronts(found, goals, opened(benchmark, protocol)) if names else [{}] * len(found)
     return pd.DataFrame([each.row() | more for each, more in zip(found, several, strict=True)])

@@ -13,7 +13,8 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.benchmarks import missing
 from nadlab.cli.main import nadlab
-from nadlab.engine.search import Search, searches
+from nadlab.engine.searches.result import Search
+from nadlab.engine.searches.run import searches
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import space

@@ -46,7 +46,7 @@ def test_benchmarks_are_listed_with_their_size_digest_and_source(data: Path) -> 
     assert rows["mnist1d-101"]["kind"] == "predicted"
 
 
-@pytest.mark.usefixtures("data")
+@pytest.mark.usefixtures("data", "own_folder")
 def test_benchmarks_and_search_print_tables() -> None:
     for arguments in (
         ["benchmarks"],
@@ -67,7 +67,7 @@ def test_benchmarks_and_search_print_tables() -> None:
         assert "nasbench201/toy" in done.output
 
 
-@pytest.mark.usefixtures("data")
+@pytest.mark.usefixtures("data", "own_folder")
 def test_tables_that_go_to_a_file_break_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     methods = "random-search,regularized-evolution"
@@ -77,7 +77,7 @@ def test_tables_that_go_to_a_file_break_no_names(monkeypatch: pytest.MonkeyPatch
     assert "95 % interval" in done.output
 
 
-@pytest.mark.usefixtures("data")
+@pytest.mark.usefixtures("data", "own_folder")
 def test_search_gives_one_json_line_a_seed_and_the_same_again() -> None:
     arguments = [
         "search",
@@ -93,7 +93,7 @@ def test_search_gives_one_json_line_a_seed_and_the_same_again() -> None:
         "1",
         "--json",
     ]
-    first, again = lines(*arguments), lines(*arguments)
+    first, again = (lines(*arguments, "--out", out) for out in ("first", "again"))
     assert [list(row) for row in first] == [
         ["method", "benchmark", "protocol", "seed", "queries", "best_valid", "best_test", "regret", "seconds"]
     ] * 3
@@ -113,7 +113,7 @@ def test_search_gives_one_json_line_a_seed_and_the_same_again() -> None:
         (["find"], "No such command 'find'"),
     ],
 )
-@pytest.mark.usefixtures("data")
+@pytest.mark.usefixtures("data", "own_folder")
 def test_bad_input_is_one_sentence_and_status_2(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,8 +97,9 @@ def test_while_a_script_imports(command: list[str], seconds: float, tmp_path: Pa
 @pytest.mark.usefixtures("data")
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 3.0, 6.0])
 @pytest.mark.parametrize("concurrent", ["1", "2"])
-def test_while_searches_run(concurrent: str, seconds: float) -> None:
-    ended = interrupted([*NADLAB, *SEARCH, "--concurrent", concurrent], lambda passed: passed > seconds)
+def test_while_searches_run(concurrent: str, seconds: float, tmp_path: Path) -> None:
+    asked = ["--concurrent", concurrent, "--out", str(tmp_path)]
+    ended = interrupted([*NADLAB, *SEARCH, *asked], lambda passed: passed > seconds)
     bars = [line for line in ended.words if "search/s" in line or "?search" in line]
     check(Ended(ended.status, [w for w in ended.words if w not in bars], ended.seconds, ended.left), INTERRUPTED)
 

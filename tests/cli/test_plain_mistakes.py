@@ -102,6 +102,8 @@ def test_value_that_nobody_means_is_one_sentence_or_taken(
     monkeypatch.chdir(tmp_path)
     quick = QUICK.get(path[-1] if path else str(root.name), [])
     for value in VALUES:
+        if value == "/" and option.name == "out" and os.geteuid() == 0:
+            continue  # root writes there
         given = [value] if isinstance(option, click.Argument) else [*quick, f"{option.opts[-1]}={value}"]
         status = run_command(root, [*path, *(["--"] if isinstance(option, click.Argument) else []), *given])
         said = capfd.readouterr().err.strip().splitlines()
@@ -146,7 +148,7 @@ def ran(
     return done.returncode, done.stdout or "", done.stderr
 
 
-@pytest.mark.usefixtures("data")
+@pytest.mark.usefixtures("data", "own_folder")
 def test_locale_without_the_letters_of_a_table_or_a_help_is_enough() -> None:
     status, said, wrong = ran(*QUICK_SEARCH, variables=NARROW)
     assert (status, wrong) == (0, "")
@@ -173,7 +175,7 @@ def test_report_in_a_locale_of_ascii_is_the_same_and_one_of_a_read_only_study_go
         path.chmod(path.stat().st_mode | 0o200)
 
 
-@pytest.mark.usefixtures("data")
+@pytest.mark.usefixtures("data", "own_folder")
 def test_reader_that_has_enough_and_a_full_disk_end_a_command_without_a_traceback() -> None:
     reading, writing = os.pipe()
     os.close(reading)

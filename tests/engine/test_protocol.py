@@ -90,7 +90,7 @@ def test_the_default_folder_names_the_protocol_and_the_file_of_a_study_may_choos
         replace(STUDY, protocol="mine")
 
 
-@pytest.mark.usefixtures("data")
+@pytest.mark.usefixtures("data", "own_folder")
 def test_search_names_its_protocol_in_every_row() -> None:
     asked = ["search", "--method", "random-search", "--benchmark", TOY, "--queries", "300", "--seeds", "1"]
     rows = {}

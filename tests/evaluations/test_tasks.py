@@ -184,7 +184,10 @@ def test_searches_share_trainings_and_go_on_from_what_is_kept(
         "2",
         "--json",
     ]
-    first, second = (CliRunner().invoke(nadlab, words, catch_exceptions=False).stdout.splitlines() for _ in range(2))
+    first, second = (
+        CliRunner().invoke(nadlab, [*words, "--out", out], catch_exceptions=False).stdout.splitlines()
+        for out in ("first", "second")
+    )
     rows = [json.loads(line) for line in first]
     assert [(row["method"], row["seed"], row["queries"]) for row in rows] == [
         (method, seed, 8) for method in ("random-search", "local-search") for seed in (0, 1)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nadlab.benchmarks.registry import benchmark
-from nadlab.engine.search import searches
+from nadlab.engine.searches.run import searches
 from nadlab.errors import UserError
 from nadlab.methods.registry import MULTI_FIDELITY, SEARCHERS, Searcher, run_search
 from nadlab.queries.budget import Budget

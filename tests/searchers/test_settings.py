@@ -150,6 +150,7 @@ def test_command_lists_every_method_with_its_settings() -> None:
     assert "perceptrons trained" in nadlab_prints("methods", "bananas")
 
 
+@pytest.mark.usefixtures("own_folder")
 def test_search_takes_a_setting_and_refuses_one_of_another_method() -> None:
     arguments = ("search", "--method", "local-search", "--queries", "12", "--seeds", "3", "--concurrent", "1", "--json")
     few, many = (nadlab_prints(*arguments, "--set", f"local-search.starts={count}") for count in (2, 12))

@@ -14,7 +14,7 @@ from nadlab.cli.catalogue.studies import STUDY, TUNE
 from nadlab.cli.command_line import run_command
 from nadlab.cli.evaluations import evaluation_config, evaluation_options, evaluations
 from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT, in_space, protocol_option
-from nadlab.cli.tables import print_searches, print_table
+from nadlab.cli.tables import print_searches, print_table, write_tables
 from nadlab.export.command import export
 from nadlab.json_text import strict_json
 
@@ -94,12 +94,20 @@ for each in (STUDY, TUNE, methods, evaluations, export):
 )
 @evaluation_options
 @click.option("--address", help="a Ray cluster on which the benchmark trains  [default: one of this process]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="of the searches that are kept, with tables and curves  [default: runs/search/BENCHMARK]",
+)
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
 def search(
     methods: str, settings: Sequence[str], benchmark_name: str, space_name: str | None, protocol: str,
-    queries: int | None, budget: str | None, seeds: str, concurrent: int | None, objectives: str | None, at_most: Sequence[str], address: str | None, as_json: bool, **evaluation: Any,
+    queries: int | None, budget: str | None, seeds: str, concurrent: int | None, objectives: str | None, at_most: Sequence[str], address: str | None, out: Path | None, as_json: bool, **evaluation: Any,
 ) -> None:  # fmt: skip
     """Search a benchmark with one or more methods, once a seed.
+
+    Searches are kept: the same command, after a stop or with more methods or seeds, runs only those that are missing.
 
     \b
     Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
@@ -107,16 +115,19 @@ def search(
              nadlab search --benchmark train:digits --space nasbench201 --method semigan-nad-sequential --queries 40
     """
     from nadlab.benchmarks.registry import benchmark
-    from nadlab.cli.options import budget_of, parse_hyperparameter, parse_seeds
-    from nadlab.engine.search import fronts, searches
+    from nadlab.cli.options import RUNS, budget_of, parse_hyperparameter, parse_seeds
+    from nadlab.engine.searches.comparison import fronts
+    from nadlab.engine.searches.kept import KeptSearches
+    from nadlab.engine.searches.run import searches
     from nadlab.queries.goals import Goals
 
     changes = dict(map(parse_hyperparameter, settings))
     benchmark_name = in_space(benchmark_name, space_name)
     limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
+    kept = KeptSearches(out or RUNS / "search" / benchmark_name.replace("/", "-").replace(":", "-"))
     found = searches(
         methods.split(","), benchmark_name, budget_of(queries, budget, oracle), parse_seeds(seeds), concurrent, changes, protocol, objectives, limits,
-        evaluation_config(evaluation), address,
+        evaluation_config(evaluation), address, kept,
     )  # fmt: skip
     rows = []
     for row in found:
@@ -124,12 +135,15 @@ def search(
         if as_json and not objectives:
             click.echo(strict_json(row.row()))
     # hypervolumes are scaled by the queries of all searches where the benchmark's ranges are not known
-    several = fronts(rows, Goals.of(objectives, limits).ranged(oracle)) if objectives else []
+    goals = Goals.of(objectives, limits)
+    several = fronts(rows, goals, oracle) if objectives else []
     if as_json:
         for row, front in zip(rows, several, strict=bool(several)):
             click.echo(strict_json(row.row() | front))
         return
     print_searches(rows, oracle, limits, f"hypervolume of {objectives}, mean over seeds", several)
+    files = write_tables(kept.folder, rows, oracle, goals)
+    click.echo(f"Kept in {kept.folder}, where the same command finds them again: {', '.join(files)}")
 
 
 @nadlab.command()

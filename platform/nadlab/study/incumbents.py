@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nadlab.benchmarks.oracle import Split, accuracy
+from nadlab.benchmarks.oracle import Metric, Split, accuracy
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import Query, best
 from nadlab.study.records import Record, StudyRecord
@@ -15,20 +15,22 @@ def incumbents(record: Record, study: StudyRecord, split: Split | None = None) -
 
     split: the answer's; None is the reported one.
     """
-    return curve_of(record.queries, study, split or study.report_split, Goals.in_settings(record.trial.settings))
+    goals = Goals.in_settings(record.trial.settings)
+    return curve_of(record.queries, study.search_split, split or study.report_split, study.measured, goals)
 
 
 def curve_of(
     queries: Sequence[Query],
-    study: StudyRecord,
+    search_split: Split,
     split: Split,
+    metric: Metric,
     goals: Goals = Goals(),  # noqa: B008 - it is frozen
 ) -> list[float]:
     """Return the same of queries in order."""
     found, values = list[Query](), list[float]()
     for query in queries:
         if goals.feasible(query):
-            found = [best([*found, query], study.search_split, study.measured)]
+            found = [best([*found, query], search_split, metric)]
         values.append(accuracy(found[0], split) if found else math.nan)
     return values
 

@@ -51,7 +51,7 @@ def anytime_curves(evidence: Evidence, rng: np.random.Generator) -> Figure:
     titles = (regret if known else f"{study.reported_by} {metric.heading}", f"{study.searched_by} {metric.heading}")
     for panel, title in zip(panels, titles, strict=False):
         panel.set(xlabel="queries", ylabel=title)
-        _zoom(panel, start)
+        zoom(panel, start)
         for labels in evidence.initial_queries:
             panel.axvline(labels, color=GREY, linewidth=0.8)
         if len(evidence.initial_queries) == 1:
@@ -128,17 +128,7 @@ def line(
         panel.fill_between(steps, *band(curves, rng), step="post", alpha=0.13, color=stroke["color"], linewidth=0)
 
 
-def _start(evidence: Evidence) -> int:
-    """Return the query shortly before the mean curves of two levels first differ; 1 where they never do."""
-    means = [curves.mean(axis=0) for curves in map(evidence.anytime, evidence.drawn)]
-    longest = max(map(len, means))
-    padded = [np.pad(mean, (0, longest - len(mean)), constant_values=np.nan) for mean in means]
-    with np.errstate(invalid="ignore"):
-        differ = np.flatnonzero(np.fmax.reduce(padded) - np.fmin.reduce(padded) > 1e-9)
-    return max(1, int(differ[0]) + 1 - longest // 10) if len(differ) else 1
-
-
-def _zoom(panel: Axes, start: int) -> None:
+def zoom(panel: Axes, start: float) -> None:
     """Begin the axis at a query, and fit the other one to what is drawn from there on."""
     steps = [np.asarray(line.get_xdata(), float) for line in panel.lines]
     seen = np.concatenate([
@@ -148,3 +138,13 @@ def _zoom(panel: Axes, start: int) -> None:
     margin = 0.06 * float(np.nanmax(seen) - np.nanmin(seen)) or 0.01
     panel.set_xlim(start if start < last else 1, last + 0.02 * (last - start))
     panel.set_ylim(float(np.nanmin(seen)) - margin, float(np.nanmax(seen)) + margin)
+
+
+def _start(evidence: Evidence) -> int:
+    """Return the query shortly before the mean curves of two levels first differ; 1 where they never do."""
+    means = [curves.mean(axis=0) for curves in map(evidence.anytime, evidence.drawn)]
+    longest = max(map(len, means))
+    padded = [np.pad(mean, (0, longest - len(mean)), constant_values=np.nan) for mean in means]
+    with np.errstate(invalid="ignore"):
+        differ = np.flatnonzero(np.fmax.reduce(padded) - np.fmin.reduce(padded) > 1e-9)
+    return max(1, int(differ[0]) + 1 - longest // 10) if len(differ) else 1

@@ -33,7 +33,7 @@ def random_curves(study: StudyRecord, seeds: list[int], queries: int) -> tuple[V
     except (UserError, BudgetSpent):  # the table has fewer distinct cells than queries
         return None
     reported, searched = (
-        np.array([curve_of(ledger.queries, study, split) for ledger in ledgers])
+        np.array([curve_of(ledger.queries, study.search_split, split, study.measured) for ledger in ledgers])
         for split in (study.report_split, study.search_split)
     )
     return reported, searched

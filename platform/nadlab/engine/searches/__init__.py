@@ -1,0 +1,1 @@
+"""Searches outside a study: run, kept in a folder, compared."""

@@ -1,0 +1,116 @@
+"""Search methods on a benchmark, each with the same budget and seeds; what a folder keeps is not searched again."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from nadlab.benchmarks.oracle import cost_of
+from nadlab.benchmarks.presets import PAPER
+from nadlab.benchmarks.registry import benchmark
+from nadlab.engine.searches.kept import KeptSearches
+from nadlab.engine.searches.result import Search
+from nadlab.errors import UserError
+from nadlab.evaluations.config import EvaluationConfig
+from nadlab.methods.registry import run_search, split_name
+from nadlab.methods.request import SearchRequest
+from nadlab.parameters.values import Value
+from nadlab.plugins import plugin_names
+from nadlab.processes import side_by_side
+from nadlab.queries.budget import Account, Budget
+from nadlab.queries.goals import Goals
+from nadlab.queries.ledger import QueryLedger, distinct_cells
+from nadlab.queries.opening import opened
+
+EVALUATIONS = Path("runs/evaluations")
+"""the store of a search's evaluations where no other is named"""
+
+
+def searches(
+    methods: Sequence[str],
+    benchmark_name: str,
+    budget: int | Budget,
+    seeds: Sequence[int],
+    concurrent: int | None,
+    hyperparameters: Mapping[str, Value] = MappingProxyType({}),
+    protocol: str = PAPER,
+    objectives: str | None = None,
+    at_most: str | None = None,
+    evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - it is frozen
+    address: str | None = None,
+    kept: KeptSearches | None = None,
+) -> Iterator[Search]:
+    """Run every method once a seed, `concurrent` at a time, and give the results in order.
+
+    budget: queries, epochs or seconds of training. hyperparameters: `method.hyperparameter` -> value, where it is not the
+    published one. protocol: by which the benchmark is searched and judged. objectives, at_most: as `SearchRequest`.
+    evaluation: of a benchmark that is not free; each cell is evaluated once, and never again while the store is kept, so
+    that the same searches go on after a kill. address: the Ray cluster on which a benchmark that declares its cost is
+    trained; None: one of this process. kept: what it holds of these searches is not run again, the others are added.
+
+    Raises UserError at once for an unknown method, hyperparameter, benchmark or protocol, for a hyperparameter of another method,
+    and for a budget that the benchmark or a method can't meet.
+    """
+    if others := [name for name in hyperparameters if split_name(name)[0] not in methods]:
+        raise UserError(f"{others[0]} changes nothing: the search is by {', '.join(methods)}")
+    # here, so that the error is raised once and not in every process
+    oracle = benchmark(benchmark_name, protocol)
+    budget = Budget(budget) if isinstance(budget, int) and budget > 0 else budget
+    queries = Account(oracle, budget).remaining if isinstance(budget, Budget) else budget
+    each = [
+        SearchRequest(
+            method=method, queries=queries, hyperparameters=hyperparameters, objectives=objectives, at_most=at_most
+        )
+        for method in methods
+    ]
+    requests = list(product(each, seeds))
+    Goals.of(objectives, at_most).check(oracle)
+    if wrong := [reason for request in each for reason in request.misfits(oracle, None).values()]:
+        raise UserError(wrong[0])
+    distinct = distinct_cells(oracle)
+    if queries > distinct:
+        raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
+    config = replace(evaluation, store=evaluation.store or str(EVALUATIONS.absolute()))
+    found = [kept.read(oracle, budget, *each) if kept else None for each in requests]
+    missing = [each for each, search in zip(requests, found, strict=True) if search is None]
+    search = partial(_search, benchmark_name, protocol, config, budget)
+    if cost_of(oracle) is None:
+        fresh = side_by_side(search, missing, "search", concurrent) if missing else iter(())
+    else:
+        from nadlab.engine.searches.on_ray import on_ray  # late: a search of a table does without Ray
+
+        plugins = plugin_names([benchmark_name, *methods])
+        fresh = on_ray(search, missing, oracle, config, concurrent, address, plugins) if missing else iter(())
+    for request, done in zip(requests, found, strict=True):
+        if done is None:
+            done = next(fresh)
+            if kept:
+                kept.write(oracle, budget, *request, done)
+        yield done
+
+
+def _search(
+    benchmark_name: str,
+    protocol: str,
+    config: EvaluationConfig,
+    budget: int | Budget,
+    request_and_seed: tuple[SearchRequest, int],
+) -> Search:
+    request, seed = request_and_seed
+    trial = {"benchmark": benchmark_name, "protocol": protocol, "evaluations": asdict(config)}
+    ledger = QueryLedger(opened(trial), budget, request.goals)
+    started = time.perf_counter()
+    run_search(request.searcher, ledger, np.random.default_rng(seed))
+    seconds = time.perf_counter() - started
+    outcome = ledger.outcome()
+    spent = ledger.account
+    costs = (len(spent.trainings), spent.epochs, spent.seconds) if spent.budget.unit != "queries" else ()
+    return Search(
+        request.method, benchmark_name, protocol, seed, outcome["queries"], outcome["best_valid"], outcome["best_test"],
+        outcome.get("regret"), seconds, outcome.get("feasible"), ledger.queries, *costs,
+    )  # fmt: skip
