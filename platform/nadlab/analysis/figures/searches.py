@@ -46,5 +46,6 @@ def anytime(ledgers: Ledgers, search: Split, report: Split, metric: Metric, goal
 def _course(queries: Sequence[Query], values: Sequence[float]) -> tuple[Values, Values, Values]:
     """Return queries, seconds and values from the first feasible query on; seconds are NaN where an answer does not say its own."""
     known = np.isfinite(values)
-    seconds = np.cumsum([query.extras.get(SECONDS.name, np.nan) for query in queries])
-    return np.flatnonzero(known) + 1.0, seconds[known], np.array(values)[known]
+    seconds = np.cumsum(np.array([query.extras.get(SECONDS.name, np.nan) for query in queries], np.float64))
+    number = np.arange(1.0, len(queries) + 1)
+    return number[known], seconds[known], np.array(values, np.float64)[known]

@@ -9,7 +9,7 @@ from nadlab.analysis.statistics.hypervolume import ends, points
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.text import hypervolume_text, interval_text, mean_and_deviation
 from nadlab.benchmarks.oracle import ACCURACY, Metric, Oracle, Split
-from nadlab.engine.searches.run import Search
+from nadlab.engine.searches.result import Search
 from nadlab.queries.goals import Goals
 
 
