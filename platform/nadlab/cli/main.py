@@ -11,12 +11,11 @@ import click
 from nadlab.cli.benchmarks import COMMANDS, for_people, missing, readable_benchmarks
 from nadlab.cli.catalogue.methods import methods
 from nadlab.cli.catalogue.studies import STUDY, TUNE
-from nadlab.cli.command_line import run_command
+from nadlab.cli.command_line import echo_json, json_option, run_command
 from nadlab.cli.evaluations import evaluation_config, evaluation_options, evaluations
 from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT, in_space, protocol_option
 from nadlab.cli.tables import print_searches, print_table
 from nadlab.export.command import export
-from nadlab.json_text import strict_json
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -27,7 +26,7 @@ def nadlab() -> None:
 
 @nadlab.group(invoke_without_command=True)
 @protocol_option()
-@click.option("--json", "as_json", is_flag=True, help="one JSON line a benchmark")
+@json_option("one JSON line a benchmark")
 @click.pass_context
 def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
     """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched.
@@ -42,7 +41,7 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
     rows, left_out = readable_benchmarks(protocol)
     if as_json:
         for row in rows:
-            click.echo(strict_json(row))
+            echo_json(row)
     else:
         print_table(benchmark_text("benchmarks", protocol), [for_people(row) for row in rows])
     for line in missing(rows) if protocol == PAPER else ():
@@ -93,7 +92,7 @@ for each in (STUDY, TUNE, methods, evaluations, export):
 )
 @evaluation_options
 @click.option("--address", help="a Ray cluster on which the benchmark trains  [default: one of this process]")
-@click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
+@json_option("one JSON line a method and seed, in their order")
 def search(
     methods: str, settings: Sequence[str], benchmark_name: str, space_name: str | None, protocol: str, queries: int, seeds: str,
     concurrent: int | None, objectives: str | None, at_most: Sequence[str], address: str | None, as_json: bool, **evaluation: Any,
@@ -121,12 +120,12 @@ def search(
     for row in found:
         rows.append(row)
         if as_json and not objectives:
-            click.echo(strict_json(row.row()))
+            echo_json(row.row())
     # hypervolumes are scaled by the queries of all searches where the benchmark's ranges are not known
     several = fronts(rows, Goals.of(objectives, limits).ranged(oracle)) if objectives else []
     if as_json:
         for row, front in zip(rows, several, strict=bool(several)):
-            click.echo(strict_json(row.row() | front))
+            echo_json(row.row() | front)
         return
     print_searches(rows, oracle, limits, f"hypervolume of {objectives}, mean over seeds", several)
 
@@ -186,15 +185,19 @@ def report(
 @click.option(
     "--artifacts", metavar="URI", help="another location of artifacts, such as s3://... (needs the same installation)"
 )
+@click.option("--open", is_flag=True, help="open the comparison in a browser; of several studies, their list")
 @click.option("--workers", type=click.IntRange(1, 1_000), default=2, show_default=True, help="processes that answer")
 def mlflow(**options: Any) -> None:
-    """Start an MLflow server; studies send their runs to it by --tracking-uri.
+    """Serve the runs of studies by MLflow, and print the link to each study's comparison.
+
+    --folder may be that of a study. Studies also send their runs to the server by --tracking-uri.
 
     With --auth the user is admin and the password is in FOLDER/password, which only its owner can read; studies and
     MLflow's clients read both from the environment. Passwords are sent in clear text: use a tunnel, or a proxy with TLS.
 
     \b
-    Example: nadlab mlflow --folder ~/mlflow --auth
+    Example: nadlab mlflow --folder runs/ablate_alpha/mnist1d-201 --open
+             nadlab mlflow --folder ~/mlflow --auth
              export MLFLOW_TRACKING_USERNAME=admin MLFLOW_TRACKING_PASSWORD=$(cat ~/mlflow/password)
              python studies/ablate_alpha.py --tracking-uri http://127.0.0.1:5000
     """  # fmt: skip
@@ -212,7 +215,7 @@ def mlflow(**options: Any) -> None:
 )
 @click.option("--retrain", is_flag=True, help="run the whole trial again, not only its final queries")
 @click.option("--anyway", is_flag=True, help="also with other code or packages")
-@click.option("--json", "as_json", is_flag=True, help="one JSON object")
+@json_option("one JSON object")
 def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_json: bool) -> int:
     """Reproduce the accuracy of a trial's run in MLflow, bit for bit; exit status 1 when it differs.
 
@@ -226,7 +229,7 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_js
 
     done = reproduce(run_id, tracking_uri, retrain, anyway)
     if as_json:
-        click.echo(strict_json(asdict(done) | {"equal": done.equal}))
+        echo_json(asdict(done) | {"equal": done.equal})
         return 0 if done.equal else 1
     for note in done.notes:
         click.echo(f"note: {note}", err=True)

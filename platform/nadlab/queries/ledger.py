@@ -1,6 +1,6 @@
 """The only access of a method to a benchmark: every evaluation is counted, budgeted and recorded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
@@ -33,6 +33,8 @@ class Query:
     """further quantities, such as latency"""
     failed: str = ""
     """why its training failed; empty where it did not"""
+    origin: str = ""
+    """where the method took the cell from, such as `initial`, `generated` or `fallback`; empty where it does not say"""
 
 
 def best(queries: Iterable[Query], split: Split, metric: Metric = ACCURACY) -> Query:
@@ -121,8 +123,10 @@ class QueryLedger:
         """Return whether each valid cell was queried, shape (N,)."""
         return np.isin(self.oracle.space.keys(cells), np.fromiter(self._queries, np.int64, len(self._queries)))
 
-    def query(self, cells: Cells) -> NDArray[np.float64]:
+    def query(self, cells: Cells, origins: str | Sequence[str] = "") -> NDArray[np.float64]:
         """Return the search score of each cell, shape (N,): an accuracy in percent, or as the benchmark's metric says.
+
+        origins: `Query.origin` of all cells, or of each.
 
         The new architectures among them are evaluated in one call, in their order.
 
@@ -147,10 +151,11 @@ class QueryLedger:
             answers = evaluated(self.oracle, new)
             # raises before anything is counted
             values(answers, self.goals.metrics(self.oracle), self.oracle.search_split)
-            for key, cell, answer in zip(keys[rows].tolist(), new, answers, strict=True):
+            named = [origins if isinstance(origins, str) else origins[row] for row in rows]
+            for key, cell, answer, origin in zip(keys[rows].tolist(), new, answers, named, strict=True):
                 text = self.oracle.space.format(cell)
                 self._queries[key] = Query(
-                    len(self._queries) + 1, key, text, answer.valid, answer.test, answer.extras, answer.failed
+                    len(self._queries) + 1, key, text, answer.valid, answer.test, answer.extras, answer.failed, origin
                 )
                 self._cells.append(cell)
         return np.array([self.answer(self._queries[key]) for key in keys.tolist()])

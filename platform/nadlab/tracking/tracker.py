@@ -11,17 +11,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Run
+from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from nadlab.json_text import strict_json
-from nadlab.study.incumbents import query_row
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.content import (
     LEDGER,
     RECORD,
     STUDY,
     TRIAL,
+    experiment_description,
+    ledger_text,
     study_params,
     study_tags,
     trial_description,
@@ -29,7 +29,17 @@ from nadlab.tracking.content import (
     trial_params,
     trial_tags,
 )
-from nadlab.tracking.mlflow_internals import DESCRIPTION, PARENT, experiment_tags, plots, run_link, view_link
+from nadlab.tracking.live import LiveRuns
+from nadlab.tracking.mlflow_internals import (
+    DESCRIPTION,
+    PARENT,
+    experiment_tags,
+    log_benchmark,
+    plots,
+    run_link,
+    view_link,
+)
+from nadlab.tracking.names import run_name
 from nadlab.tracking.runs import Runs, without_password
 from nadlab.tracking.store import STORE_ERRORS, open_client, unusable
 
@@ -48,6 +58,7 @@ class Tracker:
         self.experiment = experiment
         self.parent = parent
         self.study = study
+        self.live = LiveRuns(client, experiment, parent, study)
         self._delivered: dict[str, str] | None = None
         self._threads = ThreadPoolExecutor(self.at_once, thread_name_prefix="mlflow")
 
@@ -60,11 +71,13 @@ class Tracker:
         client = open_client(uri)
         try:
             experiment = _experiment(client, study, artifacts)
+            client.set_experiment_tag(experiment, DESCRIPTION, experiment_description(experiment, study))
             run = _parent(client, experiment, study)
             parent = run.info.run_id
             # every time: a kill may have come between the run and its content; a report stays until the next one
             tags = [tag for tag in study_tags(study) if tag.key != DESCRIPTION or DESCRIPTION not in run.data.tags]
             client.log_batch(parent, params=study_params(study), tags=tags)
+            log_benchmark(client, parent, study)
             client.update_run(parent, "RUNNING")
         except STORE_ERRORS as error:
             raise unusable(uri, error) from error
@@ -102,13 +115,15 @@ class Tracker:
         self._delivered = delivered | {record.trial.id: record.digest for record, _ in records}
 
     def clean_up(self) -> dict[str, str]:
-        """Delete incomplete and duplicate children; return trial -> record digest of the others.
+        """Delete incomplete and duplicate children, but those of trials that go on; return trial -> record digest of the others.
 
         MLflow's client repeats requests whose answers are lost, also those to make a run.
         """
         complete: dict[str, str] = {}
         for run in _children(self.client, self.experiment, self.parent, ""):
             trial = run.data.tags.get(TRIAL, "")
+            if run.info.run_id == self.live.ids.get(trial):
+                continue
             if run.info.status == "RUNNING" or trial in complete:
                 self.client.delete_run(run.info.run_id)
             else:
@@ -121,21 +136,23 @@ class Tracker:
             self.client.delete_run(run.info.run_id)
 
     def _write(self, record: Record, checkpoint: Path) -> None:
-        name = f"{self.study.factor} {self.study.level(record.trial)}, seed {record.trial.seed}"
+        name = run_name(self.study, record.trial)
         parent = run_link(self.experiment, self.parent)
         description = trial_description(record, self.study, parent, self.comparison)
         tags = trial_tags(record, self.study) | {PARENT: self.parent, DESCRIPTION: description}
-        run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
-        params, metrics = trial_params(record), trial_metrics(record, self.study)
+        # no longer among those that go on: should this fail, it is incomplete as any other
+        if run_id := self.live.ids.pop(record.trial.id, ""):
+            self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        else:
+            run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
+            log_benchmark(self.client, run_id, self.study)
+        params, metrics = trial_params(record.trial), trial_metrics(record, self.study)
         first = VALUES_A_CALL - len(params)
         self.client.log_batch(run_id, metrics[:first], params)
         for start in range(first, len(metrics), VALUES_A_CALL):
             self.client.log_batch(run_id, metrics[start : start + VALUES_A_CALL])
         if record.ledger:
-            table = [query_row(query) for query in record.ledger]
-            columns = list(dict.fromkeys(name for row in table for name in row))
-            rows = [[row.get(column) for column in columns] for row in table]
-            self.client.log_text(run_id, strict_json({"columns": columns, "data": rows}, indent=2), LEDGER)
+            self.client.log_text(run_id, ledger_text(record), LEDGER)
         if checkpoint.is_dir():
             self.client.log_artifacts(run_id, str(checkpoint), "checkpoint")
         if record.error:
@@ -155,8 +172,7 @@ class Tracker:
         self.client.set_tag(self.parent, DESCRIPTION, f"{links}\n\n{markdown}\n\n{shown}")
         for file in files:
             self.attach([file], str("report" / file.parent.relative_to(folder)))
-        now = int(time.time() * 1000)
-        self.client.log_batch(self.parent, [Metric(key, value, now, 0) for key, value in metrics.items()])
+        self.client.log_batch(self.parent, [Metric(*each, int(time.time() * 1000), 0) for each in metrics.items()])
 
     def attach(self, files: Sequence[Path], folder: str) -> None:
         """Put files into a folder of the parent run."""
