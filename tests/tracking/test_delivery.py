@@ -125,3 +125,16 @@ def test_trial_that_goes_on_shows_what_it_has_found_and_ends_as_the_same_run(
     assert ended.data.metrics["incumbent/test_accuracy"] == record.metrics["best_reported"]
     assert ended.inputs
     assert (ended.info.run_name, len(ended.inputs.dataset_inputs)) == (going.info.run_name, 1)
+
+
+def test_trial_that_is_run_again_ends_as_one_run(folder: StudyFolder, tmp_path: Path) -> None:
+    record, *_ = folder.records()
+    tracker = Tracker.connect(f"sqlite:///{tmp_path / 'mlflow.db'}", folder.study, tmp_path / "artifacts")
+    with Delivery(tracker, folder) as delivery:
+        delivery.submit(replace(record, status="FAILED", error="no memory"))
+        delivery._thread.submit(int).result()
+        delivery.going_on(record.trial, {"epoch": 1, "queries": 20})
+        delivery._thread.submit(int).result()
+        delivery.submit(record)
+        assert delivery.wait() == 0
+    assert [run.info.status for run in children(tracker)] == ["FINISHED"]

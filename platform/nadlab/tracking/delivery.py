@@ -23,6 +23,7 @@ class Delivery:
         self.folder = folder
         self._queue: deque[Record] = deque()
         self._going: dict[str, tuple[Trial, Mapping[str, Any]]] = {}
+        self._is_down = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
 
     def __enter__(self) -> "Delivery":
@@ -35,6 +36,7 @@ class Delivery:
     def submit(self, record: Record) -> None:
         """Queue one record."""
         self._queue.append(record)
+        self._going.pop(record.trial.id, None)
         self._thread.submit(self._drain)
 
     def going_on(self, trial: Trial, report: Mapping[str, Any]) -> None:
@@ -56,13 +58,15 @@ class Delivery:
             except STORE_ERRORS as error:
                 names = ", ".join(each.trial.id for each in batch)
                 logger.warning("MLflow did not take trial %s (%s): it is delivered again later", names, error)
+                self._is_down = True
                 return
+            self._is_down = False
             for _ in batch:
                 self._queue.popleft()
 
     def _show(self, trial_id: str) -> None:
         newest = self._going.pop(trial_id, None)
-        if newest is None or self._queue:  # records that wait come first: the store may be down
+        if newest is None or self._is_down:  # the next record finds out whether the store is back
             return
         try:
             self.tracker.live.update(*newest)

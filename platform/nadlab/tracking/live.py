@@ -31,12 +31,13 @@ class LiveRuns:
     def update(self, trial: Trial, report: Mapping[str, Any]) -> None:
         """Write what a trial reported to its run, made where absent; raise STORE_ERRORS when the store is gone."""
         metrics = live_metrics(report, self.study)
-        if trial.id not in self.ids:
-            tags = identity_tags(trial, self.study) | {PARENT: self.parent}
-            made = self.client.create_run(
-                self.experiment, int(time.time() * 1000), tags, run_name(self.study, trial)
-            ).info.run_id
-            self.ids[trial.id] = made
-            self.client.log_batch(made, metrics, trial_params(trial))
-            log_benchmark(self.client, made, self.study)
-        self.client.log_batch(self.ids[trial.id], metrics, tags=[RunTag("epoch", str(report.get("epoch", "")))])
+        run = self.ids.get(trial.id) or self._made(trial)
+        self.client.log_batch(run, metrics, tags=[RunTag("epoch", str(report.get("epoch", "")))])
+
+    def _made(self, trial: Trial) -> str:
+        tags, now = identity_tags(trial, self.study) | {PARENT: self.parent}, int(time.time() * 1000)
+        run: str = self.client.create_run(self.experiment, now, tags, run_name(self.study, trial)).info.run_id
+        self.client.log_batch(run, params=trial_params(trial))
+        log_benchmark(self.client, run, self.study)
+        self.ids[trial.id] = run  # last: where the store was gone before, the run is incomplete as any other
+        return run

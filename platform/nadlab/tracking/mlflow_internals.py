@@ -9,7 +9,7 @@ import getpass
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -160,16 +160,22 @@ def source_tags(revision: str) -> dict[str, str]:
 def log_benchmark(client: "MlflowClient", run: str, study: StudyRecord) -> None:
     """Name the benchmark, with the first digits of its digest, as a run's data set; raise STORE_ERRORS where that fails."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
     source = strict_json({"benchmark": study.benchmark, "protocol": study.preset, "sha256": study.digest})
     data = Dataset(study.benchmark_text, study.digest[:LONGEST_DIGEST], "nadlab", source)
     inputs = [DatasetInput(data, [InputTag("mlflow.data.context", study.preset)])]
+    tried_twice(lambda: client.log_inputs(run, datasets=inputs))
+
+
+def tried_twice(write: Callable[[], object]) -> None:
+    """Do what fails where another process does the same at once: of two that add one data set or tag, MLflow refuses one."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
-        client.log_inputs(run, datasets=inputs)
-    except (MlflowException, SQLAlchemyError):  # of two runs that bring a new data set at once, MLflow refuses one
-        client.log_inputs(run, datasets=inputs)
+        write()
+    except (MlflowException, SQLAlchemyError):
+        write()
 
 
 def artifacts_tag(path: str) -> str:

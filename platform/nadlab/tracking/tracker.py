@@ -7,6 +7,7 @@ incomplete: it is deleted and delivered again. Trials are found by the tag `nadl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from nadlab.study.records import Record, StudyRecord
+from nadlab.tracking import mlflow_internals as internals
 from nadlab.tracking.content import (
     LEDGER,
     RECORD,
@@ -30,15 +32,7 @@ from nadlab.tracking.content import (
     trial_tags,
 )
 from nadlab.tracking.live import LiveRuns
-from nadlab.tracking.mlflow_internals import (
-    DESCRIPTION,
-    PARENT,
-    experiment_tags,
-    log_benchmark,
-    plots,
-    run_link,
-    view_link,
-)
+from nadlab.tracking.mlflow_internals import DESCRIPTION, PARENT
 from nadlab.tracking.names import run_name
 from nadlab.tracking.runs import Runs, without_password
 from nadlab.tracking.store import STORE_ERRORS, open_client, unusable
@@ -71,13 +65,12 @@ class Tracker:
         client = open_client(uri)
         try:
             experiment = _experiment(client, study, artifacts)
-            client.set_experiment_tag(experiment, DESCRIPTION, experiment_description(experiment, study))
             run = _parent(client, experiment, study)
             parent = run.info.run_id
             # every time: a kill may have come between the run and its content; a report stays until the next one
             tags = [tag for tag in study_tags(study) if tag.key != DESCRIPTION or DESCRIPTION not in run.data.tags]
             client.log_batch(parent, params=study_params(study), tags=tags)
-            log_benchmark(client, parent, study)
+            internals.log_benchmark(client, parent, study)
             client.update_run(parent, "RUNNING")
         except STORE_ERRORS as error:
             raise unusable(uri, error) from error
@@ -91,7 +84,7 @@ class Tracker:
     @property
     def comparison(self) -> str:
         """The link to all trials side by side, relative to the address of the UI."""
-        return view_link(self.experiment, "trials")
+        return internals.view_link(self.experiment, "trials")
 
     def deliver(self, records: Sequence[tuple[Record, Path]]) -> None:
         """Write these records of different trials, with their checkpoints, to child runs; runs that hold them already stay.
@@ -133,11 +126,12 @@ class Tracker:
 
     def _delete(self, record: Record) -> None:
         for run in _children(self.client, self.experiment, self.parent, f" and tags.`{TRIAL}` = '{record.trial.id}'"):
-            self.client.delete_run(run.info.run_id)
+            if run.info.run_id != self.live.ids.get(record.trial.id):
+                self.client.delete_run(run.info.run_id)
 
     def _write(self, record: Record, checkpoint: Path) -> None:
         name = run_name(self.study, record.trial)
-        parent = run_link(self.experiment, self.parent)
+        parent = internals.run_link(self.experiment, self.parent)
         description = trial_description(record, self.study, parent, self.comparison)
         tags = trial_tags(record, self.study) | {PARENT: self.parent, DESCRIPTION: description}
         # no longer among those that go on: should this fail, it is incomplete as any other
@@ -145,7 +139,7 @@ class Tracker:
             self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         else:
             run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
-            log_benchmark(self.client, run_id, self.study)
+            internals.log_benchmark(self.client, run_id, self.study)
         params, metrics = trial_params(record.trial), trial_metrics(record, self.study)
         first = VALUES_A_CALL - len(params)
         self.client.log_batch(run_id, metrics[:first], params)
@@ -165,10 +159,10 @@ class Tracker:
 
     def report(self, markdown: str, folder: Path, files: Sequence[Path], metrics: Mapping[str, float]) -> None:
         """Attach files of the study's folder to the parent run as `report`, and show the text, with its plots, as the run's description."""
-        means = view_link(self.experiment, "levels")
-        page = run_link(self.experiment, self.parent, f"/artifacts/report/{files[0].name}")
+        means = internals.view_link(self.experiment, "levels")
+        page = internals.run_link(self.experiment, self.parent, f"/artifacts/report/{files[0].name}")
         links = f"Read [the whole report]({page}), compare [the trials]({self.comparison}) or [the means of the levels]({means})."
-        shown = plots(self.parent, "report", folder, files)
+        shown = internals.plots(self.parent, "report", folder, files)
         self.client.set_tag(self.parent, DESCRIPTION, f"{links}\n\n{markdown}\n\n{shown}")
         for file in files:
             self.attach([file], str("report" / file.parent.relative_to(folder)))
@@ -198,20 +192,20 @@ def find_runs(uri: str, study: StudyRecord) -> Runs | None:
 
 
 def _experiment(client: MlflowClient, study: StudyRecord, artifacts: Path | None) -> str:
-    """Return the id of a study's experiment, made with its tags where absent."""
-    tags, location = experiment_tags(study), artifacts.absolute().as_uri() if artifacts else None
+    """Return the id of a study's experiment, made where absent, with its tags."""
+    tags, location = internals.experiment_tags(study), artifacts.absolute().as_uri() if artifacts else None
     found = client.get_experiment_by_name(study.study)
     if not found:
         try:
-            return str(client.create_experiment(study.study, location, tags))
+            found = client.get_experiment(client.create_experiment(study.study, location, tags))
         except MlflowException:  # another study, or a first request whose answer was lost, has just made it
             found = client.get_experiment_by_name(study.study)
             if not found:
                 raise
-    # no more than differ: of two studies that add the same tag at once, MLflow refuses one
+    tags[DESCRIPTION] = experiment_description(found.experiment_id, study)
     for key, value in tags.items():
         if found.tags.get(key) != value:
-            client.set_experiment_tag(found.experiment_id, key, value)
+            internals.tried_twice(partial(client.set_experiment_tag, found.experiment_id, key, value))
     return str(found.experiment_id)
 
 
