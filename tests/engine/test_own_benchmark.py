@@ -63,9 +63,12 @@ def started(out: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def both_train(out: Path) -> bool:
-    """Say whether two trials have written a checkpoint: they have their labels, and evaluate nothing until their end."""
-    return len({path.parent for path in out.glob("tune/launch-*/*/checkpoint_*")}) == 2
+def trains(out: Path) -> bool:
+    """Say whether a trial has written a checkpoint: it has its labels, and evaluates nothing until its end.
+
+    The other of the pair may start only after this one has ended, so nobody waits for both.
+    """
+    return any(out.glob("tune/launch-*/*/checkpoint_*"))
 
 
 @pytest.mark.services
@@ -76,7 +79,7 @@ def test_a_study_evaluates_each_distinct_cell_once_over_levels_seeds_a_kill_and_
     out = tmp_path / "out"
     killed = started(out)
     deadline = time.monotonic() + 200
-    while not both_train(out):
+    while not trains(out):
         assert killed.poll() is None, killed.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.02)
