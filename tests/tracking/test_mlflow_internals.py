@@ -18,6 +18,7 @@ from mlflow.utils import mlflow_tags
 
 from nadlab.study.records import StudyRecord
 from nadlab.tracking import mlflow_internals as internals
+from nadlab.tracking.ui import PREFERENCES, VERSION
 
 PACKAGE = Path(mlflow.__file__).parent
 
@@ -125,3 +126,8 @@ def test_ui_reads_the_keys_of_saved_views_and_links() -> None:
     }
     missing = sorted(word for word in words if word not in ui())
     assert not missing, f"MLflow's UI no longer knows {missing}: write a view by its Share button and compare"
+
+
+def test_ui_keeps_our_preferences_by_these_names() -> None:
+    missing = [name for name in PREFERENCES if f'key:"{name}",version:{VERSION.removeprefix("_v")}' not in ui()]
+    assert not missing, f"MLflow's UI no longer keeps {missing} in the browser: see by which name it keeps the switch"

@@ -39,9 +39,6 @@ def browser() -> Iterator[Chrome]:
     for argument in wanted + (["--no-sandbox"] if os.geteuid() == 0 else []):  # the sandbox refuses root
         options.add_argument(argument)
     with Chrome(options, Service(driver)) as opened:
-        # as if it had opened by itself before, and been closed
-        closed = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
-        opened.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": f"try {{ {closed} }} catch {{}}"})
         yield opened
 
 
@@ -120,7 +117,7 @@ def test_saved_view_averages_the_levels(page: Page) -> None:
 def test_study_is_found_and_its_runs_are_selected_and_compared(page: Page) -> None:
     page.open("#/experiments")
     page.link("ablate_alpha").click()
-    page.shows("How much does alpha", "list them", "Run Name")
+    page.shows("How much does alpha", "Run Name", "5 matching runs")
     page.open(view_link(EXPERIMENT, "trials", "TABLE"))
     page.shows(*TRIALS, "regret", "Dataset", "Metrics", "ablate_alpha")
     page.save("list")

@@ -2,7 +2,8 @@
 
 Switches of client and server, the tables of a new database, reserved tags, and links into the UI. A saved view of the UI
 is what its *Share* button writes: an experiment's tag that a link names. `trials` shows every trial by itself, `levels`
-the means over seeds. Links are relative to the server's address. tests/test_mlflow_ui.py opens them in a browser.
+the means over seeds. Links are relative to the server's address. tests/test_mlflow_ui.py opens them in a browser. What
+our own server adds to the UI is in `nadlab.tracking.ui`.
 """
 
 import getpass
@@ -52,9 +53,9 @@ PRIMARY_METRIC = "mlflow.experiment.primaryMetric.name"
 VIEW = "mlflow.sharedViewState."
 VIEW_KEY, VIEW_MODE = "viewStateShareKey", "compareRunsMode"
 TRAINING = {"workflowType": "machine_learning"}
-"""without it the UI opens on its pages for language models"""
+"""without it the UI of another server than `nadlab mlflow` opens on its pages for language models"""
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""an experiment with this tag opens on its runs and not on traces of language models"""
+"""by this tag an MLflow server whose UI has no switch to model training opens an experiment on its runs"""
 WATCHED = ("regret", "predictor/val_tau")
 """columns of a saved view beside the incumbent's; the UI sorts them by name"""
 LONGEST_DIGEST = 36

@@ -56,7 +56,7 @@ class Server:
         hosts = [LOOPBACK, "localhost", self.host, *filter(None, self.allowed_hosts.split(","))]
         return [
             *RUN_PROGRAM,
-            *(sys.executable, "-m", "mlflow", "server"),
+            *(sys.executable, "-c", "from nadlab.tracking.ui import main; main()", "server"),
             *("--host", self.host, "--port", str(self.port), "--workers", str(self.workers)),
             *("--allowed-hosts", ",".join(f"{host}:*" for host in dict.fromkeys(hosts))),
             *("--artifacts-destination", self.artifacts or (self.folder / "artifacts").absolute().as_uri()),
