@@ -141,12 +141,13 @@ def trial_metrics(record: Record, study: StudyRecord) -> list[Metric]:
 
 
 def live_metrics(report: Mapping[str, Any], study: StudyRecord) -> list[Metric]:
-    """Return the incumbent, the regret and PP's tau so far from a report of a trial that goes on."""
-    now, asked = int(time.time() * 1000), int(report.get("queries", 0))
-    answers = {incumbent(split, study.measured): report.get(f"best_{split}") for split in SPLITS}
-    found = {name: (value, asked) for name, value in {"regret": report.get("regret"), **answers}.items()}
-    found[GROUPED["predictor_tau"]] = report.get("predictor_tau"), int(report.get("epoch", 0))
-    return [Metric(name, value, now, step) for name, (value, step) in found.items() if value is not None]
+    """Return the incumbent and PP's tau so far of a trial that goes on: what its record will hold at the same steps."""
+    found = {
+        reported(study): (report.get(f"best_{study.report_split}"), report.get("queries", 0)),
+        GROUPED["predictor_tau"]: (report.get("predictor_tau"), report.get("epoch", 0)),
+    }
+    now = int(time.time() * 1000)
+    return [Metric(name, value, now, int(step)) for name, (value, step) in found.items() if value is not None]
 
 
 def ledger_text(record: Record) -> str:

@@ -18,8 +18,8 @@ GROUPED = {
     "candidates": "generator/candidates",
     "pool_fallback": "generator/pool_fallback",
     "feasible": "incumbent/feasible_queries",
-    "train_seconds": "seconds/train",
-    "search_seconds": "seconds/search",
+    "train_seconds": "time/train_seconds",
+    "search_seconds": "time/search_seconds",
 }
 """metric of a record -> its name in MLflow; a trainable's own metrics keep their names"""
 FACTS = ("epoch", "queries", "packed")
