@@ -1,4 +1,4 @@
-"""Progress on the terminal: epochs, ended trials, best and mean answer, time left."""
+"""Progress on the terminal: trials, those under way by the share of their epochs, best and mean answer, time left."""
 
 import sys
 from collections.abc import Callable
@@ -9,22 +9,21 @@ from tqdm import tqdm
 from nadlab.benchmarks.oracle import ACCURACY, Metric
 from nadlab.study.records import Record, Trial
 
+BAR = "{percentage:3.0f}%|{bar}| {n:.1f}/{total} trials [{elapsed}<{remaining}{postfix}]"
+
 
 class Progress:
-    """A bar over all epochs of all trials."""
+    """A bar over all trials."""
 
-    def __init__(
-        self, trials: int, epochs: int, metric: Metric = ACCURACY, trainings: Callable[[], str] | None = None
-    ) -> None:
+    def __init__(self, trials: int, metric: Metric = ACCURACY, trainings: Callable[[], str] | None = None) -> None:
         self._metric = metric
-        self._trials = trials
         self._trainings = trainings
         self._epochs: dict[str, int] = {}
         self._accuracies: list[float] = []
         self._failures = self._stopped = 0
         # seldom in a log file
         pause = 0.2 if sys.stderr.isatty() else 10.0
-        self._bar = tqdm(total=epochs, unit="epoch", mininterval=pause, dynamic_ncols=True, smoothing=0)
+        self._bar = tqdm(total=trials, bar_format=BAR, mininterval=pause, miniters=0, dynamic_ncols=True, smoothing=0)
         self._describe()
 
     def __enter__(self) -> "Progress":
@@ -38,8 +37,8 @@ class Progress:
         before = self._epochs.get(trial.id, 0)
         if not self._epochs:  # the first report: the start of Ray and of the workers is no part of the estimate
             self._bar.unpause()
-            self._bar.initial = epoch
-        self._bar.update(max(0, epoch - before))
+            self._bar.initial = epoch / trial.epochs
+        self._bar.update(max(0, epoch - before) / trial.epochs)
         self._epochs[trial.id] = max(epoch, before)
 
     def ended(self, record: Record) -> None:
@@ -60,7 +59,6 @@ class Progress:
             self._bar.refresh()
 
     def _describe(self) -> None:
-        self._bar.set_description(f"trials {len(self._accuracies)}/{self._trials}", refresh=False)
         counts = {"failed": self._failures, "stopped early": self._stopped}
         words = {name: str(count) for name, count in counts.items() if count}
         if self._accuracies:

@@ -57,7 +57,7 @@ def run_trials(
     # by the whole study, not by what is left: packs are the same after a kill, and rounding depends on them
     size = min(packing.size, ceil(schedule.total / min(at_once, schedule.total)))
     packs = TrialPacks(schedule, replace(packing, size=size), processes(folder.path))
-    with Progress(schedule.remaining, schedule.epochs, folder.study.measured, trainings) as progress:
+    with Progress(schedule.remaining, folder.study.measured, trainings) as progress:
         writer = RecordWriter(packs, folder, deliver, check, progress, going_on)
         tuner = tune.Tuner(
             tune.with_resources(trainable, NOTHING if trainings else resources_per_trial(concurrent, gpus, cluster)),

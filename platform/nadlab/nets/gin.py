@@ -5,7 +5,6 @@ Shapes: B cells, V vertices, F features, H width, L layers.
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import DenseGINConv
 
 from nadlab.nets import accelerator
 from nadlab.nets.graphs import GINInput
@@ -18,6 +17,8 @@ class GIN(nn.Module):
     """
 
     def __init__(self, features: int, width: int, depth: int, normalised: bool = False) -> None:
+        from torch_geometric.nn import DenseGINConv  # late: two seconds, and what starts trials trains none
+
         super().__init__()
         sizes = [features, *[width] * (depth - 1)]
         self.layers = nn.ModuleList(

@@ -88,7 +88,6 @@ class OptunaSchedule:
         # records of fresh seeds may belong to a former best configuration: they do not count
         done = sum(record.is_final and record.trial.id in self.trial_ids for record in folder.records())
         self.remaining = max(1, self.total - done)
-        self.epochs = self.remaining * tuning.epochs
 
     @property
     def over(self) -> bool:

@@ -26,11 +26,6 @@ class TrialSchedule(Protocol):
         ...
 
     @property
-    def epochs(self) -> int:
-        """Epochs of the remaining trials."""
-        ...
-
-    @property
     def trial_ids(self) -> Collection[str]:
         """Ids of the study's trials, as far as they are known."""
         ...
@@ -68,7 +63,6 @@ class FixedSchedule:
         self.total = len(trials)
         self._left = deque(trial for trial in trials if trial.id not in ended)
         self.remaining = len(self._left)
-        self.epochs = sum(trial.epochs for trial in self._left)
 
     @property
     def over(self) -> bool:
