@@ -50,7 +50,7 @@ system:
 
 screenshots: study system
 	$(BIN)/python -m pytest tests/tracking/test_mlflow_ui.py
-	for name in trials ledger; do cp build/screenshots/$$name.png docs/images/mlflow_$$name.png; done
+	for name in list comparison run ledger; do cp build/screenshots/$$name.png docs/images/mlflow_$$name.png; done
 	chromium --headless $$([ "$$(id -u)" != 0 ] || echo --no-sandbox) --disable-gpu --hide-scrollbars --window-size=1100,1230 \
 		--screenshot=docs/images/report.png file://$(CURDIR)/runs/ablate_alpha/mnist1d-201/report.html
 

@@ -16,11 +16,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from nadlab.json_text import strict_json
+from nadlab.cli.command_line import echo_json, json_option
 from nadlab.nets import accelerator
 
 PEAK_SIZE = 2048
-as_json = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of lines of text")
+as_json = json_option("one JSON object instead of lines of text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def show(figures: dict[str, Any], as_json: bool) -> None:
     figures = {"machine": machine(), **figures}
     if as_json:
         plain = {key: asdict(value) if is_dataclass(value) else value for key, value in figures.items()}  # type: ignore[arg-type]
-        click.echo(strict_json(plain))
+        echo_json(plain)
         return
     for name, value in figures.items():
         click.echo(f"{name}: {f'{value:.4g}' if isinstance(value, float) else value}")

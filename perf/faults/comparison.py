@@ -115,7 +115,8 @@ def left_by(out: Path, uri: str) -> StudyLeft:
 def _content(client: MlflowClient, uri: str, run: Run) -> Any:
     run_id = run.info.run_id
     curves = {
-        key: [(metric.step, metric.value) for metric in client.get_metric_history(run_id, key)]
+        # once: a trial that goes on has shown some values before
+        key: sorted({(metric.step, metric.value) for metric in client.get_metric_history(run_id, key)})
         for key in _numbers(run.data.metrics)
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,11 @@
 """The command `nadlab`: lists benchmarks, searches, and answers bad input with one sentence and status 2."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from click.testing import CliRunner
@@ -122,3 +124,28 @@ def test_bad_input_is_one_sentence_and_status_2(
     assert len(said) == 1
     assert said[0].startswith("error: ")
     assert words in said[0]
+
+
+def test_json_is_alone_on_standard_output_whatever_else_prints() -> None:
+    code = """
+        import subprocess, sys
+        import click
+        from nadlab.cli.command_line import echo_json, json_option, run_command
+
+        @click.command()
+        @json_option("one object")
+        def command(as_json):
+            print("of this process")
+            subprocess.run(["echo", "of a child"])
+            if as_json:
+                echo_json({"a": 1})
+
+        run_command(command, ["--json"])
+        print("after")
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(code)], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == '{"a": 1}\nafter\n'
+    assert sorted(done.stderr.splitlines()) == ["of a child", "of this process"]

@@ -114,4 +114,4 @@ def test_study_counts_diverged_trials_and_does_not_run_them_again(
     assert StudyFolder(out, owner).records()
     (experiment,) = [each.experiment_id for each in client.search_experiments() if each.name == owner.study]
     (parent,) = client.search_runs([experiment], "tags.kind = 'study'")
-    assert (parent.data.metrics["trials_diverged"], parent.data.metrics["trials_finished"]) == (2, 2)
+    assert (parent.data.metrics["trials/diverged"], parent.data.metrics["trials/finished"]) == (2, 2)

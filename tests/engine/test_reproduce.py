@@ -41,18 +41,18 @@ def test_checkpoint_and_training_anew_give_the_recorded_ledger_bit_for_bit(
         assert copy.reproduce("--json", *arguments) == 0
         said = json.loads(capsys.readouterr().out)
         assert said["equal"] is True
-        assert said["recorded"] == said["reproduced"] == copy.run.data.metrics["best_reported"]
-        assert (said["queries"], said["different_queries"]) == (copy.run.data.metrics["queries"], 0)
+        assert said["recorded"] == said["reproduced"] == copy.run.data.metrics["incumbent/test_accuracy"]
+        assert (said["queries"], said["different_queries"]) == (int(copy.run.data.tags["queries"]), 0)
 
 
 def test_other_number_than_the_recorded_is_told_and_status_1(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
-    copy.client.log_metric(copy.id, "best_reported", 12.5)
+    copy.client.log_metric(copy.id, "incumbent/test_accuracy", 12.5, step=1000)
     assert copy.reproduce() == 1
     assert "recorded 12.5, reproduced" in capsys.readouterr().out
 
 
 def test_trial_of_a_pack_is_not_retrained_alone(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
-    copy.client.log_metric(copy.id, "packed", 3)
+    copy.client.set_tag(copy.id, "packed", "3")
     way = "(accelerator, float32)"
     copy.client.set_tag(copy.id, TRAINED, f"epochs 1 to 4 in a pack of 3 {way}, epochs 5 to 8 alone {way}")
     assert copy.reproduce("--retrain") == 2

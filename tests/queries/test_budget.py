@@ -52,8 +52,8 @@ def test_other_budgets_are_refused_in_one_sentence(text: str) -> None:
 
 def test_a_shorter_training_costs_its_share_of_a_query_and_is_no_query() -> None:
     ledger = QueryLedger(ORACLE, 3)
-    low = ledger.query(CELLS[:4], 3)
-    assert (ledger.query(CELLS[:4], 3) == low).all()  # known, and free
+    low = ledger.query(CELLS[:4], fidelity=3)
+    assert (ledger.query(CELLS[:4], fidelity=3) == low).all()  # known, and free
     assert low.tolist() == [each.valid for each in ORACLE.evaluate(CELLS[:4], 3)]
     assert (ledger.remaining, ledger.queries, ledger.account.epochs) == (1, (), 12)
     assert ledger.known(CELLS[:5], 3).tolist() == [True] * 4 + [False]
@@ -61,18 +61,18 @@ def test_a_shorter_training_costs_its_share_of_a_query_and_is_no_query() -> None
     ledger.query(CELLS[:1])
     assert (ledger.remaining, len(ledger.queries), ledger.account.epochs) == (0, 1, 21)
     with pytest.raises(BudgetSpent, match="3 queries asked, 0 of 3 left"):
-        ledger.query(CELLS[5:8], 3)
-    ledger.query(CELLS[5:7], 9 // 3)
+        ledger.query(CELLS[5:8], fidelity=3)
+    ledger.query(CELLS[5:7], fidelity=9 // 3)
     assert [each.fidelity for each in ledger.account.trainings] == [3] * 4 + [9] + [3] * 2
     with pytest.raises(UserError, match=r"^counting has no training of 5 epochs: it has those of 3, 9$"):
-        ledger.query(CELLS[:1], 5)
+        ledger.query(CELLS[:1], fidelity=5)
 
 
 @pytest.mark.parametrize(("resumable", "epochs"), [(False, [3, 9, 9]), (True, [3, 6, 9])])
 def test_a_training_that_goes_on_from_a_shorter_one_costs_the_difference(resumable: bool, epochs: list[int]) -> None:
     ledger = QueryLedger(replace(ORACLE, fidelities=replace(ORACLE.fidelities, resumable=resumable)), Budget.of("3q"))
-    ledger.query(CELLS[:1], 3)
-    ledger.query(CELLS[:2], 9)
+    ledger.query(CELLS[:1], fidelity=3)
+    ledger.query(CELLS[:2], fidelity=9)
     assert [each.epochs for each in ledger.account.trainings] == epochs
     assert [each.seconds for each in ledger.account.trainings] == [2.0 * each for each in epochs]
 
@@ -134,7 +134,7 @@ def test_evaluations_of_a_length_are_kept_apart_with_the_seconds_that_answers_sa
     def searched() -> list[float]:
         kept = StoredEvaluations.of(answered(ORACLE, evaluate), EvaluationConfig(str(tmp_path)))
         ledger = QueryLedger(answered(ORACLE, kept.evaluate), Budget.of("60s"))
-        scores = [*ledger.query(CELLS[:3], 3), *ledger.query(CELLS[:2])]
+        scores = [*ledger.query(CELLS[:3], fidelity=3), *ledger.query(CELLS[:2])]
         assert ledger.account.seconds == 35.0
         return scores
 

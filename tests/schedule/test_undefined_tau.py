@@ -20,6 +20,6 @@ def test_metrics_leave_it_out(smoke_study: Any) -> None:
     without = [{**row, "predictor_tau": None} for row in one.history]
     owner = read_owner(smoke_study.out)
     assert owner
-    assert "predictor_tau" not in {
+    assert "predictor/val_tau" not in {
         metric.key for metric in trial_metrics(replace(one, history=without, metrics={}), owner)
     }

@@ -161,7 +161,7 @@ def test_failed_trial_is_retried_then_marked_and_the_others_go_on(
     out = tmp_path / "out"
     study = small(name="ablate_failure", trainable=failing_trainable(tmp_path), vary={"alpha": (0.5,)}, seeds=(0, 1, 2))
     assert run_study(study, benchmark(TOY), ExecutionConfig(out)) == 1
-    assert "error: trial alpha 0.5, seed 2 failed: RuntimeError: seed 2 breaks" in capsys.readouterr().err
+    assert "error: trial alpha = 0.5, seed 2 failed: RuntimeError: seed 2 breaks" in capsys.readouterr().err
     assert {record.trial.seed: record.status for record in records_of(out)} == {
         0: "FINISHED",
         1: "FINISHED",
@@ -172,7 +172,7 @@ def test_failed_trial_is_retried_then_marked_and_the_others_go_on(
         "1": "FINISHED",
         "2": "FAILED",
     }
-    assert all("best_valid" not in run.data.metrics for run in children(out))
+    assert all("incumbent/val_accuracy" not in run.data.metrics for run in children(out))
     (failed,) = [run for run in children(out) if run.info.status == "FAILED"]
     client = MlflowClient(tracking_uri=f"sqlite:///{out / 'mlflow.db'}")
     assert "traceback.txt" in {file.path for file in client.list_artifacts(failed.info.run_id)}

@@ -101,3 +101,40 @@ def test_runs_that_a_repeated_request_made_twice_are_gone_when_a_study_ends(
     assert {run.info.status for run in children(tracker)} == {"FINISHED"}
     again = Tracker.connect(tracker.uri, folder.study, None)
     assert again.parent == tracker.parent
+
+
+def test_trial_that_goes_on_shows_what_it_has_found_and_ends_as_the_same_run(
+    folder: StudyFolder, tmp_path: Path
+) -> None:
+    record, other, *_ = folder.records()
+    tracker = Tracker.connect(f"sqlite:///{tmp_path / 'mlflow.db'}", folder.study, tmp_path / "artifacts")
+    with Delivery(tracker, folder) as delivery:
+        for epoch in (1, 2):
+            delivery.going_on(record.trial, {"epoch": epoch, "queries": 20, "best_test": 90.0 + epoch, "regret": None})
+        delivery.submit(other)  # which cleans up what is incomplete, but no run of a trial that goes on
+        delivery._thread.submit(int).result()
+        (going,) = [run for run in children(tracker) if run.info.status == "RUNNING"]
+        assert going.data.metrics == {"incumbent/test_accuracy": 92.0}
+        assert (going.data.tags["epoch"], going.data.params["seed"]) == ("2", str(record.trial.seed))
+        delivery.submit(record)
+        assert delivery.wait() == 0
+    found = {run.data.tags[TRIAL]: run for run in children(tracker)}
+    assert len(children(tracker)) == len(found) == 2
+    ended = found[record.trial.id]
+    assert (ended.info.run_id, ended.info.status) == (going.info.run_id, "FINISHED")
+    assert ended.data.metrics["incumbent/test_accuracy"] == record.metrics["best_reported"]
+    assert ended.inputs
+    assert (ended.info.run_name, len(ended.inputs.dataset_inputs)) == (going.info.run_name, 1)
+
+
+def test_trial_that_is_run_again_ends_as_one_run(folder: StudyFolder, tmp_path: Path) -> None:
+    record, *_ = folder.records()
+    tracker = Tracker.connect(f"sqlite:///{tmp_path / 'mlflow.db'}", folder.study, tmp_path / "artifacts")
+    with Delivery(tracker, folder) as delivery:
+        delivery.submit(replace(record, status="FAILED", error="no memory"))
+        delivery._thread.submit(int).result()
+        delivery.going_on(record.trial, {"epoch": 1, "queries": 20})
+        delivery._thread.submit(int).result()
+        delivery.submit(record)
+        assert delivery.wait() == 0
+    assert [run.info.status for run in children(tracker)] == ["FINISHED"]

@@ -18,6 +18,7 @@ from mlflow.utils import mlflow_tags
 
 from nadlab.study.records import StudyRecord
 from nadlab.tracking import mlflow_internals as internals
+from nadlab.tracking.ui import PREFERENCES, VERSION
 
 PACKAGE = Path(mlflow.__file__).parent
 
@@ -30,7 +31,9 @@ def ui() -> str:
     return "\n".join(script.read_text(errors="replace") for script in scripts)
 
 
-@pytest.mark.parametrize("name", [*internals.CLIENT_SWITCHES, *internals.SERVER_SWITCHES])
+@pytest.mark.parametrize(
+    "name", [name for name in (*internals.CLIENT_SWITCHES, *internals.SERVER_SWITCHES) if name.startswith("MLFLOW")]
+)
 def test_switch_is_one_of_mlflows_variables(name: str) -> None:
     assert getattr(environment_variables, name).name == name, f"MLflow no longer reads {name}: find what replaces it"
 
@@ -118,6 +121,13 @@ def test_ui_reads_the_keys_of_saved_views_and_links() -> None:
         *internals.TRAINING,
         *internals.TRAINING.values(),
     }
-    words |= {internals.PICTURE} | {key for view in views for key in keys_of(view)}
+    words |= {internals.PICTURE, *internals.KIND, *internals.KIND.values()} | {
+        key for view in views for key in keys_of(view)
+    }
     missing = sorted(word for word in words if word not in ui())
     assert not missing, f"MLflow's UI no longer knows {missing}: write a view by its Share button and compare"
+
+
+def test_ui_keeps_our_preferences_by_these_names() -> None:
+    missing = [name for name in PREFERENCES if f'key:"{name}",version:{VERSION.removeprefix("_v")}' not in ui()]
+    assert not missing, f"MLflow's UI no longer keeps {missing} in the browser: see by which name it keeps the switch"

@@ -1,5 +1,6 @@
 """MLflow: one parent a study, one FINISHED child a trial, whatever happened to the driver."""
 
+import getpass
 import json
 import shutil
 import signal
@@ -51,17 +52,34 @@ def test_child_holds_parameters_metrics_tags_ledger_and_checkpoint(smoke_study: 
         assert run.data.params["alpha"] == run.data.tags["level"] == str(record.trial.settings["alpha"])
         assert run.data.params["seed"] == run.data.tags["seed"] == str(record.trial.seed)
         assert {"study", "factor", "git_revision", "benchmark_digest", "torch", "ray"} <= run.data.tags.keys()
-        assert run.data.metrics["queries"] == record.trial.settings["labels"] + record.trial.settings["final_k"]
-        wanted = {"regret", "share_valid", "share_unique", "share_novel", "predictor_tau", "best_valid", "best_test"}
-        assert wanted <= run.data.metrics.keys()
+        settings = record.trial.settings
+        assert run.data.tags["queries"] == str(settings["labels"] + settings["final_k"])
+        assert run.info.run_name == f"alpha = {settings['alpha']}, seed {record.trial.seed}"
+        assert run.data.tags["mlflow.user"] == getpass.getuser()
+        assert run.data.tags["mlflow.source.type"] == "LOCAL"
+        assert run.data.tags.get("mlflow.source.git.commit", "unknown") in run.data.tags["git_revision"]
+        (data,) = [each.dataset for each in run.inputs.dataset_inputs]
+        assert data.name == record.trial.benchmark
+        assert record.trial.digest.startswith(data.digest)
+        assert {name for name in run.data.metrics if not name.startswith("loss/")} == {
+            *("incumbent/val_accuracy", "incumbent/test_accuracy", "regret", "time/train_seconds"),
+            *("predictor/val_tau", "predictor/val_tau_top", "generator/rank_fidelity", "generator/rank0_lift"),
+            *("generator/valid_share", "generator/unique_share", "generator/novel_share", "generator/generated"),
+            *("generator/candidates", "generator/pool_fallback"),
+        }
         assert len(client.get_metric_history(run.info.run_id, "loss/predictor")) == record.trial.settings["epochs"]
-        curve = client.get_metric_history(run.info.run_id, "best_so_far")
-        assert len(curve) == len(record.ledger)
+        curve = client.get_metric_history(run.info.run_id, "incumbent/test_accuracy")
+        assert [each.step for each in curve] == list(range(1, len(record.ledger) + 1))
         assert curve[-1].value == record.metrics["best_reported"]
         table = json.loads(
             Path(download_artifacts(f"runs:/{run.info.run_id}/ledger.json", tracking_uri=smoke_study.store)).read_text()
         )
         assert len(table["data"]) == len(record.ledger)
+        origins = [row[table["columns"].index("origin")] for row in table["data"]]
+        assert origins[: settings["labels"]] == ["initial"] * settings["labels"]
+        fallback = int(run.data.metrics["generator/pool_fallback"])
+        generated = ["generated"] * (settings["final_k"] - fallback)
+        assert origins[settings["labels"] :] == generated + ["fallback"] * fallback
         assert {file.path for file in client.list_artifacts(run.info.run_id, "checkpoint")} >= {"checkpoint/state.json"}
 
 

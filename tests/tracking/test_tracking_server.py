@@ -83,6 +83,7 @@ def test_with_auth_the_drawn_password_opens_the_server_and_is_in_no_log_or_comma
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
         check_store(address)
         assert MlflowClient(tracking_uri=address).create_experiment("mine")
+        assert "mlflow.workflowType" in requests.get(address, auth=("admin", password), timeout=30).text
         said = (folder / "log.txt").read_text()
     assert password not in said
     assert password not in " ".join(Server(folder=folder, auth=True).command())

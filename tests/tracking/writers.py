@@ -75,4 +75,4 @@ def finished(address: str) -> int:
     client = MlflowClient(tracking_uri=address)
     (experiment,) = [each.experiment_id for each in client.search_experiments() if each.name == "writers"]
     runs = client.search_runs([experiment], "tags.kind = 'trial'", max_results=10_000)
-    return sum(run.info.status == "FINISHED" and run.data.metrics["queries"] == QUERIES for run in runs)
+    return sum(run.info.status == "FINISHED" and run.data.tags["queries"] == str(QUERIES) for run in runs)

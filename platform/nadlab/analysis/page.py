@@ -78,9 +78,9 @@ class Report:
     def metrics(self) -> dict[str, float]:
         """Return the numbers of the parent run."""
         status = [record.status for record in self.evidence.records]
-        stopped = {"trials_stopped": status.count("KILLED")} if self.evidence.study.is_tuning else {}
-        counts = {"trials_finished": status.count("FINISHED"), **stopped, "trials_failed": status.count("FAILED")}
-        counts["trials_diverged"] = sum(record.diverged for record in self.evidence.records)
+        stopped = {"trials/stopped": status.count("KILLED")} if self.evidence.study.is_tuning else {}
+        counts = {"trials/finished": status.count("FINISHED"), **stopped, "trials/failed": status.count("FAILED")}
+        counts["trials/diverged"] = sum(record.diverged for record in self.evidence.records)
         return {**counts, **self.numbers}
 
 

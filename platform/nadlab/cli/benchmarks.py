@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from nadlab.cli.command_line import echo_json, json_option
 from nadlab.errors import UserError
-from nadlab.json_text import strict_json
 
 TRAINED_ON = {"mnist1d-": "mnist1d", "nasbench101": "cifar10", "nasbench301": "cifar10", "analog-nasbench/": "cifar10"}
 """first letters of a benchmark's name -> data set, where the name has none behind its slash"""
@@ -80,7 +80,7 @@ def verify(names: tuple[str, ...]) -> int:
 
 @click.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="everything as one JSON object")
+@json_option("everything as one JSON object")
 def show(name: str, as_json: bool) -> None:
     """Show the content of an archive: space, data sets, budgets, provenance, digest, the arrays and their shapes."""
     from nadlab.benchmarks.container import open_container
@@ -96,7 +96,7 @@ def show(name: str, as_json: bool) -> None:
         "arrays": {key: list(array.shape) for key, array in sorted(container.arrays.items())},
     }
     if as_json:
-        click.echo(strict_json(facts))
+        echo_json(facts)
         return
     for key, value in facts.items():
         if isinstance(value, dict):

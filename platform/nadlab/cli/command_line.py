@@ -1,4 +1,4 @@
-"""Runs every command: bad input becomes one sentence on stderr and exit status 2."""
+"""Runs every command: bad input becomes one sentence on stderr and exit status 2, and `--json` prints JSON alone."""
 
 import atexit
 import errno
@@ -7,11 +7,15 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 import click
 
 from nadlab.errors import UserError
 from nadlab.interrupts import Stopped, Stopping
+from nadlab.json_text import strict_json
 from nadlab.network import exempt_loopback
 
 # otherwise the interpreter collects half a million objects of Ray, MLflow and torch at exit, for up to three seconds
@@ -64,3 +68,52 @@ def _say(sentence: str) -> None:
     line = " ".join(sentence.splitlines())
     shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
     click.echo(f"error: {shown}", err=True)
+
+
+STREAM = "nadlab.json"
+"""the key of the context by which `echo_json` finds standard output"""
+
+
+def json_option(help_text: str) -> Callable[[Any], Any]:
+    """Return the option `--json`, the parameter `as_json` of a command.
+
+    With it `echo_json` alone writes to standard output; what else this process and its children print goes to standard error.
+    """
+    return click.option("--json", "as_json", is_flag=True, help=help_text, callback=_set_apart)
+
+
+def echo_json(value: object) -> None:
+    """Write a value as one line of JSON."""
+    click.echo(strict_json(value), file=click.get_current_context().meta[STREAM])
+
+
+def _set_apart(context: click.Context, _parameter: click.Parameter, wanted: bool) -> bool:
+    if wanted and STREAM not in context.meta:
+        context.meta[STREAM] = context.with_resource(_standard_output_apart())
+    return wanted
+
+
+@contextmanager
+def _standard_output_apart() -> Iterator[IO[str]]:
+    """Give standard output, and lead all other writers of it to standard error: Ray prints, and so do its processes."""
+    stdout = sys.stdout
+    try:
+        descriptor = stdout.fileno()
+    except io.UnsupportedOperation:  # a stream of this process alone, which no child writes
+        sys.stdout = sys.stderr
+        try:
+            yield stdout
+        finally:
+            sys.stdout = stdout
+        return
+    stdout.flush()
+    kept = os.dup(descriptor)
+    os.dup2(sys.stderr.fileno(), descriptor)
+    try:
+        sys.stdout = sys.stderr
+        with open(kept, "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False) as apart:
+            yield apart
+    finally:
+        sys.stdout = stdout
+        os.dup2(kept, descriptor)
+        os.close(kept)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nadlab.cli.command_line import echo_json, json_option
 from nadlab.cli.tables import print_table
-from nadlab.json_text import strict_json
 
 if TYPE_CHECKING:
     from nadlab.evaluations.config import EvaluationConfig
@@ -61,7 +61,7 @@ of_benchmark = click.option("--benchmark", metavar="NAME", help="of this one alo
 @evaluations.command("list")
 @place
 @of_benchmark
-@click.option("--json", "as_json", is_flag=True, help="one JSON line an evaluation")
+@json_option("one JSON line an evaluation")
 def list_command(place: str, benchmark: str | None, as_json: bool) -> None:
     """List evaluations: cell, status, accuracies, seconds, attempts, and why a training failed."""
     from nadlab.evaluations.exports import kept
@@ -70,7 +70,7 @@ def list_command(place: str, benchmark: str | None, as_json: bool) -> None:
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     if as_json:
         for row in rows:
-            click.echo(strict_json(row))
+            echo_json(row)
         return
     columns = ("benchmark", "cell", "fidelity", "seed", "status", "valid", "test", "seconds", "attempts", "reason")
     print_table("evaluations", [{name: row[name] for name in columns} for row in rows])

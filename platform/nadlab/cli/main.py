@@ -1,7 +1,6 @@
 """The command `nadlab`: benchmarks, searches, reports, MLflow's server, reproduction. Heavy imports are late: --help is fast."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ import click
 from nadlab.cli.benchmarks import COMMANDS, for_people, missing, readable_benchmarks
 from nadlab.cli.catalogue.methods import methods
 from nadlab.cli.catalogue.studies import STUDY, TUNE
-from nadlab.cli.command_line import run_command
-from nadlab.cli.evaluations import evaluation_config, evaluation_options, evaluations
-from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT, in_space, protocol_option
-from nadlab.cli.tables import print_searches, print_table, write_tables
+from nadlab.cli.command_line import echo_json, json_option, run_command
+from nadlab.cli.evaluations import evaluations
+from nadlab.cli.searches.command import search
+from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT, protocol_option
+from nadlab.cli.tables import print_table
 from nadlab.export.command import export
-from nadlab.json_text import strict_json
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -27,7 +26,7 @@ def nadlab() -> None:
 
 @nadlab.group(invoke_without_command=True)
 @protocol_option()
-@click.option("--json", "as_json", is_flag=True, help="one JSON line a benchmark")
+@json_option("one JSON line a benchmark")
 @click.pass_context
 def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
     """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched.
@@ -42,7 +41,7 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
     rows, left_out = readable_benchmarks(protocol)
     if as_json:
         for row in rows:
-            click.echo(strict_json(row))
+            echo_json(row)
     else:
         print_table(benchmark_text("benchmarks", protocol), [for_people(row) for row in rows])
     for line in missing(rows) if protocol == PAPER else ():
@@ -53,97 +52,8 @@ def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
 
 for each in COMMANDS:
     benchmarks.add_command(each)
-for each in (STUDY, TUNE, methods, evaluations, export):
+for each in (STUDY, TUNE, search, methods, evaluations, export):
     nadlab.add_command(each)
-
-
-@nadlab.command()
-@click.option(
-    "--method",
-    "methods",
-    default="semigan-nad",
-    show_default=True,
-    help="one method or several, separated by commas; all are compared with the first on the same seeds",
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="METHOD.SETTING=VALUE",
-    help="another setting of a method than its published one, such as bananas.ensemble=3; may be repeated, see `nadlab methods`",
-)
-@click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
-@click.option("--space", "space_name", metavar="NAME", help="of a benchmark train:SOURCE  [default: nasbench201]")
-@protocol_option()
-@click.option("--queries", type=int, help="distinct architectures that may be queried  [default: 160]")
-@click.option("--budget", metavar="AMOUNT", help="instead: 160q, or what trainings take: 20000epochs, 90min, 6h")
-@click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
-@click.option(
-    "--concurrent", type=click.IntRange(1, 10_000), help="seeds at a time, each on one core  [default: all cores]"
-)
-@click.option(
-    "--objectives",
-    metavar="NAMES",
-    help="several, the benchmark's metric first, such as accuracy,latency: the Pareto front of each search, and hypervolume",
-)
-@click.option(
-    "--at-most",
-    multiple=True,
-    metavar="QUANTITY=NUMBER",
-    help="a constraint, such as latency=0.01: a cell that breaks it is never the best; may be repeated",
-)
-@evaluation_options
-@click.option("--address", help="a Ray cluster on which the benchmark trains  [default: one of this process]")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="of the searches that are kept, with tables and curves  [default: runs/search/BENCHMARK]",
-)
-@click.option("--json", "as_json", is_flag=True, help="one JSON line a method and seed, in their order")
-def search(
-    methods: str, settings: Sequence[str], benchmark_name: str, space_name: str | None, protocol: str,
-    queries: int | None, budget: str | None, seeds: str, concurrent: int | None, objectives: str | None, at_most: Sequence[str], address: str | None, out: Path | None, as_json: bool, **evaluation: Any,
-) -> None:  # fmt: skip
-    """Search a benchmark with one or more methods, once a seed.
-
-    Searches are kept: the same command, after a stop or with more methods or seeds, runs only those that are missing.
-
-    \b
-    Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
-             nadlab search --benchmark nasbench201/cifar10 --budget 24h --method random-search,hyperband
-             nadlab search --benchmark train:digits --space nasbench201 --method semigan-nad-sequential --queries 40
-    """
-    from nadlab.benchmarks.registry import benchmark
-    from nadlab.cli.options import RUNS, budget_of, parse_hyperparameter, parse_seeds
-    from nadlab.engine.searches.comparison import fronts
-    from nadlab.engine.searches.kept import KeptSearches
-    from nadlab.engine.searches.run import searches
-    from nadlab.queries.goals import Goals
-
-    changes = dict(map(parse_hyperparameter, settings))
-    benchmark_name = in_space(benchmark_name, space_name)
-    limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
-    kept = KeptSearches(out or RUNS / "search" / benchmark_name.replace("/", "-").replace(":", "-"))
-    found = searches(
-        methods.split(","), benchmark_name, budget_of(queries, budget, oracle), parse_seeds(seeds), concurrent, changes, protocol, objectives, limits,
-        evaluation_config(evaluation), address, kept,
-    )  # fmt: skip
-    rows = []
-    for row in found:
-        rows.append(row)
-        if as_json and not objectives:
-            click.echo(strict_json(row.row()))
-    # hypervolumes are scaled by the queries of all searches where the benchmark's ranges are not known
-    goals = Goals.of(objectives, limits)
-    several = fronts(rows, goals, oracle) if objectives else []
-    if as_json:
-        for row, front in zip(rows, several, strict=bool(several)):
-            click.echo(strict_json(row.row() | front))
-        return
-    print_searches(rows, oracle, limits, f"hypervolume of {objectives}, mean over seeds", several)
-    files = write_tables(kept.folder, rows, oracle, goals)
-    click.echo(f"Kept in {kept.folder}, where the same command finds them again: {', '.join(files)}")
 
 
 @nadlab.command()
@@ -201,15 +111,19 @@ def report(
 @click.option(
     "--artifacts", metavar="URI", help="another location of artifacts, such as s3://... (needs the same installation)"
 )
+@click.option("--open", is_flag=True, help="open the comparison in a browser; of several studies, their list")
 @click.option("--workers", type=click.IntRange(1, 1_000), default=2, show_default=True, help="processes that answer")
 def mlflow(**options: Any) -> None:
-    """Start an MLflow server; studies send their runs to it by --tracking-uri.
+    """Serve the runs of studies by MLflow, and print the link to each study's comparison.
+
+    --folder may be that of a study. Studies also send their runs to the server by --tracking-uri.
 
     With --auth the user is admin and the password is in FOLDER/password, which only its owner can read; studies and
     MLflow's clients read both from the environment. Passwords are sent in clear text: use a tunnel, or a proxy with TLS.
 
     \b
-    Example: nadlab mlflow --folder ~/mlflow --auth
+    Example: nadlab mlflow --folder runs/ablate_alpha/mnist1d-201 --open
+             nadlab mlflow --folder ~/mlflow --auth
              export MLFLOW_TRACKING_USERNAME=admin MLFLOW_TRACKING_PASSWORD=$(cat ~/mlflow/password)
              python studies/ablate_alpha.py --tracking-uri http://127.0.0.1:5000
     """  # fmt: skip
@@ -227,7 +141,7 @@ def mlflow(**options: Any) -> None:
 )
 @click.option("--retrain", is_flag=True, help="run the whole trial again, not only its final queries")
 @click.option("--anyway", is_flag=True, help="also with other code or packages")
-@click.option("--json", "as_json", is_flag=True, help="one JSON object")
+@json_option("one JSON object")
 def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_json: bool) -> int:
     """Reproduce the accuracy of a trial's run in MLflow, bit for bit; exit status 1 when it differs.
 
@@ -241,7 +155,7 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_js
 
     done = reproduce(run_id, tracking_uri, retrain, anyway)
     if as_json:
-        click.echo(strict_json(asdict(done) | {"equal": done.equal}))
+        echo_json(asdict(done) | {"equal": done.equal})
         return 0 if done.equal else 1
     for note in done.notes:
         click.echo(f"note: {note}", err=True)

@@ -1,16 +1,6 @@
 """Rows as a table on the screen."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import click
-
-if TYPE_CHECKING:
-    from nadlab.benchmarks.oracle import Oracle
-    from nadlab.engine.searches.result import Search
-    from nadlab.queries.goals import Goals
+from typing import Any, Literal
 
 
 def print_table(title: str, rows: list[dict[str, Any]], places: int = 2) -> None:
@@ -29,50 +19,6 @@ def print_table(title: str, rows: list[dict[str, Any]], places: int = 2) -> None
         texts = (_cell(v, 2 if key == "seconds" else places) for key, v in row.items())
         table.add_row(*map(Text, texts))
     console().print(table)
-
-
-def print_searches(
-    rows: Sequence["Search"], oracle: "Oracle", limits: str | None, heading: str, several: Sequence[Mapping[str, Any]]
-) -> None:
-    """Print searches of one benchmark, the methods' means, and with several objectives (`fronts`) their hypervolumes."""
-    from nadlab.benchmarks.oracle import metric_of
-    from nadlab.benchmarks.presets import WORDS, benchmark_text
-    from nadlab.engine.searches.comparison import compared, hypervolumes
-
-    metric, split = metric_of(oracle), oracle.report_split
-    title = f"{benchmark_text(rows[0].benchmark, rows[0].protocol)}: {metric.label}"
-    print_table(title, [row.row() for row in rows], metric.places)
-    if best := compared(rows, split, metric):
-        by, judged = WORDS[oracle.search_split], WORDS[split]
-        print_table(f"best cell by {by}, its {judged} {metric.name}, mean over seeds", best)
-    if none := sum(not row.found(split) for row in rows):
-        click.echo(f"{none} of {len(rows)} searches found no cell with {limits} at most: they are in no mean")
-    if several:
-        print_table(heading, hypervolumes(rows, several))
-
-
-def write_tables(folder: Path, rows: Sequence["Search"], oracle: "Oracle", goals: "Goals") -> list[str]:
-    """Write searches.csv, a row a search, queries.csv, a row a query, and anytime.png and .svg; return their names."""
-    import pandas as pd
-
-    from nadlab.analysis.figures.searches import anytime
-    from nadlab.analysis.figures.style import save
-    from nadlab.benchmarks.oracle import metric_of
-    from nadlab.benchmarks.presets import WORDS
-    from nadlab.study.incumbents import query_row
-
-    pd.DataFrame([row.row() for row in rows]).to_csv(folder / "searches.csv", index=False)
-    queries = [
-        {"method": row.method, "seed": row.seed, **query_row(asdict(query))} for row in rows for query in row.ledger
-    ]
-    pd.DataFrame(queries).to_csv(folder / "queries.csv", index=False)
-    ledgers: dict[str, list[Any]] = {}
-    for row in rows:
-        ledgers.setdefault(row.method, []).append(row.ledger)
-    metric, split = metric_of(oracle), oracle.report_split
-    figure = anytime(ledgers, oracle.search_split, split, metric, goals, f"{WORDS[split]} {metric.heading}")
-    drawn = [path.name for path in save(figure, folder, "anytime")[1]] if figure else []
-    return ["searches.csv", "queries.csv", *drawn]
 
 
 def _cell(value: Any, places: int) -> str:

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from nadlab.study.records import Record, Status, Trial
 
 ERRORS = 1
 """errors of its own code that a trial survives in one launch"""
+SHOWN_EVERY = 10.0
+"""seconds between two reports of a trial that goes on"""
 NODES_CHECKED_EVERY = 5.0
 """seconds"""
 
@@ -41,12 +43,16 @@ class RecordWriter(tune.Callback):
         deliver: Callable[[Record], None],
         check: Callable[[], None],
         progress: Progress,
+        going_on: Callable[[Trial, Mapping[str, Any]], None] = lambda *_: None,
     ) -> None:
         self.packs = packs
         self.folder = folder
         self.deliver = deliver
         self.check = check
         self.progress = progress
+        self.going_on = going_on
+        self.shown: dict[str, float] = {}
+        """trial id -> when a report of it was last passed to `going_on`"""
         made_by = provenance(folder.study.origin, folder.study.sources)
         folder.attach(made_by.files)
         self.provenance = made_by.values | {"cluster": cluster_resources_text()}
@@ -94,6 +100,14 @@ class RecordWriter(tune.Callback):
         """Show the epoch of every trial of the process."""
         for each, report in _reports(trial, result):
             self.progress.reached(each, int(report["epoch"]))
+            now = time.time()
+            # a trial of seconds is not worth the store's time
+            if (
+                not report.get("done")
+                and now - self.shown.setdefault(each.id, self.started.get(each.id, now)) > SHOWN_EVERY
+            ):
+                self.shown[each.id] = now
+                self.going_on(each, report)
 
     def on_checkpoint(self, *, trial: Any, checkpoint: Any, **_info: Any) -> None:
         """Note a complete checkpoint."""

@@ -22,6 +22,7 @@ from nadlab.queries.ledger import Query, best
 from nadlab.semigan.checkpoint import redesigned
 from nadlab.study.records import Trial
 from nadlab.tracking.content import TRAINED
+from nadlab.tracking.names import incumbent
 from nadlab.tracking.recorded import recorded_trial
 from nadlab.tracking.store import STORE_ERRORS
 
@@ -70,14 +71,14 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
     different = sum(not two.items() <= one.items() for one, two in zip(original, again, strict=False))
     different += abs(len(original) - len(ledger))
     return Reproduction(
-        run_id, run.data.metrics["best_reported"], _best(ledger, oracle, Goals.in_settings(trial.settings)), len(original),
+        run_id, run.data.metrics[incumbent(oracle.report_split, metric_of(oracle))], _best(ledger, oracle, Goals.in_settings(trial.settings)), len(original),
         different, tuple(notes), metric_of(oracle).unit,
     )  # fmt: skip
 
 
 def _unlike_alone(run: "Run") -> str | None:
     """Return why training a run's trial alone on one machine can't repeat it bit for bit; None where it can."""
-    trained, packed = run.data.tags.get(TRAINED, ""), "packed" in run.data.metrics
+    trained, packed = run.data.tags.get(TRAINED, ""), "packed" in run.data.tags
     ways = {trained[start : trained.find(")", start)] for start, sign in enumerate(trained) if sign == "("}
     if not packed and len(ways) <= 1:
         return None

@@ -35,6 +35,7 @@ from nadlab.study.folder import StudyFolder
 from nadlab.study.study import Study
 from nadlab.terminal import console
 from nadlab.tracking.delivery import Delivery
+from nadlab.tracking.names import run_name
 from nadlab.tracking.runs import Runs, without_password
 from nadlab.tracking.store import STORE_ERRORS, check_store, made_store
 from nadlab.tracking.tracker import Tracker
@@ -122,6 +123,7 @@ def _run_trials(
                 run_trials(
                     prepared(trainable, benchmark(study.benchmark, study.preset).space), schedule, folder, execution.concurrent,
                     execution.gpus_per_trial, delivery.submit, stopping.check, packing, config, trainings,
+                    delivery.going_on,
                 )  # fmt: skip
         return delivery.wait()
 
@@ -138,7 +140,7 @@ def _conclude(
     failed = [each for each in records if each.status == "FAILED" and each.trial.id in schedule.trial_ids]
     for record in failed:
         last = (record.error or "").strip().splitlines()[-1]
-        name = f"{folder.study.factor} {folder.study.level(record.trial)}, seed {record.trial.seed}"
+        name = run_name(folder.study, record.trial)
         where = "" if record.diverged else f"; traceback in {folder.trial_path(record.trial)}"
         click.echo(f"error: trial {name} failed: {last}{where}", err=True)
     if all(record.is_final for record in failed):

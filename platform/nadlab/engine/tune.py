@@ -1,7 +1,7 @@
 """Trials on Ray Tune: missing trials in, records out. The study's folder, not Tune, remembers the state of a study."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -20,7 +20,7 @@ from nadlab.schedule.packing import UNPACKED, Packing, TrialPacks
 from nadlab.schedule.trial_schedule import TrialSchedule
 from nadlab.study.checkpoints import processes
 from nadlab.study.folder import StudyFolder
-from nadlab.study.records import Record
+from nadlab.study.records import Record, Trial
 
 NOTHING = {"cpu": 0.0, "memory": 1.0}
 """one byte: Ray places no trial that takes nothing at all"""
@@ -37,8 +37,11 @@ def run_trials(
     packing: Packing = UNPACKED,
     evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - it is frozen
     trainings: Callable[[], str] | None = None,
+    going_on: Callable[[Trial, Mapping[str, Any]], None] = lambda *_: None,
 ) -> None:
     """Run a schedule on the connected cluster; every record is written to the folder and passed to `deliver`.
+
+    `going_on` takes a report of each trial that goes on, one in `SHOWN_EVERY` seconds.
 
     A trial whose code raises is run once more from its newest checkpoint, one that lost its process or node up to
     `LOSSES` times; then it is recorded as FAILED and the others go on. `check` is called several times a second and may
@@ -55,7 +58,7 @@ def run_trials(
     size = min(packing.size, ceil(schedule.total / min(at_once, schedule.total)))
     packs = TrialPacks(schedule, replace(packing, size=size), processes(folder.path))
     with Progress(schedule.remaining, folder.study.measured, trainings) as progress:
-        writer = RecordWriter(packs, folder, deliver, check, progress)
+        writer = RecordWriter(packs, folder, deliver, check, progress, going_on)
         tuner = tune.Tuner(
             tune.with_resources(trainable, NOTHING if trainings else resources_per_trial(concurrent, gpus, cluster)),
             tune_config=tune.TuneConfig(

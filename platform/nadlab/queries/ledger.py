@@ -1,6 +1,6 @@
 """The only access of a method to a benchmark: every evaluation is counted, budgeted and recorded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
@@ -34,6 +34,8 @@ class Query:
     """further quantities, such as latency"""
     failed: str = ""
     """why its training failed; empty where it did not"""
+    origin: str = ""
+    """where the method took the cell from, such as `initial`, `generated` or `fallback`; empty where it does not say"""
 
 
 def best(queries: Iterable[Query], split: Split, metric: Metric = ACCURACY) -> Query:
@@ -129,11 +131,14 @@ class QueryLedger:
         found = self._found(fidelity)
         return np.isin(self.oracle.space.keys(cells), np.fromiter(found, np.int64, len(found)))
 
-    def query(self, cells: Cells, fidelity: int | None = None) -> NDArray[np.float64]:
+    def query(
+        self, cells: Cells, origins: str | Sequence[str] = "", fidelity: int | None = None
+    ) -> NDArray[np.float64]:
         """Return the search score of each cell, shape (N,): an accuracy in percent, or as the benchmark's metric says.
 
-        The new architectures among them are evaluated in one call, in their order. fidelity: epochs of their trainings; None:
-        the full ones.
+        origins: `Query.origin` of all cells, or of each. fidelity: epochs of their trainings; None: the full ones.
+
+        The new architectures among them are evaluated in one call, in their order.
 
         Raises BudgetSpent before any evaluation when they are expected to cost more than is left, UserError when a cell or
         the fidelity is not in the benchmark, and what `nadlab.evaluations.answers.evaluated` raises; then nothing is counted.
@@ -158,11 +163,12 @@ class QueryLedger:
             answers = evaluated(self.oracle, new, None if found is self._queries else fidelity)
             # raises before anything is counted
             values(answers, self.goals.metrics(self.oracle), self.oracle.search_split)
-            for key, cell, answer in zip(keys[rows].tolist(), new, answers, strict=True):
+            named = [origins if isinstance(origins, str) else origins[row] for row in rows]
+            for key, cell, answer, origin in zip(keys[rows].tolist(), new, answers, named, strict=True):
                 if not self.account.pay(key, fidelity, answer.seconds):
                     raise BudgetSpent(f"a training takes longer than what is left of {self.account.budget}")
-                text = self.oracle.space.format(cell)
-                found[key] = Query(len(found) + 1, key, text, answer.valid, answer.test, answer.extras, answer.failed)
+                text, number = self.oracle.space.format(cell), len(found) + 1
+                found[key] = Query(number, key, text, answer.valid, answer.test, answer.extras, answer.failed, origin)
                 if found is self._queries:
                     self._cells.append(cell)
         among = tuple(found.values())

@@ -33,7 +33,7 @@ def start(ledger: QueryLedger, settings: Settings, rng: np.random.Generator) -> 
 def build(ledger: QueryLedger, settings: Settings, labelled: Cells, seed: int) -> BiArch2Perf:
     """Query cells, or look up those that are paid for, and build the untrained networks on them."""
     space = ledger.oracle.space
-    y = ledger.query(labelled)
+    y = ledger.query(labelled, "initial")
     cells, unlabelled = others(space, labelled)
     return BiArch2Perf(
         space.canonical(labelled), y, cells, unlabelled, len(space.operations), settings, seed, ledger.metric
@@ -66,7 +66,7 @@ def finish(model: BiArch2Perf, ledger: QueryLedger) -> Generation:
         before, best = best, ledger.best()
         if settings.local_queries and best == before:
             around = neighbourhood.of(ledger.oracle.space.parse(best.cell))
-            count -= ask_best(model, ledger, around, min(settings.local_queries, count))
+            count -= ask_best(model, ledger, {"neighbour": around}, min(settings.local_queries, count))
         if count:
             nearby = [neighbourhood.of(cell) for cell in best_cells(ledger, settings.neighbours_of)]
             rounds.append(design(model, ledger, count, settings.generated, nearby))

@@ -1,6 +1,6 @@
 """NACG (Section 3.2): generate under rank 0, predict, query the top K, return the best."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,13 +69,15 @@ def design(
     They are chosen from the candidates, AG's or the pool's (`settings.candidates_from`), and from `nearby`, cells that can
     be queried, of which the known are left out.
     """
-    of_pool = [] if model.settings.candidates_from == "generator" else [pool_cells(model, ledger, count)]
-    candidates, found = ledger.oracle.pool()[:0], Generation(0, None, None, None, 0, 0)
+    nothing = ledger.oracle.pool()[:0]
+    of_pool = nothing if model.settings.candidates_from == "generator" else pool_cells(model, ledger, count)
+    candidates, found = nothing, Generation(0, None, None, None, 0, 0)
     if model.settings.candidates_from != "pool":
         candidates, found = generated_candidates(model, ledger, final_k, count)
-    pool_fallback = final_k - ask_best(model, ledger, concatenate([candidates, *of_pool, *nearby]), final_k)
+    sources = {"generated": candidates, "pool": of_pool, "neighbour": concatenate([nothing, *nearby])}
+    pool_fallback = final_k - ask_best(model, ledger, sources, final_k)
     if pool_fallback:
-        ask_best(model, ledger, ledger.oracle.pool(), pool_fallback)
+        ask_best(model, ledger, {"fallback": ledger.oracle.pool()}, pool_fallback)
     return replace(found, pool_fallback=pool_fallback)
 
 
@@ -116,12 +118,19 @@ def generated_candidates(model: BiArch2Perf, ledger: QueryLedger, final_k: int, 
     )
 
 
-def ask_best(model: BiArch2Perf, ledger: QueryLedger, cells: Cells, count: int) -> int:
-    """Query the unknown cells that PP ranks highest; return how many, less than `count` where there are fewer."""
+def ask_best(model: BiArch2Perf, ledger: QueryLedger, sources: Mapping[str, Cells], count: int) -> int:
+    """Query the unknown cells that PP ranks highest; return how many, less than `count` where there are fewer.
+
+    sources: `Query.origin` -> cells; a cell that several hold is of the first.
+    """
     space = ledger.oracle.space
-    unknown = one_of_each(cells[~ledger.known(cells)], space)
-    chosen = best_predicted(model, unknown, space, count)
-    ledger.query(chosen)
+    cells = concatenate(list(sources.values()))
+    chosen = best_predicted(model, one_of_each(cells[~ledger.known(cells)], space), space, count)
+    *others, last = (origin for origin, some in sources.items() if len(some)) if len(cells) else ("",)
+    origins, keys = np.full(len(chosen), last, object), space.keys(chosen)
+    for origin in reversed(others):  # the last one's keys, of a whole pool perhaps, are not needed
+        origins[np.isin(keys, space.keys(sources[origin]))] = origin
+    ledger.query(chosen, origins.tolist())
     return len(chosen)
 
 

@@ -43,6 +43,6 @@ def feasible(record: Record) -> list[Query]:
 def query_row(query: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recorded query as a row of a table: each further quantity is a column, and the reason of a failed training."""
     plain: dict[str, Any] = {
-        name: value for name, value in query.items() if name != "extras" and (name != "failed" or value)
+        name: value for name, value in query.items() if name != "extras" and (name not in ("failed", "origin") or value)
     }
     return {**plain, **query.get("extras", {})}

@@ -2,11 +2,13 @@
 
 import logging
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from typing import Any
 
 from nadlab.study.folder import StudyFolder
-from nadlab.study.records import Record
+from nadlab.study.records import Record, Trial
 from nadlab.tracking.store import STORE_ERRORS
 from nadlab.tracking.tracker import Tracker
 
@@ -20,6 +22,8 @@ class Delivery:
         self.tracker = tracker
         self.folder = folder
         self._queue: deque[Record] = deque()
+        self._going: dict[str, tuple[Trial, Mapping[str, Any]]] = {}
+        self._is_down = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
 
     def __enter__(self) -> "Delivery":
@@ -32,7 +36,13 @@ class Delivery:
     def submit(self, record: Record) -> None:
         """Queue one record."""
         self._queue.append(record)
+        self._going.pop(record.trial.id, None)
         self._thread.submit(self._drain)
+
+    def going_on(self, trial: Trial, report: Mapping[str, Any]) -> None:
+        """Queue the newest report of a trial that goes on."""
+        self._going[trial.id] = trial, report
+        self._thread.submit(self._show, trial.id)
 
     def wait(self) -> int:
         """Deliver the queue and clean up the store; return how many records it did not take."""
@@ -48,9 +58,20 @@ class Delivery:
             except STORE_ERRORS as error:
                 names = ", ".join(each.trial.id for each in batch)
                 logger.warning("MLflow did not take trial %s (%s): it is delivered again later", names, error)
+                self._is_down = True
                 return
+            self._is_down = False
             for _ in batch:
                 self._queue.popleft()
+
+    def _show(self, trial_id: str) -> None:
+        newest = self._going.pop(trial_id, None)
+        if newest is None or self._is_down:  # the next record finds out whether the store is back
+            return
+        try:
+            self.tracker.live.update(*newest)
+        except STORE_ERRORS as error:
+            logger.info("MLflow does not show how trial %s goes on (%s)", trial_id, error)
 
     def _next(self) -> list[Record]:
         """Return the first records of the queue, at most one a trial: of several, the last one stays."""
@@ -64,6 +85,7 @@ class Delivery:
         return batch
 
     def _clean_up(self) -> None:
+        self.tracker.live.ids.clear()  # no trial goes on
         try:
             self.tracker.clean_up()
         except STORE_ERRORS as error:

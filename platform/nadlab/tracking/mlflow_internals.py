@@ -2,20 +2,27 @@
 
 Switches of client and server, the tables of a new database, reserved tags, and links into the UI. A saved view of the UI
 is what its *Share* button writes: an experiment's tag that a link names. `trials` shows every trial by itself, `levels`
-the means over seeds. Links are relative to the server's address. tests/test_mlflow_ui.py opens them in a browser.
+the means over seeds. Links are relative to the server's address. tests/test_mlflow_ui.py opens them in a browser. What
+our own server adds to the UI is in `nadlab.tracking.ui`.
 """
 
+import getpass
 import logging
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from nadlab.json_text import strict_json
 from nadlab.network import exempt_loopback
 from nadlab.sqlite import address
 from nadlab.study.records import StudyRecord
+from nadlab.tracking.names import incumbent, reported
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 CLIENT_SWITCHES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -31,6 +38,7 @@ exempt_loopback()
 SERVER_SWITCHES = {
     # jobs start processes of their own, and nadlab uses none
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "PYTHONWARNINGS": "ignore",  # of its own packages
 }
 AUTH_SETTINGS = ("auth_cache_ttl_seconds = 300",)  # one request in five minutes computes the password's slow hash
 
@@ -45,7 +53,13 @@ PRIMARY_METRIC = "mlflow.experiment.primaryMetric.name"
 VIEW = "mlflow.sharedViewState."
 VIEW_KEY, VIEW_MODE = "viewStateShareKey", "compareRunsMode"
 TRAINING = {"workflowType": "machine_learning"}
-"""without it the UI opens on its pages for language models"""
+"""without it the UI of another server than `nadlab mlflow` opens on its pages for language models"""
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""by this tag an MLflow server whose UI has no switch to model training opens an experiment on its runs"""
+WATCHED = ("regret", "predictor/val_tau")
+"""columns of a saved view beside the incumbent's; the UI sorts them by name"""
+LONGEST_DIGEST = 36
+"""characters of a data set's digest"""
 PICTURE = "get-artifact"
 MAIN_PLOTS = ("accuracy_by_", "anytime_", "importance")
 _SECTION = "study"
@@ -129,6 +143,42 @@ def refuses_user(error: Exception) -> bool:
     return getattr(error, "get_http_status_code", int)() in (401, 403)
 
 
+def source_tags(revision: str) -> dict[str, str]:
+    """Return who runs this process, what it runs and at which commit (`git_revision`), as the UI's columns read them."""
+    program = Path(sys.argv[0])
+    name = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
+    tags = {"mlflow.source.name": str(name), "mlflow.source.type": "LOCAL"}
+    commit = revision.partition("+")[0]
+    if commit not in ("", "unknown"):
+        tags["mlflow.source.git.commit"] = commit
+    try:
+        tags["mlflow.user"] = getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        tags["mlflow.user"] = str(os.getuid())
+    return tags
+
+
+def log_benchmark(client: "MlflowClient", run: str, study: StudyRecord) -> None:
+    """Name the benchmark, with the first digits of its digest, as a run's data set; raise STORE_ERRORS where that fails."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = strict_json({"benchmark": study.benchmark, "protocol": study.preset, "sha256": study.digest})
+    data = Dataset(study.benchmark_text, study.digest[:LONGEST_DIGEST], "nadlab", source)
+    inputs = [DatasetInput(data, [InputTag("mlflow.data.context", study.preset)])]
+    tried_twice(lambda: client.log_inputs(run, datasets=inputs))
+
+
+def tried_twice(write: Callable[[], object]) -> None:
+    """Do what fails where another process does the same at once: of two that add one data set or tag, MLflow refuses one."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        write()
+    except (MlflowException, SQLAlchemyError):
+        write()
+
+
 def artifacts_tag(path: str) -> str:
     """Return the value of the tag `ARTIFACTS` for one table."""
     return strict_json([{"path": path, "type": "table"}])
@@ -136,18 +186,16 @@ def artifacts_tag(path: str) -> str:
 
 def experiment_tags(study: StudyRecord) -> dict[str, str]:
     """Return the tags of a study's experiment: its saved views and the metric that the UI shows first."""
-    factors = list(study.default)
-    curve = _chart("LINE", metricKey="best_so_far", selectedMetricKeys=["best_so_far"], xAxisKey="step", range={})
-    accuracy = _chart("BAR", metricKey="best_reported", selectedMetricKeys=["best_reported"])
-    coordinates = _chart(
-        "PARALLEL", selectedParams=[*factors, "seed"], selectedMetrics=["best_reported"], showAllRuns=True
-    )
+    factors, answer = list(study.default), reported(study)
+    curve = _chart("LINE", metricKey=answer, selectedMetricKeys=[answer], xAxisKey="step", range={})
+    accuracy = _chart("BAR", metricKey=answer, selectedMetricKeys=[answer])
+    coordinates = _chart("PARALLEL", selectedParams=[*factors, "seed"], selectedMetrics=[answer], showAllRuns=True)
     means = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": "level"}]}
     views = {
-        "trials": _view(factors, [coordinates, curve, accuracy], None),
-        "levels": _view(factors, [accuracy, curve], means),
+        "trials": _view(study, [coordinates, curve, accuracy], None),
+        "levels": _view(study, [accuracy, curve], means),
     }
-    return {PRIMARY_METRIC: "best_reported"} | {f"{VIEW}{name}": strict_json(view) for name, view in views.items()}
+    return KIND | {PRIMARY_METRIC: answer} | {f"{VIEW}{name}": strict_json(view) for name, view in views.items()}
 
 
 def view_link(experiment: str, view: str, mode: str = "CHART") -> str:
@@ -172,13 +220,14 @@ def _chart(kind: str, **own: Any) -> dict[str, Any]:
     return {"type": kind, "uuid": name, "metricSectionId": _SECTION, "deleted": False, "isGenerated": False, **own}
 
 
-def _view(factors: list[str], charts: list[dict[str, Any]], groups: dict[str, Any] | None) -> dict[str, Any]:
-    columns = [f"params.`{name}`" for name in (*factors, "seed", "benchmark")]
-    columns += [f"metrics.`{name}`" for name in ("best_reported", "regret", "queries")]
+def _view(study: StudyRecord, charts: list[dict[str, Any]], groups: dict[str, Any] | None) -> dict[str, Any]:
+    answers = [incumbent(split, study.measured) for split in dict.fromkeys((study.report_split, study.search_split))]
+    columns = [f"metrics.`{name}`" for name in (*answers, *WATCHED)]
+    columns += [f"params.`{name}`" for name in (*study.default, "seed")]
     return {
         "searchFilter": "tags.kind = 'trial'",
-        "orderByKey": "metrics.`best_reported`",
-        "orderByAsc": False,
+        "orderByKey": f"metrics.`{reported(study)}`",
+        "orderByAsc": not study.measured.maximise,
         "selectedColumns": columns,
         "runsHiddenMode": "SHOW_ALL",
         "compareRunCharts": charts,

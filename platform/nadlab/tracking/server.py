@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +15,7 @@ from nadlab.errors import UserError
 from nadlab.interrupts import RUN_PROGRAM, SIGNALS
 from nadlab.sqlite import address
 from nadlab.tracking.mlflow_internals import AUTH_SETTINGS, SERVER_SWITCHES
+from nadlab.tracking.pages import comparisons, open_in_browser
 from nadlab.tracking.store import STORE_ERRORS, follow_folder, make_database
 
 LOOPBACK = "127.0.0.1"
@@ -39,6 +41,8 @@ class Server:
     workers: int = 2
     """processes that answer"""
     auth: bool = False
+    open: bool = False
+    """whether a browser opens the comparison, or the list of studies where there are several or none"""
     allowed_hosts: str = ""
     """names, besides loopback's and the host, by which browsers may reach it, separated by commas"""
 
@@ -52,10 +56,11 @@ class Server:
         hosts = [LOOPBACK, "localhost", self.host, *filter(None, self.allowed_hosts.split(","))]
         return [
             *RUN_PROGRAM,
-            *(sys.executable, "-m", "mlflow", "server"),
+            *(sys.executable, "-c", "from nadlab.tracking.ui import main; main()", "server"),
             *("--host", self.host, "--port", str(self.port), "--workers", str(self.workers)),
             *("--allowed-hosts", ",".join(f"{host}:*" for host in dict.fromkeys(hosts))),
             *("--artifacts-destination", self.artifacts or (self.folder / "artifacts").absolute().as_uri()),
+            *("--uvicorn-opts", "--log-level warning"),  # else a line a request
             *(("--app-name", "basic-auth") if self.auth else ()),
         ]
 
@@ -74,6 +79,8 @@ class Server:
     def serve(self) -> NoReturn:
         """Become the process that holds the server and ends it within two seconds of a signal."""
         environment = os.environ | self.environment()
+        if self.is_taken():
+            raise UserError(f"{self.host}:{self.port} is taken, by another server perhaps: name another port by --port")
         os.umask(0o077)  # its files contain hashes of passwords and the results of others
         if not self.store:
             try:
@@ -83,11 +90,37 @@ class Server:
                 raise UserError(
                     f"no database can be made in {self.folder} ({error}): name another folder by --folder"
                 ) from error
+        pages = comparisons(self.store or address(self.folder / "mlflow.db"))
+        print(self.said(pages), flush=True)
+        if self.open:
+            (link,) = pages.values() if len(pages) == 1 else ("#/experiments",)
+            open_in_browser(self.address, link)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until that process handles them
         try:
             os.execve(sys.executable, self.command(), environment)  # noqa: S606
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    @property
+    def address(self) -> str:
+        """Where a browser on this machine finds it."""
+        host = LOOPBACK if self.host in ("0.0.0.0", "::", "localhost") else self.host  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def is_taken(self) -> bool:
+        """Return whether something listens on the port already."""
+        try:
+            with socket.create_connection(
+                (LOOPBACK if self.address.startswith(f"http://{LOOPBACK}") else self.host, self.port), 1
+            ):
+                return True
+        except OSError:
+            return False
+
+    def said(self, pages: Mapping[str, str]) -> str:
+        """Return what the user reads: the address, and the comparison of every study (`comparisons`)."""
+        lines = [f"MLflow answers in some seconds at {self.address}; Ctrl-C ends it"]
+        return "\n".join([*lines, *(f"{study}: {self.address}/{link}" for study, link in pages.items())])
 
     def _secrets(self) -> dict[str, str]:
         settings = self.folder / "auth.ini"

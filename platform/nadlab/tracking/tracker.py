@@ -7,21 +7,23 @@ incomplete: it is deleted and delivered again. Trials are found by the tag `nadl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Run
+from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from nadlab.json_text import strict_json
-from nadlab.study.incumbents import query_row
 from nadlab.study.records import Record, StudyRecord
+from nadlab.tracking import mlflow_internals as internals
 from nadlab.tracking.content import (
     LEDGER,
     RECORD,
     STUDY,
     TRIAL,
+    experiment_description,
+    ledger_text,
     study_params,
     study_tags,
     trial_description,
@@ -29,7 +31,9 @@ from nadlab.tracking.content import (
     trial_params,
     trial_tags,
 )
-from nadlab.tracking.mlflow_internals import DESCRIPTION, PARENT, experiment_tags, plots, run_link, view_link
+from nadlab.tracking.live import LiveRuns
+from nadlab.tracking.mlflow_internals import DESCRIPTION, PARENT
+from nadlab.tracking.names import run_name
 from nadlab.tracking.runs import Runs, without_password
 from nadlab.tracking.store import STORE_ERRORS, open_client, unusable
 
@@ -48,6 +52,7 @@ class Tracker:
         self.experiment = experiment
         self.parent = parent
         self.study = study
+        self.live = LiveRuns(client, experiment, parent, study)
         self._delivered: dict[str, str] | None = None
         self._threads = ThreadPoolExecutor(self.at_once, thread_name_prefix="mlflow")
 
@@ -65,6 +70,7 @@ class Tracker:
             # every time: a kill may have come between the run and its content; a report stays until the next one
             tags = [tag for tag in study_tags(study) if tag.key != DESCRIPTION or DESCRIPTION not in run.data.tags]
             client.log_batch(parent, params=study_params(study), tags=tags)
+            internals.log_benchmark(client, parent, study)
             client.update_run(parent, "RUNNING")
         except STORE_ERRORS as error:
             raise unusable(uri, error) from error
@@ -78,7 +84,7 @@ class Tracker:
     @property
     def comparison(self) -> str:
         """The link to all trials side by side, relative to the address of the UI."""
-        return view_link(self.experiment, "trials")
+        return internals.view_link(self.experiment, "trials")
 
     def deliver(self, records: Sequence[tuple[Record, Path]]) -> None:
         """Write these records of different trials, with their checkpoints, to child runs; runs that hold them already stay.
@@ -102,13 +108,15 @@ class Tracker:
         self._delivered = delivered | {record.trial.id: record.digest for record, _ in records}
 
     def clean_up(self) -> dict[str, str]:
-        """Delete incomplete and duplicate children; return trial -> record digest of the others.
+        """Delete incomplete and duplicate children, but those of trials that go on; return trial -> record digest of the others.
 
         MLflow's client repeats requests whose answers are lost, also those to make a run.
         """
         complete: dict[str, str] = {}
         for run in _children(self.client, self.experiment, self.parent, ""):
             trial = run.data.tags.get(TRIAL, "")
+            if run.info.run_id == self.live.ids.get(trial):
+                continue
             if run.info.status == "RUNNING" or trial in complete:
                 self.client.delete_run(run.info.run_id)
             else:
@@ -118,24 +126,27 @@ class Tracker:
 
     def _delete(self, record: Record) -> None:
         for run in _children(self.client, self.experiment, self.parent, f" and tags.`{TRIAL}` = '{record.trial.id}'"):
-            self.client.delete_run(run.info.run_id)
+            if run.info.run_id != self.live.ids.get(record.trial.id):
+                self.client.delete_run(run.info.run_id)
 
     def _write(self, record: Record, checkpoint: Path) -> None:
-        name = f"{self.study.factor} {self.study.level(record.trial)}, seed {record.trial.seed}"
-        parent = run_link(self.experiment, self.parent)
+        name = run_name(self.study, record.trial)
+        parent = internals.run_link(self.experiment, self.parent)
         description = trial_description(record, self.study, parent, self.comparison)
         tags = trial_tags(record, self.study) | {PARENT: self.parent, DESCRIPTION: description}
-        run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
-        params, metrics = trial_params(record), trial_metrics(record, self.study)
+        # no longer among those that go on: should this fail, it is incomplete as any other
+        if run_id := self.live.ids.pop(record.trial.id, ""):
+            self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        else:
+            run_id = self.client.create_run(self.experiment, int(record.started * 1000), tags, name).info.run_id
+            internals.log_benchmark(self.client, run_id, self.study)
+        params, metrics = trial_params(record.trial), trial_metrics(record, self.study)
         first = VALUES_A_CALL - len(params)
         self.client.log_batch(run_id, metrics[:first], params)
         for start in range(first, len(metrics), VALUES_A_CALL):
             self.client.log_batch(run_id, metrics[start : start + VALUES_A_CALL])
         if record.ledger:
-            table = [query_row(query) for query in record.ledger]
-            columns = list(dict.fromkeys(name for row in table for name in row))
-            rows = [[row.get(column) for column in columns] for row in table]
-            self.client.log_text(run_id, strict_json({"columns": columns, "data": rows}, indent=2), LEDGER)
+            self.client.log_text(run_id, ledger_text(record), LEDGER)
         if checkpoint.is_dir():
             self.client.log_artifacts(run_id, str(checkpoint), "checkpoint")
         if record.error:
@@ -148,15 +159,14 @@ class Tracker:
 
     def report(self, markdown: str, folder: Path, files: Sequence[Path], metrics: Mapping[str, float]) -> None:
         """Attach files of the study's folder to the parent run as `report`, and show the text, with its plots, as the run's description."""
-        means = view_link(self.experiment, "levels")
-        page = run_link(self.experiment, self.parent, f"/artifacts/report/{files[0].name}")
+        means = internals.view_link(self.experiment, "levels")
+        page = internals.run_link(self.experiment, self.parent, f"/artifacts/report/{files[0].name}")
         links = f"Read [the whole report]({page}), compare [the trials]({self.comparison}) or [the means of the levels]({means})."
-        shown = plots(self.parent, "report", folder, files)
+        shown = internals.plots(self.parent, "report", folder, files)
         self.client.set_tag(self.parent, DESCRIPTION, f"{links}\n\n{markdown}\n\n{shown}")
         for file in files:
             self.attach([file], str("report" / file.parent.relative_to(folder)))
-        now = int(time.time() * 1000)
-        self.client.log_batch(self.parent, [Metric(key, value, now, 0) for key, value in metrics.items()])
+        self.client.log_batch(self.parent, [Metric(*each, int(time.time() * 1000), 0) for each in metrics.items()])
 
     def attach(self, files: Sequence[Path], folder: str) -> None:
         """Put files into a folder of the parent run."""
@@ -182,20 +192,20 @@ def find_runs(uri: str, study: StudyRecord) -> Runs | None:
 
 
 def _experiment(client: MlflowClient, study: StudyRecord, artifacts: Path | None) -> str:
-    """Return the id of a study's experiment, made with its tags where absent."""
-    tags, location = experiment_tags(study), artifacts.absolute().as_uri() if artifacts else None
+    """Return the id of a study's experiment, made where absent, with its tags."""
+    tags, location = internals.experiment_tags(study), artifacts.absolute().as_uri() if artifacts else None
     found = client.get_experiment_by_name(study.study)
     if not found:
         try:
-            return str(client.create_experiment(study.study, location, tags))
+            found = client.get_experiment(client.create_experiment(study.study, location, tags))
         except MlflowException:  # another study, or a first request whose answer was lost, has just made it
             found = client.get_experiment_by_name(study.study)
             if not found:
                 raise
-    # no more than differ: of two studies that add the same tag at once, MLflow refuses one
+    tags[DESCRIPTION] = experiment_description(found.experiment_id, study)
     for key, value in tags.items():
         if found.tags.get(key) != value:
-            client.set_experiment_tag(found.experiment_id, key, value)
+            internals.tried_twice(partial(client.set_experiment_tag, found.experiment_id, key, value))
     return str(found.experiment_id)
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from nadlab.json_text import strict_json
+from nadlab.cli.command_line import echo_json, json_option
 from nadlab.parameters.hyperparameters import Hyperparameter, hyperparameters
 
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="one JSON line a method")
+@json_option("one JSON line a method")
 def methods(names: tuple[str, ...], as_json: bool) -> None:
     """List the search methods, their settings, defaults, tuning ranges and sources; with NAMES, these methods.
 
@@ -25,7 +25,7 @@ def methods(names: tuple[str, ...], as_json: bool) -> None:
 
     for row in [described(name) for name in names or SEARCHERS]:
         if as_json:
-            click.echo(strict_json(row))
+            echo_json(row)
         else:
             _print(row)
 

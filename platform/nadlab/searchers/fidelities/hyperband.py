@@ -70,5 +70,5 @@ class Hyperband:
         cells = some_unqueried(ledger, count, rng)
         for length, many in zip(rungs, kept, strict=True):
             cells = cells[:many]
-            scores = ledger.query(cells, length)
+            scores = ledger.query(cells, fidelity=length)
             cells = cells[np.argsort(-scores, kind="stable")]

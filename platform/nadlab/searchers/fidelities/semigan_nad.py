@@ -61,7 +61,7 @@ class LowFidelitySemiGANNAD:
         first_cells(ledger, 1, rng)  # raises where the pool is too small
         paid = min(self.low_share * ledger.budget, ledger.budget - LEAST)
         low = some_unqueried(ledger, int(paid * ledger.account.fidelities.epochs[-1] / length), rng)
-        scores = ledger.query(low, length)
+        scores = ledger.query(low, fidelity=length)
         # short trainings may have taken more seconds than expected
         settings = self.settings.within(max(LEAST, ledger.remaining))
         best = low[np.argsort(-scores, kind="stable")[: round(self.promoted * settings.labels)]]

@@ -1,0 +1,1 @@
+"""`nadlab search`: the command, and what it prints and leaves."""

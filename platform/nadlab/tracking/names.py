@@ -1,0 +1,50 @@
+"""Names of metrics and runs in MLflow, whose UI makes a group of what comes before a slash."""
+
+import re
+
+from nadlab.benchmarks.oracle import Metric, Split
+from nadlab.study.records import UNCHANGED, StudyRecord, Trial, level_text
+
+SHORT = {"valid": "val", "test": "test"}
+GROUPED = {
+    "predictor_tau": "predictor/val_tau",
+    "predictor_tau_top": "predictor/val_tau_top",
+    "rank_fidelity": "generator/rank_fidelity",
+    "rank0_lift": "generator/rank0_lift",
+    "generated": "generator/generated",
+    "share_valid": "generator/valid_share",
+    "share_unique": "generator/unique_share",
+    "share_novel": "generator/novel_share",
+    "candidates": "generator/candidates",
+    "pool_fallback": "generator/pool_fallback",
+    "feasible": "incumbent/feasible_queries",
+    "train_seconds": "time/train_seconds",
+    "search_seconds": "time/search_seconds",
+}
+"""metric of a record -> its name in MLflow; a trainable's own metrics keep their names"""
+FACTS = ("epoch", "queries", "packed")
+"""numbers of a record that its settings decide, or the way it was run: tags and no metrics"""
+ANSWERS = ("best_valid", "best_test", "best_reported", "done")
+"""of a record: what `incumbent` names, and whether it is the last report"""
+
+
+def incumbent(split: Split, metric: Metric) -> str:
+    """Return the name of the incumbent's answer by a split, such as `incumbent/test_accuracy`."""
+    # MLflow refuses other characters
+    return f"incumbent/{SHORT[split]}_{re.sub(r'[^A-Za-z0-9]+', '_', metric.name).strip('_')}"
+
+
+def reported(study: StudyRecord) -> str:
+    """Return the name of the answer that a study reports."""
+    return incumbent(study.report_split, study.measured)
+
+
+def run_name(study: StudyRecord, trial: Trial) -> str:
+    """Return a trial's name, such as `alpha = 0.5, seed 3`."""
+    values = {factor: trial.value(factor) for factor in study.default}
+    if study.one_at_a_time:
+        values = {factor: value for factor, value in values.items() if value != study.default[factor]}
+    elif study.names:
+        values = {study.factor: study.level(trial)}
+    levels = [f"{factor} = {level_text({factor: value})}" for factor, value in values.items()]
+    return ", ".join([*(levels or [f"{UNCHANGED} changed"]), f"seed {trial.seed}"])
