@@ -169,6 +169,7 @@ Regret: the optimum less the reported answer of the cell that is best by the sea
 @click.command(help=__doc__)
 @click.argument("which", type=click.Choice([*SETS]))
 @click.option("--arms", help="separated by ;  [default: all]")
+@click.option("--reference", help="the arm with which the others are compared  [default: that of the set]")
 @click.option("--benchmarks", help="separated by commas  [default: those of the set]")
 @click.option("--queries", default="20,40,60,110", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="6", show_default=True, help="a count, a range or a list")
@@ -176,6 +177,7 @@ Regret: the optimum less the reported answer of the cell that is best by the sea
 def command(
     which: str,
     arms: str | None,
+    reference: str | None,
     benchmarks: str | None,
     queries: str,
     seeds: str,
@@ -184,7 +186,8 @@ def command(
     anyway: bool,
     page_only: bool,
 ) -> None:
-    every, reference, usual = SETS[which]
+    every, usual_reference, usual = SETS[which]
+    reference = reference or usual_reference
     chosen, names, each = (
         arms.split(";") if arms else [*every],
         (benchmarks or ",".join(usual)).split(","),
@@ -192,7 +195,7 @@ def command(
     )
     if which == "choices" and (held := set(names) - {*TUNED_ON}):
         raise UserError(f"nothing is chosen on {held.pop()}: take {listed(TUNED_ON)}")
-    if unknown := [arm for arm in chosen if arm not in every]:
+    if unknown := [arm for arm in (*chosen, reference) if arm not in every]:
         raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
     check_optima(names)
     budgets = parse_budgets(queries)

@@ -3,9 +3,10 @@
 The browser keeps what MLflow's UI shows first. The first page of this server sets it where the browser keeps nothing yet.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from nadlab.json_text import strict_json
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -56,7 +57,7 @@ def _open_on_runs() -> None:
     from flask import Response
     from mlflow.server import app
 
-    kept = json.dumps({f"{name}{VERSION}": json.dumps(value) for name, value in PREFERENCES.items()})
+    kept = strict_json({f"{name}{VERSION}": strict_json(value) for name, value in PREFERENCES.items()})
     script = f"for (const [key, value] of Object.entries({kept})) localStorage.getItem(key) ?? localStorage.setItem(key, value)"
     page = Path(str(app.static_folder), "index.html").read_text(encoding="utf-8")
     first = page.replace("<head>", f"<head><script>{script}</script>", 1)
