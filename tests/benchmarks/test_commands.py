@@ -16,6 +16,7 @@ from nadlab.benchmarks.download import CATALOG, OfficialFile
 from nadlab.benchmarks.registry import archives
 from nadlab.cli.benchmarks import COMMANDS
 from nadlab.cli.command_line import run_command
+from nadlab.cli.main import nadlab
 from nadlab.spaces import space
 from perf.benchmarks.nasbench101_file import nasbench101_records, write_records
 
@@ -121,3 +122,18 @@ def test_two_processes_at_once_convert_one_file(cache: Path, source: Path) -> No
     assert [process.wait() for process in both] == [0, 0]
     assert run("verify") == 0
     assert [path.name for path in cache.iterdir() if path.suffix != ".lock"] == ["nasbench101.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        (["search", "--benchmark", "mnist1d201"], "did you mean mnist1d-201?"),
+        (["search", "--protocol", "validaton"], "did you mean validation?"),
+        (["benchmarks", "fetch", "nasbench01"], "did you mean nasbench101?"),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
+    asked: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(nadlab, asked) == 2
+    assert meant in capsys.readouterr().err

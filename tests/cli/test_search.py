@@ -80,7 +80,7 @@ def test_a_damaged_file_and_a_folder_that_cannot_be_written_are_one_sentence(
 ) -> None:
     searched("--method", "random-search", "--seeds", "1")
     (path,) = kept()
-    for text in ("", "{}", "[1]", path.read_text()[:-9], path.read_text().replace('"number"', '"numbre"')):
+    for text in ("", "{}", "[1]", path.read_text()[:-9], path.read_text().replace('"number"', '"row"')):
         path.write_text(text)
         assert run_command(nadlab, [*ASKED, "--method", "random-search", "--seeds", "1"]) == 2
         (line,) = capsys.readouterr().err.strip().splitlines()

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from nadlab.benchmarks.files import file_sha256
 from nadlab.cache import locked, writable
-from nadlab.errors import UserError
+from nadlab.errors import UserError, did_you_mean
 from nadlab.network import exempt_loopback
 
 
@@ -79,7 +79,7 @@ def official(name: str) -> tuple[OfficialFile, str]:
     Raises UserError that lists the known names, or says which file to download by hand.
     """
     if name not in CATALOG:
-        raise UserError(f"unknown download {name!r}: choose one of {', '.join(CATALOG)}")
+        raise UserError(f"unknown download {name!r}: {did_you_mean(name, CATALOG)}choose one of {', '.join(CATALOG)}")
     found = CATALOG[name]
     if found.url is None:
         raise UserError(f"{name} can only be downloaded in a browser: {how_to_get(name)}")

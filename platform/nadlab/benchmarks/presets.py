@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.benchmarks.oracle import Oracle, Split, optimum_of
-from nadlab.errors import UserError
+from nadlab.errors import UserError, did_you_mean
 
 Runs = Literal["mean", "one"]
 
@@ -96,7 +96,7 @@ def benchmark_text(benchmark: str, protocol: str) -> str:
 def check_protocol(name: str) -> None:
     """Raise UserError that names the protocols there are when this is none of them."""
     if name not in PRESETS:
-        raise UserError(f"unknown protocol {name!r}: choose one of {', '.join(PRESETS)}")
+        raise UserError(f"unknown protocol {name!r}: {did_you_mean(name, PRESETS)}choose one of {', '.join(PRESETS)}")
 
 
 def protocol(preset: str, name: str, splits: Collection[str], *kinds: str) -> Protocol:

@@ -22,7 +22,7 @@ from nadlab.benchmarks.surrogates import surrogate
 from nadlab.benchmarks.table import SAMPLE, tables
 from nadlab.benchmarks.tabular import open_benchmark
 from nadlab.cache import cache_folder
-from nadlab.errors import UserError
+from nadlab.errors import UserError, did_you_mean
 from nadlab.plugins import TRAINING, is_plugin
 
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -172,7 +172,7 @@ def benchmark(name: str, protocol: str = "paper") -> Oracle:
 
     official = how_to_get(name)
     raise UserError(
-        f"unknown benchmark {name!r}: {f'{official}; ' if official else ''}this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, "
+        f"unknown benchmark {name!r}: {f'{official}; ' if official else did_you_mean(name, known.found)}this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, "
         + "".join(f"come by `pip install 'nadlab[{extra}]'`, " for extra in absent())
         + "are trained as train:SOURCE, or are your own module:function"
         + "".join(f"; {sentence}" for sentence in near)

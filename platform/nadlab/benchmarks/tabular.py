@@ -14,7 +14,7 @@ from nadlab.benchmarks.container import facts_from
 from nadlab.benchmarks.fidelity import Fidelities
 from nadlab.benchmarks.oracle import SPLITS, STORED, Evaluation, Facts, Metric, Split, metric_of, quantity
 from nadlab.benchmarks.presets import VALIDATION, Protocol, draw, protocol
-from nadlab.errors import UserError
+from nadlab.errors import UserError, did_you_mean
 from nadlab.spaces import Cells, SearchSpace, space
 from nadlab.spaces.cells import Keys
 from nadlab.spaces.darts.cells import cells_of, decode
@@ -180,7 +180,9 @@ def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -
     content, digest = open_archive(path)
     budgets = content.answers.get(dataset, {})
     if not budgets:
-        raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(content.answers)}")
+        raise UserError(
+            f"{path} has no dataset {dataset!r}: {did_you_mean(dataset, content.answers)}it has {', '.join(content.answers)}"
+        )
     ascending = sorted(budgets, key=int)
     read = ascending if preset == VALIDATION else ascending[-1:]
     prefixes = {split: prefix for epochs in read for split, prefix in budgets[epochs].items()}

@@ -6,7 +6,7 @@ A package may register spaces in the entry point group `nadlab.spaces`.
 from functools import cache
 from importlib.metadata import entry_points
 
-from nadlab.errors import UserError
+from nadlab.errors import UserError, did_you_mean
 from nadlab.plugins import is_plugin, load_object
 from nadlab.spaces.cells import Cells, SearchSpace
 from nadlab.spaces.check import check_space
@@ -39,8 +39,11 @@ def space(name: str) -> SearchSpace:
         return complete(load_object(name))
     for entry in entry_points(group=GROUP, name=name):
         return complete(entry.load())
-    known = ", ".join([*SPACES, *sorted(entry_points(group=GROUP).names)])
-    raise UserError(f"unknown search space {name!r}: choose one of {known}, or name your own module:object")
+    known = [*SPACES, *sorted(entry_points(group=GROUP).names)]
+    meant = did_you_mean(name, known)
+    raise UserError(
+        f"unknown search space {name!r}: {meant}choose one of {', '.join(known)}, or name your own module:object"
+    )
 
 
 __all__ = [

@@ -21,7 +21,7 @@ from optuna.study import StudyDirection
 
 from nadlab.benchmarks.oracle import Oracle, facts_of
 from nadlab.benchmarks.presets import PAPER
-from nadlab.errors import UserError
+from nadlab.errors import UserError, did_you_mean
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import coerced
@@ -79,7 +79,8 @@ class Tuning:
     def __post_init__(self) -> None:
         for name, chosen, known in (("sampler", self.sampler, SAMPLERS), ("pruner", self.pruner, PRUNERS)):
             if chosen not in known:
-                raise UserError(f"unknown {name} {chosen!r}: choose one of {', '.join(known)}")
+                meant = did_you_mean(chosen, known)
+                raise UserError(f"unknown {name} {chosen!r}: {meant}choose one of {', '.join(known)}")
         if "accuracy" not in self.objectives or not set(self.objectives) <= OBJECTIVES.keys():
             raise UserError("--objectives must be accuracy, or accuracy,queries")
         for name, least in (("configurations", 1), ("ahead", 1), ("fresh", 0)):
