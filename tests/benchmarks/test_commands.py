@@ -128,8 +128,8 @@ def test_two_processes_at_once_convert_one_file(cache: Path, source: Path) -> No
     ("asked", "meant"),
     [
         (["search", "--benchmark", "mnist1d201"], "did you mean mnist1d-201?"),
-        (["search", "--protocol", "validaton"], "did you mean validation?"),
-        (["benchmarks", "fetch", "nasbench01"], "did you mean nasbench101?"),
+        (["search", "--protocol", "validatio"], "did you mean validation?"),
+        (["benchmarks", "fetch", "nas-bench-101"], "did you mean nasbench101?"),
     ],
 )
 def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
