@@ -16,7 +16,7 @@ from nadlab.analysis.cells.drawing import draw_cell
 from nadlab.analysis.figures.style import grid
 from nadlab.analysis.page import latex
 from nadlab.analysis.report import report_on
-from nadlab.analysis.reports import write
+from nadlab.analysis.reports import exported, write
 from nadlab.analysis.sections.content import Table
 from nadlab.cli.main import nadlab
 from nadlab.cli.report import study_folders
@@ -199,6 +199,14 @@ def test_exported_network_of_the_study_is_drawn_with_operations_on_edges(tmp_pat
         ["in", "1", "2", "out", "3x3", "skip", "1x1", "avg"]
     )
     assert len(axes.patches) == 4
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"space": "nasbench201", "cell": "|none~0|"}', "\xff"])
+def test_damaged_description_of_an_exported_network_is_one_sentence(text: str, tmp_path: Path) -> None:
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "network.json").write_text(text, encoding="latin-1")
+    with pytest.raises(UserError, match=r"network.json describes no network .*: delete .*best, or export it again"):
+        exported(tmp_path)
 
 
 def test_latex_of_a_table_is_escaped() -> None:

@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from nadlab.analysis.sections.content import Picture, Section, Table
 from nadlab.analysis.sections.objectives import in_words
 from nadlab.analysis.summary import trial_row
 from nadlab.analysis.tuned import report_on_tuning
+from nadlab.errors import UserError
 from nadlab.provenance.code import OWN
 from nadlab.spaces import SPACES
 from nadlab.study.records import Record, StudyRecord, origin_text
@@ -75,23 +77,29 @@ def write(report: Report, folder: Path, rng: np.random.Generator) -> list[Path]:
 
 
 def exported(folder: Path) -> list[Section]:
-    """Return the networks that `nadlab export` wrote into a study's folder, each with its drawing."""
-    found = []
+    """Return the networks that `nadlab export` wrote into a study's folder; raise UserError for a description that is damaged."""
+    found = list[Section]()
     for path in sorted(folder.glob(f"*/{DESCRIPTION}")):
-        known = json.loads(path.read_text(encoding="utf-8"))
-        space = known["space"]
-        if space not in SPACES:
-            continue
-        (panel,) = grid(1, 1, (4.6, 2.3))
-        draw_cell(panel, SPACES[space].parse(known["cell"]), SPACES[space])
-        rows = (
-            ("cell", known["cell"]), ("parameters", f"{known['params']:,}"), ("FLOPs an image", f"{known['flops']:,}"),
-            ("validation, test accuracy", f"{known['valid']:.2f} %, {known['test']:.2f} %"), ("trained by", known["benchmark"]),
-        )  # fmt: skip
-        name = path.parent.name
-        picture = Picture(f"exported_{name}", figure_of(panel), f"The cell of {name}/.")
-        found.append(Section(f"Exported network {name}", (), (picture,), (Table("exported", ("", ""), rows),)))
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+            found += [_exported(path.parent.name, known)] if known["space"] in SPACES else []
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path} describes no network ({error!r:.80}): delete {path.parent}, or export it again"
+            ) from error
     return found
+
+
+def _exported(name: str, known: Mapping[str, Any]) -> Section:
+    space = SPACES[known["space"]]
+    (panel,) = grid(1, 1, (4.6, 2.3))
+    draw_cell(panel, space.parse(known["cell"]), space)
+    rows = (
+        ("cell", known["cell"]), ("parameters", f"{known['params']:,}"), ("FLOPs an image", f"{known['flops']:,}"),
+        ("validation, test accuracy", f"{known['valid']:.2f} %, {known['test']:.2f} %"), ("trained by", known["benchmark"]),
+    )  # fmt: skip
+    picture = Picture(f"exported_{name}", figure_of(panel), f"The cell of {name}/.")
+    return Section(f"Exported network {name}", (), (picture,), (Table("exported", ("", ""), rows),))
 
 
 def write_page(folder: Path, page: Page, found: Sequence[Section]) -> list[Path]:
