@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from math import fsum
 from types import TracebackType
 
 from tqdm import tqdm
@@ -18,7 +19,7 @@ class Progress:
     def __init__(self, trials: int, metric: Metric = ACCURACY, trainings: Callable[[], str] | None = None) -> None:
         self._metric = metric
         self._trainings = trainings
-        self._epochs: dict[str, int] = {}
+        self._shares: dict[str, float] = {}
         self._accuracies: list[float] = []
         self._failures = self._stopped = 0
         # seldom in a log file
@@ -34,12 +35,12 @@ class Progress:
 
     def reached(self, trial: Trial, epoch: int) -> None:
         """Move a trial to an epoch; one that resumed from a checkpoint does not move the bar back."""
-        before = self._epochs.get(trial.id, 0)
-        if not self._epochs:  # the first report: the start of Ray and of the workers is no part of the estimate
+        if not self._shares:  # the first report: the start of Ray and of the workers is no part of the estimate
             self._bar.unpause()
             self._bar.initial = epoch / trial.epochs
-        self._bar.update(max(0, epoch - before) / trial.epochs)
-        self._epochs[trial.id] = max(epoch, before)
+        self._shares[trial.id] = max(epoch / trial.epochs, self._shares.get(trial.id, 0.0))
+        self._bar.n = fsum(self._shares.values())  # anew: a sum of steps ends beside a whole number
+        self._bar.update(0)
 
     def ended(self, record: Record) -> None:
         """Count an ended trial."""
