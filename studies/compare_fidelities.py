@@ -1,7 +1,7 @@
-"""Methods that also learn from short trainings against those that learn from full ones, at equal seconds of training.
+"""Compare methods that also learn from short trainings with those that learn from full ones, at equal training time.
 
-Seconds are simulated: those that the tables hold or, as the page says, estimates. Each search is appended to
-OUT/searches.csv when it ends, and the same command goes on after a stop. --page writes the page from what is there.
+Seconds are simulated: taken from the tables or, where the page says so, estimated. Each search is appended to
+OUT/searches.csv when it ends, and the same command resumes after a stop. --page only writes the page.
 
 \b
     python studies/compare_fidelities.py --seeds 0-1 --hours 6

@@ -1,8 +1,8 @@
-"""Tables 1 to 3 of the SemiGAN-NAD paper beside ours: each method at its published number of queries and protocol.
+"""Compare Tables 1 to 3 of the SemiGAN-NAD paper with ours: each method at its published queries and protocol.
 
-Each search is appended to OUT/searches.csv when it ends, cheap methods first; the same command goes on after a stop.
-What a machine has no file for is left empty, with the command that gets the file. --page writes the page from what is
-there and searches nothing.
+Each search is appended to OUT/searches.csv when it ends, cheap methods first; the same command resumes after a stop.
+Entries whose file is missing on this machine stay empty, with the command that gets the file. --page only writes the
+page from stored results.
 
 \b
     python studies/compare_published.py --seeds 5 --methods random-search,regularized-evolution,pre-nas

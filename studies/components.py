@@ -1,8 +1,9 @@
-"""What each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
+"""Measure what each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
 
-`components` takes AG and D away; `ladder` goes from the paper's preset to the default and to sequential, one step at a
-time; `choices` are settings from which a default may be chosen, on the benchmarks that are there for it alone. Each search is appended to OUT/searches.csv when it ends, and the same command goes
-on after a stop. --page writes the page from what is there and searches nothing.
+`components` removes AG and D; `ladder` goes from the paper's preset to the default and to sequential, one step at a
+time; `choices` are candidate settings for a default, on the benchmarks reserved for choosing it. Each search is
+appended to OUT/searches.csv when it ends, and the same command resumes after a stop. --page only writes the page from
+stored results.
 
 \b
     python studies/components.py components --seeds 20
@@ -169,7 +170,7 @@ Regret: the optimum less the reported answer of the cell that is best by the sea
 @click.command(help=__doc__)
 @click.argument("which", type=click.Choice([*SETS]))
 @click.option("--arms", help="separated by ;  [default: all]")
-@click.option("--reference", help="the arm with which the others are compared  [default: that of the set]")
+@click.option("--reference", help="the arm that the others are compared with  [default: that of the set]")
 @click.option("--benchmarks", help="separated by commas  [default: those of the set]")
 @click.option("--queries", default="20,40,60,110", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="6", show_default=True, help="a count, a range or a list")

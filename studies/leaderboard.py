@@ -1,10 +1,10 @@
-"""Every method on several benchmarks with the same budgets and seeds: mean regrets, and ranks over the benchmarks.
+"""Compare every method on several benchmarks at equal budgets and seeds: mean regrets, and ranks over the benchmarks.
 
-Each search is appended to OUT/searches.csv when it ends. The same command goes on after a stop, and one with more
-methods, benchmarks, budgets or seeds runs only those. Searches go by seeds, so that after a stop all methods have as
-many. A method's settings follow from its budget, so each budget is searched by itself. --page writes the page from what
-is there and searches nothing. Each row holds the digest of its method's code: rows of other code are refused, --anyway
-keeps them, and the page says so.
+Each search is appended to OUT/searches.csv when it ends. The same command resumes after a stop, and with more methods,
+benchmarks, budgets or seeds it runs only the missing searches. Searches run seed by seed, so that after a stop all
+methods have equally many. A method's settings follow from its budget, so each budget is searched separately. --page
+only writes the page from stored results. Each row holds the digest of its method's code: rows of other code are
+refused; --anyway keeps them, and the page says so.
 
 \b
     python studies/leaderboard.py --seeds 0-1
