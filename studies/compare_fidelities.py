@@ -135,7 +135,7 @@ def tables(rows: pd.DataFrame, budgets: list[int], names: list[str], methods: li
     clear = [found[key].difference.mean for key, p in corrected.items() if p < SIGNIFICANCE]
     better = sum(mean < 0 for mean in clear)
     lines = [
-        f"Of {len(found)} comparisons short trainings help significantly in {better} and harm in {len(clear) - better}.", ""
+        f"Of {len(found)} comparisons short trainings help significantly in {better} and hurt in {len(clear) - better}.", ""
     ]  # fmt: skip
     for name in names:
         body = []
@@ -172,9 +172,9 @@ def page(rows: pd.DataFrame, budgets: list[int], names: list[str], methods: list
 
 Regret in {unit} of the cell that is best by the search split among those trained in full, means over {seeds} seeds, or n, with
 95 % bootstrap intervals; settings are the methods' defaults. Differences are paired by seed, below zero
-where the method with short trainings is better; p-values are of Wilcoxon's signed-rank test, corrected by Holm over all
-comparisons of this page. A shorter training has a schedule of its own, so that none goes on from another: each costs all of
-its seconds. A training that the end of the budget cuts off is not answered.
+where the method with short trainings is better; p-values are from Wilcoxon's signed-rank test, Holm-corrected over all
+comparisons on this page. Each training length has its own schedule, so none resumes from a shorter one: each costs all of
+its seconds. A training that the end of the budget cuts off returns nothing.
 
 {chr(10).join(map(seconds_text, names))}
 

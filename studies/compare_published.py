@@ -133,9 +133,9 @@ def page(rows: pd.DataFrame, numbers: list[Published], names: list[str], made_by
         body += [f"## {name}", "", f"{of[0].upper()}{of[1:]}.", "", *markdown_table(heading, own), ""]
     return f"""# Published and ours
 
-Published: Tables 1 to 3 of the SemiGAN-NAD paper, each method's best result. Ours: the accuracy of the best cell found, each
-seed a search with the method's default settings; percentile bootstrap interval. They agree where the published number
-lies between the worst and the best of our seeds or within the interval.
+Published: Tables 1 to 3 of the SemiGAN-NAD paper, each method's best result. Ours: the accuracy of the best cell found; each
+seed is a search with the method's default settings; percentile bootstrap interval. They agree if the published number
+lies between our worst and best seeds or within the interval.
 
 {made_by} {hardware()["cpu"]}, {rows["cpu_seconds"].sum() / 3600:.2f} CPU hours of one thread.
 

@@ -146,7 +146,7 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
     return [
         f"## {rows['queries'].iloc[0]} queries", "", "Mean regret:", "",
         *markdown_table(("arm", *names, "CPU seconds"), means), "",
-        f"Regret less that of {reference}, paired by seed; p by the signed-rank test, corrected by Holm over benchmarks:", "",
+        f"Regret minus that of {reference}, paired by seed; p from the signed-rank test, Holm-corrected over benchmarks:", "",
         *markdown_table(("arm", *names), gaps), "",
     ]  # fmt: skip
 
@@ -160,7 +160,7 @@ def page(
     digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
     return f"""# SemiGAN-NAD: {title}
 
-Regret: the optimum less the reported answer of the cell that is best by the search split; 95 % bootstrap intervals; n: seeds.
+Regret: the optimum minus the reported accuracy of the best cell by the search split; 95 % bootstrap intervals; n: seeds.
 
 {made_by} {hardware()["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
 

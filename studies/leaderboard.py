@@ -127,12 +127,12 @@ def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, o
     lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
     return f"""# All methods on {listed(names)}
 
-Means over up to {seeds} seeds with 95 % bootstrap intervals. Regret: the optimum less the reported answer of the cell that is best by
-the search split. "Every cell evaluated" is the regret of the best cell of all by the search split: where it is as high as
-the searches' own, a better search need not report less. Regret by the search split: how far the best cell found is below
-that cell by what the search sees.
-Methods have their default settings. A cell with fewer seeds says how many; an empty one has none, and its method is not
-ranked. CPU seconds: the median of a search.
+Means over up to {seeds} seeds with 95 % bootstrap intervals. Regret: the optimum minus the reported accuracy of the best cell by
+the search split. "Every cell evaluated" is the regret of the best of all cells by the search split: where it is as high as
+that of the searches, a better search need not have a lower regret. Regret by the search split: how far the best cell found
+is below that cell by what the search sees.
+Methods have their default settings. An entry with fewer seeds says how many; an empty one has none, and its method is not
+ranked. CPU seconds: the median per search.
 
 {made_by} {machine["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
 
