@@ -1,4 +1,4 @@
-"""Ablate the additions of `sequential`, and with it of `default`, to the paper's setting: leave out one at a time.
+"""Ablate the additions that `sequential`, and with it `default`, makes to the paper's setting: leave out one at a time.
 
 python studies/ablate_additions.py --smoke
 """
@@ -12,7 +12,7 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 STUDY = Study(
     name="ablate_additions",
     question="What is each addition to the paper's setting worth?",
-    expectation="rounds and neighbours most of all. With 60 queries, as with the paper's 160 nearly every seed "
+    expectation="rounds and neighbours matter most. 60 queries, because with the paper's 160 nearly every seed "
     "finds the best cell.",
     trainable=BiArch2PerfTrainable,
     settings=replace(SEQUENTIAL, labels=20, final_k=40),

@@ -1,4 +1,4 @@
-"""Ablate α, the predictor's share of what the discriminator sees as generated (equations 3-10).
+"""Ablate α, the predictor's share of the pseudo pairs that the discriminator sees (equations 3-10).
 
 python studies/ablate_alpha.py --smoke
 """

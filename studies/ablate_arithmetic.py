@@ -1,4 +1,4 @@
-"""Ablate what makes training fast: the precision of the GINs' products and the size of the unlabelled batch.
+"""Ablate what makes training fast: the precision of the GINs' matrix products and the size of the unlabelled batch.
 
 Every epoch sees all unlabelled cells, 60 times, as in the paper; weights, losses and optimizers stay in float32.
 bfloat16 needs a GPU: without one that level is left out.
@@ -15,8 +15,8 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 STUDY = Study(
     name="ablate_arithmetic",
     question="Do bfloat16 products, or fewer and larger batches, cost accuracy?",
-    expectation="no: rounding is small beside the noise of D's and AG's game, and at half the steps all have converged. "
-    "Both take less time.",
+    expectation="no: rounding is small compared with the noise of adversarial training, and all have converged at half the "
+    "steps. Both take less time.",
     trainable=BiArch2PerfTrainable,
     settings=replace(Settings(), unlabelled_per_epoch=None, epochs=60),
     vary={"precision": ("float32", "bfloat16"), "unlabelled_batch": (512, 1024)},

@@ -1,4 +1,4 @@
-"""Ablate AG's likelihood of real cells beside its adversarial loss; 0 is the printed equation 10.
+"""Ablate AG's likelihood term on real cells, added to its adversarial loss; 0 is equation 10 as printed.
 
 python studies/ablate_coverage.py --smoke
 """
@@ -8,8 +8,8 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 
 STUDY = Study(
     name="ablate_coverage",
-    question="Does AG need a likelihood beside its adversarial loss?",
-    expectation="with none AG collapses onto a few cells; with much of it the adversarial loss no longer counts.",
+    question="Does AG need a likelihood term in addition to its adversarial loss?",
+    expectation="without it AG collapses onto a few cells; with too much the adversarial loss no longer matters.",
     trainable=BiArch2PerfTrainable,
     vary={"coverage": (0.0, 0.1, 0.3, 1.0)},
 )

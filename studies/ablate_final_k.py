@@ -8,8 +8,8 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 
 STUDY = Study(
     name="ablate_final_k",
-    question="How many generated architectures are worth a query?",
-    expectation="tens: PP's order is right about its best cells only on average. The paper uses 5.",
+    question="How many generated architectures are worth querying?",
+    expectation="tens: PP ranks its best cells correctly only on average. The paper uses 5.",
     trainable=BiArch2PerfTrainable,
     vary={"final_k": (1, 5, 10, 20, 40, 80)},
 )

@@ -1,4 +1,4 @@
-"""Ablate what the paper leaves open or prints otherwise, one gap at a time, from the paper's own setting.
+"""Ablate what the paper leaves open or prints differently, one gap at a time, starting from the paper's own setting.
 
 python studies/ablate_paper_gaps.py --smoke
 """
@@ -13,7 +13,7 @@ STUDY = Study(
     name="ablate_paper_gaps",
     question="Which of the choices that the paper leaves open, or that depart from what it prints, matter?",
     expectation="PP decides what is queried, so its scale and learning rate matter most; AG's terms show in the share "
-    "of valid cells. 2,048 cells without a label an epoch instead of all, so that the study takes an hour.",
+    "of valid cells. 2,048 unlabelled cells per epoch instead of all, so that the study takes an hour.",
     trainable=BiArch2PerfTrainable,
     settings=replace(PAPER, epochs=40, unlabelled_per_epoch=2048),
     one_at_a_time=True,

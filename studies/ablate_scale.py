@@ -1,4 +1,4 @@
-"""Ablate the scale on which PP predicts; linear is equation 9 but for a constant factor.
+"""Ablate the scale on which PP predicts; linear is equation 9 up to a constant factor.
 
 python studies/ablate_scale.py --smoke
 """

@@ -1,4 +1,4 @@
-"""Ablate the unlabelled architectures seen in an epoch (Section 3.1.2).
+"""Ablate the number of unlabelled architectures per epoch (Section 3.1.2).
 
 python studies/ablate_unlabelled.py --smoke
 """
@@ -9,7 +9,7 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 STUDY = Study(
     name="ablate_unlabelled",
     question="What are the unlabelled architectures worth?",
-    expectation="more of them help AG and D until every class of cells was seen a few times; none is the paper's all.",
+    expectation="more of them help AG and D until every class of cells has been seen a few times; none means all, as in the paper.",
     trainable=BiArch2PerfTrainable,
     vary={"unlabelled_per_epoch": (256, 1024, 4096, None)},
 )

@@ -1,7 +1,7 @@
-"""Methods that also learn from short trainings against those that learn from full ones, at equal seconds of training.
+"""Compare methods that also learn from short trainings with those that learn from full ones, at equal training time.
 
-Seconds are simulated: those that the tables hold or, as the page says, estimates. Each search is appended to
-OUT/searches.csv when it ends, and the same command goes on after a stop. --page writes the page from what is there.
+Seconds are simulated: taken from the tables or, where the page says so, estimated. Each search is appended to
+OUT/searches.csv when it ends, and the same command resumes after a stop. --page only writes the page.
 
 \b
     python studies/compare_fidelities.py --seeds 0-1 --hours 6
@@ -135,7 +135,7 @@ def tables(rows: pd.DataFrame, budgets: list[int], names: list[str], methods: li
     clear = [found[key].difference.mean for key, p in corrected.items() if p < SIGNIFICANCE]
     better = sum(mean < 0 for mean in clear)
     lines = [
-        f"Of {len(found)} comparisons short trainings help significantly in {better} and harm in {len(clear) - better}.", ""
+        f"Of {len(found)} comparisons short trainings help significantly in {better} and hurt in {len(clear) - better}.", ""
     ]  # fmt: skip
     for name in names:
         body = []
@@ -172,9 +172,9 @@ def page(rows: pd.DataFrame, budgets: list[int], names: list[str], methods: list
 
 Regret in {unit} of the cell that is best by the search split among those trained in full, means over {seeds} seeds, or n, with
 95 % bootstrap intervals; settings are the methods' defaults. Differences are paired by seed, below zero
-where the method with short trainings is better; p-values are of Wilcoxon's signed-rank test, corrected by Holm over all
-comparisons of this page. A shorter training has a schedule of its own, so that none goes on from another: each costs all of
-its seconds. A training that the end of the budget cuts off is not answered.
+where the method with short trainings is better; p-values are from Wilcoxon's signed-rank test, Holm-corrected over all
+comparisons on this page. Each training length has its own schedule, so none resumes from a shorter one: each costs all of
+its seconds. A training that the end of the budget cuts off returns nothing.
 
 {chr(10).join(map(seconds_text, names))}
 

@@ -10,8 +10,8 @@ from trainables.searcher import SearcherTrainable
 STUDY = Study(
     name="compare_objectives",
     question="Which search method finds the best trade-off of accuracy and latency?",
-    expectation="NSGA-II, which sees both objectives, dominates more than random search; the methods that see accuracy alone "
-    "find the accurate end of the front only.",
+    expectation="NSGA-II, which sees both objectives, dominates more than random search; the methods that see only accuracy "
+    "find only the accurate end of the front.",
     trainable=SearcherTrainable,
     settings=SearchRequest(method="random-search", queries=100, objectives="accuracy,latency"),
     vary={"method": ("nsga-ii", "random-search", "regularized-evolution", "local-search")},

@@ -1,8 +1,8 @@
-"""Tables 1 to 3 of the SemiGAN-NAD paper beside ours: each method at its published number of queries and protocol.
+"""Compare Tables 1 to 3 of the SemiGAN-NAD paper with ours: each method at its published queries and protocol.
 
-Each search is appended to OUT/searches.csv when it ends, cheap methods first; the same command goes on after a stop.
-What a machine has no file for is left empty, with the command that gets the file. --page writes the page from what is
-there and searches nothing.
+Each search is appended to OUT/searches.csv when it ends, cheap methods first; the same command resumes after a stop.
+Entries whose file is missing on this machine stay empty, with the command that gets the file. --page only writes the
+page from stored results.
 
 \b
     python studies/compare_published.py --seeds 5 --methods random-search,regularized-evolution,pre-nas
@@ -133,9 +133,9 @@ def page(rows: pd.DataFrame, numbers: list[Published], names: list[str], made_by
         body += [f"## {name}", "", f"{of[0].upper()}{of[1:]}.", "", *markdown_table(heading, own), ""]
     return f"""# Published and ours
 
-Published: Tables 1 to 3 of the SemiGAN-NAD paper, each method's best result. Ours: the accuracy of the best cell found, each
-seed a search with the method's default settings; percentile bootstrap interval. They agree where the published number
-lies between the worst and the best of our seeds or within the interval.
+Published: Tables 1 to 3 of the SemiGAN-NAD paper, each method's best result. Ours: the accuracy of the best cell found; each
+seed is a search with the method's default settings; percentile bootstrap interval. They agree if the published number
+lies between our worst and best seeds or within the interval.
 
 {made_by} {hardware()["cpu"]}, {rows["cpu_seconds"].sum() / 3600:.2f} CPU hours of one thread.
 

@@ -1,8 +1,9 @@
-"""What each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
+"""Measure what each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
 
-`components` takes AG and D away; `ladder` goes from the paper's preset to the default and to sequential, one step at a
-time; `choices` are settings from which a default may be chosen, on the benchmarks that are there for it alone. Each search is appended to OUT/searches.csv when it ends, and the same command goes
-on after a stop. --page writes the page from what is there and searches nothing.
+`components` removes AG and D; `ladder` goes from the paper's preset to the default and to sequential, one step at a
+time; `choices` are candidate settings for a default, on the benchmarks reserved for choosing it. Each search is
+appended to OUT/searches.csv when it ends, and the same command resumes after a stop. --page only writes the page from
+stored results.
 
 \b
     python studies/components.py components --seeds 20
@@ -145,7 +146,7 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
     return [
         f"## {rows['queries'].iloc[0]} queries", "", "Mean regret:", "",
         *markdown_table(("arm", *names, "CPU seconds"), means), "",
-        f"Regret less that of {reference}, paired by seed; p by the signed-rank test, corrected by Holm over benchmarks:", "",
+        f"Regret minus that of {reference}, paired by seed; p from the signed-rank test, Holm-corrected over benchmarks:", "",
         *markdown_table(("arm", *names), gaps), "",
     ]  # fmt: skip
 
@@ -159,7 +160,7 @@ def page(
     digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
     return f"""# SemiGAN-NAD: {title}
 
-Regret: the optimum less the reported answer of the cell that is best by the search split; 95 % bootstrap intervals; n: seeds.
+Regret: the optimum minus the reported accuracy of the best cell by the search split; 95 % bootstrap intervals; n: seeds.
 
 {made_by} {hardware()["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
 
@@ -169,7 +170,7 @@ Regret: the optimum less the reported answer of the cell that is best by the sea
 @click.command(help=__doc__)
 @click.argument("which", type=click.Choice([*SETS]))
 @click.option("--arms", help="separated by ;  [default: all]")
-@click.option("--reference", help="the arm with which the others are compared  [default: that of the set]")
+@click.option("--reference", help="the arm that the others are compared with  [default: that of the set]")
 @click.option("--benchmarks", help="separated by commas  [default: those of the set]")
 @click.option("--queries", default="20,40,60,110", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="6", show_default=True, help="a count, a range or a list")

@@ -1,9 +1,9 @@
-"""Under which reading of its gaps do the paper's printed figures come out? Optuna searches `nadlab.semigan.networks.readings`.
+"""Which reading of the paper's gaps reproduces its printed figures? Optuna searches `nadlab.semigan.networks.readings`.
 
 Every reading trains on NAS-Bench-101 with the paper's 105 labels and t = 93 and is compared with what the paper prints
-about its generated cells. OUT/optuna.db holds all of it, so that the same command goes on after a stop; more
---configurations go on where the last command ended. --additions searches what the paper does not have as well.
---page writes the page from what is there.
+about its generated cells. OUT/optuna.db stores everything: the same command resumes after a stop, and more
+--configurations continue where the last command ended. --additions also searches what the paper does not have.
+--page only writes the page from stored results.
 
 \b
     python studies/infer_paper_gaps.py --configurations 40
@@ -178,15 +178,24 @@ def rows_of(study: optuna.Study) -> pd.DataFrame:
 
 @click.command(help=__doc__)
 @click.option("--benchmark", "name", default="nasbench101", show_default=True, help="a table of NAS-Bench-101's cells")
-@click.option("--configurations", default=30, show_default=True, help="readings in all, with those of earlier commands")
 @click.option(
-    "--seeds", default="0-1", show_default=True, help="of every reading: a count (10), a range (0-9) or a list (1,4,7)"
+    "--configurations", default=30, show_default=True, help="total readings, including those of earlier commands"
 )
-@click.option("--fresh", default="100-105", show_default=True, help="seeds of the closest reading and of today's")
-@click.option("--updates", default=4, show_default=True, help="of an epoch; the paper's are over 800, an hour a seed")
-@click.option("--additions", is_flag=True, help="search what the paper does not have as well, in a study of its own")
+@click.option(
+    "--seeds",
+    default="0-1",
+    show_default=True,
+    help="seeds of every reading: a count (10), a range (0-9) or a list (1,4,7)",
+)
+@click.option(
+    "--fresh", default="100-105", show_default=True, help="fresh seeds for the closest and the current reading"
+)
+@click.option(
+    "--updates", default=4, show_default=True, help="updates per epoch; the paper's are over 800, an hour per seed"
+)
+@click.option("--additions", is_flag=True, help="also search what the paper does not have, in a separate study")
 @click.option("--smoke", is_flag=True, help="seconds: two readings of two epochs")
-@click.option("--page", "only_page", is_flag=True, help="train nothing, write the page")
+@click.option("--page", "only_page", is_flag=True, help="train nothing, only write the page")
 @click.option("--out", type=click.Path(path_type=Path), default="results/infer_paper_gaps", show_default=True)
 def command(name: str, configurations: int, seeds: str, fresh: str, updates: int, additions: bool, smoke: bool, only_page: bool, out: Path) -> None:  # fmt: skip
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -11,8 +11,8 @@ from trainables.searcher import SearcherTrainable
 STUDY = Study(
     name="label_efficiency",
     question="How many queries does each search method need?",
-    expectation="methods that learn from unlabelled cells lead at few queries, and all meet near the table's best at "
-    "400. The paper claims few labels for SemiGAN-NAD and shows 110, 160 and 150 queries only.",
+    expectation="methods that learn from unlabelled cells lead at few queries, and all converge near the table's best at "
+    "400. The paper claims that SemiGAN-NAD needs few labels and shows only 110, 160 and 150 queries.",
     trainable=SearcherTrainable,
     settings=SearchRequest(queries=160),
     vary={"method": COMPARED, "queries": (16, 32, 64, 110, 160, 256, 400)},

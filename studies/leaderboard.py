@@ -1,10 +1,10 @@
-"""Every method on several benchmarks with the same budgets and seeds: mean regrets, and ranks over the benchmarks.
+"""Compare every method on several benchmarks at equal budgets and seeds: mean regrets, and ranks over the benchmarks.
 
-Each search is appended to OUT/searches.csv when it ends. The same command goes on after a stop, and one with more
-methods, benchmarks, budgets or seeds runs only those. Searches go by seeds, so that after a stop all methods have as
-many. A method's settings follow from its budget, so each budget is searched by itself. --page writes the page from what
-is there and searches nothing. Each row holds the digest of its method's code: rows of other code are refused, --anyway
-keeps them, and the page says so.
+Each search is appended to OUT/searches.csv when it ends. The same command resumes after a stop, and with more methods,
+benchmarks, budgets or seeds it runs only the missing searches. Searches run seed by seed, so that after a stop all
+methods have equally many. A method's settings follow from its budget, so each budget is searched separately. --page
+only writes the page from stored results. Each row holds the digest of its method's code: rows of other code are
+refused; --anyway keeps them, and the page says so.
 
 \b
     python studies/leaderboard.py --seeds 0-1
@@ -127,12 +127,12 @@ def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, o
     lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
     return f"""# All methods on {listed(names)}
 
-Means over up to {seeds} seeds with 95 % bootstrap intervals. Regret: the optimum less the reported answer of the cell that is best by
-the search split. "Every cell evaluated" is the regret of the best cell of all by the search split: where it is as high as
-the searches' own, a better search need not report less. Regret by the search split: how far the best cell found is below
-that cell by what the search sees.
-Methods have their default settings. A cell with fewer seeds says how many; an empty one has none, and its method is not
-ranked. CPU seconds: the median of a search.
+Means over up to {seeds} seeds with 95 % bootstrap intervals. Regret: the optimum minus the reported accuracy of the best cell by
+the search split. "Every cell evaluated" is the regret of the best of all cells by the search split: where it is as high as
+that of the searches, a better search need not have a lower regret. Regret by the search split: how far the best cell found
+is below that cell by what the search sees.
+Methods have their default settings. An entry with fewer seeds says how many; an empty one has none, and its method is not
+ranked. CPU seconds: the median per search.
 
 {made_by} {machine["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
 

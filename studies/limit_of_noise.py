@@ -1,8 +1,8 @@
-"""How far noise limits a predictor: the regret of a searcher that knows every cell's true mean, queried by single trainings.
+"""Measure how noise limits a predictor: the regret of a searcher that knows each cell's true mean but queries single trainings.
 
-A table of several runs tells the deviation of a training by itself, here that of its best tenth. A table of one run
+A table with several runs gives the deviation of a training directly, here that of its best tenth. A table with one run
 gives an upper bound: how far the answers of the best tenth, by prediction, are from what a random forest predicts
-without them, since that error holds the noise and more. `--deviations` takes any others.
+without them, since that error includes the noise and more. `--deviations` takes any other values.
 
 \b
     python studies/limit_of_noise.py
@@ -70,8 +70,13 @@ def show(name: str, rows: Sequence[tuple[str, float, Floats]], queries: int) -> 
 @click.command(help=__doc__)
 @click.option("--benchmark", "name", default="nasbench101", show_default=True, help="see `nadlab benchmarks`")
 @click.option("--queries", default=110, show_default=True)
-@click.option("--deviations", default="0.1,0.2,0.3,0.4", show_default=True, help="of a single training, in points")
-@click.option("--draws", default=400, show_default=True, help="worlds drawn")
+@click.option(
+    "--deviations",
+    default="0.1,0.2,0.3,0.4",
+    show_default=True,
+    help="standard deviations of a single training, in points",
+)
+@click.option("--draws", default=400, show_default=True, help="simulated tables")
 def command(name: str, queries: int, deviations: str, draws: int) -> None:
     try:
         asked = [float(part) for part in deviations.split(",")]

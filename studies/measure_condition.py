@@ -1,4 +1,4 @@
-"""Why does AG ignore the rank that it is asked for? D's judgement by kind of pair and by rank, and what of it reaches AG.
+"""Why does AG ignore the requested rank? D's output by kind of pair and by rank, and how much of it reaches AG.
 
 \b
     python studies/measure_condition.py --seeds 3
@@ -82,9 +82,9 @@ def page(rows: pd.DataFrame, settings: Settings) -> str:
 @click.option("--benchmark", "name", default="nasbench101", show_default=True, help="a table of NAS-Bench-101's cells")
 @click.option("--seeds", default="0-2", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
 @click.option(
-    "--set", "sets", multiple=True, metavar="NAME=VALUE", help="a setting, from the paper's; several times for several"
+    "--set", "sets", multiple=True, metavar="NAME=VALUE", help="change a setting of the paper's preset; may be repeated"
 )
-@click.option("--out", type=click.Path(path_type=Path), help="write the page into this file too")
+@click.option("--out", type=click.Path(path_type=Path), help="also write the page to this file")
 def command(name: str, seeds: str, sets: tuple[str, ...], out: Path | None) -> None:
     values = dict(each.split("=", 1) for each in sets if "=" in each)
     if len(values) < len(sets):

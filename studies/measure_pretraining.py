@@ -1,4 +1,4 @@
-"""Measure what the rival searches learn before their first query: arch2vec's autoencoder, the generator of AG-Net and GA-NAS.
+"""Measure what other methods learn before their first query: arch2vec's autoencoder, the generator of AG-Net and GA-NAS.
 
 python studies/measure_pretraining.py > results/pretraining.md
 """

@@ -1,9 +1,9 @@
 """Reproduce Figures 2 to 6: are the cells that AG generates under rank 0 built like the benchmark's best?
 
-Of the generated cells new classes count: one cell of each isomorphism class, none of them labelled. The best are 64 cells
-of each: the benchmark's, and the generated ones that PP ranks highest. Figures 2, 4, 5 and 6 are of NAS-Bench-101's
-space, Figure 3 of NAS-Bench-201's; bars and numbers are means over seeds with 95 % intervals, Figure 6 is of the first
-seed. Seeds are those of studies/reproduce_table4.py, read from its folder or run.
+Only new classes of generated cells count: one cell of each isomorphism class, none of them labelled. 64 cells are
+compared on each side: the benchmark's best, and the generated ones that PP ranks highest. Figures 2, 4, 5 and 6 are of
+NAS-Bench-101's space, Figure 3 of NAS-Bench-201's. Bars and numbers are means over seeds with 95 % intervals; Figure 6
+shows the first seed. Seeds are those of studies/reproduce_table4.py, read from its folder or run.
 
 \b
     python studies/reproduce_figures.py --smoke

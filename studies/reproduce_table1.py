@@ -1,4 +1,4 @@
-"""Reproduce Table 1: search methods on NAS-Bench-101, at the paper's numbers of queries and all at 110.
+"""Reproduce Table 1: search methods on NAS-Bench-101, at the paper's numbers of queries, and all at 110.
 
 python studies/reproduce_table1.py --seeds 20
 """
@@ -12,10 +12,10 @@ QUERIES = 110
 
 STUDY = Study(
     name="reproduce_table1",
-    question="How does SemiGAN-NAD compare with its rivals on NAS-Bench-101?",
+    question="How does SemiGAN-NAD compare with other methods on NAS-Bench-101?",
     expectation="as in the paper: with 110 queries SemiGAN-NAD is better than the traditional methods with 1,000, and "
-    "close to GA-NAS and AG-Net. The paper reports test accuracy; a table without it is judged by validation accuracy, "
-    "and then only the order compares.",
+    "close to GA-NAS and AG-Net. The paper reports test accuracy; for a table without it validation accuracy is "
+    "reported, and then only the order is comparable.",
     trainable=SearcherTrainable,
     settings=SearchRequest(queries=QUERIES),
     vary=levels_of(TABLE_1, QUERIES),

@@ -1,4 +1,4 @@
-"""Reproduce Table 2: search methods on NAS-Bench-201, at the paper's numbers of queries and all at 160.
+"""Reproduce Table 2: search methods on NAS-Bench-201, at the paper's numbers of queries, and all at 160.
 
 python studies/reproduce_table2.py --benchmark nasbench201/cifar10 --seeds 20
 python studies/reproduce_table2.py --benchmark nasbench201/cifar100 --seeds 20
@@ -16,9 +16,9 @@ QUERIES = 160
 
 STUDY = Study(
     name="reproduce_table2",
-    question="How does SemiGAN-NAD compare with its rivals on NAS-Bench-201?",
-    expectation="as in the paper: SemiGAN-NAD is better than random search and SemiNAS, and close to the best rivals, "
-    "which take 400 queries and more. At the same 160 queries nothing is published.",
+    question="How does SemiGAN-NAD compare with other methods on NAS-Bench-201?",
+    expectation="as in the paper: SemiGAN-NAD is better than random search and SemiNAS, and close to the best others, "
+    "which use 400 queries or more. Nothing is published for all methods at 160 queries.",
     trainable=SearcherTrainable,
     settings=SearchRequest(queries=QUERIES),
     vary=levels_of(TABLE_2, QUERIES),

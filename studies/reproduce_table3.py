@@ -1,4 +1,4 @@
-"""Reproduce Table 3: search methods on NAS-Bench-301, at the paper's numbers of queries and all at 150.
+"""Reproduce Table 3: search methods on NAS-Bench-301, at the paper's numbers of queries, and all at 150.
 
 Needs the surrogate: `nadlab benchmarks` says how to get it. The paper does not name the version.
 
@@ -15,8 +15,8 @@ QUERIES = 150
 
 STUDY = Study(
     name="reproduce_table3",
-    question="How does SemiGAN-NAD compare with its rivals on NAS-Bench-301?",
-    expectation="as in the paper: SemiGAN-NAD is better than all but AG-Net and regularized evolution, which take 192 "
+    question="How does SemiGAN-NAD compare with other methods on NAS-Bench-301?",
+    expectation="as in the paper: SemiGAN-NAD is better than all but AG-Net and regularized evolution, which use 192 "
     "queries.",
     trainable=SearcherTrainable,
     settings=SearchRequest(queries=QUERIES),

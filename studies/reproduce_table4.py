@@ -1,10 +1,10 @@
-"""Reproduce Table 4: how good are the cells that AG generates under rank 0, against the benchmark's own?
+"""Reproduce Table 4: how good are the cells that AG generates under rank 0, compared with the benchmark's own?
 
-Counted are new classes: one cell of each isomorphism class, none of them labelled. The share of all draws, where
-duplicates and labelled cells count, stands beside it. Each seed is appended to OUT/seeds.jsonl when it ends: the same
-command goes on after a stop, and one with more seeds runs only those. studies/reproduce_figures.py reads the same seeds.
-Labels are the paper's number, t is the paper's on NAS-Bench-101. Trained as in the paper on all of its 423,624 cells in
-each epoch, one seed takes half an hour; the last command sees 4,096 of them.
+Only new classes count: one cell of each isomorphism class, none of them labelled. The share of all draws, where
+duplicates and labelled cells count, is given too. Each seed is appended to OUT/seeds.jsonl when it ends: the same
+command resumes after a stop, and with more seeds it runs only those. studies/reproduce_figures.py reads the same seeds.
+The number of labels is the paper's, and so is t on NAS-Bench-101. Training as in the paper, on all of its 423,624 cells
+in each epoch, takes half an hour per seed; the last command uses 4,096 of them.
 
 \b
     python studies/reproduce_table4.py --smoke
@@ -140,9 +140,13 @@ def generation_options(default: str) -> Callable[[Any], Any]:
             click.option("--preset", type=click.Choice(PRESETS), default="default", show_default=True),
             SET,
             click.option("--seeds", default="20", show_default=True, help="a count, a range (0-9) or a list (1,4,7)"),
-            click.option("--concurrent", type=click.IntRange(1), help="seeds at a time  [default: all cores]"),
-            click.option("--smoke", is_flag=True, help="a run of seconds with small settings, in its own folder"),
-            click.option("--out", type=click.Path(path_type=Path), help="  [default: runs/generated/BENCHMARK-PRESET]"),
+            click.option("--concurrent", type=click.IntRange(1), help="seeds in parallel  [default: all cores]"),
+            click.option("--smoke", is_flag=True, help="run for seconds with small settings, in its own folder"),
+            click.option(
+                "--out",
+                type=click.Path(path_type=Path),
+                help="output folder  [default: runs/generated/BENCHMARK-PRESET]",
+            ),
         )[::-1]:
             command = option(command)
         return command

@@ -1,4 +1,4 @@
-"""Tune the default of SemiGAN-NAD for a fixed budget: what `nadlab.semigan.settings.Settings` should be.
+"""Tune SemiGAN-NAD's default settings, `nadlab.semigan.settings.Settings`, for a fixed budget.
 
 python studies/tune_default.py --smoke
 python studies/tune_default.py --benchmark mnist1d-101 --queries 110 --configurations 40
@@ -16,7 +16,7 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 TUNING = Tuning(
     name="tune_default",
     question="Which settings of SemiGAN-NAD leave the least regret for a fixed number of queries?",
-    expectation="a fourth of the queries for generated cells, as now; the paper's depths and alphas, to within noise.",
+    expectation="a quarter of the queries for generated cells, as now; the paper's depths and alphas, to within noise.",
     trainable=BiArch2PerfTrainable,
     settings=Settings(),
     queries=160,

@@ -1,8 +1,8 @@
-"""Every method tuned with the same budget on the embedded benchmarks, and judged on benchmarks that nothing was tuned on.
+"""Tune every method with the same budget on the embedded benchmarks, and evaluate it on held-out benchmarks.
 
 A method's configurations come from the space that it declares: its default first, random ones up to the tenth, then TPE.
-A configuration is judged by its mean regret over the tuned benchmarks and seeds. Default and best are then run on the
-held-out benchmarks. The same command goes on after a stop, and with more configurations runs only those.
+A configuration is scored by its mean regret over the tuning benchmarks and seeds. Default and best are then run on the
+held-out benchmarks. The same command resumes after a stop, and with more configurations runs only the missing ones.
 
 python studies/tune_methods.py --methods bananas,local-search --configurations 12 --seeds 5 --queries 40
 """
@@ -123,16 +123,20 @@ default on the same seeds, with its 95 % bootstrap interval. Digest of the code:
 
 @click.command(help=__doc__)
 @click.option("--methods", default=",".join(COMPARED[1:]), help="separated by commas  [default: all with settings]")
-@click.option("--configurations", type=click.IntRange(1), default=12, show_default=True, help="of each method")
-@click.option("--seeds", default="5", show_default=True, help="of each configuration: a count, a range or a list")
-@click.option("--queries", type=click.IntRange(3), default=40, show_default=True, help="of each search")
+@click.option(
+    "--configurations", type=click.IntRange(1), default=12, show_default=True, help="configurations per method"
+)
+@click.option("--seeds", default="5", show_default=True, help="seeds per configuration: a count, a range or a list")
+@click.option("--queries", type=click.IntRange(3), default=40, show_default=True, help="budget of each search")
 @click.option("--tuned-on", default="mnist1d-201,mnist1d-101", show_default=True, help="benchmarks to tune on")
 @protocol_option()
 @click.option("--held-out", help="benchmarks to report on  [default: all of $NADLAB_DATA and the cache folder]")
-@click.option("--held-out-seeds", default="20", show_default=True, help="of default and tuned settings")
-@click.option("--concurrent", type=click.IntRange(1), help="methods at a time, each on one core  [default: all cores]")
+@click.option("--held-out-seeds", default="20", show_default=True, help="seeds for default and tuned settings")
+@click.option(
+    "--concurrent", type=click.IntRange(1), help="methods in parallel, each on one core  [default: all cores]"
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/tune_methods"), show_default=True)
-@click.option("--smoke", is_flag=True, help="a run of seconds, in a folder of its own")
+@click.option("--smoke", is_flag=True, help="run for seconds, in its own folder")
 def command(**given: Any) -> None:
     if given["smoke"]:
         given |= SMOKE | {"out": given["out"] / "smoke"}

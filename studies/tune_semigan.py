@@ -15,8 +15,8 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 TUNING = Tuning(
     name="tune_semigan",
     question="Which settings of SemiGAN-NAD work best together, and for how many queries?",
-    expectation="the number of labels matters most, and accuracy alone takes all it can get: the front of accuracy against "
-    "queries tells more. alpha and the depths matter little around the paper's values.",
+    expectation="the number of labels matters most, and with accuracy as the only objective more is always better: the Pareto "
+    "front of accuracy against queries tells more. alpha and the depths matter little around the paper's values.",
     trainable=BiArch2PerfTrainable,
     space={
         "alpha": FloatDistribution(0.05, 0.95),

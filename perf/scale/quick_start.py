@@ -29,6 +29,8 @@ EVENTS = {
 }
 """what the terminal shows at each moment"""
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
 
 def smoke(arguments: tuple[str, ...]) -> dict[str, float]:
     """Run the study; return seconds from its start to each event and to its end, and the CPU seconds of the driver.
@@ -43,7 +45,7 @@ def smoke(arguments: tuple[str, ...]) -> dict[str, float]:
         os.close(writing)
         found, said = dict[str, float](), ""
         while part := _read(reading):
-            said += part
+            said += COLOURS.sub("", part)
             for name, sign in EVENTS.items():
                 if name not in found and sign.search(said):
                     found[name] = time.perf_counter() - started

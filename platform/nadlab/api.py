@@ -36,31 +36,31 @@ def search(
     at_most: "Mapping[str, float] | None" = None,
     evaluations: str | None = None,
 ) -> "pd.DataFrame":
-    """Search a benchmark with one or more methods, once a seed; return a row a method and seed, in this order.
+    """Search a benchmark with one or more methods, once per seed; return one row per method and seed, in this order.
 
     method: a name that `nadlab search --help` lists, `module:object` of your own, or several of them.
-    queries: distinct architectures up to isomorphism that each search may evaluate, or a budget in words that counts what
-        their trainings take: "20000epochs", "90min" or "6h"; then columns `trainings`, `epochs` and `training_seconds`.
-    concurrent: searches at a time; one runs in this process, more (None: one a core) in processes of their own, so that
-        a script needs `if __name__ == "__main__":`. Each search uses one thread of torch.
-    hyperparameters: `method.setting` -> value, such as {"bananas.ensemble": 3}, where it is not the published one;
-        `nadlab methods` lists them.
+    queries: distinct architectures up to isomorphism that each search may evaluate, or a training budget as text:
+        "20000epochs", "90min" or "6h"; the latter adds columns `trainings`, `epochs` and `training_seconds`.
+    concurrent: searches in parallel; one runs in this process, more (None: one per core) in separate processes, so that
+        a script needs `if __name__ == "__main__":`. Each search uses one torch thread.
+    hyperparameters: `method.setting` -> value, such as {"bananas.ensemble": 3}, for settings to change; `nadlab methods`
+        lists them.
     objectives: names of several, the benchmark's metric first, such as ("accuracy", "latency").
-    at_most: quantity -> the greatest value that it may have; a cell that breaks a constraint is never the best.
+    at_most: quantity -> its maximum; a cell that violates a constraint is never the best.
 
     evaluations: the store of a benchmark that is not free, a folder or postgresql://...; None: runs/evaluations.
 
-    protocol: `paper` (as the SemiGAN-NAD paper: NAS-Bench-201 by test accuracy alone), `validation` (search by validation,
-        report test accuracy, where the benchmark has both) or `naslib` (as NASLib).
+    protocol: `paper` (as in the SemiGAN-NAD paper: NAS-Bench-201 by test accuracy only), `validation` (search by
+        validation, report test accuracy, if the benchmark has both) or `naslib` (as in NASLib).
 
     Columns: `method`, `benchmark`, `protocol`, `seed`, `queries`; `best_valid` and `best_test`, percent, of the cell with the best
-    search accuracy (missing where the benchmark has none); `regret`, percentage points (no column where the benchmark does
-    not know its optimum, or with constraints); `seconds`, wall-clock; with constraints `feasible`, the queries that keep them
-    (`best_valid` and `best_test` are missing where none does). With several objectives `front`, a list of dicts of cell and
+    search accuracy (missing where the benchmark has none); `regret`, percentage points (no column if the optimum is
+    unknown, or with constraints); `seconds`, wall-clock; with constraints `feasible`, the number of queries that meet them
+    (`best_valid` and `best_test` are missing if none does). With several objectives `front`, a list of dicts of cell and
     objectives, and `hypervolume`, a list, after each query (`nadlab.analysis.statistics.hypervolume`).
 
-    Raises UserError, a ValueError of one sentence, for an unknown method, benchmark or protocol and for a budget that the benchmark
-    or a method can't meet.
+    Raises UserError, a ValueError with a one-sentence message, for an unknown method, benchmark or protocol and for a budget
+    that the benchmark or a method can't meet.
     """
     import pandas as pd
 

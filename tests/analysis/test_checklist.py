@@ -49,7 +49,7 @@ def of(name: str, study: Any = STUDY) -> dict[str, tuple[str, str]]:
 def test_cells_of_unknown_origin_are_claimed_for_nobody() -> None:
     for study in (RECORD, replace(RECORD, benchmark="mnist1d-of-my-own"), replace(RECORD, benchmark="nasbench201/x")):
         found = answers(study)
-        assert found[CODE] == ("no", "The benchmark does not say who trained its cells, nor by which code.")
+        assert found[CODE] == ("no", "The benchmark does not say who trained its cells or with which code.")
         assert found[DEPTH][0] == "no"
         assert found[DEPTH][1].endswith("does not say whether its answers are stored, predicted or trained.")
         assert "looked up" not in found[TIME][1]
@@ -60,7 +60,7 @@ def test_cells_of_unknown_origin_are_claimed_for_nobody() -> None:
     [
         ("stored", "yes", "returns stored trainings"),
         ("predicted", "yes", "returns the predictions of a surrogate"),
-        ("trained", "no", "trains for its answers"),
+        ("trained", "no", "trains each network"),
     ],
 )
 def test_answers_are_called_what_the_benchmark_declares(answer: str, word: str, says: str) -> None:
@@ -103,10 +103,10 @@ def test_benchmark_that_settings_were_chosen_on_is_marked() -> None:
     word, why = of("mnist1d-201")[TUNED]
     assert word == "partly"
     assert why.startswith(
-        "How settings were chosen: SemiGAN-NAD's default settings: tuned on mnist1d-201, nasbench201/cifar10, this benchmark "
+        "How settings were chosen: SemiGAN-NAD's default settings: tuned on mnist1d-201, nasbench201/cifar10, including this benchmark"
     )
-    assert "among them" not in of("mnist1d-101")[TUNED][1]
-    assert "among them" in of("mnist1d-101", ADDITIONS)[TUNED][1]
+    assert "including this benchmark" not in of("mnist1d-101")[TUNED][1]
+    assert "including this benchmark" in of("mnist1d-101", ADDITIONS)[TUNED][1]
     assert "SemiGAN-NAD's sequential settings but for final_k, labels:" in of("mnist1d-101", ADDITIONS)[TUNED][1]
 
 

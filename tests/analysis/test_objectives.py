@@ -60,6 +60,6 @@ def test_searches_without_a_feasible_cell_are_named_and_left_out(tmp_path: Path)
     record = study_record(study, TRADED, "id")
     assert record.optimum is None
     report, _ = write_report(record, records_of(study), None, tmp_path)
-    assert "2 finished trials found no cell that keeps their constraints" in report.evidence.conclusions[0]
+    assert "2 finished trials found no cell that meets their constraints" in report.evidence.conclusions[0]
     assert [row.level for row in report.evidence.rows] == ["latency=2.0", "none"]
     assert all((tmp_path / "figures" / name).exists() for name in ("anytime_accuracy.png", "hypervolume.png"))

@@ -138,7 +138,10 @@ def test_equivalence_is_said_by_level_and_margin() -> None:
 def test_pairs_that_do_not_differ_do_not_count() -> None:
     records = crossed({0.5: [30] * 9, 0.9: [30] * 4 + [31] * 5})
     said = " ".join(report_on(asked("queries-to-best"), records, np.random.default_rng(0)).evidence.conclusions)
-    assert "With fewer than 6 pairs that differ no difference can be significant: here are at most 5 of 9." in said
+    assert (
+        "With fewer than 6 pairs that differ, no difference can be significant; at most 5 of 9 pairs differ here."
+        in said
+    )
 
 
 def test_study_that_grew_says_how_often_it_was_looked_at() -> None:

@@ -28,13 +28,13 @@ def test_minutes_count_rounds_of_trials_at_once_and_hours_count_trials() -> None
     assert forecast.minutes == 2.5
     assert forecast.hours == pytest.approx(0.1)
     said = [
-        "About 2.5 minutes with 4 at once: 0.1 CPU-hours, 0.025 GPU-hours.",
+        "About 2.5 minutes with 4 in parallel: 0.1 CPU-hours, 0.025 GPU-hours.",
         "A trial takes about 60 s: a stopwatch.",
     ]
     assert forecast.sentences(pack=1) == said
     assert forecast.sentences(pack=8) == [
         *said,
-        "Trials that share a process are counted as if one followed the other.",
+        "Trials that share a process are counted as if they ran one after the other.",
     ]
 
 

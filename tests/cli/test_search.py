@@ -66,7 +66,7 @@ def test_a_search_by_other_settings_is_another_one(other: tuple[str, ...]) -> No
 
 def test_tables_and_curves_hold_every_search_and_query() -> None:
     said = searched("--method", "local-search,random-search", "--seeds", "3")
-    assert "Kept in runs/search/nasbench201-toy" in said
+    assert "Stored in runs/search/nasbench201-toy" in said
     searches, queries = pd.read_csv(KEPT / "searches.csv"), pd.read_csv(KEPT / "queries.csv")
     assert len(searches) == 6
     assert len(queries) == 6 * 20

@@ -105,7 +105,7 @@ def test_study_counts_diverged_trials_and_does_not_run_them_again(
     assert not (out / "tune").exists()
     for file in out.glob("trials/*/record.json"):
         json.loads(file.read_text(), parse_constant=pytest.fail)
-    sentence = "2 trials diverged and are in no mean: learning_rate 1000000.0, seed 0, diverged in epoch "
+    sentence = "2 trials diverged and are left out of the means: learning_rate 1000000.0, seed 0, diverged in epoch "
     assert sentence in (out / "report.md").read_text()
     assert sentence in (out / "report.html").read_text()
     client = open_client(Done(study, out, 1).store)

@@ -52,7 +52,7 @@ def test_trials_are_searched_by_validation_and_say_so_in_their_records_and_runs(
     assert run.data.tags["protocol"] == run.data.params["protocol"] == "validation"
     report = (validated / "report.html").read_text()
     assert f"ablate_alpha · {TOY} (protocol validation)" in report
-    assert "Searched by validation accuracy, judged by test accuracy" in report
+    assert "Searched by validation accuracy, reported by test accuracy" in report
 
 
 def test_a_run_is_reproduced_under_its_protocol(validated: Path) -> None:

@@ -156,7 +156,7 @@ def test_a_trial_that_waits_holds_nothing_its_trainings_need_and_the_report_coun
     failed = sum(bool(query.failed) for query in record.queries)
     assert 0 < failed < 6
     assert all(query.valid == 0.0 for query in record.queries if query.failed)
-    words = f"{failed} of 6 queries failed, and count as the worst value: {failed} x MemoryError: CUDA out of memory."
+    words = f"{failed} of 6 queries failed and count as the worst value: {failed} x MemoryError: CUDA out of memory."
     assert words in (out / "report.md").read_text()
     assert list((out / "evaluations").glob("greenhouse-greenhouse-*.db"))
 

@@ -265,7 +265,7 @@ def test_report_names_the_best_its_interval_what_mattered_and_the_front(tmp_path
     assert best.fresh
     assert best.fresh.difference.n == 6
     text = report.markdown()
-    assert "On seeds that it was not chosen by it differs by" in text
+    assert "On fresh seeds it differs by" in text
     assert "(fANOVA)" in text
     front = {(row.accuracy.mean, row.queries) for row in rows if row.on_front}
     assert front == {tuple(each.values) for each in search.best_trials}

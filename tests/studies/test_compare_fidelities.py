@@ -23,7 +23,7 @@ def test_pairs_are_compared_at_equal_seconds_and_the_same_command_goes_on(data: 
     rows = pd.read_csv(tmp_path / "searches.csv")
     assert len(rows) == 6
     assert all(float(text.split()[-1].split(":")[0]) <= 5 for text in rows["curve"])
-    assert "Of 1 comparisons short trainings help significantly in 0 and harm in 0." in shown
+    assert "Of 1 comparisons short trainings help significantly in 0 and hurt in 0." in shown
     assert "| hyperband - random-search |" in shown
     assert (tmp_path / "anytime.png").exists()
     with pytest.raises(UserError, match="mnist1d-201 answers by full trainings alone"):

@@ -112,7 +112,7 @@ def test_setting_of_rounds_is_taken_where_there_are_rounds(name: str) -> None:
 def test_levels_that_another_level_makes_equal_are_said() -> None:
     said = checked(varying(ROUNDS, per_round=(None, 10), local_queries=(0, 5)))
     assert said == [
-        "Levels of local_queries alone are the same trials where all K are queried at once, as per_round is none."
+        "Levels that differ only in local_queries are the same trials where all K are queried at once, as per_round is none."
     ]
 
 
@@ -189,7 +189,7 @@ def test_levels_without_the_default_are_said_to_be_compared_with_nothing() -> No
     assert said.endswith("such as --baseline alpha=0.1.")
     assert checked(replace(study, baseline={"alpha": 0.9})) == []
     assert checked(varying(alpha=(0.1, 0.5))) == []
-    assert checked(varying(alpha=(0.5,))) == ["One level alone is run: it is measured, and compared with nothing."]
+    assert checked(varying(alpha=(0.5,))) == ["Only one level is run: it is measured, but not compared."]
 
 
 def records(study: Study, accuracies: list[float], status: str = "FINISHED") -> list[Record]:

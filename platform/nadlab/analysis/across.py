@@ -84,7 +84,7 @@ def across(benchmarks: Sequence[Evidence], rng: np.random.Generator) -> tuple[Pa
                 for level in shared
                 if level != study.default_level
             },
-            f"Mean difference to {study.default_level}, paired by seed, and p of the exact signed-rank test, corrected by Holm over "
+            f"Mean difference to {study.default_level}, paired by seed, and p from the exact signed-rank test, Holm-corrected over "
             "all levels and benchmarks together.",
         ),
     )

@@ -26,11 +26,11 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary], records: Seque
     """Return the sentences in order."""
     metric = measured(study)
     if not rows and finished(records):
-        return [f"No finished trial has the outcome {metric.name}: ask for another by --outcome."]
+        return [f"No finished trial has the outcome {metric.name}: choose another with --outcome."]
     if not any(row.is_default for row in rows):
         return [
-            f"The {study.reference} level {study.factor} = {study.default_level} has no finished trial: nothing can be compared "
-            "with it; --baseline names another level."
+            f"The {study.reference} level {study.factor} = {study.default_level} has no finished trial, so nothing can be compared "
+            "with it; --baseline sets another level."
         ]
     compared = [(row, row.comparison) for row in rows if row.comparison]
     if not compared:
@@ -56,7 +56,7 @@ def ceiling(study: StudyRecord, records: Sequence[Record]) -> list[str]:
         return []
     outcome, metric, count = primary(study), measured(study), len(values)
     at_best = sum(reaches_best(record, study, outcome.queries) for record in ended) if outcome.has_ceiling else 0
-    advice = "take fewer queries, another --benchmark or another --outcome."
+    advice = "use fewer queries, another --benchmark or another --outcome."
     if at_best >= CEILING * count:
         # a pair differs only where one of its trials is not among them
         cannot = count - at_best < fewest_seeds(len(levels) - 1)
@@ -123,7 +123,7 @@ def _equivalent(study: StudyRecord, compared: Compared) -> list[str]:
     )
     return [
         f"{subject} equivalent to the {study.reference} {study.default_level}: the mean difference is within "
-        f"{metric.difference(effect)} of zero (two one-sided t-tests, {'' if is_one else 'the greatest '}{p_equals(greatest)})."
+        f"{metric.difference(effect)} of zero (two one-sided t-tests, {'' if is_one else 'largest '}{p_equals(greatest)})."
     ]
 
 
@@ -150,7 +150,7 @@ def _undecided(study: StudyRecord, rows: Sequence[LevelSummary], compared: Compa
     ends = [abs(end) for _, difference in alike for end in (difference.low, difference.high) if end]
     if ends:
         said.append(
-            "That does not show that they are equal: by the 95 % intervals they may differ by up to "
+            "This does not show that they are equal: the 95 % intervals allow differences of up to "
             f"{measured(study).difference(max(ends))}."
         )
     return said
@@ -170,7 +170,7 @@ def _span(study: StudyRecord, rows: Sequence[LevelSummary]) -> tuple[str, str] |
 def _test(compared: Compared) -> list[str]:
     count = len(compared)
     corrected = f" with Holm's correction over {count} comparisons" if count > 1 else ""
-    said = [f"Tested by the exact signed-rank test on paired seeds at 5 %{corrected}."]
+    said = [f"Tested with the exact signed-rank test on paired seeds at 5 %{corrected}."]
     least = fewest_seeds(count)
     few = [(row.level, found) for row, found in compared if found.nonzero < least]
     if not few:
@@ -182,12 +182,8 @@ def _test(compared: Compared) -> list[str]:
         else f"no difference of {listed([_level(level) for level, _ in few[:LISTED]])}"
     )
     said.append(
-        f"With fewer than {least} pairs that differ {which} can be significant{corrected}: here are at most {differing}"
-        + (
-            f" of {seeds} seeds, and bootstrap intervals of so few are too narrow."
-            if seeds < least
-            else f" of {seeds}."
-        )
+        f"With fewer than {least} pairs that differ, {which} can be significant{corrected}; at most {differing} of {seeds} pairs "
+        f"differ here{', and bootstrap intervals from so few seeds are too narrow' * (seeds < least)}."
     )
     return said
 
@@ -204,9 +200,9 @@ def _power(study: StudyRecord, compared: Compared) -> list[str]:
         seeds = f"about {most}" if fewest == most else f"from about {fewest} (for {first}) to {most} (for {last})"
         more = most > min(n for _, _, n in spreads)
         return [
-            f"To detect a difference of {metric.difference(effect)} with 80 % power, {seeds} seeds are needed, by each pair's own "
-            "spread."
-            + " Fix their number before you run them: who adds seeds until a difference shows will find one."
+            f"To detect a difference of {metric.difference(effect)} with 80 % power, {seeds} seeds are needed, given the spread of "
+            "each pair."
+            + " Fix the number before you run them: adding seeds until a difference appears will always find one."
             * more
         ]
     visible = [(seen, level) for level, spread, n in spreads if (seen := visible_difference(spread, count, n))]
@@ -218,7 +214,7 @@ def _power(study: StudyRecord, compared: Compared) -> list[str]:
         if lower == upper
         else f"{metric.difference(least)} ({lower}) to {metric.difference(greatest)} ({upper})"
     )
-    return [f"These seeds detect a difference of {span} with 80 % power, by each pair's own spread."]
+    return [f"These seeds detect a difference of {span} with 80 % power, given the spread of each pair."]
 
 
 def _looks(study: StudyRecord) -> list[str]:
@@ -227,6 +223,6 @@ def _looks(study: StudyRecord) -> list[str]:
         return []
     sizes = [len({seed for seeds in study.looks[:look] for seed in seeds}) for look in range(1, len(study.looks) + 1)]
     return [
-        f"This study grew: it was run with {', then '.join(map(str, sizes))} seeds, {len(sizes)} looks at its results, and the "
-        f"p-values count one. Corrected for all looks a difference is significant below p = {SIGNIFICANCE / len(sizes):.3f}."
+        f"This study grew: it was run with {', then '.join(map(str, sizes))} seeds, {len(sizes)} looks at its results, but the "
+        f"p-values assume one. Corrected for all looks, a difference is significant below p = {SIGNIFICANCE / len(sizes):.3f}."
     ]

@@ -110,7 +110,7 @@ def page_of(evidence: Evidence) -> Page:
     """Return the head of one study's page."""
     study, rows = evidence.study, evidence.rows
     protocol = (
-        f"Searched by {study.searched_by} {study.measured.name}, judged by {study.reported_by} {study.measured.name}. "
+        f"Searched by {study.searched_by} {study.measured.name}, reported by {study.reported_by} {study.measured.name}. "
         f"{settings_text(study)}"
     )
     found, limit = "" if evidence.answer else found_text(study, rows), " ".join(ceiling(study, evidence.records))

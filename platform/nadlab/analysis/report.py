@@ -91,7 +91,7 @@ def _cells(study: StudyRecord, row: LevelSummary) -> tuple[str, ...]:
 def _note(study: StudyRecord) -> str:
     return (
         f"{accuracy_note(study)} Intervals are percentile bootstraps over seeds; differences are paired by seed. SD is the "
-        "standard deviation over seeds, IQM the interquartile mean; p is of the exact signed-rank test, corrected by Holm; the "
+        "standard deviation over seeds, IQM the interquartile mean; p is from the exact signed-rank test, Holm-corrected; the "
         f"chance to beat the {study.reference} counts ties half. {settings_text(study)}" + published_note(study)
     )
 

@@ -148,7 +148,7 @@ def _failures(records: Sequence[Record]) -> str:
         [f"{reasons.total() - sum(count for _, count in reasons.most_common(3))} x others"] if len(reasons) > 3 else []
     )
     said = (
-        f"{reasons.total()} of {len(queries)} queries failed, and count as the worst value: {'; '.join(named + more)}."
+        f"{reasons.total()} of {len(queries)} queries failed and count as the worst value: {'; '.join(named + more)}."
     )
     return said if reasons else ""
 
@@ -157,7 +157,7 @@ def _divergence(study: StudyRecord, records: Sequence[Record]) -> str:
     first, *others = records
     count = f"{len(records)} trials" if others else "1 trial"
     return (
-        f"{count} diverged and {'are' if others else 'is'} in no mean: {study.factor} {study.level(first.trial)}, seed "
+        f"{count} diverged and {'are' if others else 'is'} left out of the means: {study.factor} {study.level(first.trial)}, seed "
         f"{first.trial.seed}, {first.error}{f'; and {len(others)} more' if others else ''}."
     )
 
@@ -165,7 +165,7 @@ def _divergence(study: StudyRecord, records: Sequence[Record]) -> str:
 def _infeasible(study: StudyRecord, records: Sequence[Record]) -> str:
     levels = sorted({study.level(record.trial) for record in records})
     return (
-        f"{len(records)} finished trials found no cell that keeps their constraints and are in no mean: {study.factor} "
+        f"{len(records)} finished trials found no cell that meets their constraints and are left out of the means: {study.factor} "
         f"{'; '.join(levels)}."
     )
 

@@ -20,26 +20,26 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Results:
-    """What a study found; accuracies in percent, regrets and differences in percentage points.
+    """The results of a study; accuracies in percent, regrets and differences in percentage points.
 
-    Every frame but `levels` names the trial by `trial`, its identity in the folder and in MLflow, its `level` and `seed`.
+    Every frame except `levels` identifies the trial by `trial`, its id in the folder and in MLflow, its `level` and `seed`.
     """
 
     study: StudyRecord
-    """what was asked: `study` (its name), `question`, `benchmark`, `optimum`, the `settings` that were held and more"""
+    """the study: `study` (its name), `question`, `benchmark`, `optimum`, the fixed `settings` and more"""
     records: tuple[Record, ...] = field(repr=False)
-    """what the frames are made of"""
+    """the records that the frames are made from"""
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """A row a trial that ended: its level of every factor, `status` and metrics, such as `best_reported` and `regret`."""
+        """One row per completed trial: its level of every factor, `status` and metrics such as `best_reported` and `regret`."""
         return pd.DataFrame([trial_row(self.study, record) for record in self.records])
 
     @cached_property
     def queries(self) -> pd.DataFrame:
-        """A row a query in order: `number` (from 1), `key`, `cell`, `valid`, `test`, further quantities and `incumbent`.
+        """One row per query, in order: `number` (from 1), `key`, `cell`, `valid`, `test`, further quantities and `incumbent`.
 
-        The incumbent is the reported accuracy of the cell with the best search accuracy so far; NaN while no cell keeps the
+        The incumbent is the reported accuracy of the cell with the best search accuracy so far; NaN while no cell meets the
         constraints.
         """
         return self._rows(lambda record: [
@@ -49,19 +49,19 @@ class Results:
 
     @cached_property
     def levels(self) -> pd.DataFrame:
-        """A row a level over its finished trials: the numbers of the study's report.
+        """One row per level, over its finished trials: the numbers of the study's report.
 
         `n` seeds, `mean`, `sd` (standard deviation) and `low` to `high`, the 95 % bootstrap interval of the mean, missing for
         one seed; `best`, `regret`, `iqm` (interquartile mean); the paired difference to the default level, its interval,
-        `p_holm` (Wilcoxon's, corrected by Holm) and the probability of improvement (`superiority_`). The levels of a tuning
-        study are its configurations, named by their rank, at the seeds that they were chosen by.
+        `p_holm` (Wilcoxon's test, Holm-corrected) and the probability of improvement (`superiority_`). The levels of a tuning
+        study are its configurations, named by rank, at the seeds used to choose them.
         """
         # the report's generator: the same intervals
         return level_table(summarize(self.study, _compared(self.study, self.records), np.random.default_rng(0)))
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """A row an `epoch` (from 1) of every trial that trains networks: its losses, each a mean over the epoch's batches."""
+        """One row per `epoch` (from 1) of every trial that trains networks: its losses, each a mean over the epoch's batches."""
         return self._rows(lambda record: [{"epoch": epoch, **row} for epoch, row in enumerate(record.history, 1)])
 
     def _rows(self, of: Callable[[Record], list[Row]]) -> pd.DataFrame:
@@ -74,11 +74,11 @@ class Results:
 
 
 def load(folder: str | Path) -> Results:
-    """Read what a study found from the folder that it wrote, such as `runs/ablate_alpha/mnist1d-201`.
+    """Read the results of a study from the folder that it wrote, such as `runs/ablate_alpha/mnist1d-201`.
 
-    Nothing is written, and neither MLflow nor Ray is imported. Trials that are under way are left out.
+    Nothing is written, and neither MLflow nor Ray is imported. Running trials are left out.
 
-    Raises UserError, a ValueError of one sentence, when the folder holds no study or none of its trials has ended.
+    Raises UserError, a ValueError with a one-sentence message, when the folder holds no study or none of its trials has ended.
     """
     path = Path(folder)
     study = read_owner(path) if (path / "study.json").is_file() else None

@@ -62,8 +62,8 @@ def equivalence_note(metric: Metric, effect: float | None) -> str:
     if effect is None:
         return ""
     return (
-        f" Equivalence: two one-sided t-tests that the mean difference is within {metric.difference(effect)} of zero, corrected by "
-        "Holm. Seeds needed: to detect a difference of that size with 80 % power, by the spread of this pair."
+        f" Equivalence: two one-sided t-tests that the mean difference is within {metric.difference(effect)} of zero, with Holm's "
+        "correction. Seeds needed: to detect a difference of that size with 80 % power, given the spread of this pair."
     )
 
 
@@ -82,11 +82,11 @@ def published_note(study: StudyRecord) -> str:
     """Return the sentences about that column, a space before them; empty without it."""
     if not _published(study):
         return ""
-    note = " The last column is the paper's result, its best."
+    note = " The last column is the paper's best result."
     if study.preset == PAPER:
         return note
     ours = f"{study.preset}, searched by {study.searched_by} and reported by {study.reported_by} {study.measured.name}"
-    return f"{note} The table mixes protocols: the paper's result is by the protocol {PAPER}, ours by {ours}."
+    return f"{note} The table mixes protocols: the paper's result uses the protocol {PAPER}, ours {ours}."
 
 
 def _published(study: StudyRecord) -> bool:
@@ -117,7 +117,7 @@ def _chosen(benchmarks: Sequence[str] | None, benchmark: str) -> str:
     if not benchmarks:
         return "published settings"
     if benchmark in benchmarks:
-        return f"tuned on {', '.join(benchmarks)}, this benchmark among them, which makes its results here optimistic"
+        return f"tuned on {', '.join(benchmarks)}, including this benchmark, so its results here are optimistic"
     return f"tuned on {', '.join(benchmarks)}, not on this benchmark"
 
 
@@ -137,10 +137,10 @@ def accuracy_note(study: StudyRecord) -> str:
     if study.outcomes[0] != "final":
         asked = measured(study)
         return f"Outcome: {asked.label}; {'more' if asked.maximise else 'less'} is better.{primary(study).note}"
-    regret = "" if study.optimum is None else f"; regret is counted from the table's best, {metric.text(study.optimum)}"
+    regret = "" if study.optimum is None else f"; regret is relative to the table's best, {metric.text(study.optimum)}"
     return (
         f"{metric.name.capitalize()} is the {study.reported_by} {metric.name} of the cell with the best {study.searched_by} "
-        f"{metric.name} among those queried{'' if metric.maximise else ', the least being best'}{regret}."
+        f"{metric.name} among those queried{'' if metric.maximise else ' (lower is better)'}{regret}."
     )
 
 

@@ -72,8 +72,8 @@ def _table(evidence: Evidence, rows: Sequence[ConfigurationSummary]) -> Table:
         "configurations",
         ("configuration", *_headings(metric), *evidence.study.default),
         tuple((row.name, *_cells(row, metric), *map(setting, row.settings.values())) for row in rows),
-        f"Named by their rank. {metric.name.capitalize()}: the mean over seeds {evidence.study.settings['seeds']}, by which configurations "
-        f"were chosen; * marks the front of {metric.name} against queries; in brackets the number of paired seeds.",
+        f"Named by rank. {metric.name.capitalize()}: the mean over seeds {evidence.study.settings['seeds']}, which configurations were "
+        f"chosen by; * marks the Pareto front of {metric.name} against queries; brackets give the number of paired seeds.",
         tuple(links(evidence, evidence.groups[row.name]) for row in rows),
         frozenset(place for place, row in enumerate(rows) if row.is_default),
     )
@@ -112,7 +112,7 @@ def _notes(study: StudyRecord, found: Importance | str) -> tuple[str, ...]:
         *shares,
         f"Plots and every trial: {PAGE}; `optuna-dashboard sqlite:///optuna.db` in this folder shows the search. "
         f"{name.capitalize()} is the {study.reported_by} {name} of the best cell, the mean over the seeds of the search; * marks "
-        f"the front of {name} against queries. Intervals are percentile bootstraps over seeds.",
+        f"the Pareto front of {name} against queries. Intervals are percentile bootstraps over seeds.",
     )
 
 
@@ -129,7 +129,7 @@ def _conclusions(
     ]
     if best.difference:
         said.append(
-            f"On the seeds that it was chosen by it differs from the default by {metric.difference(best.difference.mean, '+')} "
+            f"On the seeds used to choose it, it differs from the default by {metric.difference(best.difference.mean, '+')} "
             f"({interval_text(best.difference, places=metric.places)}, {best.difference.n} paired seeds): optimistically biased by selection "
             "(winner's curse)."
         )
@@ -137,7 +137,7 @@ def _conclusions(
         difference = best.fresh.difference
         doubt = "" if best.fresh.is_significant else ", which is not significant"
         said.append(
-            f"On seeds that it was not chosen by it differs by {metric.difference(difference.mean, '+')} "
+            f"On fresh seeds it differs by {metric.difference(difference.mean, '+')} "
             f"({interval_text(difference, places=metric.places)}, {difference.n} paired seeds){doubt}."
         )
     if stopped:
@@ -159,7 +159,7 @@ def _answer(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> str:
         return f"No configuration is better than the default, {metric.text(best.accuracy.mean)}."
     if best.fresh is None:
         return (
-            f"Not tested yet: the best configuration ({named}) was chosen and judged by the same seeds; only fresh ones "
+            f"Not tested yet: the best configuration ({named}) was chosen and evaluated on the same seeds; only fresh seeds can "
             "show whether it beats the default."
         )
     found = best.fresh.difference
@@ -172,7 +172,7 @@ def _answer(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> str:
         word = "better" if metric.score(found.mean) > 0 else "worse"
         return f"The best configuration is {word} than the default; {said}."
     if found.n < least:
-        return f"Inconclusive: {found.n} fresh seeds, at least {least} are needed, whether the best configuration beats the default; {said}."
+        return f"Inconclusive whether the best configuration beats the default: {found.n} fresh seeds, but at least {least} are needed; {said}."
     return f"No significant difference of the best configuration; {said}."
 
 

@@ -17,7 +17,7 @@ TRAINED_ON = {"mnist1d-": "mnist1d", "nasbench101": "cifar10", "nasbench301": "c
 @click.argument("name")
 @click.option("--keep-download", is_flag=True, help="keep the official file beside the archive")
 def fetch(name: str, keep_download: bool) -> None:
-    """Download a benchmark's official file, check it, convert it; an interrupted download resumes.
+    """Download a benchmark's official file, check it and convert it; an interrupted download resumes.
 
     \b
     Names: nasbench101, nasbench101-full, nasbench201, nasbench301-v0.9, nasbench301-v1.0
@@ -41,7 +41,7 @@ def fetch(name: str, keep_download: bool) -> None:
 
 @click.command("convert")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--name", help="name of the benchmark; default: the format's")
+@click.option("--name", help="name of the benchmark  [default: the format's]")
 def convert_command(source: Path, name: str | None) -> None:
     """Convert a downloaded official file or unpacked folder into an archive that opens in milliseconds.
 
@@ -65,7 +65,7 @@ def convert_command(source: Path, name: str | None) -> None:
 @click.command()
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> int:
-    """Check every byte of archives in the cache folder; without names, of all. Exit status 2 when one is damaged."""
+    """Check every byte of the named archives in the cache folder, or of all. Exit status 2 when one is damaged."""
     from nadlab.benchmarks.registry import verify as verify_file
 
     status = 0
@@ -82,7 +82,7 @@ def verify(names: tuple[str, ...]) -> int:
 @click.argument("name")
 @json_option("everything as one JSON object")
 def show(name: str, as_json: bool) -> None:
-    """Show the content of an archive: space, data sets, budgets, provenance, digest, the arrays and their shapes."""
+    """Show the content of an archive: space, data sets, budgets, provenance, digest, arrays and their shapes."""
     from nadlab.benchmarks.container import open_container
 
     (path,) = _chosen((name,))

@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--evaluations", metavar="PLACE", envvar="NADLAB_EVALUATIONS",
-                 help="where evaluations of a benchmark that trains are kept, for all who name the same place: a folder, or "
-                 "postgresql://... (the variable keeps its password from being listed)  [default: the study's folder; "
-                 "runs/evaluations for a search]"),
+                 help="where evaluations of a benchmark that trains are stored, shared by all that name the same place: a folder, "
+                 "or postgresql://... (NADLAB_EVALUATIONS keeps its password out of the process list)  [default: the study's "
+                 "folder; runs/evaluations for a search]"),
     click.option("--retries", type=click.IntRange(0), metavar="N",
-                 help="further attempts of a training that failed; then it counts as the worst value  [default: 1]"),
+                 help="further attempts at a failed training, before it counts as the worst value  [default: 1]"),
     click.option("--evaluation-timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-                 help="after which a training that runs has failed  [default: none]"),
+                 help="time after which a training counts as failed  [default: none]"),
     click.option("--cpus-per-evaluation", type=click.FloatRange(0), metavar="N",
-                 help="of each training  [default: what the benchmark declares]"),
-    click.option("--gpus-per-evaluation", type=click.FloatRange(0), metavar="N", help="the same; a fraction shares a device"),
+                 help="CPUs for each training  [default: what the benchmark declares]"),
+    click.option("--gpus-per-evaluation", type=click.FloatRange(0), metavar="N",
+                 help="GPUs for each training; a fraction shares a device  [default: what the benchmark declares]"),
 )  # fmt: skip
 
 
@@ -48,20 +49,20 @@ def evaluation_config(given: Mapping[str, Any]) -> "EvaluationConfig":
 
 @click.group()
 def evaluations() -> None:
-    """List what a store of evaluations holds, export it, or make a table benchmark of it.
+    """List the evaluations in a store, export them, or turn them into a table benchmark.
 
-    PLACE is a folder of stores, an SQLite file of one, the folder of a study, or the URL of a PostgreSQL database.
+    PLACE is a folder of stores, a store's SQLite file, a study's folder, or the URL of a PostgreSQL database.
     """
 
 
 place = click.argument("place", envvar="NADLAB_EVALUATIONS")
-of_benchmark = click.option("--benchmark", metavar="NAME", help="of this one alone")
+of_benchmark = click.option("--benchmark", metavar="NAME", help="only evaluations of this benchmark")
 
 
 @evaluations.command("list")
 @place
 @of_benchmark
-@json_option("one JSON line an evaluation")
+@json_option("one JSON line per evaluation")
 def list_command(place: str, benchmark: str | None, as_json: bool) -> None:
     """List evaluations: cell, status, accuracies, seconds, attempts, and why a training failed."""
     from nadlab.evaluations.exports import kept
@@ -83,7 +84,7 @@ def list_command(place: str, benchmark: str | None, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @of_benchmark
 def export_command(place: str, file: Path, benchmark: str | None) -> None:
-    """Write evaluations into FILE, .csv or .parquet, a row each."""
+    """Write evaluations to FILE, .csv or .parquet, one row each."""
     from nadlab.evaluations.exports import export, kept
 
     frame = kept(place, benchmark)
@@ -95,12 +96,12 @@ def export_command(place: str, file: Path, benchmark: str | None) -> None:
 @place
 @click.argument("file", type=click.Path(path_type=Path))
 @of_benchmark
-@click.option("--digest", default="", help="of one version of the benchmark: its beginning")
+@click.option("--digest", default="", help="only one version of the benchmark: the start of its digest")
 @click.option(
-    "--epochs", type=click.IntRange(1), default=1, show_default=True, help="of its training, for the names of columns"
+    "--epochs", type=click.IntRange(1), default=1, show_default=True, help="epochs of training, for the column names"
 )
 def table_command(place: str, file: Path, benchmark: str | None, digest: str, epochs: int) -> None:
-    """Write FILE.csv, a table that is a benchmark of the same space (NAS-Bench-101's or -201's) in $NADLAB_DATA.
+    """Write FILE.csv, a table benchmark of the same space (NAS-Bench-101's or -201's) for $NADLAB_DATA.
 
     \b
     Example: nadlab evaluations table runs/evaluations tables/flowers.csv --benchmark flowers:flowers

@@ -18,10 +18,10 @@ Option = Callable[[Any], Any]
 FEW_METHODS = 3
 """of a study, up to which its help lists their settings"""
 
-SET = click.option("--set", "set_", multiple=True, metavar="NAME=VALUE", help="another value of a setting that is held")
+SET = click.option("--set", "set_", multiple=True, metavar="NAME=VALUE", help="change a fixed setting; may be repeated")
 VARY = click.option(
     "--vary", multiple=True, metavar="NAME=LIST",
-    help="levels of a factor, separated by commas: in place of the study's own, or of one more setting",
+    help="levels of a factor, separated by commas: replaces the study's own, or adds a factor; may be repeated",
 )  # fmt: skip
 BASELINE = click.option(
     "--baseline", multiple=True, metavar="NAME=LEVEL",

@@ -26,13 +26,13 @@ def nadlab() -> None:
 
 @nadlab.group(invoke_without_command=True)
 @protocol_option()
-@json_option("one JSON line a benchmark")
+@json_option("one JSON line per benchmark")
 @click.pass_context
 def benchmarks(context: click.Context, protocol: str, as_json: bool) -> None:
-    """List the benchmarks of this machine: the embedded ones, the tables in $NADLAB_DATA, the archives that you fetched.
+    """List the benchmarks on this machine: embedded ones, tables in $NADLAB_DATA and archives that you fetched.
 
-    A file that looks like one and cannot be read, or has not what the protocol needs, gets a line that says why. A
-    benchmark of the paper that is not here gets a line that says how to get it.
+    A benchmark file that cannot be read, or lacks what the protocol needs, gets a line that says why. A benchmark of
+    the paper that is missing gets a line that says how to get it.
     """
     if context.invoked_subcommand:
         return
@@ -71,7 +71,7 @@ for each in (STUDY, TUNE, search, methods, evaluations, export):
 def report(
     study: str, tracking_uri: str | None, out: Path | None, outcome: tuple[str, ...], smallest_effect: float | None
 ) -> None:
-    """Write a study's report anew from its records: a page that opens offline, plots, LaTeX tables.
+    """Rewrite a study's report from its records: a page that opens offline, plots and LaTeX tables.
 
     STUDY is the study's folder, or its name in runs/, which means every benchmark it ran on.
 
@@ -89,34 +89,34 @@ def report(
     type=click.Path(path_type=Path),
     default=Path("mlflow"),
     show_default=True,
-    help="of database and artifacts, unless others are given",
+    help="folder of database and artifacts, unless --store or --artifacts is given",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="another address needs --auth")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="where it listens")
+@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on; any other needs --auth")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="port to listen on")
 @click.option(
     "--auth",
     is_flag=True,
-    help="require a password: $MLFLOW_TRACKING_PASSWORD, or a random one that is written to --folder",
+    help="require a password: $MLFLOW_TRACKING_PASSWORD, or a random one, written to --folder",
 )
 @click.option(
-    "--allowed-hosts", metavar="NAMES", default="", help="further names by which browsers reach it, by commas"
+    "--allowed-hosts", metavar="NAMES", default="", help="further host names for browsers, separated by commas"
 )
 @click.option(
     "--store",
     metavar="URI",
     envvar="MLFLOW_BACKEND_STORE_URI",
     help="another database, such as postgresql://... (needs `pip install nadlab[server]`); the variable "
-    "MLFLOW_BACKEND_STORE_URI does the same, and keeps its password from being listed with the process",
+    "MLFLOW_BACKEND_STORE_URI does the same, and keeps its password out of the process list",
 )
 @click.option(
-    "--artifacts", metavar="URI", help="another location of artifacts, such as s3://... (needs the same installation)"
+    "--artifacts", metavar="URI", help="another location for artifacts, such as s3://... (needs the same installation)"
 )
-@click.option("--open", is_flag=True, help="open the comparison in a browser; of several studies, their list")
-@click.option("--workers", type=click.IntRange(1, 1_000), default=2, show_default=True, help="processes that answer")
+@click.option("--open", is_flag=True, help="open the comparison in a browser, or a list of several studies")
+@click.option("--workers", type=click.IntRange(1, 1_000), default=2, show_default=True, help="server processes")
 def mlflow(**options: Any) -> None:
-    """Serve the runs of studies by MLflow, and print the link to each study's comparison.
+    """Serve the runs of studies with MLflow, and print the link to each study's comparison.
 
-    --folder may be that of a study. Studies also send their runs to the server by --tracking-uri.
+    --folder may be a study's folder. Studies can also log to this server with --tracking-uri.
 
     With --auth the user is admin and the password is in FOLDER/password, which only its owner can read; studies and
     MLflow's clients read both from the environment. Passwords are sent in clear text: use a tunnel, or a proxy with TLS.
@@ -139,14 +139,14 @@ def mlflow(**options: Any) -> None:
 @click.option(
     "--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", required=True, help="MLflow server or store"
 )
-@click.option("--retrain", is_flag=True, help="run the whole trial again, not only its final queries")
-@click.option("--anyway", is_flag=True, help="also with other code or packages")
+@click.option("--retrain", is_flag=True, help="rerun the whole trial, not only its final queries")
+@click.option("--anyway", is_flag=True, help="allow other code or packages")
 @json_option("one JSON object")
 def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool, as_json: bool) -> int:
     """Reproduce the accuracy of a trial's run in MLflow, bit for bit; exit status 1 when it differs.
 
-    The networks of the run's checkpoint design the final queries once more. The command refuses another benchmark and,
-    without --anyway, other code, packages or compute backend.
+    The final queries are recomputed with the networks of the run's checkpoint. The command refuses another benchmark
+    and, without --anyway, other code, packages or compute backend.
 
     \b
     Example: nadlab reproduce 0123456789abcdef --tracking-uri http://127.0.0.1:5000

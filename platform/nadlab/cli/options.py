@@ -83,21 +83,21 @@ def _study_options(study: "Study | Tuning") -> list[Option]:
 def _execution_options(trainable: type) -> list[Option]:
     pack = click.option(
         "--pack", type=click.IntRange(1), default=1, metavar="N",
-        help="train N trials of equal shapes at once in one process, with the CPU and GPUs of one; made for GPUs, on a CPU "
-        "it pays for small networks  [default: 1]",
+        help="train N trials of equal shapes together in one process, with the CPU and GPUs of one; made for GPUs, on a CPU "
+        "it helps with small networks  [default: 1]",
     )  # fmt: skip
     return [
-        click.option("--concurrent", type=click.IntRange(1, MOST_AT_ONCE), metavar="N", help="trials at once  [default: one a CPU]"),
+        click.option("--concurrent", type=click.IntRange(1, MOST_AT_ONCE), metavar="N", help="trials in parallel  [default: one per CPU]"),
         click.option("--gpus-per-trial", type=float, metavar="N",
-                     help="a number or a fraction, such as 0.25, by which trials share a device  [default: an even share]"),
+                     help="a number, or a fraction such as 0.25 to share a device  [default: an even share]"),
         click.option("--address", help="a Ray cluster to join  [default: one of this process, on loopback]"),
         click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
                      help="output folder  [default: runs/STUDY/BENCHMARK, with the protocol and settings you change]"),
         click.option("--tracking-uri", metavar="URI", help="MLflow server or store  [default: mlflow.db in --out]"),
         click.option("--anyway", is_flag=True,
                      help="add to a folder that another version of the code filled; the report says that results are mixed"),
-        click.option("--dry-run", is_flag=True, help="say what would run and how long it would take; nothing is written"),
-        click.option("--smoke", is_flag=True, help="a run of seconds with small settings, in its own folder"),
+        click.option("--dry-run", is_flag=True, help="print what would run and how long it would take; write nothing"),
+        click.option("--smoke", is_flag=True, help="run for seconds with small settings, in its own folder"),
         *([pack] if hasattr(trainable, "packed") else []),
         *OPTIONS,
     ]  # fmt: skip

@@ -12,12 +12,12 @@ from nadlab.plugins import TRAINING
 
 OUTCOME = click.option(
     "--outcome", multiple=True, metavar="NAME",
-    help="what the report is about, such as regret-40 or queries-to-best (docs/outcomes.md); several times for several, the "
-    "first decides",
+    help="outcome to report, such as regret-40 or queries-to-best (docs/outcomes.md); may be repeated, the conclusions use "
+    "the first",
 )  # fmt: skip
 SMALLEST_EFFECT = click.option(
     "--smallest-effect", type=click.FloatRange(0, min_open=True), metavar="X",
-    help="smallest difference of interest in the first outcome, by which power and equivalence are judged",
+    help="smallest difference of interest in the first outcome, used for power and equivalence",
 )  # fmt: skip
 
 
@@ -25,18 +25,18 @@ def protocol_option(default: str = "paper") -> Callable[[Any], Any]:
     """Return the option; names are checked where the benchmark is opened."""
     return click.option(
         "--protocol", default=default, show_default=True, metavar="NAME",
-        help="how the benchmark is searched and judged: paper (SemiGAN-NAD's; NAS-Bench-201 by test accuracy alone), "
-        "validation (search by validation, report test accuracy) or naslib (as NASLib)",
+        help="which accuracy is searched and reported: paper (SemiGAN-NAD's; on NAS-Bench-201 test accuracy only), "
+        "validation (search by validation, report test accuracy) or naslib (as in NASLib)",
     )  # fmt: skip
 
 
 def search_file_options(out: str) -> Callable[[Any], Any]:
     """Return the options of a command that fills a `SearchFile` in the folder `out`."""
     options = (
-        click.option("--concurrent", type=click.IntRange(1), help="searches at a time, each on one core  [default: all cores]"),
+        click.option("--concurrent", type=click.IntRange(1), help="searches in parallel, each on one core  [default: all cores]"),
         click.option("--out", type=click.Path(path_type=Path), default=Path(out), show_default=True),
         click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made"),
-        click.option("--page", "page_only", is_flag=True, help="search nothing, write the page of what is there"),
+        click.option("--page", "page_only", is_flag=True, help="run no search, only write the page from stored results"),
     )  # fmt: skip
     return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 

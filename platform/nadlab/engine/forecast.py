@@ -64,10 +64,10 @@ class Forecast:
         """Return sentences about the time; pack: trials in a process."""
         devices = f"{self.hours * self.gpus:.3g} GPU-hours" if self.gpus else "no GPU"
         return [
-            f"About {self.minutes:.3g} minutes with {self.at_once} at once: {self.hours:.3g} CPU-hours, {devices}.",
+            f"About {self.minutes:.3g} minutes with {self.at_once} in parallel: {self.hours:.3g} CPU-hours, {devices}.",
             f"A trial takes about {self.timing.trial:.3g} s: {self.timing.source}.",
             *([f"{self.timing.left_out} are not counted."] if self.timing.left_out else []),
-            *(["Trials that share a process are counted as if one followed the other."] if pack > 1 else []),
+            *(["Trials that share a process are counted as if they ran one after the other."] if pack > 1 else []),
         ]
 
 

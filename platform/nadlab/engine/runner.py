@@ -153,7 +153,7 @@ def _conclude(
         undelivered += 1
         click.echo(f"error: the report did not reach MLflow: {error}", err=True)
     if undelivered:
-        click.echo("error: MLflow did not take everything: the same command delivers what is missing", err=True)
+        click.echo("error: MLflow did not accept everything: the same command delivers what is missing", err=True)
     return 1 if failed or undelivered else 0
 
 

@@ -12,17 +12,17 @@ import click
     type=click.Path(path_type=Path),
     required=True,
     metavar="FOLDER",
-    help="a new folder for modules and weights",
+    help="new folder for modules and weights",
 )
 @click.option("--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow server or store of the run")
 @click.option(
-    "--benchmark", metavar="train:SOURCE", help="train the cell by this one  [default: the trial's]; needed for tables"
+    "--benchmark", metavar="train:SOURCE", help="train the cell on this one; needed for tables  [default: the trial's]"
 )
 def export(trial: str, out: Path, tracking_uri: str | None, benchmark: str | None) -> None:
     """Write the best cell of a trial as a PyTorch module with weights, an ONNX file and a drawing.
 
-    TRIAL is the id of its run in MLflow, or its record, trials/ID/record.json in a study's folder. The cell is trained once more,
-    as its query was.
+    TRIAL is the trial's run id in MLflow, or its record, trials/ID/record.json in a study's folder. The cell is retrained
+    exactly as its query was.
 
     \b
     Example: nadlab export runs/ablate_alpha/train:digits/trials/0123456789abcdef --out best

@@ -86,14 +86,14 @@ def cautions(study: Study, oracle: Oracle, record: StudyRecord, records: Sequenc
 def _uncompared(study: Study, record: StudyRecord, finished: Sequence[Record]) -> list[str]:
     combinations = study.combinations
     if len(combinations) == 1:
-        return ["One level alone is run: it is measured, and compared with nothing."] if study.vary else []
+        return ["Only one level is run: it is measured, but not compared."] if study.vary else []
     there = {record.level(each.trial) for each in finished}
     if study.reference in combinations or record.default_level in there:
         return []
     some = " ".join(f"--baseline {name}={_text(level)}" for name, level in combinations[0].items())
     return [
-        f"The default, {_listed(study.reference)}, is not among the levels: each level gets its mean and interval, and none "
-        f"is compared with another; name the one to compare with, such as {some}."
+        f"The default, {_listed(study.reference)}, is not among the levels: each level gets its mean and interval, but none "
+        f"is compared; name the level to compare with, such as {some}."
     ]
 
 
@@ -107,7 +107,7 @@ def _equal_trials(study: Study) -> list[str]:
             if reason:
                 groups.setdefault(tuple(v for name, v in values.items() if name != factor), set()).add(values[factor])
                 if any(len(levels) > 1 for levels in groups.values()):
-                    said[factor] = f"Levels of {factor} alone are the same trials where {reason}."
+                    said[factor] = f"Levels that differ only in {factor} are the same trials where {reason}."
     return list(said.values())
 
 

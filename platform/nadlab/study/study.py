@@ -39,10 +39,10 @@ from nadlab.study.records import StudyRecord, Trial, level_text
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A question about a method and the trials that answer it; its name is its file's and its MLflow experiment's.
+    """A question about a method and the trials that answer it; its name is also that of its file and MLflow experiment.
 
-    Levels and settings become the declared type of their setting, so that 1 and 1.0 are one trial. Raises UserError when a
-    factor is no setting, or a level is none that the setting can take or stands there twice.
+    Levels and settings are converted to the declared type of their setting, so 1 and 1.0 are one trial. Raises UserError
+    when a factor is not a setting, or a level is invalid for the setting or given twice.
     """
 
     name: str
@@ -51,25 +51,25 @@ class Study:
     trainable: type
     """a `ray.tune.Trainable`; see `nadlab.engine.runner` for what its results must contain"""
     vary: Mapping[str, Sequence[Level]]
-    """factor -> levels; the settings of `settings` are the default levels"""
+    """factor -> levels; the values in `settings` are the default levels"""
     rows: Collection[tuple[Level, ...]] | None = None
-    """the combinations of levels that are run, in the order of the factors; None runs every one"""
+    """the combinations of levels to run, in the order of the factors; None runs all"""
     one_at_a_time: bool = False
     """change one factor and leave the others at their default levels, instead of running every combination"""
     settings: TrialSettings = field(default_factory=Settings)
     baseline: Mapping[str, Level] = field(default_factory=dict)
-    """factor -> the level that the report compares with, where that is not the default"""
+    """factor -> the level that the report compares with, if not the default"""
     benchmark: str = "mnist1d-201"
     protocol: str = PAPER
-    """by which the benchmark is searched and judged (`nadlab.benchmarks.presets`)"""
+    """how the benchmark is searched and reported (`nadlab.benchmarks.presets`)"""
     seeds: Sequence[int] = (0, 1, 2)
-    """each is used at every level, so that differences are paired"""
+    """each is used at every level, so differences are paired"""
     outcomes: Sequence[str] = ("final",)
-    """names of `nadlab.study.outcomes`: the first decides the conclusions, all stand in the report"""
+    """names in `nadlab.study.outcomes`: the conclusions use the first, the report shows all"""
     smallest_effect: float | None = None
-    """smallest difference of interest in the first outcome, by which power and equivalence are judged; None: the outcome's own"""
+    """smallest difference of interest in the first outcome, used for power and equivalence; None: the outcome's own"""
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """benchmark -> levels as text -> the accuracy that a paper reports, to stand beside ours"""
+    """benchmark -> levels as text -> the accuracy that a paper reports, shown beside ours"""
 
     def __post_init__(self) -> None:
         check_protocol(self.protocol)

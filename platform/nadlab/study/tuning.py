@@ -46,9 +46,9 @@ STARTUP = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """A space of settings, how it is searched, and what for; its name is its file's and its MLflow experiment's.
+    """A space of settings, how to search it, and the objectives; its name is also that of its file and MLflow experiment.
 
-    Raises UserError when a name is unknown, the default lies outside the space, or a number is out of range.
+    Raises UserError when a name is unknown, the default is outside the space, or a number is out of range.
     """
 
     name: str
@@ -56,25 +56,25 @@ class Tuning:
     expectation: str
     trainable: type
     space: Mapping[str, BaseDistribution]
-    """setting -> what it may be; its default in `settings` is the first configuration that is run"""
+    """setting -> its distribution; the defaults in `settings` are the first configuration"""
     settings: Settings | SearchRequest = field(default_factory=Settings)
-    """of SemiGAN-NAD, or a method with hyperparameters, of which the space names those as `method.hyperparameter`"""
+    """SemiGAN-NAD's settings, or a method whose hyperparameters the space names as `method.hyperparameter`"""
     queries: int | None = None
-    """what every configuration spends: its labels are what K leaves. None: a configuration spends its labels and K"""
+    """budget of every configuration: its labels are what K leaves. None: a configuration spends its labels and K"""
     benchmark: str = "mnist1d-201"
     protocol: str = PAPER
-    """by which the benchmark is searched and judged (`nadlab.benchmarks.presets`)"""
+    """how the benchmark is searched and reported (`nadlab.benchmarks.presets`)"""
     seeds: Sequence[int] = (0, 1, 2)
-    """every configuration is run at each: its objective is their mean"""
+    """every configuration runs at each; its objective is the mean"""
     configurations: int = 30
     sampler: str = "tpe"
     objectives: Sequence[str] = ("accuracy",)
     pruner: str = "none"
     """stops configurations by PP's tau over the epochs of the first seed; the other seeds are then not run"""
     ahead: int = 4
-    """configurations that run at once: number n is proposed from the results of number n - ahead and all before"""
+    """configurations in parallel: number n is proposed from the results of number n - ahead and all before"""
     fresh: int = 6
-    """seeds that no configuration was chosen by: on them the best is compared with the default"""
+    """number of fresh seeds, on which the best is compared with the default"""
 
     def __post_init__(self) -> None:
         for name, chosen, known in (("sampler", self.sampler, SAMPLERS), ("pruner", self.pruner, PRUNERS)):

@@ -27,7 +27,7 @@ def answer(study: StudyRecord, rows: Sequence[LevelSummary]) -> str:
     least, seeds = fewest_seeds(len(compared)), min(found.difference.n for _, found in compared)
     most = claim if len(compared) == 1 else f"the largest difference: {claim}"
     if seeds < least:
-        return f"Inconclusive: {seeds} seed{'s' * (seeds != 1)}, at least {least} are needed; {most}."
+        return f"Inconclusive: {seeds} seed{'s' * (seeds != 1)}, but at least {least} are needed; {most}."
     effect, metric = smallest_effect(study), measured(study)
     if effect is not None and all(found.is_equivalent for _, found in compared):
         return f"No difference of interest: every level is within {metric.difference(effect)} of the {study.reference}; {most}."
@@ -59,8 +59,8 @@ def found_text(study: StudyRecord, rows: Sequence[LevelSummary]) -> str:
     order = ("better", "worse", "equivalent", "no significant difference")
     said = "; ".join(f"{kind}: {_levels(kinds[kind])}" for kind in order if kind in kinds)
     few = min(found.difference.n for _, found in compared) < fewest_seeds(len(compared))
-    held = "Whether the expectation holds is undecided with so few seeds. " if few else ""
-    return f"{held}Against the {study.reference} {study.factor} = {study.default_level}, {said}."
+    held = "With so few seeds it is undecided whether the expectation holds. " if few else ""
+    return f"{held}Compared with the {study.reference} {study.factor} = {study.default_level}, {said}."
 
 
 def _levels(names: Sequence[str]) -> str:

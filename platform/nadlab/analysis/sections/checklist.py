@@ -43,7 +43,7 @@ def checklist(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
 def _evaluation_code(evidence: Evidence) -> Answer:
     study = evidence.study
     if not study.trained_by:
-        return Answer("no", "The benchmark does not say who trained its cells, nor by which code.")
+        return Answer("no", "The benchmark does not say who trained its cells or with which code.")
     if study.training_code:
         return Answer("yes", f"The cells were trained by {study.trained_by}; recorded command: {study.training_code}.")
     return Answer("partly", f"The cells were trained by {study.trained_by}; the records don't name the code.")
@@ -52,7 +52,7 @@ def _evaluation_code(evidence: Evidence) -> Answer:
 def _code(evidence: Evidence) -> Answer:
     revisions = evidence.provenance("git_revision")
     if any(value == "unknown" or value.endswith("+dirty") for value in revisions):
-        return Answer("no", "Some trials ran on code that no commit holds.")
+        return Answer("no", "Some trials ran on uncommitted code.")
     if len(revisions) > 1:
         return Answer("partly", f"Committed, but the trials come from {len(revisions)} revisions.")
     return Answer("yes", f"Every trial ran at commit {revisions[0][:12]}.")
@@ -86,7 +86,7 @@ def _ablations(evidence: Evidence) -> Answer:
 def _protocol(evidence: Evidence) -> Answer:
     budgets = {len(record.ledger) for group in evidence.groups.values() for record in group}
     study = evidence.study
-    same = f"All are searched by {study.searched_by} and judged by {study.reported_by} {study.measured.name}"
+    same = f"All are searched by {study.searched_by} and reported by {study.reported_by} {study.measured.name}"
     if evidence.study.search_split == evidence.study.report_split == "test":
         return Answer("partly", f"{same}: the same for all, but the searched split is also the reported one.")
     if len(budgets) > 1 and not {"queries", "labels", "final_k"} & set(evidence.varied):
@@ -99,7 +99,7 @@ def _repeats(evidence: Evidence) -> Answer:
     seeds = sorted({record.trial.seed for record in evidence.records})
     least = fewest_seeds(max(1, len(counts) - 1))
     words = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{counts[0]}"
-    said = f"{words} seeds a level, from {seeds[0]} to {seeds[-1]}"
+    said = f"{words} seeds per level, from {seeds[0]} to {seeds[-1]}"
     if min(counts) < 2:
         return Answer("no", f"{said}.")
     if min(counts) < least:
@@ -112,10 +112,10 @@ def _tuning(evidence: Evidence) -> Answer:
         return Answer("yes", f"This study is the tuning; it took the {len(evidence.records)} trials below.")
     chosen = evidence.study.chosen_on
     if not chosen:
-        return Answer("no", "The records don't say how the settings were chosen, nor what that cost.")
+        return Answer("no", "The records don't say how the settings were chosen or what that cost.")
     return Answer(
         "no" if None in chosen.values() else "partly",
-        f"{settings_text(evidence.study)} What that cost is not in the records.",
+        f"{settings_text(evidence.study)} The cost is not in the records.",
     )
 
 
@@ -135,7 +135,7 @@ def _depth(evidence: Evidence) -> Answer:
     if answers in words:
         return Answer("yes", f"{name} {words[answers]}.")
     if answers == "trained":
-        return Answer("no", f"{name} trains for its answers.")
+        return Answer("no", f"{name} trains each network.")
     return Answer("no", f"{name} does not say whether its answers are stored, predicted or trained.")
 
 

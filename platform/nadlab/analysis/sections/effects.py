@@ -51,8 +51,8 @@ def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
             )
             for row in evidence.rows
         },
-        f"Differences to the {study.reference}, which is marked, are paired by seed; SD: standard deviation over seeds; p: exact "
-        "signed-rank test, corrected by Holm. Queries and seconds are means a trial, seconds of all that it computed."
+        f"Differences to the {study.reference} (marked) are paired by seed; SD: standard deviation over seeds; p: exact signed-rank "
+        "test, Holm-corrected. Queries and seconds are means per trial; seconds include everything that the trial computed."
         + published_note(study),
         [study.default_level],
     )  # fmt: skip
@@ -117,8 +117,8 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
             for level, found in compared.items()
         },
         f"Differences{unit}, paired by seed{'' if metric.maximise else '; below zero is better'}. p: exact signed-rank test, "
-        f"corrected by Holm. Chance to beat {default}: of a run of the level against one of {default}, ties half, 0.5 for no "
-        f"difference (probability of improvement, Vargha and Delaney).{equivalence_note(metric, effect)}",
+        f"Holm-corrected. Chance to beat {default}: the chance that a run of the level beats one of {default}, ties counting half; "
+        f"0.5 means no difference (probability of improvement, Vargha and Delaney).{equivalence_note(metric, effect)}",
         [level for level, found in compared.items() if found.is_significant],
         evidence.groups[default],
     )
@@ -185,7 +185,7 @@ def factors(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     verdict = (
         f"The effect of {together[0][0]} depends on {together[0][1]}: read them together."
         if together
-        else "No interaction is significant: each factor may be read by itself."
+        else "No interaction is significant: each factor can be read on its own."
     )
     table = Table(
         "factors",

@@ -82,19 +82,19 @@ def objectives(evidence: Evidence, rng: np.random.Generator) -> Section | None:
             )
             for level, curve in curves.items()
         },
-        f"Mean hypervolume of {names} with 95 % bootstrap intervals over seeds, after so many queries; the difference is "
-        "paired by seed, at the end.",
+        f"Mean hypervolume of {names} by queries, with 95 % bootstrap intervals over seeds; the final difference is paired by "
+        "seed.",
         [study.default_level],
     )
     return Section(
         "Several objectives",
         (_scale(metrics, given.best, given.worst, study.searched_by, study.reported_by),),
         (
-            Picture("fronts", fronts(shown, metrics), "The Pareto front of each search, a line a seed."),
+            Picture("fronts", fronts(shown, metrics), "The Pareto front of each search, one line per seed."),
             Picture(
                 "hypervolume",
                 hypervolume_curves({level: curves[level] for level in shown}, rng),
-                "One less the mean hypervolume of the front so far, with 95 % bands over seeds.",
+                "One minus the mean hypervolume of the front so far, with 95 % bands over seeds.",
             ),
         ),
         (table,),
@@ -125,6 +125,6 @@ def _scale(metrics: list[Metric], best: Values, worst: Values, searched: str, re
     )
     return (
         f"Hypervolume: each objective is scaled from its best value, 0, to its worst, 1: {ranges}; the reference point is 1 "
-        f"in each, so that 1 is the most there can be. A front holds the cells that no other query of its search dominates by "
+        f"in each, so 1 is the maximum. A front holds the cells that no other query of its search dominates by "
         f"{searched} {metrics[0].name}, and is measured by {reported} {metrics[0].name}."
     )

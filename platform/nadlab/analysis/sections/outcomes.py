@@ -19,7 +19,7 @@ def further_outcomes(evidence: Evidence, rng: np.random.Generator) -> Section | 
     """Return a table for each outcome after the first."""
     tables = outcome_tables(evidence.study, evidence.records, rng)
     said = (
-        f"The conclusions rest on the first outcome, {evidence.metric.name}. p: exact signed-rank test, corrected by Holm over all "
+        f"The conclusions rest on the first outcome, {evidence.metric.name}. p: exact signed-rank test, Holm-corrected over all "
         "levels and further outcomes together.",
     )
     return Section("Further outcomes", said, (), tuple(tables)) if tables else None

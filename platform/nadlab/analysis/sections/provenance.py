@@ -42,7 +42,7 @@ def provenance(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         "settings",
         ("setting", "value"),
         tuple((name, str(value)) for name, value in sorted({**study.settings, **study.default}.items())),
-        f"Settings of the {study.reference} level; the factors vary as the tables above say.",
+        f"Settings of the {study.reference} level; the factors vary as the tables above show.",
         folded=f"{len(study.settings) + len(study.default)} settings",
     )
     return Section("Provenance", tuple(said), (), (Table("provenance", ("", ""), tuple(rows)), settings), folded=True)
@@ -80,7 +80,7 @@ def all_trials(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
             )
             for record in ordered
         ),
-        "Seconds are from the trial's start to its end as the driver saw them.",
+        "Seconds are from the trial's start to its end, as seen by the driver.",
         tuple(links(evidence, [record]) for record in ordered),
     )
     return Section("All trials", (), (), (table,), folded=True)

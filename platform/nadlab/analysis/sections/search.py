@@ -14,8 +14,8 @@ from nadlab.analysis.sections.tables import level_table
 MARKS = (0.1, 0.25, 0.5, 1.0)
 """parts of the budget at which the table reads the curves"""
 SECONDS_CAPTION = (
-    "The same by the seconds that the queries' trainings took, whatever ran side by side: a stored evaluation counts as if it "
-    "had run. A line begins where all seeds have a cell, and ends where the first of them has spent its budget."
+    "The same by the summed seconds of the queries' trainings, even if some ran in parallel: a stored evaluation counts as if "
+    "it had run. A line begins where all seeds have a cell, and ends where the first seed has spent its budget."
 )
 COUNTED = ("labels", "queries")
 """factors that count queries"""
@@ -42,7 +42,7 @@ def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     picture = Picture(
         f"anytime_{'regret' if known else 'accuracy'}",
         anytime_curves(evidence, rng),
-        f"The best cell so far, means with 95 % bands over seeds, from where the levels begin to differ.{_of_curves(evidence)}"
+        f"The incumbent, means with 95 % bands over seeds, from where the levels begin to differ.{_of_curves(evidence)}"
         + (f" {left_out} levels are left out: shorter budgets, or beyond the ten best." if left_out else ""),
     )
     by_seconds = anytime_seconds(evidence, f"{word}{f', {unit}' * bool(unit)}", rng)
@@ -53,11 +53,11 @@ def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
 def _of_curves(evidence: Evidence) -> str:
     """Say why a reported curve may fall, and what random search is here."""
     study = evidence.study
-    said = " Upright lines: the ends of the labels, the initial queries." if evidence.initial_queries else ""
+    said = " Vertical lines: where the labels, the initial queries, end." if evidence.initial_queries else ""
     if study.searched_by != study.reported_by:
         said += (
-            f" Left what is reported, right what the search saw: a cell that is better by its {study.searched_by} {study.measured.name} "
-            f"may be worse by its {study.reported_by} one, so only the right side never gets worse."
+            f" Left: what is reported; right: what the search saw. A cell with a better {study.searched_by} {study.measured.name} may "
+            f"have a worse {study.reported_by} one, so only the right side never gets worse."
         )
     if evidence.random_search is None:
         return said
@@ -74,7 +74,7 @@ def by_number(evidence: Evidence, rng: np.random.Generator) -> Section | None:
         Picture(
             "label_efficiency" if factor == counted[0] else f"accuracy_by_{factor}",
             accuracy_by_number(evidence, factor, rng),
-            f"Mean {evidence.metric.name} over {factor}, with 95 % bands over seeds. Each point is a run of its own budget.",
+            f"Mean {evidence.metric.name} over {factor}, with 95 % bands over seeds. Each point is a run with its own budget.",
         )
         for factor in counted
     )
@@ -99,7 +99,7 @@ def front(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         "pareto_front",
         ("queries", metric.heading),
         {str(each.level): (str(each.queries), f"{each.accuracy:.{metric.places}f}") for each in best.itertuples()},
-        f"Levels for which no other has as good a mean {metric.name} with fewer queries, or a better one with as many.",
+        f"Levels for which no other level has as good a mean {metric.name} with fewer queries, or a better one with as many.",
     )
     picture = Picture(
         "pareto_front", pareto(points, evidence), f"Mean {metric.name} against queries; the front is joined."
@@ -125,7 +125,7 @@ def coordinates(evidence: Evidence, _rng: np.random.Generator) -> Section | None
     picture = Picture(
         "parallel_coordinates",
         parallel_coordinates(table, target),
-        f"Each line is a trial, darker with a higher {target}; each axis runs from its least to its largest value.",
+        f"Each line is a trial, darker with a higher {target}; each axis runs from its smallest to its largest value.",
     )
     return Section("Parallel coordinates", (), (picture,), folded=True)
 

@@ -49,9 +49,9 @@ def generated(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         "generated_cells",
         [name.replace("_", " ") for name in columns],
         {level: [_spread(frame[name]) for name in columns] for level, frame in frames.items()},
-        "Means and standard deviations over seeds. valid: of the generated; unique: classes up to isomorphism of the valid; "
-        "novel: of the unique, those without a label; candidates: novel cells that the benchmark holds; pool_fallback: final "
-        "queries for which AG had none left; predictor tau: Kendall's, of PP on cells never queried.",
+        "Means and standard deviations over seeds. valid: share of the generated; unique: isomorphism classes among the valid; "
+        "novel: unlabelled ones among the unique; candidates: novel cells that the benchmark has; pool_fallback: final queries "
+        "for which AG had no candidate left; predictor tau: Kendall's tau of PP on cells never queried.",
     )
     drawn = [name for name in columns if name.startswith("share_")]
     if not drawn:

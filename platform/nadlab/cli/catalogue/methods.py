@@ -11,11 +11,11 @@ from nadlab.parameters.hyperparameters import Hyperparameter, hyperparameters
 
 @click.command()
 @click.argument("names", nargs=-1)
-@json_option("one JSON line a method")
+@json_option("one JSON line per method")
 def methods(names: tuple[str, ...], as_json: bool) -> None:
-    """List the search methods, their settings, defaults, tuning ranges and sources; with NAMES, these methods.
+    """List all search methods, or those in NAMES: their settings, defaults, tuning ranges and sources.
 
-    A name may be your own `module:object`. Searches and studies change a setting by METHOD.SETTING=VALUE.
+    A name may be your own `module:object`. In searches and studies, METHOD.SETTING=VALUE changes a setting.
 
     \b
     Example: nadlab methods bananas

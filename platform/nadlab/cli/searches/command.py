@@ -18,28 +18,30 @@ from nadlab.cli.shared_options import in_space, protocol_option
     "methods",
     default="semigan-nad",
     show_default=True,
-    help="one method or several, separated by commas; all are compared with the first on the same seeds",
+    help="one or more methods, separated by commas; all are compared with the first on the same seeds",
 )
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="METHOD.SETTING=VALUE",
-    help="another setting of a method than its published one, such as bananas.ensemble=3; may be repeated, see `nadlab methods`",
+    help="change a setting of a method, such as bananas.ensemble=3; may be repeated, see `nadlab methods`",
 )
 @click.option("--benchmark", "benchmark_name", default="mnist1d-201", show_default=True, help="see `nadlab benchmarks`")
-@click.option("--space", "space_name", metavar="NAME", help="of a benchmark train:SOURCE  [default: nasbench201]")
+@click.option(
+    "--space", "space_name", metavar="NAME", help="search space of a benchmark train:SOURCE  [default: nasbench201]"
+)
 @protocol_option()
 @click.option("--queries", type=int, help="distinct architectures that may be queried  [default: 160]")
-@click.option("--budget", metavar="AMOUNT", help="instead: 160q, or what trainings take: 20000epochs, 90min, 6h")
+@click.option("--budget", metavar="AMOUNT", help="instead of --queries: 160q, 20000epochs, 90min or 6h of training")
 @click.option("--seeds", default="0-9", show_default=True, help="a count (10), a range (0-9) or a list (1,4,7)")
 @click.option(
-    "--concurrent", type=click.IntRange(1, 10_000), help="seeds at a time, each on one core  [default: all cores]"
+    "--concurrent", type=click.IntRange(1, 10_000), help="seeds in parallel, each on one core  [default: all cores]"
 )
 @click.option(
     "--objectives",
     metavar="NAMES",
-    help="several, the benchmark's metric first, such as accuracy,latency: the Pareto front of each search, and hypervolume",
+    help="several objectives, the benchmark's metric first, such as accuracy,latency: prints Pareto fronts and hypervolumes",
 )
 @click.option(
     "--at-most",
@@ -53,16 +55,16 @@ from nadlab.cli.shared_options import in_space, protocol_option
     "--out",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="of the searches that are kept, with tables and curves  [default: runs/search/BENCHMARK]",
+    help="folder for searches, tables and curves  [default: runs/search/BENCHMARK]",
 )
-@json_option("one JSON line a method and seed, in their order")
+@json_option("one JSON line per method and seed, in order")
 def search(
     methods: str, settings: Sequence[str], benchmark_name: str, space_name: str | None, protocol: str,
     queries: int | None, budget: str | None, seeds: str, concurrent: int | None, objectives: str | None, at_most: Sequence[str], address: str | None, out: Path | None, as_json: bool, **evaluation: Any,
 ) -> None:  # fmt: skip
-    """Search a benchmark with one or more methods, once a seed.
+    """Search a benchmark with one or more methods, once per seed.
 
-    Searches are kept: the same command, after a stop or with more methods or seeds, runs only those that are missing.
+    Searches are stored: after a stop, or with more methods or seeds, the same command runs only the missing ones.
 
     \b
     Example: nadlab search --method semigan-nad,random-search --benchmark mnist1d-101 --queries 160
@@ -98,4 +100,4 @@ def search(
         return
     print_searches(rows, oracle, limits, f"hypervolume of {objectives}, mean over seeds", several)
     files = write_tables(kept.folder, rows, oracle, goals)
-    click.echo(f"Kept in {kept.folder}, where the same command finds them again: {', '.join(files)}")
+    click.echo(f"Stored in {kept.folder}, for the same command to reuse: {', '.join(files)}")

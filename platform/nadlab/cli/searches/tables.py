@@ -30,7 +30,9 @@ def print_searches(
         by, judged = WORDS[oracle.search_split], WORDS[split]
         print_table(f"best cell by {by}, its {judged} {metric.name}, mean over seeds", best)
     if none := sum(not row.found(split) for row in rows):
-        click.echo(f"{none} of {len(rows)} searches found no cell with {limits} at most: they are in no mean")
+        click.echo(
+            f"{none} of {len(rows)} searches found no cell with at most {limits}: they are left out of the means"
+        )
     if several:
         print_table(heading, hypervolumes(rows, several))
 
