@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from perf.measuring import as_json, show, spread
 
 ROOT = Path(__file__).parents[2]
 EVENTS = {
-    "first words": re.compile(r"trials, 0 of them done"),
+    "first words": re.compile(r"ablate_alpha on "),
     "first epoch": re.compile(r"\| (?!0\.0/)[\d.]+/\d+ trials"),
     "trained": re.compile(r"100%\|"),
     "report": re.compile(r"Report: "),
@@ -38,6 +39,7 @@ def smoke(arguments: tuple[str, ...]) -> dict[str, float]:
     Raises UserError with its last words when it fails.
     """
     reading, writing = pty.openpty()
+    termios.tcsetwinsize(writing, (40, 140))
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "studies/ablate_alpha.py", "--smoke", "--out", f"{folder}/out", *arguments]
         started, before = time.perf_counter(), os.times()
@@ -50,7 +52,8 @@ def smoke(arguments: tuple[str, ...]) -> dict[str, float]:
                 if name not in found and sign.search(said):
                     found[name] = time.perf_counter() - started
         if study.wait() or len(found) < len(EVENTS):
-            raise UserError(f"the study failed: {said.strip()[-500:]}")
+            missing = ", ".join(EVENTS.keys() - found) or "nothing"
+            raise UserError(f"the study failed; of its moments {missing} did not show: {said.strip()[-500:]}")
         after = os.times()
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
         return {**found, "end": time.perf_counter() - started, "driver's CPU": cpu}
