@@ -5,7 +5,8 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context, parent_process, resource_tracker
+from threading import Thread
 from typing import TypeVar
 
 import torch
@@ -57,10 +58,18 @@ def _shielded() -> Iterator[None]:
 
 
 def _begin() -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     # the command ends them: were they to die first, the pool would print a traceback for what was cancelled
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     _one_thread()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)  # killed, it could end nobody
 
 
 def _one_thread() -> None:

@@ -1,9 +1,14 @@
 """`nadlab search` keeps its searches: the same command runs what is missing alone, and leaves tables and curves."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +19,18 @@ from tests.conftest import TOY
 pytestmark = pytest.mark.usefixtures("data", "own_folder")
 ASKED = ["search", "--benchmark", TOY, "--queries", "20", "--concurrent", "1"]
 KEPT = Path("runs/search/nasbench201-toy")
+ROOT = Path(__file__).parents[2]
+SLOWLY = """
+import time
+
+from nadlab.methods.registry import SEARCHERS
+
+
+def slow(ledger, rng):
+    if rng.bit_generator.seed_seq.entropy == 0:
+        time.sleep(1000)
+    SEARCHERS["random-search"](ledger, rng)
+"""
 
 
 def searched(*more: str) -> str:
@@ -80,7 +97,14 @@ def test_a_damaged_file_and_a_folder_that_cannot_be_written_are_one_sentence(
 ) -> None:
     searched("--method", "random-search", "--seeds", "1")
     (path,) = kept()
-    for text in ("", "{}", "[1]", path.read_text()[:-9], path.read_text().replace('"number"', '"row"')):
+    whole = path.read_text()
+    edits = (
+        ('"number"', '"row"'),
+        ('"seed": 0', '"seed": 7'),
+        ('"random-search"', '"bananas"'),
+        ('"valid": ', '"valid": 1'),
+    )
+    for text in ("", "{}", "[1]", whole[:-9], *(whole.replace(*edit, 1) for edit in edits)):
         path.write_text(text)
         assert run_command(nadlab, [*ASKED, "--method", "random-search", "--seeds", "1"]) == 2
         (line,) = capsys.readouterr().err.strip().splitlines()
@@ -88,7 +112,39 @@ def test_a_damaged_file_and_a_folder_that_cannot_be_written_are_one_sentence(
         assert line.endswith("delete it, and its search is run again")
     Path("file").touch()
     assert run_command(nadlab, [*ASKED, "--out", "file"]) == 2
-    assert "file can't be written" in capsys.readouterr().err
+    assert "can't be written (Not a directory): name another folder by --out" in capsys.readouterr().err
+
+
+def test_a_search_that_ends_is_kept_while_one_that_began_before_it_goes_on() -> None:
+    Path("slowly.py").write_text(SLOWLY)
+    words = [*ASKED[:-1], "2", "--method", "slowly:slow", "--seeds", "0-3", "--queries", "5", "--out", "out"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "platform"), str(ROOT), str(Path.cwd())])}
+    code = "from nadlab.cli.main import main; main()"
+    process = subprocess.Popen([sys.executable, "-c", code, *words], env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while len(list(Path("out").glob("searches/*.json"))) < 3:
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        workers = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        process.kill()
+        process.communicate()
+    assert len(workers) >= 2
+    assert not psutil.wait_procs(workers, timeout=20)[1]  # a killed command leaves no process
+
+
+def test_the_same_budget_in_other_words_is_the_same_search_and_a_method_is_named_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    searched("--method", "random-search", "--seeds", "1", "--queries", "7")
+    before = kept()
+    asked = ["search", "--benchmark", TOY, "--method", "random-search", "--seeds", "1", "--concurrent", "1"]
+    assert run_command(nadlab, [*asked, "--budget", "7q"]) == 0
+    assert kept() == before
+    assert run_command(nadlab, [*ASKED, "--method", "random-search,random-search"]) == 2
+    assert "'random-search' is named twice" in capsys.readouterr().err
 
 
 def test_several_objectives_are_kept_with_their_fronts() -> None:

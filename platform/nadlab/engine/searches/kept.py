@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from nadlab.benchmarks.oracle import Oracle
@@ -26,14 +27,21 @@ class KeptSearches:
     def __post_init__(self) -> None:
         try:  # before any search, which may take hours
             (self.folder / "searches").mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=self.folder / "searches").close()
         except OSError as error:
-            raise UserError(f"{self.folder} can't be written ({error.strerror}): name another by --out") from error
+            raise UserError(
+                f"{error.filename or self.folder} can't be written ({error.strerror}): name another folder by --out"
+            ) from error
 
     def read(self, oracle: Oracle, budget: int | Budget, request: SearchRequest, seed: int) -> Search | None:
         """Return a search that is kept, None for one that is not. Raises UserError for a file that is damaged."""
-        path = self._path(asked(oracle, budget, request, seed))
+        content = asked(oracle, budget, request, seed)
+        path = self._path(content)
         try:
-            row = json.loads(path.read_text(encoding="utf-8"))["found"]
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            row = kept["found"]
+            if kept["sha256"] != _digest(row) or _digest(kept["asked"]) != _digest(content):
+                raise ValueError("it is not what was written")
             return Search(**row | {"ledger": tuple(Query(**query) for query in row["ledger"])})
         except FileNotFoundError:
             return None
@@ -43,12 +51,12 @@ class KeptSearches:
     def write(self, oracle: Oracle, budget: int | Budget, request: SearchRequest, seed: int, search: Search) -> None:
         """Add a search."""
         content = asked(oracle, budget, request, seed)
-        made = {"asked": content, "revision": git_revision(Path(__file__).parent), "found": asdict(search)}
-        write_json(self._path(content), made)
+        found = asdict(search)
+        made = {"asked": content, "revision": git_revision(Path(__file__).parent), "found": found}
+        write_json(self._path(content), made | {"sha256": _digest(found)})
 
     def _path(self, content: dict[str, Any]) -> Path:
-        name = hashlib.sha256(strict_json(content, sort_keys=True).encode()).hexdigest()[:16]
-        return self.folder / "searches" / f"{name}.json"
+        return self.folder / "searches" / f"{_digest(content)[:16]}.json"
 
 
 def asked(oracle: Oracle, budget: int | Budget, request: SearchRequest, seed: int) -> dict[str, Any]:
@@ -56,10 +64,14 @@ def asked(oracle: Oracle, budget: int | Budget, request: SearchRequest, seed: in
     spent = budget if isinstance(budget, Budget) else Budget(budget)
     return {
         "settings": request.flat(),
-        "budget": [spent.amount, spent.unit],
+        "budget": [float(spent.amount), spent.unit],
         "seed": seed,
         "benchmark": oracle.name,
         "digest": oracle.digest,
         "protocol": oracle.preset,
         "code": code_of(request.searcher),
     }
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(strict_json(content, sort_keys=True).encode()).hexdigest()

@@ -58,6 +58,8 @@ def searches(
     """
     if others := [name for name in hyperparameters if split_name(name)[0] not in methods]:
         raise UserError(f"{others[0]} changes nothing: the search is by {', '.join(methods)}")
+    if twice := next((name for name in methods if list(methods).count(name) > 1), None):
+        raise UserError(f"the method {twice!r} is named twice: leave one out")
     # here, so that the error is raised once and not in every process
     oracle = benchmark(benchmark_name, protocol)
     budget = Budget(budget) if isinstance(budget, int) and budget > 0 else budget
@@ -78,8 +80,10 @@ def searches(
     config = replace(evaluation, store=evaluation.store or str(EVALUATIONS.absolute()))
     found = [kept.read(oracle, budget, *each) if kept else None for each in requests]
     missing = [each for each, search in zip(requests, found, strict=True) if search is None]
-    search = partial(_search, benchmark_name, protocol, config, budget)
-    if cost_of(oracle) is None:
+    # where it ends, since others that began before it may take hours; on a cluster trainings are kept, so here suffices
+    here = cost_of(oracle) is None
+    search = partial(_search, benchmark_name, protocol, config, budget, kept if here else None)
+    if here:
         fresh = side_by_side(search, missing, "search", concurrent) if missing else iter(())
     else:
         from nadlab.engine.searches.on_ray import on_ray  # late: a search of a table does without Ray
@@ -89,9 +93,10 @@ def searches(
     for request, done in zip(requests, found, strict=True):
         if done is None:
             done = next(fresh)
-            if kept:
+            if kept and not here:
                 kept.write(oracle, budget, *request, done)
         yield done
+    yield from fresh  # nothing: it closes the progress bar
 
 
 def _search(
@@ -99,6 +104,7 @@ def _search(
     protocol: str,
     config: EvaluationConfig,
     budget: int | Budget,
+    kept: KeptSearches | None,
     request_and_seed: tuple[SearchRequest, int],
 ) -> Search:
     request, seed = request_and_seed
@@ -110,7 +116,10 @@ def _search(
     outcome = ledger.outcome()
     spent = ledger.account
     costs = (len(spent.trainings), spent.epochs, spent.seconds) if spent.budget.unit != "queries" else ()
-    return Search(
+    found = Search(
         request.method, benchmark_name, protocol, seed, outcome["queries"], outcome["best_valid"], outcome["best_test"],
         outcome.get("regret"), seconds, outcome.get("feasible"), ledger.queries, *costs,
     )  # fmt: skip
+    if kept:
+        kept.write(benchmark(benchmark_name, protocol), budget, request, seed, found)
+    return found
