@@ -48,11 +48,15 @@ system:
 		echo 'g++, Chromium and PostgreSQL could not be installed: the tests that need them are skipped'; \
 	else echo 'A C++ compiler, Chromium with chromedriver or PostgreSQL is missing here: the tests that need them are skipped'; fi
 
-screenshots: study system
+screenshots: study system docs
 	$(BIN)/python -m pytest tests/tracking/test_mlflow_ui.py
 	for name in list comparison run ledger; do cp build/screenshots/$$name.png docs/images/mlflow_$$name.png; done
-	chromium --headless $$([ "$$(id -u)" != 0 ] || echo --no-sandbox) --disable-gpu --hide-scrollbars --window-size=1100,1230 \
-		--screenshot=docs/images/report.png file://$(CURDIR)/runs/ablate_alpha/mnist1d-201/report.html
+	$(BIN)/python studies/tune_semigan.py --smoke --out build/screenshots/tuning
+	for each in report=runs/ablate_alpha/mnist1d-201/report.html tuning=build/screenshots/tuning/report.html \
+		documentation=build/docs/index.html; do picture=docs/images/$${each%%=*}.png; \
+		chromium --headless $$([ "$$(id -u)" != 0 ] || echo --no-sandbox) --disable-gpu --hide-scrollbars \
+			--window-size=1100,1230 --screenshot=$$picture file://$(CURDIR)/$${each#*=} && \
+		$(BIN)/python -c "from PIL import Image; Image.open('$$picture').convert('RGB').quantize(64).save('$$picture')"; done
 
 docs: install
 	$(BIN)/python docs/generate.py
