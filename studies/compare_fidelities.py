@@ -13,7 +13,6 @@ from nadlab.cli.command_line import run_command
 # isort: split
 import sys
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import click
@@ -24,14 +23,14 @@ from matplotlib.figure import Figure
 from nadlab.analysis.figures.search import SMALL_REGRET
 from nadlab.analysis.figures.seconds import Course, draw_courses
 from nadlab.analysis.figures.style import figure_of, grid, legend, save, strokes
-from nadlab.analysis.statistics.comparisons import Comparison, compare, holm
+from nadlab.analysis.statistics.comparisons import SIGNIFICANCE, Comparison, compare, holm
 from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import ends, listed, markdown_table, p_equals
 from nadlab.benchmarks.fidelity import fidelities_of, lower_fidelities
 from nadlab.benchmarks.oracle import metric_of, optimum_of
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_seeds
-from nadlab.cli.shared_options import search_file_options
+from nadlab.cli.shared_options import Filling, search_file_options, write_page
 from nadlab.methods.registry import run_search, searcher
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.budget import Budget
@@ -48,7 +47,6 @@ PAIRS = (
 )
 """a method that learns from short trainings, and one that does not"""
 METHODS = tuple(dict.fromkeys(method for pair in PAIRS for method in reversed(pair)))
-SIGNIFICANCE = 0.05
 HOUR = 3600
 Cell = tuple[str, int, str, str]
 """benchmark, seconds, method and rival"""
@@ -196,10 +194,7 @@ def command(
     benchmarks: str,
     hours: str,
     seeds: str,
-    concurrent: int | None,
-    out: Path,
-    anyway: bool,
-    page_only: bool,
+    filling: Filling,
 ) -> None:
     names, chosen, each = benchmarks.split(","), methods.split(","), parse_seeds(seeds)
     check_optima(names)
@@ -208,16 +203,13 @@ def command(
         lower_fidelities(benchmark(name))
         QueryLedger(benchmark(name), Budget(budget, "seconds"))  # raises here rather than hours later
     codes = {method: code_of(searcher(method)) for method in chosen}
-    file = SearchFile(out / "searches.csv", codes, "seconds", ("full", "trainings", "curve"))
-    if not page_only:
-        # by seeds, so that after a stop all have as many
-        tasks = [(budget, *rest) for seed, budget in product(each, budgets) for rest in product([seed], names, chosen)]
-        file.run(search, tasks, concurrent, anyway)
+    file = SearchFile(filling.out / "searches.csv", codes, "seconds", ("full", "trainings", "curve"))
+    # by seeds, so that after a stop all have as many
+    tasks = [(budget, *rest) for seed, budget in product(each, budgets) for rest in product([seed], names, chosen)]
+    filling.fill(file, search, tasks)
     rows = file.selected(budgets, each, names, chosen)
-    save(figure(rows, names, chosen), out, "anytime")
-    text = page(rows, budgets, names, chosen, rows["seed"].nunique(), file.made_by(rows))
-    (out / "README.md").write_text(text, encoding="utf-8")
-    click.echo(text)
+    save(figure(rows, names, chosen), filling.out, "anytime")
+    write_page(filling.out, page(rows, budgets, names, chosen, rows["seed"].nunique(), file.made_by(rows)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import click
@@ -34,7 +33,7 @@ from nadlab.analysis.statistics.paired_tests import signed_rank
 from nadlab.analysis.text import ends, listed, markdown_table, p_text
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_seeds
-from nadlab.cli.shared_options import search_file_options
+from nadlab.cli.shared_options import Filling, search_file_options, write_page
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS, Searcher, run_search
 from nadlab.provenance.hardware import hardware
@@ -182,10 +181,7 @@ def command(
     benchmarks: str | None,
     queries: str,
     seeds: str,
-    concurrent: int | None,
-    out: Path,
-    anyway: bool,
-    page_only: bool,
+    filling: Filling,
 ) -> None:
     every, usual_reference, usual = SETS[which]
     reference = reference or usual_reference
@@ -200,14 +196,11 @@ def command(
         raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
     check_optima(names)
     budgets = parse_budgets(queries)
-    file = SearchFile(out / which / "searches.csv", {arm: code(every[arm]) for arm in chosen})
-    if not page_only:
-        tasks = [(count, seed, name, arm) for seed, count, name, arm in product(each, budgets, names, chosen)]
-        file.run(partial(search, every), tasks, concurrent, anyway)
+    file = SearchFile(filling.out / which / "searches.csv", {arm: code(every[arm]) for arm in chosen})
+    tasks = [(count, seed, name, arm) for seed, count, name, arm in product(each, budgets, names, chosen)]
+    filling.fill(file, partial(search, every), tasks)
     rows = file.selected(budgets, each, names, chosen)
-    text = page(which, rows, chosen, names, reference, file.made_by(rows))
-    (file.path.parent / "README.md").write_text(text, encoding="utf-8")
-    click.echo(text)
+    write_page(file.path.parent, page(which, rows, chosen, names, reference, file.made_by(rows)))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from nadlab.benchmarks.oracle import accuracy, facts_of, metric_of, optimum_of
 from nadlab.benchmarks.packages.nasbenchgraph import DATASETS
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_seeds
-from nadlab.cli.shared_options import search_file_options
+from nadlab.cli.shared_options import Filling, search_file_options, write_page
 from nadlab.engine.searches.run import searches
 from nadlab.methods.registry import COMPARED, searcher
 from nadlab.methods.request import SearchRequest
@@ -152,24 +152,17 @@ def command(
     benchmarks: str,
     queries: str,
     seeds: str,
-    concurrent: int | None,
-    out: Path,
-    anyway: bool,
-    page_only: bool,
+    filling: Filling,
 ) -> None:
     names, chosen, each = benchmarks.split(","), methods.split(","), parse_seeds(seeds)
     check_optima(names)
     budgets = parse_budgets(queries)
     for method, budget in product(chosen, budgets):
         SearchRequest(method=method, queries=budget)  # raises here rather than hours later
-    file = SearchFile(out / "searches.csv", {method: code_of(searcher(method)) for method in chosen})
-    if not page_only:
-        file.run(search, product(budgets, each, names, chosen), concurrent, anyway)
+    file = SearchFile(filling.out / "searches.csv", {method: code_of(searcher(method)) for method in chosen})
+    filling.fill(file, search, product(budgets, each, names, chosen))
     rows = file.selected(budgets, each, names, chosen)
-    (out / "README.md").write_text(
-        text := page(rows, chosen, names, len(each), out, file.made_by(rows)), encoding="utf-8"
-    )
-    click.echo(text)
+    write_page(filling.out, page(rows, chosen, names, len(each), filling.out, file.made_by(rows)))
 
 
 if __name__ == "__main__":

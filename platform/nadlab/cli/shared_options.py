@@ -1,14 +1,18 @@
 """Options that several commands share; light, for a command's start."""
 
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from functools import reduce, wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nadlab.errors import UserError
 from nadlab.plugins import TRAINING
+
+if TYPE_CHECKING:
+    from nadlab.study.search_file import Search, SearchFile, Task
 
 OUTCOME = click.option(
     "--outcome", multiple=True, metavar="NAME",
@@ -30,15 +34,46 @@ def protocol_option(default: str = "paper") -> Callable[[Any], Any]:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """How a command fills a `SearchFile` and writes its page, by `search_file_options`."""
+
+    concurrent: int | None
+    out: Path
+    anyway: bool
+    page_only: bool
+
+    def fill(self, file: "SearchFile", search: "Search", tasks: "Iterable[Task]") -> None:
+        """Run what the file lacks, unless only the page is asked for."""
+        if not self.page_only:
+            file.run(search, tasks, self.concurrent, self.anyway)
+
+
+def write_page(folder: Path, text: str) -> None:
+    """Write a page as README.md, and print it."""
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
 def search_file_options(out: str) -> Callable[[Any], Any]:
-    """Return the options of a command that fills a `SearchFile` in the folder `out`."""
+    """Return the options of a command that fills a `SearchFile` in the folder `out`; it gets them as `filling`."""
     options = (
         click.option("--concurrent", type=click.IntRange(1), help="searches in parallel, each on one core  [default: all cores]"),
         click.option("--out", type=click.Path(path_type=Path), default=Path(out), show_default=True),
         click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made"),
         click.option("--page", "page_only", is_flag=True, help="run no search, only write the page from stored results"),
     )  # fmt: skip
-    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
+    names = [each.name for each in fields(Filling)]
+
+    def decorated(command: Callable[..., Any]) -> Any:
+        @wraps(command)
+        def given(**values: Any) -> Any:
+            filling = Filling(**{name: values.pop(name) for name in names})
+            return command(**values, filling=filling)
+
+        return reduce(lambda made, option: option(made), reversed(options), given)
+
+    return decorated
 
 
 def in_space(name: str, space: str | None) -> str:

@@ -2,20 +2,20 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from nadlab.benchmarks.oracle import Oracle
 from nadlab.engine.searches.result import Search
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json, write_json
-from nadlab.methods.request import SearchRequest
 from nadlab.provenance.code import git_revision
-from nadlab.queries.budget import Budget
 from nadlab.queries.ledger import Query
-from nadlab.study.search_file import code_of
+
+Asked = Mapping[str, Any]
+"""all that decides a search, as JSON values"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class KeptSearches:
     """A folder of searches; one by other settings, another table or other code of its method has another name."""
 
     folder: Path
+    revision: str = field(default_factory=lambda: git_revision(Path(__file__).parent))
+    """of the code that runs the searches that are added"""
 
     def __post_init__(self) -> None:
         try:  # before any search, which may take hours
@@ -33,14 +35,13 @@ class KeptSearches:
                 f"{error.filename or self.folder} can't be written ({error.strerror}): name another folder by --out"
             ) from error
 
-    def read(self, oracle: Oracle, budget: int | Budget, request: SearchRequest, seed: int) -> Search | None:
+    def read(self, asked: Asked) -> Search | None:
         """Return a search that is kept, None for one that is not. Raises UserError for a file that is damaged."""
-        content = asked(oracle, budget, request, seed)
-        path = self._path(content)
+        path = self._path(asked)
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
             row = kept["found"]
-            if kept["sha256"] != _digest(row) or _digest(kept["asked"]) != _digest(content):
+            if kept["sha256"] != _digest(row) or _digest(kept["asked"]) != _digest(asked):
                 raise ValueError("it is not what was written")
             return Search(**row | {"ledger": tuple(Query(**query) for query in row["ledger"])})
         except FileNotFoundError:
@@ -48,29 +49,14 @@ class KeptSearches:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} can't be read ({error}): delete it, and its search is run again") from error
 
-    def write(self, oracle: Oracle, budget: int | Budget, request: SearchRequest, seed: int, search: Search) -> None:
+    def write(self, asked: Asked, search: Search) -> None:
         """Add a search."""
-        content = asked(oracle, budget, request, seed)
         found = asdict(search)
-        made = {"asked": content, "revision": git_revision(Path(__file__).parent), "found": found}
-        write_json(self._path(content), made | {"sha256": _digest(found)})
+        made = {"asked": asked, "revision": self.revision, "found": found, "sha256": _digest(found)}
+        write_json(self._path(asked), made)
 
-    def _path(self, content: dict[str, Any]) -> Path:
-        return self.folder / "searches" / f"{_digest(content)[:16]}.json"
-
-
-def asked(oracle: Oracle, budget: int | Budget, request: SearchRequest, seed: int) -> dict[str, Any]:
-    """Return all that decides a search, as JSON values."""
-    spent = budget if isinstance(budget, Budget) else Budget(budget)
-    return {
-        "settings": request.flat(),
-        "budget": [float(spent.amount), spent.unit],
-        "seed": seed,
-        "benchmark": oracle.name,
-        "digest": oracle.digest,
-        "protocol": oracle.preset,
-        "code": code_of(request.searcher),
-    }
+    def _path(self, asked: Asked) -> Path:
+        return self.folder / "searches" / f"{_digest(asked)[:16]}.json"
 
 
 def _digest(content: object) -> str:

@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from nadlab.benchmarks.oracle import cost_of
+from nadlab.benchmarks.oracle import Oracle, cost_of
 from nadlab.benchmarks.presets import PAPER
 from nadlab.benchmarks.registry import benchmark
-from nadlab.engine.searches.kept import KeptSearches
+from nadlab.engine.searches.kept import Asked, KeptSearches
 from nadlab.engine.searches.result import Search
 from nadlab.errors import UserError
 from nadlab.evaluations.config import EvaluationConfig
@@ -26,6 +25,7 @@ from nadlab.queries.budget import Account, Budget
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import QueryLedger, distinct_cells
 from nadlab.queries.opening import opened
+from nadlab.study.search_file import code_of
 
 EVALUATIONS = Path("runs/evaluations")
 """the store of a search's evaluations where no other is named"""
@@ -64,22 +64,23 @@ def searches(
     oracle = benchmark(benchmark_name, protocol)
     budget = Budget(budget) if isinstance(budget, int) and budget > 0 else budget
     queries = Account(oracle, budget).remaining if isinstance(budget, Budget) else budget
-    each = [
+    requests = [
         SearchRequest(
             method=method, queries=queries, hyperparameters=hyperparameters, objectives=objectives, at_most=at_most
         )
         for method in methods
     ]
-    requests = list(product(each, seeds))
     Goals.of(objectives, at_most).check(oracle)
-    if wrong := [reason for request in each for reason in request.misfits(oracle, None).values()]:
+    if wrong := [reason for request in requests for reason in request.misfits(oracle, None).values()]:
         raise UserError(wrong[0])
     distinct = distinct_cells(oracle)
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
     config = replace(evaluation, store=evaluation.store or str(EVALUATIONS.absolute()))
-    found = [kept.read(oracle, budget, *each) if kept else None for each in requests]
-    missing = [each for each, search in zip(requests, found, strict=True) if search is None]
+    named = [(request, _asked(oracle, budget, request) if kept else {}) for request in requests]
+    tasks = [_Task(request, seed, {**asked, "seed": seed}) for request, asked in named for seed in seeds]
+    found = [kept.read(task.asked) if kept else None for task in tasks]
+    missing = [task for task, search in zip(tasks, found, strict=True) if search is None]
     # where it ends, since others that began before it may take hours; on a cluster trainings are kept, so here suffices
     here = cost_of(oracle) is None
     search = partial(_search, benchmark_name, protocol, config, budget, kept if here else None)
@@ -90,13 +91,33 @@ def searches(
 
         plugins = plugin_names([benchmark_name, *methods])
         fresh = on_ray(search, missing, oracle, config, concurrent, address, plugins) if missing else iter(())
-    for request, done in zip(requests, found, strict=True):
+    for task, done in zip(tasks, found, strict=True):
         if done is None:
             done = next(fresh)
             if kept and not here:
-                kept.write(oracle, budget, *request, done)
+                kept.write(task.asked, done)
         yield done
     yield from fresh  # nothing: it closes the progress bar
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    request: SearchRequest
+    seed: int
+    asked: Asked
+
+
+def _asked(oracle: Oracle, budget: int | Budget, request: SearchRequest) -> Asked:
+    """Return all that decides the searches of a request but their seeds; the digest of its code takes a part of a second."""
+    spent = budget if isinstance(budget, Budget) else Budget(budget)
+    return {
+        "settings": request.flat(),
+        "budget": [float(spent.amount), spent.unit],
+        "benchmark": oracle.name,
+        "digest": oracle.digest,
+        "protocol": oracle.preset,
+        "code": code_of(request.searcher),
+    }
 
 
 def _search(
@@ -105,9 +126,9 @@ def _search(
     config: EvaluationConfig,
     budget: int | Budget,
     kept: KeptSearches | None,
-    request_and_seed: tuple[SearchRequest, int],
+    task: _Task,
 ) -> Search:
-    request, seed = request_and_seed
+    request, seed = task.request, task.seed
     trial = {"benchmark": benchmark_name, "protocol": protocol, "evaluations": asdict(config)}
     ledger = QueryLedger(opened(trial), budget, request.goals)
     started = time.perf_counter()
@@ -121,5 +142,5 @@ def _search(
         outcome.get("regret"), seconds, outcome.get("feasible"), ledger.queries, *costs,
     )  # fmt: skip
     if kept:
-        kept.write(benchmark(benchmark_name, protocol), budget, request, seed, found)
+        kept.write(task.asked, found)
     return found
