@@ -44,12 +44,21 @@ class Stopping:
             yield
             return
         before = {number: signal.getsignal(number) for number in SIGNALS}
+        shown = sys.unraisablehook
+
+        def show(unraisable: "sys.UnraisableHookArgs") -> None:
+            # raised in a callback of the garbage collector, which drops it: the deadline ends the process
+            if not isinstance(unraisable.exc_value, Stopped):
+                shown(unraisable)
+
+        sys.unraisablehook = show
         self.install()
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            sys.unraisablehook = shown
             if self._deadline:
                 self._deadline.cancel()
 

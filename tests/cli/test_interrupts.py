@@ -116,6 +116,23 @@ def test_while_a_study_runs(moment: str, tmp_path: Path) -> None:
     assert [record.status for record in records_of(out)] == ["FINISHED"] * 2
 
 
+def test_signal_during_a_callback_of_the_garbage_collector_ends_the_process_without_a_traceback() -> None:
+    code = """
+import os, signal, time, weakref
+from nadlab.interrupts import Stopping
+class Thing: pass
+thing = Thing()
+watch = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT) or time.sleep(0.1))
+with Stopping("Gone.").caught():
+    del thing
+    time.sleep(60)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT / "platform")}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "Gone.\n")
+
+
 def test_signal_that_a_library_swallows_still_ends_the_process() -> None:
     code = """
 import os, signal, time
