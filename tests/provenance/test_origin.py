@@ -114,6 +114,29 @@ def test_used_packages_count_by_their_version_and_no_others() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "same",
+    [
+        '"""What it does."""\nstep = 1\n"""steps a round"""\n',
+        "# why\nstep = 1  # because\n",
+        "\n\nstep = (\n    1\n)\n",
+    ],
+)
+def test_docstrings_comments_and_layout_are_not_part_of_the_digest(own: Path, same: str) -> None:
+    before = origin(SEARCHER, ["or_climb:Climb"])
+    (own / "or_helper.py").write_text(same, encoding="utf-8")
+    assert different(before, origin(SEARCHER, ["or_climb:Climb"])) == []
+
+
+@pytest.mark.parametrize(
+    "other", ["step = 1.0\n", "step = '1'\n", "step = +1\n", "steps = 1\n", "step = (1\n", "step: int = 1\n"]
+)
+def test_any_other_edit_is_part_of_the_digest(own: Path, other: str) -> None:
+    before = origin(SEARCHER, ["or_climb:Climb"])
+    (own / "or_helper.py").write_text(other, encoding="utf-8")
+    assert different(before, origin(SEARCHER, ["or_climb:Climb"])) == ["own or_climb"]
+
+
 def test_gaps_of_the_digest_are_stated_in_its_value(own: Path) -> None:
     (own / "or_late.py").write_text(
         "import importlib\nname = 'or_' + 'helper'\nhelper = importlib.import_module(name)\n"

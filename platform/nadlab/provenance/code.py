@@ -13,6 +13,7 @@ from nadlab.json_text import strict_json
 from nadlab.plugins import plugin_names
 from nadlab.provenance.hardware import backend
 from nadlab.provenance.reachable import Reach, reachable
+from nadlab.provenance.source import source_digest
 
 PACKAGES = ("nadlab", "torch", "torch-geometric", "ray", "mlflow", "numpy", "scipy", "scikit-learn")
 """recorded with every result, whether it uses them or not"""
@@ -24,7 +25,7 @@ OWN = "own "
 """begins the name of a part that is a module of one's own"""
 
 Sources = Mapping[str, Mapping[str, str]]
-"""part of the code -> its files -> their SHA-256, 16 digits; a part is `code`, or `own NAME` for a module of one's own"""
+"""part of the code -> its files -> their digests (`source_digest`); a part is `code`, or `own NAME` for a module of one's own"""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,7 @@ def origin(trainable: str, names: Iterable[object] = ()) -> Origin:
     own = {f"{OWN}{name}": reachable([name], {*ours, name.partition(".")[0]}) for name in plugin_names(names)}
     parts = {"code": main} | {name: _without(reach, main) for name, reach in own.items()}
     sources = {
-        part: {name: _digest(path.read_bytes()) for name, path in sorted(reach.files.items())}
-        for part, reach in parts.items()
+        part: {name: source_digest(path) for name, path in sorted(reach.files.items())} for part, reach in parts.items()
     }
     used = {name for reach in parts.values() for name in reach.packages}
     values = {
@@ -98,7 +98,7 @@ def origin(trainable: str, names: Iterable[object] = ()) -> Origin:
 def digest_of(module: str) -> str:
     """Return the digest of a module of this package, or of one's own, and of all that it imports, packages apart."""
     reach = reachable([module], {"nadlab", module.partition(".")[0]})
-    return _part(reach, {name: _digest(path.read_bytes()) for name, path in sorted(reach.files.items())})
+    return _part(reach, {name: source_digest(path) for name, path in sorted(reach.files.items())})
 
 
 def git_revision(folder: Path) -> str:
@@ -165,8 +165,8 @@ def _installed() -> str:
     return "\n".join(sorted(lines, key=str.lower)) + "\n"
 
 
-def _digest(content: str | bytes) -> str:
-    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()[:16]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _git(folder: Path, *arguments: str) -> str:
