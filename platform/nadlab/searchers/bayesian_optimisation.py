@@ -17,12 +17,10 @@ Published after 400 queries of NAS-Bench-201: 94.13 and 73.27; on NAS-Bench-101 
 
 import warnings
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from threadpoolctl import threadpool_limits
 
 from nadlab.parameters.hyperparameters import at_least, between, tunable, tunable_among
@@ -34,6 +32,9 @@ from nadlab.searchers.arch2vec import expected_improvement
 from nadlab.semigan.ranks import normal_scores
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
+
+if TYPE_CHECKING:
+    from sklearn.gaussian_process import GaussianProcessRegressor
 
 Floats = NDArray[np.float64]
 LENGTH_SCALES, NOISES = (0.3, 100.0), (1e-4, 1.0)
@@ -67,6 +68,12 @@ class BayesianOptimisation:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
+        from sklearn.gaussian_process.kernels import (
+            ConstantKernel,
+            Matern,
+            WhiteKernel,
+        )  # late: scikit-learn takes a second, in every process that imports the methods
+
         space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
         ledger.query(first_cells(ledger, self.starts, rng))
         matern = Matern(self.length_scale, LENGTH_SCALES, nu=self.smoothness)
@@ -89,7 +96,10 @@ class BayesianOptimisation:
         return found if len(found) else neighbourhood.child(parents[:1])
 
 
-def _fitted(kernel: object, features: Floats, scores: Floats, *, fit: bool) -> GaussianProcessRegressor:
+def _fitted(kernel: object, features: Floats, scores: Floats, *, fit: bool) -> "GaussianProcessRegressor":
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
     process = GaussianProcessRegressor(kernel, optimizer="fmin_l_bfgs_b" if fit else None)
     with threadpool_limits(1), warnings.catch_warnings():
         # a parameter at its bound, or a likelihood that is flat there, is as good a kernel as any

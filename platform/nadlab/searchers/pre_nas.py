@@ -16,8 +16,6 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from sklearn.ensemble import RandomForestRegressor
 
 from nadlab.parameters.hyperparameters import at_least, between, tunable
 from nadlab.queries.ledger import QueryLedger
@@ -53,6 +51,10 @@ class PRENAS:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
+        from sklearn.ensemble import (
+            RandomForestRegressor,
+        )  # late: scikit-learn takes a second, in every process that imports the methods
+
         space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
         ledger.query(first_cells(ledger, self.initial, rng))
         while ledger.remaining:
@@ -76,6 +78,8 @@ def encoded(cells: Cells, space: SearchSpace) -> Floats:
 
 def representatives(features: Floats, y: Floats, count: int, share: float = 0.5) -> list[int]:
     """Return the best row of each of `count` clusters of the better share, fewer where the cells are few."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
     better = np.argsort(-y, kind="stable")[: max(1, int(share * len(y)))]
     if len(better) <= count:
         return [int(row) for row in better]

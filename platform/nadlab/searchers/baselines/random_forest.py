@@ -8,7 +8,6 @@ it is published as a method, so every setting is ours; none was chosen by result
 from dataclasses import dataclass, field
 
 import numpy as np
-from sklearn.ensemble import RandomForestRegressor
 
 from nadlab.parameters.hyperparameters import at_least, between, tunable
 from nadlab.queries.ledger import QueryLedger
@@ -37,6 +36,10 @@ class RandomForest:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
+        from sklearn.ensemble import (
+            RandomForestRegressor,
+        )  # late: scikit-learn takes a second, in every process that imports the methods
+
         space = ledger.oracle.space
         ledger.query(first_cells(ledger, self.initial, rng))
         while ledger.remaining:

@@ -11,8 +11,6 @@ import warnings
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import BayesianRidge
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
@@ -35,6 +33,11 @@ class DNGO:
         batch: int = 10,
         learning_rate: float = 0.01,
     ) -> None:
+        from sklearn.exceptions import (
+            ConvergenceWarning,
+        )  # late: scikit-learn takes a second, in every process that imports the methods
+        from sklearn.linear_model import BayesianRidge
+
         self.centre, self.scale = features.mean(axis=0), features.std(axis=0) + 1e-6
         self.mean, self.spread = float(y.mean()), float(y.std()) + 1e-6
         with seeded(random):
