@@ -25,7 +25,6 @@ from nadlab.benchmarks.oracle import (
 from nadlab.benchmarks.presets import PAPER, draw
 from nadlab.benchmarks.registry import benchmark
 from nadlab.evaluations.config import EvaluationConfig
-from nadlab.evaluations.stored import StoredEvaluations
 from nadlab.spaces import Cells, SearchSpace
 
 
@@ -61,6 +60,8 @@ def opened(trial: Mapping[str, Any]) -> Oracle:
     if trial.get("stand_in"):
         return answered(oracle, partial(made_up, oracle))
     if trial.get("evaluations") and is_kept(oracle):
+        from nadlab.evaluations.stored import StoredEvaluations  # late: most benchmarks are free and need no database
+
         return answered(oracle, StoredEvaluations.of(oracle, EvaluationConfig(**trial["evaluations"])).evaluate)
     return oracle
 
