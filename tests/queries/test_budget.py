@@ -102,6 +102,7 @@ def test_a_training_that_the_end_of_the_seconds_cuts_off_is_not_answered() -> No
             "6h",
             "counting does not say how many seconds a full training takes: give the budget in queries",
         ),
+        (Fidelities((3, 9)), "6h", "give the budget in queries or epochs, such as 160q or 20000epochs"),
         (Fidelities(), "90epochs", "counting does not say how many epochs a full training takes"),
         (
             Fidelities((3, 9), 18.0),

@@ -42,6 +42,12 @@ def test_sixteen_writers_at_once_lose_nothing(server: ServerProcess) -> None:
     assert finished(server.address) == 2 * WRITERS
 
 
+def test_server_without_a_study_says_so_and_what_to_do(tmp_path: Path) -> None:
+    said = Server(folder=tmp_path / "misspelt").said({})
+    assert f"no study is in {tmp_path / 'misspelt'} yet: give studies --tracking-uri http://127.0.0.1:5000" in said
+    assert "no study" not in Server(folder=tmp_path).said({"ablate_alpha": "#/experiments/1"})
+
+
 def test_foreign_hosts_are_refused(server: ServerProcess) -> None:
     question = f"{server.address}/api/2.0/mlflow/experiments/get"
     assert requests.get(question, headers={"Host": "evil.example"}, timeout=30).status_code == 403

@@ -126,7 +126,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         if text.strip().isdecimal():
             ranges = [range(min(int(text), MOST_SEEDS + 1))]
         else:
-            parts = [part.strip().partition("-") for part in text.split(",") if part.strip()]
+            parts = [part.strip().partition("-") for part in text.split(",")]
             ranges = [range(int(first), int(last if dash else first) + 1) for first, dash, last in parts]
     except ValueError:
         ranges = []

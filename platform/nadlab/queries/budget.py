@@ -75,8 +75,9 @@ class Account:
         self.trainings: list[Training] = []
         for unit, known in (("epochs", self.fidelities.epochs), ("seconds", self.fidelities.seconds)):
             if budget.unit == unit and not known:
+                others = " or epochs, such as 160q or 20000epochs" if self.fidelities.epochs else ", such as 160q"
                 raise UserError(
-                    f"{oracle.name} does not say how many {unit} a full training takes: give the budget in queries, such as 160q"
+                    f"{oracle.name} does not say how many {unit} a full training takes: give the budget in queries{others}"
                 )
         self._full = float(self.fidelities.seconds or 0) if budget.unit == "seconds" else self._whole
         """what a full training costs, as expected"""

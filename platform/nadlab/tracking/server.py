@@ -120,6 +120,11 @@ class Server:
     def said(self, pages: Mapping[str, str]) -> str:
         """Return what the user reads: the address, and the comparison of every study (`comparisons`)."""
         lines = [f"MLflow answers in some seconds at {self.address}; Ctrl-C ends it"]
+        if not pages:
+            place = "that store" if self.store else self.folder
+            lines.append(
+                f"no study is in {place} yet: give studies --tracking-uri {self.address}, or serve a study's folder"
+            )
         return "\n".join([*lines, *(f"{study}: {self.address}/{link}" for study, link in pages.items())])
 
     def _secrets(self) -> dict[str, str]:
