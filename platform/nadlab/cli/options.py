@@ -126,7 +126,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         if text.strip().isdecimal():
             ranges = [range(min(int(text), MOST_SEEDS + 1))]
         else:
-            parts = [part.strip().partition("-") for part in text.split(",")]
+            parts = [part.strip().partition("-") for part in text.strip().removesuffix(",").split(",")]
             ranges = [range(int(first), int(last if dash else first) + 1) for first, dash, last in parts]
     except ValueError:
         ranges = []
@@ -146,7 +146,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 def parse_budgets(text: str) -> list[int]:
     """Return the budgets of `20,100`; UserError otherwise."""
     try:
-        return [int(part) for part in text.split(",")]
+        return [int(part) for part in text.strip().removesuffix(",").split(",")]
     except ValueError:
         raise UserError(f"--queries must list numbers, such as 20,100, not {_short(text)}") from None
 
