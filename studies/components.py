@@ -191,7 +191,7 @@ def command(
         parse_seeds(seeds),
     )
     if which == "choices" and (held := set(names) - {*TUNED_ON}):
-        raise UserError(f"nothing is chosen on {held.pop()}: take {listed(TUNED_ON)}")
+        raise UserError(f"nothing is chosen on {held.pop()}: use {listed(TUNED_ON)}")
     if unknown := [arm for arm in (*chosen, reference) if arm not in every]:
         raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
     check_optima(names)

@@ -86,7 +86,7 @@ def command(name: str, queries: int, deviations: str, draws: int) -> None:
     single = "naslib" if name in sources("naslib") else "paper"
     oracle = benchmark(name, single)
     if not isinstance(oracle, TableBenchmark):
-        raise UserError(f"{name} is a surrogate without noise: name a table by --benchmark")
+        raise UserError(f"{name} is a surrogate without noise: name a table with --benchmark")
     if queries > distinct_cells(oracle):
         raise UserError(f"{name} has {distinct_cells(oracle)} distinct cells: ask for fewer --queries")
     y = search_accuracies(oracle, oracle.pool())

@@ -81,7 +81,7 @@ def reproduce(oracle: Oracle, rows: Sequence[Generated]) -> tuple[dict[str, Figu
     made = [row.signature for row in rows if row.signature]
     best = [row.best_signature for row in rows if row.best_signature]
     if not best:
-        raise UserError(f"AG made no new valid cell on {oracle.name} with any seed: choose others by --seeds")
+        raise UserError(f"AG made no new valid cell on {oracle.name} with any seed: choose others with --seeds")
     cells = best_of(oracle, pool)
     truth = signature(cells, space)
     top = {f"benchmark's best {TOP}": [truth], f"generated, PP's best {TOP}": best}

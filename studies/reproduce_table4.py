@@ -109,7 +109,7 @@ def seeds_of(run: Run, seeds: Sequence[int], concurrent: int | None) -> list[Gen
         # a setting that is younger than the row has its default there
         found_row = row | {"settings": asdict(Settings()) | row["settings"]}
         if unequal := [name for name, value in agree.items() if found_row[name] != value]:
-            raise UserError(f"{run.path} was made with another {unequal[0]}: name another folder by --out")
+            raise UserError(f"{run.path} was made with another {unequal[0]}: choose another folder with --out")
     made_by = decides | code | {"revision": found["git_revision"]}
     if missing:
         run.out.mkdir(parents=True, exist_ok=True)

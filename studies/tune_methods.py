@@ -57,7 +57,7 @@ def tune(folder: Path, budget: Values, configurations: int, method: str) -> list
     path, space = folder / "tuned" / f"{method.replace(':', '.')}.json", tuning_space(method)
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else dict(budget) | {"configurations": []}
     if other := [name for name, value in budget.items() if kept.get(name) != value]:
-        raise UserError(f"{path} was made with another {other[0]}: name another folder by --out")
+        raise UserError(f"{path} was made with another {other[0]}: choose another folder with --out")
     done, search = kept["configurations"], optuna.create_study(direction="minimize")
     for row in done:
         search.add_trial(optuna.trial.create_trial(params=row["values"], distributions=space, value=row["mean"]))

@@ -163,9 +163,9 @@ print([name for name in ("mlflow", "ray", "torch") if name in sys.modules])"""
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({}, "holds no study: name the folder that one wrote, such as runs/ablate_alpha/mnist1d-201"),
+        ({}, "holds no study: name a study's output folder, such as runs/ablate_alpha/mnist1d-201"),
         ({"notes.txt": "mine"}, "holds no study"),
-        ({"study.json": "{"}, "is no record of a study"),
+        ({"study.json": "{"}, "is not a record of a study"),
     ],
 )
 def test_wrong_folder_is_one_sentence(tmp_path: Path, files: dict[str, str], words: str) -> None:

@@ -1,6 +1,6 @@
 """Compare a study that was killed with an uninterrupted one: what is lost, doubled, different or incomplete.
 
-Records are compared field by field, on disk and in MLflow, but for times and what is no result (`OUTSIDE`).
+Records are compared field by field, on disk and in MLflow, but for times and what is not a result (`OUTSIDE`).
 """
 
 import json
@@ -126,7 +126,7 @@ def _content(client: MlflowClient, uri: str, run: Run) -> Any:
 
 
 def content(record: Record) -> dict[str, Any]:
-    """Return every field of a record but times, in metrics too, and what is no result."""
+    """Return every field of a record but times, in metrics too, and what is not a result."""
     fields = {key: value for key, value in asdict(record).items() if key not in TIMES}
     return fields | {"metrics": _numbers(record.metrics), "provenance": _tags(record.provenance)}
 

@@ -71,7 +71,7 @@ def rows_of(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         reader = csv.DictReader(lines)
         rows = list(reader)
     if reader.fieldnames != list(columns):
-        raise UserError(f"{file} is no record of a campaign: name another folder by --results")
+        raise UserError(f"{file} is not a record of a campaign: choose another folder with --results")
     return rows
 
 

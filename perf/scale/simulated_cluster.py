@@ -48,7 +48,7 @@ def parse_shape(text: str) -> tuple[int, int]:
     try:
         epochs, queries = map(int, text.split(","))
     except ValueError:
-        raise UserError(f"{text!r} is no shape of a trial: give its epochs and queries, such as 10,20") from None
+        raise UserError(f"{text!r} is not a shape of a trial: give its epochs and queries, such as 10,20") from None
     return epochs, queries
 
 

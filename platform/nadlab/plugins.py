@@ -12,7 +12,7 @@ from nadlab.errors import UserError
 _NAME = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<object>[^\W\d]\w*)")
 
 TRAINING = "train:"
-"""begins the name of a benchmark that trains (`nadlab.benchmarks.training`), which is no module's"""
+"""begins the name of a benchmark that trains (`nadlab.benchmarks.training`), which is not a module's"""
 
 
 def is_plugin(name: object) -> bool:

@@ -99,7 +99,7 @@ def embed_table(name: str, rows: pd.DataFrame, provenance: dict[str, str], path:
         seed for seed in sorted(set(rows["seed"].tolist())) if set(classes) <= set(rows["cell"][rows["seed"] == seed])
     ]
     if not complete:
-        raise UserError(f"no seed is complete yet: go on with python studies/mnist1d/build.py {name}")
+        raise UserError(f"no seed is complete yet: continue with python studies/mnist1d/build.py {name}")
     identities = cell_space.identities(cell_space.enumerate())
     epochs = json.loads(provenance["recipe"])["epochs"]
     prefix = f"mnist1d/{epochs}"

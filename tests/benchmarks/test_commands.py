@@ -83,7 +83,7 @@ def test_fetch_downloads_converts_and_tidies_up(cache: Path, source: Path, monke
         (["fetch", "nasbench999"], "unknown download 'nasbench999'"),
         (["fetch", "nasbench201"], "nadlab benchmarks convert FILE"),
         (["convert", "absent.tfrecord"], "does not exist"),
-        (["convert", __file__], "no official benchmark file"),
+        (["convert", __file__], "not an official benchmark file"),
         (["verify"], "no archive at all"),
         (["show", "nasbench101"], "no archive nasbench101"),
     ],

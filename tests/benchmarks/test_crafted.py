@@ -68,8 +68,8 @@ def with_tree(old: str, new: str) -> bytes:
         ("num_leaves=6", "num_leaves=six", "holds no LightGBM model"),
         ("decision_type=2", "decision_type=1", "splits by categories"),
         ("leaf_value=93.03", "leaf_value=nan 93.03", "7 values of leaf_value"),
-        ("leaf_value=93.030037807519093", "leaf_value=nan", "a leaf that is no number"),
-        ("leaf_value=93.030037807519093", "leaf_value=1e999", "a leaf that is no number"),
+        ("leaf_value=93.030037807519093", "leaf_value=nan", "a leaf that is not a number"),
+        ("leaf_value=93.030037807519093", "leaf_value=1e999", "a leaf that is not a number"),
         ("objective=regression", "objective=binary", "the objective binary"),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_folder_is_looked_into_no_deeper_than_official_ones_and_follows_no_cir
         deep = deep / "a"
     deep.mkdir(parents=True)
     (tmp_path / "models" / "circle").symlink_to(tmp_path / "models")
-    with pytest.raises(UserError, match="no official benchmark file"):
+    with pytest.raises(UserError, match="not an official benchmark file"):
         convert(tmp_path / "models")
     for name, data in ensemble(folder="b/" * (DEEPEST - 3)).items():
         path = tmp_path / "models" / name
@@ -145,7 +145,7 @@ def test_pipes_among_the_files_are_not_opened(tmp_path: Path) -> None:
         convert(tmp_path / "models")
     for name in ("x.zip", "x.tfrecord", "x.pth"):
         os.mkfifo(tmp_path / name)
-        with pytest.raises(UserError, match="no official benchmark file"):
+        with pytest.raises(UserError, match="not an official benchmark file"):
             convert(tmp_path / name)
 
 
@@ -154,7 +154,7 @@ def test_pipes_among_the_files_are_not_opened(tmp_path: Path) -> None:
 )
 def test_a_name_that_is_a_path_is_refused(name: str, tmp_path: Path, cache: Path) -> None:
     source = zipped(tmp_path / "models.zip", ensemble())
-    with pytest.raises(UserError, match="is no name for a benchmark"):
+    with pytest.raises(UserError, match="is not a name for a benchmark"):
         convert(source, name)
     assert not cache.exists()
 

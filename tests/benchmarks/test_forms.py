@@ -117,7 +117,7 @@ def test_naslibs_pickle_of_nas_bench_101_holds_the_official_runs(tmp_path: Path)
 
 def test_an_unknown_file_is_told_every_form(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(UserError, match="no official benchmark file") as raised:
+    with pytest.raises(UserError, match="not an official benchmark file") as raised:
         convert(tmp_path / "notes.txt")
     assert all(form in str(raised.value) for form in FORMS)
 

@@ -64,12 +64,12 @@ def test_a_hostile_file_is_refused_by_the_name_it_asks_for(tmp_path: Path, monke
     [
         ([1, 2], "no dictionary"),
         ({"meta_archs": TEXTS201}, "no meta_archs and arch2infos"),
-        ({**nasbench201_content(1), "meta_archs": TEXTS201[1:]}, "no result of NAS-Bench-201"),
+        ({**nasbench201_content(1), "meta_archs": TEXTS201[1:]}, "not a result of NAS-Bench-201"),
         ({**nasbench201_content(1), "arch2infos": {99: {}}}, "not among the 6"),
         ({**nasbench201_content(1), "arch2infos": {0: {"less": {}}}}, "lacks 'less' or 'full'"),
-        ({**nasbench201_content(1), "arch2infos": {0: {"less": {}, "full": {}}}}, "no result of NAS-Bench-201"),
-        ({**nasbench201_content(1), "arch2infos": {0: {"less": "a.pth", "full": {}}}}, "no result of NAS-Bench-201"),
-        ({**nasbench201_content(1), "meta_archs": TEXTS201[:1] * 6}, "no result of NAS-Bench-201"),
+        ({**nasbench201_content(1), "arch2infos": {0: {"less": {}, "full": {}}}}, "not a result of NAS-Bench-201"),
+        ({**nasbench201_content(1), "arch2infos": {0: {"less": "a.pth", "full": {}}}}, "not a result of NAS-Bench-201"),
+        ({**nasbench201_content(1), "meta_archs": TEXTS201[:1] * 6}, "not a result of NAS-Bench-201"),
         ({**nasbench201_content(1), "arch2infos": {}}, "holds no architecture"),
     ],
 )

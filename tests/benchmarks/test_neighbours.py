@@ -55,14 +55,14 @@ STRAYS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a circle of links": ("x.csv", lambda path: path.symlink_to(path.name), "cannot be read .Too many levels"),
     "a device": ("x.csv", lambda path: path.symlink_to("/dev/zero"), "is a device or pipe"),
     "a pipe": ("x.csv", lambda path: os.mkfifo(path), "is a device or pipe"),
-    "an empty file": ("x.csv", text(""), "is no table: No columns"),
-    "comments alone": ("x.csv", text("# nothing\n"), "is no table"),
+    "an empty file": ("x.csv", text(""), "is not a table: No columns"),
+    "comments alone": ("x.csv", text("# nothing\n"), "is not a table"),
     "a header alone": ("x.csv", text("arch_str,x_valid_12\n"), "it has no rows"),
-    "zeros": ("x.csv", text(bytes(3_000_000)), "is no table"),
+    "zeros": ("x.csv", text(bytes(3_000_000)), "is not a table"),
     "a huge file": ("x.csv", terabyte, "has 1,099,511,627,776 bytes"),
-    "one endless line": ("x.csv", text("a" * 3_000_000), "is no table"),
-    "another encoding": ("x.csv", text("arch_str,é_valid_12\n".encode("latin-1")), "is no table: 'utf-8' codec"),
-    "UTF-16": ("x.csv", text("arch_str,x_valid_12\n".encode("utf-16")), "is no table: 'utf-8' codec"),
+    "one endless line": ("x.csv", text("a" * 3_000_000), "is not a table"),
+    "another encoding": ("x.csv", text("arch_str,é_valid_12\n".encode("latin-1")), "is not a table: 'utf-8' codec"),
+    "UTF-16": ("x.csv", text("arch_str,x_valid_12\n".encode("utf-16")), "is not a table: 'utf-8' codec"),
     "bytes of zero in its header": ("x.csv", text("a\0b,c\n"), "has no columns of a benchmark"),
     "other columns": ("prices.csv", text("day,price\n1,2\n"), "has no columns of a benchmark: .*; it has day, price"),
     "architectures alone": ("x.csv", text(f"arch_str\n{ROW}\n"), "has no accuracies"),
@@ -117,7 +117,7 @@ def test_a_foreign_archive_is_one_line(data: bytes, cache: Path) -> None:
     (cache / "folder.safetensors").mkdir()
     assert benchmark("mnist1d-201").queryable_count == 15_625
     assert [path.name for path in listing().left_out] == ["folder.safetensors", "foreign.safetensors"]
-    with pytest.raises(UserError, match=r"foreign\.safetensors is no benchmark archive .*move it away"):
+    with pytest.raises(UserError, match=r"foreign\.safetensors is not a benchmark archive .*move it away"):
         benchmark("foreign")
 
 
@@ -163,7 +163,7 @@ def test_two_files_of_one_name_are_both_refused(tables: Path) -> None:
 
 def test_a_broken_file_of_that_name_is_named_and_no_other_answers_for_it(cache: Path) -> None:
     (cache / "good.safetensors").write_bytes(b"junk")
-    with pytest.raises(UserError, match=r"cache/good\.safetensors is no benchmark archive"):
+    with pytest.raises(UserError, match=r"cache/good\.safetensors is not a benchmark archive"):
         benchmark("good/toy")
 
 
@@ -193,7 +193,7 @@ def test_a_damaged_archive_is_not_ready_when_it_is_fetched_again(
 ) -> None:
     (cache / "nasbench101.safetensors").write_bytes(b"junk")
     assert run_command(nadlab, ["benchmarks", "fetch", "nasbench101"]) == 2
-    assert "nasbench101.safetensors is no benchmark archive" in capsys.readouterr().err
+    assert "nasbench101.safetensors is not a benchmark archive" in capsys.readouterr().err
 
 
 def test_verify_names_every_damaged_archive_and_checks_the_others(
@@ -218,5 +218,5 @@ def test_an_archive_whose_header_lies_is_one_sentence(
     save_file({"keys": np.arange(2)}, cache / "x.safetensors", metadata)
     for arguments in (["show", "x"], ["verify", "x"]):
         assert run_command(nadlab, ["benchmarks", *arguments]) == 2
-        assert "x.safetensors is no benchmark archive" in capsys.readouterr().err
+        assert "x.safetensors is not a benchmark archive" in capsys.readouterr().err
     assert len(listing().left_out) == 1

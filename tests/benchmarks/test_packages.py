@@ -119,9 +119,9 @@ class Hostile:
     ("table", "words"),
     [
         ({0: GOOD, 1: Hostile()}, "posix.system|nt.system"),
-        ([GOOD], "no file of nas-bench-graph"),
-        ({0: {"perf": 0.7}}, "no file of nas-bench-graph"),
-        ({"a": GOOD}, "no file of nas-bench-graph"),
+        ([GOOD], "not a file of nas-bench-graph"),
+        ({0: {"perf": 0.7}}, "not a file of nas-bench-graph"),
+        ({"a": GOOD}, "not a file of nas-bench-graph"),
         ({}, "no cells of NAS-Bench-Graph"),
         ({88_888: GOOD}, "no cells of NAS-Bench-Graph"),
         ({0: GOOD | {"perf": 70.0}}, "test performance outside of 0 to 1"),
@@ -137,7 +137,7 @@ def test_other_graph_files_are_refused_by_name(table: object, words: str) -> Non
     ("table", "words"),
     [
         ({(0,) * 6: Hostile()}, "posix.system|nt.system"),
-        ({(0,) * 6: 3.0}, "no file of analog-nasbench"),
+        ({(0,) * 6: 3.0}, "not a file of analog-nasbench"),
         ({(0,) * 5: 3.0}, "six operation numbers"),
         ({(5,) * 6: 3.0}, "six operation numbers"),
         ({}, "six operation numbers"),

@@ -167,7 +167,7 @@ def test_a_benchmark_that_lacks_what_the_protocol_needs_says_so(
     [
         (analognasbench.PACKAGE, "validation", "needs validation and test answers, and analog-nasbench has test alone"),
         (analognasbench.PACKAGE, "naslib", "needs validation answers, and analog-nasbench has test alone"),
-        (nasbenchgraph.PACKAGE, "naslib", "says nothing of nas-bench-graph"),
+        (nasbenchgraph.PACKAGE, "naslib", "is not defined for nas-bench-graph"),
     ],
 )
 def test_a_package_that_lacks_what_the_protocol_needs_says_so_and_is_left_out_of_the_list(

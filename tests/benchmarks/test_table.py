@@ -61,5 +61,5 @@ def test_malformed_row_is_named_with_what_is_wrong(tmp_path: Path, row: str, wor
 
 def test_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, header="a,b")
-    with pytest.raises(UserError, match="no table of architectures: column 'arch_str' is missing"):
+    with pytest.raises(UserError, match="not a table of architectures: column 'arch_str' is missing"):
         read_nasbench201(path, "x", "x", "valid")

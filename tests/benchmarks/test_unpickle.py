@@ -33,7 +33,7 @@ def test_plain_values_and_numpy_numbers_are_read(protocol: int) -> None:
 
 def test_hostile_pickle_is_refused_by_name_and_runs_nothing(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
-    with pytest.raises(UserError, match=r"file\.pickle is refused: it asks for pathlib"):
+    with pytest.raises(UserError, match=r"file\.pickle is refused: it refers to pathlib"):
         read_pickle(pickle.dumps({"a": Hostile(marker)}), PLAIN, WHERE)
     assert not marker.exists()
 

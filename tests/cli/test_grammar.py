@@ -95,18 +95,18 @@ def test_help_lists_factors_and_their_defaults() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--vary", "alhpa=0.1,0.5"], r"'alhpa' is no setting of this study: did you mean alpha\?"),
+        (["--vary", "alhpa=0.1,0.5"], r"'alhpa' is not a setting of this study: did you mean alpha\?"),
         (["--set", "lables=60"], r"did you mean labels\? It has alpha, alpha_p, annealed, beta_1"),
-        (["--set", "epochs=many"], "'many' is no level of epochs: it must be a whole number"),
+        (["--set", "epochs=many"], "'many' is not a level of epochs: it must be a whole number"),
         (["--set", "epochs"], "--set epochs: write --set NAME=VALUE"),
         (["--vary", "=1"], "write --vary NAME=VALUE"),
         (["--vary", "alpha=,"], "alpha has no levels"),
         (["--vary", "alpha=0.1,1e-1"], "alpha has the level 0.1 twice, written 0.1 and 1e-1"),
         (["--vary", "alpha=0.1", "--vary", "alpha=0.2"], "--vary names alpha twice"),
-        (["--set", "alpha=0.1"], "alpha is varied in this study, so it cannot be held by --set"),
+        (["--set", "alpha=0.1"], "alpha is varied in this study, so it cannot be held with --set"),
         (["--vary", "t=80,90", "--set", "t=80"], "t is varied in this study"),
         (["--baseline", "alpha=0.2"], "the baseline alpha = 0.2 is none of the levels"),
-        (["--baseline", "labels=60"], "'labels' is no setting of what this study varies: It has alpha"),
+        (["--baseline", "labels=60"], "'labels' is not a setting of what this study varies: It has alpha"),
     ],
 )
 def test_mistake_is_one_sentence_before_anything_runs(arguments: list[str], words: str, tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_mistake_is_one_sentence_before_anything_runs(arguments: list[str], word
     ("changes", "words"),
     [
         ({"baseline": {"alpha": "0.1"}, "one_at_a_time": True}, "which is its baseline"),
-        ({"baseline": {"alpha": 0.2}}, "add it by --vary"),
-        ({"baseline": {"alpha": "high"}}, "'high' is no level of alpha"),
+        ({"baseline": {"alpha": 0.2}}, "add it with --vary"),
+        ({"baseline": {"alpha": "high"}}, "'high' is not a level of alpha"),
     ],
 )
 def test_baseline_that_no_level_is_cannot_be_named(changes: Mapping[str, Any], words: str) -> None:

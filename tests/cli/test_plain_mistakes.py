@@ -189,5 +189,5 @@ def test_reader_that_has_enough_and_a_full_disk_end_a_command_without_a_tracebac
 def test_store_whose_path_is_too_long_for_sqlite_is_one_sentence(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["x" * 100] * 5)
     deep.mkdir(parents=True)
-    with pytest.raises(UserError, match=r"SQLite can't use .*: name another folder by --out"):
+    with pytest.raises(UserError, match=r"SQLite can't use .*: choose another folder with --out"):
         made_store(deep)

@@ -112,7 +112,7 @@ def test_a_damaged_file_and_a_folder_that_cannot_be_written_are_one_sentence(
         assert line.endswith("delete it, and its search is run again")
     Path("file").touch()
     assert run_command(nadlab, [*ASKED, "--out", "file"]) == 2
-    assert "can't be written (Not a directory): name another folder by --out" in capsys.readouterr().err
+    assert "can't be written (Not a directory): choose another folder with --out" in capsys.readouterr().err
 
 
 def test_a_search_that_ends_is_kept_while_one_that_began_before_it_goes_on() -> None:

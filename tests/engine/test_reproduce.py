@@ -95,7 +95,7 @@ def test_other_code_is_refused_with_the_revision_to_take(copy: Copy, capsys: pyt
         ("protocol", "naslib", "holds means alone, and the protocol 'naslib' needs an archive of every run"),
         ("protocol", "nope", "unknown protocol 'nope'"),
         ("trainable", "trainables.nacg:Gone", "is not installed here"),
-        ("trainable", "pathlib:Path", "is no trainable"),
+        ("trainable", "pathlib:Path", "is not a trainable"),
     ],
 )
 def test_trial_that_cannot_run_here_is_refused(
@@ -113,7 +113,7 @@ def test_run_that_is_no_finished_trial_is_refused(copy: Copy, capsys: pytest.Cap
     assert "only a finished trial has numbers" in capsys.readouterr().err
     copy.id = copy.parent.info.run_id
     assert copy.reproduce() == 2
-    assert "is no trial of a study" in capsys.readouterr().err
+    assert "is not a trial of a study" in capsys.readouterr().err
     copy.id = "0" * 32
     assert copy.reproduce() == 2
     assert "can't be read" in capsys.readouterr().err

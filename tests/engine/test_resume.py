@@ -137,7 +137,10 @@ def test_folder_of_another_version_of_the_code_is_refused_with_both_and_mixed_kn
         said = str(error.value)
         assert said.count("\n") == 0
         assert f"{out} was filled by revision {'a' * 12}+dirty (code {'0' * 16}), and this is {ours}" in said
-        assert f"(code {owner.origin['code']}): name another folder by --out, or mix the results knowingly by" in said
+        assert (
+            f"(code {owner.origin['code']}): choose another folder with --out, or mix the results knowingly with"
+            in said
+        )
     for record in (out / "trials").glob("*/record.json"):
         content = json.loads(record.read_text())
         record.write_text(json.dumps(content | {"provenance": content["provenance"] | other}))
@@ -171,7 +174,7 @@ def test_folder_of_the_version_before_is_refused_by_its_records_or_as_unknown(sm
     with pytest.raises(UserError) as error:
         run_alpha(out, "--smoke", "--benchmark", TOY)
     assert f"filled by revision {'b' * 12} (code {'1' * 16}), and this is revision" in str(error.value)
-    assert str(error.value).endswith("name another folder by --out")  # with other settings results can't be mixed
+    assert str(error.value).endswith("choose another folder with --out")  # with other settings results can't be mixed
     with pytest.raises(UserError, match="contains this study with climb = 0, not None"):
         run_alpha(out, "--smoke", "--benchmark", TOY, "--anyway")
     shutil.rmtree(out / "trials")

@@ -76,7 +76,7 @@ def test_a_table_of_nasbench101_has_fractions(tmp_path: Path) -> None:
 def test_several_versions_must_be_told_apart(tmp_path: Path) -> None:
     place = filled(filled(tmp_path / "store"), replace(ORACLE, digest="1" * 64))
     with pytest.raises(
-        UserError, match="evaluations of 2 versions of benchmarks: name one by --benchmark and --digest"
+        UserError, match="evaluations of 2 versions of benchmarks: name one with --benchmark and --digest"
     ):
         run("table", place, tmp_path / "flowers.csv")
     run("table", place, tmp_path / "flowers.csv", "--digest", "11")

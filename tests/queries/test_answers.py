@@ -52,7 +52,7 @@ def test_new_distinct_cells_are_evaluated_in_one_call_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (float("nan"), "= nan: let its evaluate return an Evaluation whose valid is a number from 0 to 100$"),
+        (float("nan"), "= nan: its evaluate must return an Evaluation whose valid is a number from 0 to 100$"),
         (np.float32("nan"), "= np.float32\\(nan\\)"),
         (float("inf"), "= inf"),
         (103.0, "= 103.0"),
@@ -77,10 +77,10 @@ def test_what_is_no_accuracy_is_one_sentence_that_names_benchmark_cell_and_value
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ([Evaluation(50.0, None)], r"counting returned 1 answers for 2 cells \(\|.*\|, \|.*\|\): let its evaluate"),
+        ([Evaluation(50.0, None)], r"counting returned 1 answers for 2 cells \(\|.*\|, \|.*\|\): its evaluate must"),
         (None, "counting returned None for 2 cells"),
         (np.array([50.0, 60.0]), "counting returned array"),
-        ([50.0, 60.0], "with valid = 50.0: let its evaluate return an Evaluation"),
+        ([50.0, 60.0], "with valid = 50.0: its evaluate must return an Evaluation"),
         ([None, None], "with valid = None"),
         ([Evaluation(50.0, float("nan"))] * 2, "with test = nan: .* whose test is .*, or None$"),
     ],
@@ -132,5 +132,5 @@ def test_a_queryable_that_is_no_boolean_a_cell_is_one_sentence(
     allowed: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(ORACLE), "queryable", lambda *_: allowed)
-    with pytest.raises(UserError, match="let its queryable return an array of one boolean a cell"):
+    with pytest.raises(UserError, match="its queryable must return an array with one boolean per cell"):
         QueryLedger(ORACLE, 3).query(CELLS[:1])

@@ -179,7 +179,7 @@ def test_public_search_returns_front_and_hypervolume() -> None:
 
 @pytest.mark.parametrize(
     ("extras", "reason"),
-    [({"energy": 1.0}, "name it in its quantities"), ({"latency": float("nan")}, "let it be a finite number")],
+    [({"energy": 1.0}, "name it in its quantities"), ({"latency": float("nan")}, "it must be a finite number")],
 )
 def test_quantity_that_is_undeclared_or_no_number_is_refused(extras: dict[str, float], reason: str) -> None:
     ledger = QueryLedger(answered(TRADED, lambda cells: [Evaluation(50.0, 50.0, extras)] * len(cells)), 1)

@@ -227,7 +227,7 @@ def test_search_of_another_version_of_the_code_is_refused_but_anyway(tmp_path: P
         ({"sampler": "magic"}, "unknown sampler 'magic'"),
         ({"objectives": ("queries",)}, "--objectives must be accuracy"),
         ({"configurations": 0}, "configurations must be at least 1"),
-        ({"space": {"nonsense": TUNING.space["alpha"]}}, "'nonsense' is no setting"),
+        ({"space": {"nonsense": TUNING.space["alpha"]}}, "'nonsense' is not a setting"),
         ({"space": {"alpha": optuna.distributions.FloatDistribution(0.6, 0.9)}}, "the default alpha = 0.5 is outside"),
         ({"space": {"alpha": optuna.distributions.FloatDistribution(0.0, 0.9)}}, "alpha must lie strictly between"),
     ],

@@ -164,7 +164,7 @@ def test_other_seed_gives_another_ledger(name: str, elsewhere: dict[str, list[di
 
 def test_pool_that_is_smaller_than_the_budget_is_refused_before_anything_is_spent(name: str) -> None:
     ledger = QueryLedger(benchmark(TOY), 301)
-    with pytest.raises(UserError, match=r"ask for fewer"):
+    with pytest.raises(UserError, match=r"request fewer"):
         QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(0))
     assert not ledger.queries
 

@@ -38,7 +38,7 @@ def test_every_method_is_a_frozen_dataclass_whose_settings_are_documented(method
 
 @pytest.mark.parametrize("name", FLOATS)
 def test_no_float_may_be_nan(name: str) -> None:
-    with pytest.raises(UserError, match=r"^nan is no level of [^\n]+: it must be a number"):
+    with pytest.raises(UserError, match=r"^nan is not a level of [^\n]+: it must be a number"):
         SearchRequest(hyperparameters={name: math.nan})
 
 
@@ -66,7 +66,7 @@ def test_declared_space_holds_the_default_and_its_ends_are_settings(method: str)
 
 
 def test_random_search_has_no_settings_and_nothing_to_tune() -> None:
-    with pytest.raises(UserError, match=r"'x' is no setting of random-search: it has none"):
+    with pytest.raises(UserError, match=r"'x' is not a setting of random-search: it has none"):
         SearchRequest(hyperparameters={"random-search.x": 1})
     with pytest.raises(UserError, match="nothing to tune"):
         tuning_space("random-search")
@@ -78,14 +78,14 @@ def test_random_search_has_no_settings_and_nothing_to_tune() -> None:
         (
             "bananas.ensembl",
             3,
-            "'ensembl' is no setting of bananas: did you mean bananas.ensemble\\? choose from starts, batch",
+            "'ensembl' is not a setting of bananas: did you mean bananas.ensemble\\? choose from starts, batch",
         ),
-        ("bananas.ensemble", 2.5, "2.5 is no level of bananas.ensemble: it must be a whole number"),
-        ("bananas.ensemble", True, "True is no level of bananas.ensemble: it must be a whole number"),
+        ("bananas.ensemble", 2.5, "2.5 is not a level of bananas.ensemble: it must be a whole number"),
+        ("bananas.ensemble", True, "True is not a level of bananas.ensemble: it must be a whole number"),
         (
             "bananas.longest_path",
             "long",
-            "'long' is no level of bananas.longest_path: it must be a whole number or none",
+            "'long' is not a level of bananas.longest_path: it must be a whole number or none",
         ),
         ("bananas.second_change", 1.5, "second_change must lie between 0 and 1, not 1.5"),
         ("banana.ensemble", 3, "unknown method 'banana'"),
@@ -157,7 +157,7 @@ def test_search_takes_a_setting_and_refuses_one_of_another_method() -> None:
     assert [json.loads(line)["regret"] for line in few.splitlines()] != [
         json.loads(line)["regret"] for line in many.splitlines()
     ]
-    with pytest.raises(UserError, match=r"bananas.ensemble changes nothing: the search is by local-search"):
+    with pytest.raises(UserError, match=r"bananas.ensemble changes nothing: the search runs local-search"):
         nadlab_prints(*arguments, "--set", "bananas.ensemble=3")
     with pytest.raises(UserError, match=r"write METHOD.SETTING=VALUE"):
         nadlab_prints(*arguments, "--set", "starts=3")

@@ -107,7 +107,7 @@ def sample_of_floats(_: Any, count: int, rng: np.random.Generator) -> Cells:
         ("vertices", 1, "`vertices` must be a whole number from 2"),
         ("operations", ["a", "b"], "`operations` must be a tuple"),
         ("keys", lambda _, cells: cells.operations[:, 1].astype(np.int32), "`keys` must return int64 of shape"),
-        ("invalid_reasons", reasons_for_nothing, "no cell of 'perceptrons': `enumerate` lists none with its key"),
+        ("invalid_reasons", reasons_for_nothing, "not a cell of 'perceptrons': `enumerate` lists none with its key"),
         ("invalid_reasons", lambda _, cells: ["never"] * len(cells), "`sample` drew a cell that .* refuses: never"),
         ("sample", sample_of_floats, "`sample` must return Cells whose adjacency is uint8"),
         (

@@ -103,7 +103,7 @@ def test_the_101_cell_of_a_single_edge_has_no_neighbours() -> None:
         ("nasbenchgraph", "Arch([0, 0, 0, 0], ['skip', 'skip', 'skip', 'skip'])", "every node is 'skip'"),
         ("natssize", "8:16:24:32", "write five of 8, 16"),
         ("natssize", "8:16:24:32:72", "write five of 8, 16"),
-        ("nasbench101", "01/00;input|input", "no NAS-Bench-101 cell"),
+        ("nasbench101", "01/00;input|input", "not a NAS-Bench-101 cell"),
         ("nasbench101", "00/00;input|output", "no path"),
         ("nasbench101", "010/00/000;input|maxpool3x3|output", "adjacency must be"),
     ],

@@ -33,7 +33,7 @@ def test_each_step_of_the_ladder_changes_what_it_says() -> None:
 
 
 def test_nothing_is_chosen_on_a_benchmark_that_is_held_out(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"nothing is chosen on nas-bench-graph/arxiv: take mnist1d-101"):
+    with pytest.raises(UserError, match=r"nothing is chosen on nas-bench-graph/arxiv: use mnist1d-101"):
         CliRunner().invoke(
             command,
             ["choices", "--benchmarks", "nas-bench-graph/arxiv", "--out", str(tmp_path)],

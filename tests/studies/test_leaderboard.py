@@ -66,7 +66,7 @@ def test_bad_input_is_one_sentence_before_anything_is_searched(tmp_path: Path, m
     monkeypatch.syspath_prepend(str(tmp_path))
     cheap = ["--methods", "random-search", "--seeds", "1"]
     for wrong, words in {
-        ("--benchmarks", "meadow:meadow"): "meadow:meadow does not know its optimum",
+        ("--benchmarks", "meadow:meadow"): "meadow:meadow has no known optimum",
         ("--queries", "12,many"): "--queries must list numbers, such as 20,100, not '12,many'",
     }.items():
         with pytest.raises(UserError, match=words):

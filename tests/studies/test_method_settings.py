@@ -93,9 +93,9 @@ def test_levels_are_named_by_what_a_trial_has(data: Path) -> None:  # noqa: ARG0
 @pytest.mark.parametrize(
     ("vary", "words"),
     [
-        ({"bananas.ensembl": (1,)}, "'ensembl' is no setting of bananas: did you mean bananas.ensemble"),
+        ({"bananas.ensembl": (1,)}, "'ensembl' is not a setting of bananas: did you mean bananas.ensemble"),
         ({"bananas.ensemble": (0,)}, "bananas: ensemble must be at least 1, not 0"),
-        ({"ensemble": (1,)}, "unknown method|no setting"),
+        ({"ensemble": (1,)}, "unknown method|not a setting"),
     ],
 )
 def test_factor_or_level_that_is_none_is_refused(vary: dict[str, tuple[int, ...]], words: str) -> None:

@@ -131,7 +131,7 @@ def test_t_in_another_unit_is_refused(t: float) -> None:
 def test_t_is_in_the_unit_of_the_metric() -> None:
     oracle, few = error("tests.spaces.toy:error"), Settings(labels=60, final_k=40)
     assert plan_study(varying(few, t=(None, 0.3)), oracle).said([]) == []
-    with pytest.raises(UserError, match=r"t = 93 is no error: it must be a number from 0 to 1"):
+    with pytest.raises(UserError, match=r"t = 93 is not a valid error: it must be a number from 0 to 1"):
         plan_study(varying(few, t=(None, 93)), oracle)
     (said,) = plan_study(varying(few, t=(None, 0.01)), oracle).said([])
     assert said.startswith("t = 0.01 is not above the best known error of tests.spaces.toy:error, 0.0500")
@@ -158,7 +158,7 @@ def test_t_that_no_cell_reaches_is_refused_where_that_is_sure() -> None:
 
 def test_bfloat16_is_refused_where_there_is_none() -> None:
     study = varying(precision=("float32", "bfloat16"))
-    with pytest.raises(UserError, match="precision = bfloat16 needs a GPU, and there is none here: take float32"):
+    with pytest.raises(UserError, match="precision = bfloat16 needs a GPU, and there is none here: use float32"):
         checked(study)
     with pytest.raises(UserError, match="needs a GPU"):
         checked(varying(Settings(precision="bfloat16"), width=(32, 64)))
@@ -170,7 +170,7 @@ def test_own_level_that_this_machine_cannot_have_is_left_out_and_the_others_run(
     found, said = fitted(study, oracle, False, ())
     assert found.vary == {"precision": ("float32",), "unlabelled_batch": (512, 1024)}
     assert said == [
-        "A level of precision is left out: precision = bfloat16 needs a GPU, and there is none here: take float32."
+        "A level of precision is left out: precision = bfloat16 needs a GPU, and there is none here: use float32."
     ]
     assert fitted(study, oracle, True, ()) == (study, [])
     assert fitted(study, oracle, False, ("precision",)) == (study, [])  # the user named it: it is refused

@@ -72,13 +72,13 @@ def test_published_accuracy_as_a_fraction_is_refused() -> None:
         ({"temperature": (1, 0.3, 1.0)}, "temperature has the level 1.0 twice, written 1 and 1.0: leave one out"),
         ({"t": (None, "none")}, "t has the level none twice"),
         ({"alpha": ()}, "alpha has no levels"),
-        ({"labels": (20.5,)}, "20.5 is no level of labels: it must be a whole number"),
-        ({"labels": (True,)}, "True is no level of labels: it must be a whole number"),
-        ({"t": ("high",)}, "'high' is no level of t: it must be a number or none"),
-        ({"alpha": (float("nan"),)}, "nan is no level of alpha"),
-        ({"saturating": ("yes",)}, "'yes' is no level of saturating: it must be true or false"),
-        ({"scale": (1,)}, "1 is no level of scale: it must be a text"),
-        ({"alhpa": (0.1,)}, r"'alhpa' is no setting of Settings: did you mean alpha\? It has alpha, alpha_p, "),
+        ({"labels": (20.5,)}, "20.5 is not a level of labels: it must be a whole number"),
+        ({"labels": (True,)}, "True is not a level of labels: it must be a whole number"),
+        ({"t": ("high",)}, "'high' is not a level of t: it must be a number or none"),
+        ({"alpha": (float("nan"),)}, "nan is not a level of alpha"),
+        ({"saturating": ("yes",)}, "'yes' is not a level of saturating: it must be true or false"),
+        ({"scale": (1,)}, "1 is not a level of scale: it must be a text"),
+        ({"alhpa": (0.1,)}, r"'alhpa' is not a setting of Settings: did you mean alpha\? It has alpha, alpha_p, "),
     ],
 )
 def test_level_that_the_setting_cannot_take_is_refused(vary: dict[str, Any], words: str) -> None:
@@ -135,5 +135,5 @@ def test_space_that_the_setting_cannot_take_is_refused(space: dict[str, Any], wo
 def test_types_of_ones_own_settings_are_kept(name: str, given: object, found: object) -> None:
     hints = {"mode": Literal["fast", "exact"], "steps": int | str, "depths": tuple[int, ...]}
     assert coerced(hints[name], name, given) == found
-    with pytest.raises(UserError, match="'slow' is no level of mode: it must be one of fast, exact"):
+    with pytest.raises(UserError, match="'slow' is not a level of mode: it must be one of fast, exact"):
         coerced(hints["mode"], "mode", "slow")

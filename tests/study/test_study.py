@@ -54,7 +54,7 @@ def test_seeds_that_name_nothing_are_refused(text: str) -> None:
 
 
 def test_study_of_an_unknown_setting_is_refused() -> None:
-    with pytest.raises(UserError, match="'nonsense' is no setting"):
+    with pytest.raises(UserError, match="'nonsense' is not a setting"):
         Study(name="x", question="", expectation="", trainable=STUDY.trainable, vary={"nonsense": (1,)})
 
 
@@ -75,7 +75,7 @@ def test_help_teaches_question_expectation_examples_and_defaults() -> None:
     [
         (["--benchmark", "nope"], "unknown benchmark 'nope'"),
         (["--vary", "alpha=0.1,1.5"], "alpha must lie strictly between 0 and 1"),
-        (["--vary", "alpha=much"], "'much' is no level of alpha"),
+        (["--vary", "alpha=much"], "'much' is not a level of alpha"),
         (["--set", "labels=299"], "299 labels \\+ 40 final queries are more than the 300 distinct cells"),
         (["--tracking-uri", "http://127.0.0.1:9"], "tracking store"),
         (["--address", "127.0.0.1:9"], "no Ray cluster answers"),

@@ -110,7 +110,7 @@ def test_checkpoint_holds_no_pickles_and_names_its_table(tmp_path: Path) -> None
         {name.replace(".gin.layers", ".encoder.gin"): weight for name, weight in weights.items()},
         tmp_path / "weights.safetensors",
     )
-    with pytest.raises(UserError, match="written by a nadlab whose networks keep other weights"):
+    with pytest.raises(UserError, match="written by a version of nadlab with other networks"):
         load(tmp_path, benchmark(TOY))
 
 

@@ -90,7 +90,7 @@ def test_a_benchmark_that_trains_can_be_sent_to_another_process() -> None:
         ("train:digits@epochs", "SETTING=VALUE"),
         ("train:digits@epochs=0", "epochs must be positive"),
         ("train:digits@epochs=x", "a whole number"),
-        ("train:digits@space=natssize", "no networks of the space"),
+        ("train:digits@space=natssize", "no networks for the space"),
         ("train:digits@space=nasbench101@channels=4", "channels must be at least 5"),
         ("train:digits@stages=5", "cannot be halved 4 times"),
         ("train:absent", "whole path"),

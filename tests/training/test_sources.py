@@ -130,7 +130,7 @@ def _truncated(folder: Path) -> str:
 IMAGES, LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
 WRONG: dict[str, Callable[[Path], str]] = {
     "whole path": lambda _: "cifar10",
-    "no folder": lambda folder: str(folder / "absent"),
+    "not a folder": lambda folder: str(folder / "absent"),
     "one size": _two_sizes,
     "no images": str,
     "cannot be read as an image": _no_image,

@@ -32,9 +32,7 @@ def across(benchmarks: Sequence[Evidence], rng: np.random.Generator) -> tuple[Pa
     ran = [{row.level for row in each.rows} for each in benchmarks]
     shared = [row.level for row in benchmarks[0].rows if all(row.level in levels for levels in ran)]
     if not shared:
-        raise UserError(
-            f"no level of {study.study} ran on all of {listed(names)}: there is nothing to compare across them"
-        )
+        raise UserError(f"no level of {study.study} was run on all of {listed(names)}, so there is nothing to compare")
     losses = {level: [each.losses(level) for each in benchmarks] for level in shared}
     ranking = rank(
         pd.DataFrame({level: [-values.mean() for values in strata] for level, strata in losses.items()}, index=names)

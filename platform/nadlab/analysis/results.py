@@ -83,7 +83,7 @@ def load(folder: str | Path) -> Results:
     path = Path(folder)
     study = read_owner(path) if (path / "study.json").is_file() else None
     if study is None:
-        raise UserError(f"{path} holds no study: name the folder that one wrote, such as runs/ablate_alpha/mnist1d-201")
+        raise UserError(f"{path} holds no study: name a study's output folder, such as runs/ablate_alpha/mnist1d-201")
     records = StudyFolder(path, study).records()
     if not records:
         raise UserError(f"{path} holds no trial that has ended: run the study first")

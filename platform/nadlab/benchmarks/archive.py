@@ -55,12 +55,12 @@ def write_archive(archive: Archive, path: Path) -> str:
 def open_archive(path: Path) -> tuple[Archive, str]:
     """Map the file into memory and check the shapes of the accuracies; return it with the digest stored in it.
 
-    Raises UserError when it is no archive, truncated, or of another version of this format.
+    Raises UserError when it is not an archive, truncated, or of another version of this format.
     """
     container, digest = open_container(path)
     if container.kind != KIND:
         raise UserError(
-            f"{path} is no benchmark archive of the form {KIND!r}: convert the official file again with this version"
+            f"{path} is not a benchmark archive of the form {KIND!r}: convert the official file again with this version"
         )
     try:
         facts = container.facts
@@ -88,7 +88,7 @@ def _check_shapes(content: Archive) -> None:
         raise ValueError("keys of no cell")
     for budgets in content.answers.values():
         if not all(budget.isdecimal() and len(budget) < 10 for budget in budgets):
-            raise ValueError("a budget that is no number of epochs")
+            raise ValueError("a budget that is not a number of epochs")
         for prefixes in budgets.values():
             for prefix in prefixes.values():
                 accuracy, epochs = content.arrays[f"{prefix}/accuracy"], content.arrays[f"{prefix}/epochs"]

@@ -95,7 +95,7 @@ def open_container(path: Path) -> tuple[Container, str]:
         return Container(metadata["format"], facts, arrays), metadata["digest"]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
-            f"{path} is no benchmark archive ({error}): move it away, or convert the official file again"
+            f"{path} is not a benchmark archive ({error}): move it away, or convert the official file again"
         ) from error
 
 

@@ -46,7 +46,7 @@ def convert(source: Path, name: str | None = None, origin: str = "local file") -
         raise UserError(_unreadable(source, error)) from error
     if not re.fullmatch(_NAME, name or default):
         raise UserError(
-            f"{name!r} is no name for a benchmark: use at most 100 letters, digits, dots and dashes, and no dot or dash first"
+            f"{name!r} is not a name for a benchmark: use at most 100 letters, digits, dots and dashes, and no dot or dash first"
         )
     path = cache_folder() / f"{name or default}{SUFFIX}"
     with locked(path), replacing(path) as written:
@@ -93,7 +93,7 @@ def reader(source: Path) -> tuple[str, Reader]:
         return f"nasbench301-v{version[1]}" if version else "nasbench301", read_nasbench301
     if not source.exists():
         raise UserError(f"{source} does not exist: name a downloaded file or folder")
-    raise UserError(f"{source} is no official benchmark file: name {', '.join(FORMS[:-1])}, or {FORMS[-1]}")
+    raise UserError(f"{source} is not an official benchmark file: name {', '.join(FORMS[:-1])}, or {FORMS[-1]}")
 
 
 def found_in(path: Path) -> list[str]:

@@ -162,7 +162,7 @@ def _receive(url: str, part: Path, offset: int) -> bool:
         if answer.status_code != requests.codes.partial_content:
             offset = 0  # the server sends the file from its start
         elif not answer.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
-            raise UserError(f"{url} cannot be downloaded: the server answers another range than the one asked for")
+            raise UserError(f"{url} cannot be downloaded: the server sent another range than the one requested")
         length = answer.headers.get("Content-Length")
         total = offset + int(length) if length else None
         _append(answer, part, offset, total)

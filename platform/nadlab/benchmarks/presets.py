@@ -108,7 +108,7 @@ def protocol(preset: str, name: str, splits: Collection[str], *kinds: str) -> Pr
     check_protocol(preset)
     found = next((PRESETS[preset][kind] for kind in kinds if kind in PRESETS[preset]), None)
     if found is None:
-        raise UserError(f"the protocol {preset!r} says nothing of {name}: choose another protocol")
+        raise UserError(f"the protocol {preset!r} is not defined for {name}: choose another protocol")
     needed = {found.search_split} | ({found.report_split} if preset == VALIDATION else set())
     if not needed <= set(splits):
         wanted, there = (" and ".join(WORDS[each] for each in WORDS if each in some) for some in (needed, splits))

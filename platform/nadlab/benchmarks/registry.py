@@ -66,7 +66,7 @@ def data_folder() -> Path | None:
     if named:
         if not os.path.isdir(named):
             raise UserError(
-                f"$NADLAB_DATA is {named!r}, which is no folder: unset it or name the folder of your tables"
+                f"$NADLAB_DATA is {named!r}, which is not a folder: unset it or name the folder of your tables"
             )
         return Path(named)
     beside = Path(__file__).parents[4] / "shared" / "data"
@@ -133,7 +133,7 @@ def check_optima(names: Iterable[str], protocol: str = "paper") -> None:
     """Raise UserError when a benchmark can't be opened, or does not know its optimum."""
     for name in names:
         if optimum_of(benchmark(name, protocol)) is None:
-            raise UserError(f"{name} does not know its optimum, from which regrets are counted: take another benchmark")
+            raise UserError(f"{name} has no known optimum, so its regret cannot be computed: choose another benchmark")
 
 
 @cache
@@ -172,7 +172,7 @@ def benchmark(name: str, protocol: str = "paper") -> Oracle:
 
     official = how_to_get(name)
     raise UserError(
-        f"unknown benchmark {name!r}: {f'{official}; ' if official else did_you_mean(name, known.found)}this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded by `nadlab benchmarks fetch`, "
+        f"unknown benchmark {name!r}: {f'{official}; ' if official else did_you_mean(name, known.found)}this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded with `nadlab benchmarks fetch`, "
         + "".join(f"come by `pip install 'nadlab[{extra}]'`, " for extra in absent())
         + "are trained as train:SOURCE, or are your own module:function"
         + "".join(f"; {sentence}" for sentence in near)

@@ -205,7 +205,7 @@ def _read(path: Path, needed: list[str]) -> pd.DataFrame:
     absent = [column for column in needed if column not in table.columns]
     if absent or table.empty:
         raise UserError(
-            f"{path} is no table of architectures: "
+            f"{path} is not a table of architectures: "
             + (f"column {absent[0]!r} is missing" if absent else "it has no rows")
         )
     return table
@@ -213,7 +213,7 @@ def _read(path: Path, needed: list[str]) -> pd.DataFrame:
 
 def _no_table(path: Path, error: Exception) -> str:
     reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-    return f"{path} is no table: {reason}; move it out of the folder of tables, or write it anew as CSV in UTF-8"
+    return f"{path} is not a table: {reason}; move it out of the folder of tables, or write it anew as CSV in UTF-8"
 
 
 def _parse(path: Path, texts: list[str], cell_space: SearchSpace) -> Cells:

@@ -175,7 +175,7 @@ def evaluations(
 def open_benchmark(path: Path, dataset: str, name: str, preset: str = "paper") -> TableBenchmark:
     """Open one data set of an archive under a protocol, for its longest trainings; `validation`: for each split's longest.
 
-    Raises UserError when the file is no archive, lacks the data set, or lacks what the protocol searches by.
+    Raises UserError when the file is not an archive, lacks the data set, or lacks what the protocol searches by.
     """
     content, digest = open_archive(path)
     budgets = content.answers.get(dataset, {})

@@ -121,7 +121,7 @@ def _chosen(names: tuple[str, ...]) -> list[Path]:
     if missing or not present:
         there = f"it has {', '.join(present)}" if present else "it has none"
         raise UserError(
-            f"no archive {', '.join(missing) or 'at all'} in {folder}: {there}; get one by `nadlab benchmarks fetch NAME` or `convert FILE`"
+            f"no archive {', '.join(missing) or 'at all'} in {folder}: {there}; get one with `nadlab benchmarks fetch NAME` or `convert FILE`"
         )
     return [present[name] for name in names or present]
 

@@ -73,7 +73,7 @@ def held(settings: AnySettings, texts: Sequence[str], factors: Collection[str]) 
     for name in values:
         level_type(settings, name, "this study")
         if name in factors:
-            raise UserError(f"{name} is varied in this study, so it cannot be held by --set")
+            raise UserError(f"{name} is varied in this study, so it cannot be held with --set")
     found = changed(settings, values)
     changes = [name for name in values if value_of(found, name) != value_of(settings, name)]
     return found, [word(name, value_of(found, name)) for name in changes]

@@ -115,7 +115,7 @@ def parse_hyperparameter(text: str) -> tuple[str, Value]:
     """Return name and value of `bananas.ensemble=3`; raise UserError when there is no such setting or value."""
     name, equals, level = text.partition("=")
     if not equals or "." not in name:
-        raise UserError(f"{text!r} sets nothing: write METHOD.SETTING=VALUE, such as bananas.ensemble=3")
+        raise UserError(f"{text!r} is not a setting: write METHOD.SETTING=VALUE, such as bananas.ensemble=3")
     return name, coerced(level_type(SearchRequest(), name), name, level)
 
 
@@ -138,7 +138,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         )
     if len(seeds) > MOST_SEEDS or max(seeds) > LARGEST_SEED:
         raise UserError(
-            f"{_short(text)} names too many seeds or too large ones: at most {MOST_SEEDS}, none above {LARGEST_SEED}"
+            f"{_short(text)} names too many seeds or too large ones: give at most {MOST_SEEDS}, none above {LARGEST_SEED}"
         )
     return tuple(seeds)
 
@@ -156,7 +156,7 @@ def budget_of(queries: int | None, text: str | None, oracle: Oracle) -> int | Bu
     if text is None:
         return QUERIES if queries is None else queries
     if queries is not None:
-        raise UserError("--queries and --budget both say what a search may spend: leave out one of them")
+        raise UserError("--queries and --budget both set what a search may spend: leave one out")
     budget = Budget.of(text)
     if budget.unit == "seconds" and (estimate := fidelities_of(oracle).estimate):
         click.echo(f"note: seconds of {oracle.name} are estimated: {estimate}", err=True)

@@ -42,7 +42,7 @@ def check_room(cost: Cost) -> None:
     if not any(all(node.get(name, 0) >= count for name, count in needed.items()) for node in nodes):
         raise UserError(
             f"no node has the {cost.cpus:g} CPUs, {cost.gpus:g} GPUs and {needed['memory'] / 2**30:.3g} GiB that an evaluation "
-            "takes: give it less by --cpus-per-evaluation and --gpus-per-evaluation"
+            "takes: lower --cpus-per-evaluation or --gpus-per-evaluation"
         )
 
 
@@ -56,7 +56,7 @@ def share_of_gpus(gpus: float) -> float:
     if gpus == 0 or (gpus > 1 and gpus % 1 == 0):  # infinity % 1 is not a number
         return gpus
     raise UserError(
-        f"nothing can have {gpus:g} GPUs: --gpus-per-trial or --gpus-per-evaluation is a whole number, or a fraction of one from "
+        f"{gpus:g} GPUs cannot be assigned: --gpus-per-trial and --gpus-per-evaluation take a whole number, or a fraction of one from "
         f"{1 / UNIT} on"
     )
 
@@ -86,7 +86,7 @@ def slots(gpus: float | None, cluster: Resources) -> int:
     # a fraction is of one device: what is left of several can't be joined
     fitting = int(cluster.gpus) * int(1 / share + 1e-9) if share <= 1 else int(cluster.gpus / share)
     if not fitting:
-        raise UserError(f"there are {cluster.gpus:g} GPUs, too few for one trial: give less by --gpus-per-trial")
+        raise UserError(f"there are {cluster.gpus:g} GPUs, too few for one trial: lower --gpus-per-trial")
     return max(1, min(int(cluster.cpus), fitting))
 
 

@@ -103,7 +103,7 @@ def _trainable(trial: Trial) -> type[Trainable]:
     except (ImportError, AttributeError) as error:
         raise UserError(f"the trial ran {trial.trainable}, which is not installed here ({error})") from error
     if not (isinstance(found, type) and issubclass(found, Trainable)):
-        raise UserError(f"the trial names {trial.trainable} as what it ran, which is no trainable")
+        raise UserError(f"the trial says that it ran {trial.trainable}, which is not a trainable")
     return found
 
 
@@ -114,8 +114,8 @@ def _notes(client: "MlflowClient", run: "Run", trial: Trial, anyway: bool) -> li
     if others and not anyway:
         revision = run.data.tags.get("git_revision", "unknown")
         raise UserError(
-            f"run {run.info.run_id} can't be reproduced for sure: {'; '.join(others)}. Take its code (git revision "
-            f"{revision}) and packages, or try --anyway"
+            f"run {run.info.run_id} may not be reproduced exactly: {'; '.join(others)}. Check out its code (git revision "
+            f"{revision}) and install its packages, or try --anyway"
         )
     machine = hardware()
     return others + [

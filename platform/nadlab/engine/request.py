@@ -20,7 +20,7 @@ def request(
     evaluations: EvaluationConfig | None = None,
     stand_in: bool = False,
 ) -> dict[str, Any]:
-    """Return the request of one trial; trainables open its benchmark by `nadlab.queries.opening.opened`.
+    """Return the request of one trial; trainables open its benchmark with `nadlab.queries.opening.opened`.
 
     resume: the checkpoint from which the trial continues. watch: report history and ledger, with PP's tau, at every step.
     evaluations: how those of a benchmark that is not free are run and kept. stand_in: evaluate nothing.

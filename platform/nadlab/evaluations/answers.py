@@ -41,13 +41,13 @@ def checked(answers: object, oracle: Oracle, cells: Cells, needed: Sequence[Spli
 
     Raises UserError that names benchmark, cell and value where there is not one answer a cell, or where an answer lacks a
     number in the metric's range on a split: both splits must be there, and one that is not needed may be None. Raises it
-    too where a further quantity is no finite number or was not declared, and where the seconds are no number.
+    too where a further quantity is not a finite number or was not declared, and where the seconds are no number.
     """
     if not isinstance(answers, Sequence) or len(answers) != len(cells):
         found = f"{len(answers)} answers" if isinstance(answers, Sequence) else short(answers)
         raise UserError(
-            f"{oracle.name} returned {found} for {len(cells)} cells ({_named(oracle, cells)}): let its evaluate return a "
-            "list of one Evaluation a cell, in their order"
+            f"{oracle.name} returned {found} for {len(cells)} cells ({_named(oracle, cells)}): its evaluate must return a "
+            "list with one Evaluation per cell, in their order"
         )
     answered = []
     for cell, answer in zip(cells, answers, strict=True):
@@ -55,7 +55,7 @@ def checked(answers: object, oracle: Oracle, cells: Cells, needed: Sequence[Spli
         failed, seconds = str(getattr(answer, "failed", "")), getattr(answer, "seconds", None)
         if seconds is not None and SECONDS.number(seconds) is None:
             raise UserError(
-                f"{oracle.name} answered {oracle.space.format(cell)} with seconds = {short(seconds)}: let them be "
+                f"{oracle.name} answered {oracle.space.format(cell)} with seconds = {short(seconds)}: they must be "
                 f"{SECONDS.range_text}, or None"
             )
         answered.append(Evaluation(valid, test, _extras(oracle, cell, answer), failed, SECONDS.number(seconds)))
@@ -63,13 +63,13 @@ def checked(answers: object, oracle: Oracle, cells: Cells, needed: Sequence[Spli
 
 
 def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split, optional: bool) -> float | None:
-    value = getattr(answer, split, answer)  # an answer without the split is no number, and is named
+    value = getattr(answer, split, answer)  # an answer without the split is not a number, and is named
     if value is None and answer is not None and optional:
         return None
     number = metric_of(oracle).number(value)
     if number is None or value is answer:
         raise UserError(
-            f"{oracle.name} answered {oracle.space.format(cell)} with {split} = {short(value)}: let its evaluate return an "
+            f"{oracle.name} answered {oracle.space.format(cell)} with {split} = {short(value)}: its evaluate must return an "
             f"Evaluation whose {split} is {metric_of(oracle).range_text}{', or None' if optional else ''}"
         )
     return number
@@ -79,7 +79,7 @@ def _extras(oracle: Oracle, cell: Cells, answer: object) -> dict[str, float]:
     extras, declared = getattr(answer, "extras", {}), {each.name: each for each in quantities_of(oracle)}
     if not isinstance(extras, Mapping):
         raise UserError(
-            f"{oracle.name} answered {oracle.space.format(cell)} with extras = {short(extras)}: let them be a dict"
+            f"{oracle.name} answered {oracle.space.format(cell)} with extras = {short(extras)}: they must be a dict"
         )
     found = {}
     for name, value in extras.items():
@@ -87,7 +87,7 @@ def _extras(oracle: Oracle, cell: Cells, answer: object) -> dict[str, float]:
         if number is None:
             raise UserError(
                 f"{oracle.name} answered {oracle.space.format(cell)} with extras[{name!r}] = {short(value)}: "
-                + ("let it be a finite number, or leave it out" if name in declared else "name it in its quantities")
+                + ("it must be a finite number, or be left out" if name in declared else "name it in its quantities")
             )
         found[name] = number
     return found

@@ -53,14 +53,14 @@ def write_table(frame: pd.DataFrame, file: Path, epochs: int) -> list[str]:
     versions, spaces = done[["benchmark", "digest"]].drop_duplicates(), set(done["space"])
     if len(versions) != 1:
         raise UserError(
-            f"there are evaluations of {len(versions)} versions of benchmarks: name one by --benchmark and --digest"
+            f"there are evaluations of {len(versions)} versions of benchmarks: name one with --benchmark and --digest"
         )
     means = done.groupby(["cell", "fidelity"])[list(SPLITS)].mean().reset_index()
     # a table has one row a cell: those whose full training is there
     longest, shorter = _longest(means), int(means["fidelity"].max())
     if not longest and epochs <= shorter:
         raise UserError(
-            f"there are trainings of {shorter} epochs beside the full ones, whose epochs must be more: say them by --epochs"
+            f"there are trainings of {shorter} epochs beside the full ones, whose length is not stored: give it with --epochs"
         )
     means = means[means["cell"].isin(means.loc[means["fidelity"] == longest, "cell"])]
     if spaces == {"nasbench201"}:
@@ -70,7 +70,7 @@ def write_table(frame: pd.DataFrame, file: Path, epochs: int) -> list[str]:
     else:
         raise UserError(f"there are no tables of the space {spaces.pop()}: only of nasbench101 and nasbench201")
     if file.suffix != ".csv":
-        raise UserError(f"{file} is no table: name it with the suffix .csv")
+        raise UserError(f"{file} is not a table: name it with the suffix .csv")
     table.to_csv(file, index=False)
     found = tables(file)
     for opener in found.values():

@@ -63,7 +63,7 @@ def engine_of(place: str, file: str) -> Engine:
             engine = create_engine(address(Path(place) / file), poolclass=NullPool, connect_args={"timeout": LOCKED})
         if engine.dialect.name not in INSERT:
             raise UserError(
-                f"the evaluation store {shown(place)} is of {engine.dialect.name}: use PostgreSQL, or a folder"
+                f"the evaluation store {shown(place)} is a {engine.dialect.name} database: use PostgreSQL, or a folder"
             )
         try:
             with engine.begin() as connection:

@@ -38,7 +38,7 @@ def export(trial: str, out: Path, tracking_uri: str | None, benchmark: str | Non
     elif tracking_uri:
         content = from_run(trial, tracking_uri)
     else:
-        raise UserError(f"{trial} is no file or folder: name a record, or say by --tracking-uri where the run is")
+        raise UserError(f"{trial} is not a file or folder: name a record, or say with --tracking-uri where the run is")
     done = write(*content, out, benchmark)
     click.echo(f"{done.folder}: {done.cell}, validation {done.valid:.2f} %, test {done.test:.2f} %")
     if done.same_benchmark:

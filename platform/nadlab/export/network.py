@@ -60,13 +60,13 @@ def from_record(path: Path) -> tuple[Trial, list[Query]]:
         record = read_record(file)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{file} is no record of a trial: name trials/ID/record.json of a study, or a run's id"
+            f"{file} is not a record of a trial: name trials/ID/record.json of a study, or a run's id"
         ) from error
     return record.trial, list(record.queries)
 
 
 def from_run(run_id: str, tracking_uri: str) -> tuple[Trial, list[Query]]:
-    """Return the trial and queries of a run in MLflow; raise UserError where it cannot be read or is no finished trial."""
+    """Return the trial and queries of a run in MLflow; raise UserError where it cannot be read or is not a finished trial."""
     recorded, known = recorded_trial(run_id, tracking_uri), Query.__dataclass_fields__
     queries = [Query(**{name: value for name, value in row.items() if name in known}) for row in recorded.ledger]
     return recorded.trial, queries
@@ -79,7 +79,7 @@ def export(trial: Trial, queries: list[Query], folder: Path, name: str | None = 
     where the benchmark's images or settings are others than the trial's, and where the folder exists.
     """
     if folder.exists():
-        raise UserError(f"{folder} exists: name another by --out")
+        raise UserError(f"{folder} exists: choose another with --out")
     searched = benchmark(trial.benchmark, trial.protocol)
     trainer = _trainer(trial, searched.space.name, name)
     goals = Goals.in_settings(trial.settings)
@@ -113,14 +113,14 @@ def export(trial: Trial, queries: list[Query], folder: Path, name: str | None = 
 def _trainer(trial: Trial, space: str, name: str | None) -> TrainingBenchmark:
     name = name or trial.benchmark
     if not name.startswith(TRAINING):
-        raise UserError(f"{name} trains no networks: name images to train the cell on by --benchmark train:SOURCE")
+        raise UserError(f"{name} trains no networks: name images to train the cell on with --benchmark train:SOURCE")
     found = benchmark(name if "@space=" in name or name == trial.benchmark else f"{name}@space={space}")
     assert isinstance(found, TrainingBenchmark)
     if found.space.name != space:
         raise UserError(f"{name} has cells of {found.space.name}, the trial's are of {space}: leave @space= out")
     if name == trial.benchmark and found.digest != trial.digest:
         raise UserError(
-            f"{name} is another here than in the trial (digest {trial.digest[:12]}, here {found.digest[:12]})"
+            f"{name} differs from the trial's benchmark (digest {trial.digest[:12]}, here {found.digest[:12]})"
         )
     return found
 

@@ -100,7 +100,7 @@ def searcher(method: str) -> Searcher:
     found = load_object(method)
     made: Searcher = found() if isinstance(found, type) else found
     if not callable(made):
-        raise UserError(f"{method} can't be called as searcher(ledger, rng), so it is no search method")
+        raise UserError(f"{method} can't be called as searcher(ledger, rng), so it is not a search method")
     return made
 
 
@@ -117,7 +117,7 @@ def hyperparameter(name: str) -> Hyperparameter:
     known = hyperparameters(searcher(method))
     if own not in known:
         choice = f"{did_you_mean(own, known, f'{method}.')}choose from {', '.join(known)}" if known else "it has none"
-        raise UserError(f"{own!r} is no setting of {method}: {choice}")
+        raise UserError(f"{own!r} is not a setting of {method}: {choice}")
     return known[own]
 
 

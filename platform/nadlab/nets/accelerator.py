@@ -2,7 +2,7 @@
 
 torch's operators send every result through memory, and matrices of eight rows and 64 columns are over before their calls
 are. Here a tile of cells stays in a core's cache through all layers. The numbers are those of `DenseGINConv`, to
-rounding. Without a compiler, on a GPU, in another type than float32, for a width that is no multiple of 16 and for layers
+rounding. Without a compiler, on a GPU, in another type than float32, for a width that is not a multiple of 16 and for layers
 with batch normalisation the layers are torch's own.
 
 Shapes: B cells, V vertices, F features, H width, L layers; a pack's S trials in front of all of them.

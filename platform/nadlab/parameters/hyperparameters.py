@@ -66,7 +66,7 @@ class Hyperparameter:
 
 
 def hyperparameters(method: object) -> dict[str, Hyperparameter]:
-    """Return name -> hyperparameter of a method, its present values as defaults; a method that is no dataclass has none."""
+    """Return name -> hyperparameter of a method, its present values as defaults; a method that is not a dataclass has none."""
     if not is_dataclass(method) or isinstance(method, type):
         return {}
     found: dict[str, Hyperparameter] = {}

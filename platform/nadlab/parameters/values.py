@@ -21,7 +21,7 @@ def declared_types(owner: type) -> dict[str, Any]:
 
 
 def coerced(declared: Any, name: str, value: object) -> Value:
-    """Return a value or its text as a setting's declared type; raise UserError when it is no level of it.
+    """Return a value or its text as a setting's declared type; raise UserError when it is not a level of it.
 
     A type that is neither bool, int, float, str, None nor a union or Literal of them leaves the value as it is.
     """
@@ -37,7 +37,7 @@ def coerced(declared: Any, name: str, value: object) -> Value:
         if found is not None:
             return found
     expected = " or ".join([_words(kind) for kind in plain] + ["none"] * (type(None) in kinds))
-    raise UserError(f"{value!r} is no level of {name}: it must be {expected}")
+    raise UserError(f"{value!r} is not a level of {name}: it must be {expected}")
 
 
 def _kinds(declared: Any) -> tuple[Any, ...]:

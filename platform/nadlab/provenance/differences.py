@@ -11,7 +11,7 @@ FILES_NAMED = 5
 def differing(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """Return the names in `new` whose values decide results and differ; `old` may hold more.
 
-    A module of one's own that `old` did not use is no difference, nor are the packages that came with it.
+    A module of one's own that `old` did not use is not a difference, nor are the packages that came with it.
     """
     grown = any(name.startswith(OWN) and name not in old for name in new)
     return [

@@ -32,7 +32,7 @@ class Budget:
         """Return the budget of `160q`, `160`, `20000epochs`, `6h`, `90min`, `3600s` or `2d`; raise UserError for another text."""
         found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]*)", text.strip().lower())
         if not found or found[2] not in _WORDS:
-            raise UserError(f"{text!r:.60} is no budget: write 160q, 20000epochs, 90min or 6h")
+            raise UserError(f"{text!r:.60} is not a budget: write 160q, 20000epochs, 90min or 6h")
         unit, factor = _WORDS[found[2]]
         return cls(float(found[1]) * factor, unit)
 

@@ -16,7 +16,7 @@ from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate
 
 
-class BudgetSpent(RuntimeError):  # noqa: N818 - it ends a search, it is no failure
+class BudgetSpent(RuntimeError):  # noqa: N818 - it ends a search, it is not a failure
     """The budget does not cover the queries; nothing was evaluated."""
 
 
@@ -148,7 +148,7 @@ class QueryLedger:
         keys = self.oracle.space.keys(cells)
         allowed = np.asarray(self.oracle.queryable(cells))
         if allowed.dtype != bool or allowed.shape != (len(cells),):
-            raise UserError(f"{self.oracle.name}: let its queryable return an array of one boolean a cell")
+            raise UserError(f"{self.oracle.name}: its queryable must return an array with one boolean per cell")
         missing = ~allowed
         if missing.any():
             first = int(np.flatnonzero(missing)[0])

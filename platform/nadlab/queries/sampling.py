@@ -28,7 +28,7 @@ def draw(ledger: QueryLedger, count: int, rng: np.random.Generator) -> Cells:
     fresh = unqueried(ledger, pool[rng.permutation(len(pool))])
     if len(fresh) < count:
         raise UserError(
-            f"{count} queries are asked of {ledger.oracle.name}, which has {len(fresh)} distinct cells left: ask for fewer"
+            f"{count} queries were requested of {ledger.oracle.name}, which has {len(fresh)} distinct cells left: request fewer"
         )
     return fresh[:count]
 

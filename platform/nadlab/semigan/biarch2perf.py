@@ -62,7 +62,7 @@ class BiArch2Perf:
         self.settings, self.metric = settings, metric
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if settings.precision == "bfloat16" and self.device.type == "cpu":
-            raise UserError("precision = bfloat16 needs a GPU, and there is none here: take float32")
+            raise UserError("precision = bfloat16 needs a GPU, and there is none here: use float32")
         # of training steps alone: PP's scores in bfloat16 would tie where NACG ranks by them
         self.autocast = partial(torch.autocast, self.device.type, torch.bfloat16, settings.precision == "bfloat16")
         self.random = torch.Generator().manual_seed(seed)

@@ -93,9 +93,7 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
     model.steps_taken = state.epoch * model.steps_per_epoch
     weights = load_file(folder / "weights.safetensors")
     if weights.keys() != model.networks.state_dict().keys():
-        raise UserError(
-            f"{folder} was written by a nadlab whose networks keep other weights: resume it with that version"
-        )
+        raise UserError(f"{folder} was written by a version of nadlab with other networks: resume it with that version")
     model.networks.load_state_dict(weights)
     moments = load_file(folder / "optimizers.safetensors")
     for name, optimizer in model.optimizers.items():

@@ -1,4 +1,4 @@
-"""Divergence: a loss, a weight or a score that is no finite number ends a run, for training can't come back from it."""
+"""Divergence: a loss, a weight or a score that is not a finite number ends a run, for training can't come back from it."""
 
 import math
 from collections.abc import Mapping

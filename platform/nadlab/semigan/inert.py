@@ -62,7 +62,7 @@ def misfits(settings: "Settings", oracle: Oracle, bfloat16: bool | None) -> dict
     """
     found = {}
     if settings.precision == "bfloat16" and bfloat16 is False:
-        found["precision"] = "precision = bfloat16 needs a GPU, and there is none here: take float32"
+        found["precision"] = "precision = bfloat16 needs a GPU, and there is none here: use float32"
     if settings.t is not None and (wrong := _wrong_unit(settings.t, metric_of(oracle))):
         found["t"] = wrong
     elif _too_high(settings, oracle) and _is_sure(oracle):
@@ -89,7 +89,9 @@ def _wrong_unit(t: float, metric: Metric) -> str | None:
     """Return the sentence that says in which unit t is, None where it may be in that."""
     if metric.unit != "%":
         return (
-            None if metric.number(t) is not None else f"t = {t:g} is no {metric.name}: it must be {metric.range_text}"
+            None
+            if metric.number(t) is not None
+            else f"t = {t:g} is not a valid {metric.name}: it must be {metric.range_text}"
         )
     if 1 < t < 100:
         return None

@@ -111,7 +111,7 @@ class SemiGANNAD:
         if self.settings.per_round is not None:  # in rounds they are a proportion
             return
         if "labels" in changed:
-            raise UserError("labels are what final_k leaves of the queries: set final_k")
+            raise UserError("labels is the number of queries minus final_k: set final_k instead")
         if "final_k" in changed and (most := self.settings.within(budget).final_k) < self.settings.final_k:
             raise UserError(f"final_k must be at most {most} of {budget} queries, not {self.settings.final_k}")
 

@@ -94,7 +94,7 @@ class Pack:
         return stacked_optimizer
 
     def _count_steps(self) -> None:
-        """Let the trials' optimizers know how many steps they have taken: of Adam's state the one number that is no view."""
+        """Let the trials' optimizers know how many steps they have taken: of Adam's state the one number that is not a view."""
         for name, optimizer in self.optimizers.items():
             for model in self.models:
                 states = zip(model.optimizers[name].state.values(), optimizer.state.values(), strict=True)

@@ -47,7 +47,7 @@ def concatenate(parts: list[Cells]) -> Cells:
 def choose(keys: Keys, count: int, rng: np.random.Generator) -> Keys:
     """Draw `count` of the keys without replacement; raise UserError when there are fewer."""
     if count > len(keys):
-        raise UserError(f"{count:,} distinct cells asked for, the space has {len(keys):,}: ask for fewer")
+        raise UserError(f"{count:,} distinct cells were requested, but the space has {len(keys):,}: request fewer")
     return rng.choice(keys, count, replace=False)
 
 

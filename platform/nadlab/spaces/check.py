@@ -112,7 +112,7 @@ def _notation(space: SearchSpace) -> Iterator[str]:
         space.parse("?")
     except UserError:
         return
-    yield "`parse` must raise UserError for text that is no cell, such as '?'"
+    yield "`parse` must raise UserError for text that is not a cell, such as '?'"
 
 
 def _neighbours(space: SearchSpace) -> Iterator[str]:
@@ -159,7 +159,7 @@ def form(cells: Cells, space: SearchSpace, count: int, source: str) -> Iterator[
     if np.tril(cells.adjacency).any() or (cells.adjacency > 1).any():
         yield f"{source} returned an adjacency that is not 0s and 1s above the diagonal"
     if (cells.operations >= len(space.operations)).any():
-        yield f"{source} returned a label that is no place in `operations`"
+        yield f"{source} returned a label that is not a place in `operations`"
 
 
 def _form(value: object) -> str:

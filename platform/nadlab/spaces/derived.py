@@ -39,11 +39,13 @@ def complete(own: Any) -> SearchSpace:
     name = f"{type(own).__module__}:{type(own).__qualname__}"
     if absent:
         listed = "" if hasattr(own, "enumerate") else "; with `enumerate` it needs no size, sample and canonical"
-        raise UserError(f"{name} is no search space: it lacks {', '.join(absent)} (nadlab.spaces.SearchSpace){listed}")
+        raise UserError(
+            f"{name} is not a search space: it lacks {', '.join(absent)} (nadlab.spaces.SearchSpace){listed}"
+        )
     space = cast(SearchSpace, DerivedSpace(own))
     broken = check_space(space)
     if broken:
-        raise UserError(f"{name} is no search space: {'; '.join(broken)}")
+        raise UserError(f"{name} is not a search space: {'; '.join(broken)}")
     return space
 
 
@@ -98,7 +100,7 @@ class DerivedSpace:
         unknown = np.flatnonzero(keys[places] != wanted)
         if len(unknown):
             cell = cast(SearchSpace, self).format(cells[unknown[:1]])
-            raise UserError(f"{cell} is no cell of {self.name!r}: `enumerate` lists none with its key")
+            raise UserError(f"{cell} is not a cell of {self.name!r}: `enumerate` lists none with its key")
         return self.enumerate()[rows[places]]
 
     def identities(self, cells: Cells) -> Keys:
@@ -115,7 +117,7 @@ class DerivedSpace:
             found = distinct(concatenate([found, self.sample(count, rng)]))
             if len(found) >= count:
                 return found[:count]
-        raise UserError(f"{count:,} distinct cells asked for are too many to draw from {self.name!r}: ask for fewer")
+        raise UserError(f"{count:,} distinct cells are too many to draw from {self.name!r}: request fewer")
 
     def format(self, cell: Cells) -> str:
         rows = "/".join("".join(map(str, row)) for row in cell.adjacency[0].tolist())
@@ -126,16 +128,18 @@ class DerivedSpace:
         rows, labels = matrix.split("/"), names.split("|")
         if len(rows) != self.vertices or any(not re.fullmatch(f"[01]{{{self.vertices}}}", row) for row in rows):
             raise UserError(
-                f"{text!r} is no cell of {self.name!r}: it must begin with {self.vertices} rows of 0s and 1s"
+                f"{text!r} is not a cell of {self.name!r}: it must begin with {self.vertices} rows of 0s and 1s"
             )
         if len(labels) != self.vertices or not set(labels) <= set(self.operations):
             known = ", ".join(self.operations)
-            raise UserError(f"{text!r} is no cell of {self.name!r}: it must end with {self.vertices} labels of {known}")
+            raise UserError(
+                f"{text!r} is not a cell of {self.name!r}: it must end with {self.vertices} labels of {known}"
+            )
         adjacency = np.array([[[int(digit) for digit in row] for row in rows]], np.uint8)
         cell = Cells(adjacency, np.array([[self.operations.index(label) for label in labels]], np.uint8))
         reason = self.invalid_reasons(cell)[0]
         if reason:
-            raise UserError(f"{text!r} is no cell of {self.name!r}: {reason}")
+            raise UserError(f"{text!r} is not a cell of {self.name!r}: {reason}")
         return cell
 
     def neighbours(self, cell: Cells) -> Cells:

@@ -89,12 +89,12 @@ class NASBench101:
         count = len(rows)
         if not 2 <= count <= VERTICES or any(len(row) != count or set(row) - {"0", "1"} for row in rows):
             raise UserError(
-                f"{text!r} is no NAS-Bench-101 cell: the adjacency must be 2 to {VERTICES} rows of as many 0s and 1s, joined by '/'"
+                f"{text!r} is not a NAS-Bench-101 cell: the adjacency must be 2 to {VERTICES} rows of as many 0s and 1s, joined by '/'"
             )
         unknown = [label for label in labels if label not in OPERATIONS[:-1]]
         if len(labels) != count or unknown:
             raise UserError(
-                f"{text!r} is no NAS-Bench-101 cell: it needs {count} labels joined by '|', each one of {', '.join(OPERATIONS[:-1])}"
+                f"{text!r} is not a NAS-Bench-101 cell: it needs {count} labels joined by '|', each one of {', '.join(OPERATIONS[:-1])}"
             )
         cell = padded(
             np.array([[int(digit) for digit in row] for row in rows], np.uint8),
@@ -102,7 +102,7 @@ class NASBench101:
         )
         reason = self.invalid_reasons(cell)[0]
         if reason:
-            raise UserError(f"{text!r} is no NAS-Bench-101 cell: {reason}")
+            raise UserError(f"{text!r} is not a NAS-Bench-101 cell: {reason}")
         return cell
 
     def format(self, cell: Cells) -> str:

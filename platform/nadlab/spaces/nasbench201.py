@@ -85,19 +85,21 @@ class NASBench201:
                 operation, _, origin = edge.partition("~")
                 if operation not in EDGE_OPERATIONS:
                     raise UserError(
-                        f"{text!r} is no NAS-Bench-201 cell: operation {operation!r} is not one of {', '.join(EDGE_OPERATIONS)}"
+                        f"{text!r} is not a NAS-Bench-201 cell: operation {operation!r} is not one of {', '.join(EDGE_OPERATIONS)}"
                     )
                 if origin != str(source) or source >= target:
                     raise UserError(
-                        f"{text!r} is no NAS-Bench-201 cell: edge {edge!r} into node {target} must come from node {source}"
+                        f"{text!r} is not a NAS-Bench-201 cell: edge {edge!r} into node {target} must come from node {source}"
                     )
                 found.append(EDGE_OPERATIONS.index(operation))
             if len(found) != target * (target + 1) // 2:
                 raise UserError(
-                    f"{text!r} is no NAS-Bench-201 cell: node {target} must have {target} edges written |op~source|"
+                    f"{text!r} is not a NAS-Bench-201 cell: node {target} must have {target} edges written |op~source|"
                 )
         if len(nodes) != 3:
-            raise UserError(f"{text!r} is no NAS-Bench-201 cell: it must have 3 nodes joined by '+', not {len(nodes)}")
+            raise UserError(
+                f"{text!r} is not a NAS-Bench-201 cell: it must have 3 nodes joined by '+', not {len(nodes)}"
+            )
         return cells_of(np.array([found]))
 
     def format(self, cell: Cells) -> str:

@@ -33,7 +33,7 @@ CELL_COUNT = 26_206
 _VERTICES = NODES + 2
 _PLACES = 10 ** np.arange(NODES)[::-1]
 _ALL_SKIP = 88_888
-"""the key of nothing but skips, which is no network"""
+"""the key of nothing but skips, which is not a network"""
 _EVERY_LINK = np.array(list(product(*(range(node + 1) for node in range(NODES)))))
 _LINK_PLACES = np.array([0, 12, 4, 1])
 _EVERY_CHOICE = np.array(list(product(range(len(NODE_OPERATIONS)), repeat=NODES)), np.uint8)
@@ -80,7 +80,7 @@ class NASBenchGraph:
                 (cells.adjacency[:, 0, -1] > 0) | ((cells.adjacency[:, 1:-1, -1] > 0) != leaves).any(axis=1),
                 "exactly the nodes without descendants must lead to the output",
             ),
-            ((inner == SKIP + 1).all(axis=1), "every node is 'skip', which is no network"),
+            ((inner == SKIP + 1).all(axis=1), "every node is 'skip', which is not a network"),
         ]
         return first_broken(rules)
 
@@ -94,26 +94,26 @@ class NASBenchGraph:
         found = _NOTATION.fullmatch(text.strip())
         if found is None:
             raise UserError(
-                f"{text!r} is no NAS-Bench-Graph cell: write it as Arch([0, 1, 2, 1], ['gcn', 'gin', 'fc', 'cheb'])"
+                f"{text!r} is not a NAS-Bench-Graph cell: write it as Arch([0, 1, 2, 1], ['gcn', 'gin', 'fc', 'cheb'])"
             )
         links, labels = ([part.strip(" '\"") for part in group.split(",")] for group in found.groups())
         if len(links) != NODES or len(labels) != NODES:
-            raise UserError(f"{text!r} is no NAS-Bench-Graph cell: it needs {NODES} inputs and {NODES} operations")
+            raise UserError(f"{text!r} is not a NAS-Bench-Graph cell: it needs {NODES} inputs and {NODES} operations")
         for node, (link, label) in enumerate(zip(links, labels, strict=True), start=1):
             if link not in map(str, range(node)):
                 raise UserError(
-                    f"{text!r} is no NAS-Bench-Graph cell: node {node} takes its input from 0 to {node - 1}, not {link!r}"
+                    f"{text!r} is not a NAS-Bench-Graph cell: node {node} takes its input from 0 to {node - 1}, not {link!r}"
                 )
             if label not in NODE_OPERATIONS:
                 raise UserError(
-                    f"{text!r} is no NAS-Bench-Graph cell: operation {label!r} is not one of {', '.join(NODE_OPERATIONS)}"
+                    f"{text!r} is not a NAS-Bench-Graph cell: operation {label!r} is not one of {', '.join(NODE_OPERATIONS)}"
                 )
         cell = cells_of(
             np.array([list(map(int, links))]), np.array([[NODE_OPERATIONS.index(label) for label in labels]])
         )
         reason = self.invalid_reasons(cell)[0]
         if reason:
-            raise UserError(f"{text!r} is no NAS-Bench-Graph cell: {reason}")
+            raise UserError(f"{text!r} is not a NAS-Bench-Graph cell: {reason}")
         return cell
 
     def format(self, cell: Cells) -> str:

@@ -51,7 +51,7 @@ class NATSSize:
         layers = text.strip().split(":")
         if len(layers) != LAYERS or not set(layers) <= set(CHANNELS):
             raise UserError(
-                f"{text!r} is no cell of NATS-Bench's size space: write five of {', '.join(CHANNELS)} with ':' between them"
+                f"{text!r} is not a cell of NATS-Bench's size space: write five of {', '.join(CHANNELS)} with ':' between them"
             )
         return _cells([[CHANNELS.index(layer) + 1 for layer in layers]])
 

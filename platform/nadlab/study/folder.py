@@ -50,7 +50,7 @@ class StudyFolder:
             lock = (path / ".lock").open("w", encoding="utf-8")
         except OSError as error:
             raise UserError(
-                f"the output folder {path} can't be written ({error.strerror}): name another by --out"
+                f"the output folder {path} can't be written ({error.strerror}): choose another with --out"
             ) from error
         with lock:
             try:
@@ -166,11 +166,11 @@ def read_owner(path: Path) -> StudyRecord | None:
             return StudyRecord(**json.loads(file.read_text(encoding="utf-8")))
         except UNREADABLE as error:
             raise UserError(
-                f"{file} is no record of a study ({error}): remove it or name another folder by --out"
+                f"{file} is not a record of a study ({error}): remove it or choose another folder with --out"
             ) from error
     if path.is_dir() and (foreign := [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]):
         raise UserError(
-            f"{path} contains other files, such as {foreign[0]}, and no study: name another folder by --out"
+            f"{path} contains other files, such as {foreign[0]}, and no study: choose another folder with --out"
         )
     return None
 
@@ -198,12 +198,12 @@ def check_same(path: Path, owner: StudyRecord, study: StudyRecord, anyway: bool 
     for name in ("study", "benchmark", "trainable"):
         old, new = getattr(owner, name), getattr(study, name)
         if old != new:
-            raise UserError(f"{path} belongs to the {name} {old}, not {new}: name another folder by --out")
+            raise UserError(f"{path} belongs to the {name} {old}, not {new}: choose another folder with --out")
     reason = _difference(owner, study)
     if not anyway:
         _check_origin(path, owner, study, mixable=reason is None)
     if reason:
-        raise UserError(f"{path} {reason}: name another folder by --out")
+        raise UserError(f"{path} {reason}: choose another folder with --out")
 
 
 def _difference(owner: StudyRecord, study: StudyRecord) -> str | None:
@@ -235,7 +235,7 @@ def _check_origin(path: Path, owner: StudyRecord, study: StudyRecord, mixable: b
     said = "; ".join(["", *reasons(old, new, owner.sources, study.sources)])
     raise UserError(
         f"{path} was filled by {origin_text(old)}, and this is {origin_text(new)}{said}: name another "
-        f"folder by --out{', or mix the results knowingly by --anyway' if mixable else ''}"
+        f"folder with --out{', or mix the results knowingly with --anyway' if mixable else ''}"
     )
 
 

@@ -73,7 +73,9 @@ def known_name(name: str, known: Collection[str], owner: str) -> str:
     """Return a name; raise UserError that lists those of `owner`, the nearest first, when it is none of them."""
     if name in known:
         return name
-    raise UserError(f"{name!r} is no setting of {owner}: {did_you_mean(name, known)}It has {', '.join(sorted(known))}")
+    raise UserError(
+        f"{name!r} is not a setting of {owner}: {did_you_mean(name, known)}It has {', '.join(sorted(known))}"
+    )
 
 
 def distinct(name: str, declared: Any, levels: Iterable[object]) -> tuple[Level, ...]:

@@ -45,7 +45,7 @@ def check_outcomes(wanted: Sequence[str]) -> None:
     for name in wanted:
         if name not in OUTCOMES:
             raise UserError(
-                f"{name!r} is no outcome: {did_you_mean(name, OUTCOMES)}A study can be asked for {', '.join(OUTCOMES)}"
+                f"{name!r} is not an outcome: {did_you_mean(name, OUTCOMES)}A study can be asked for {', '.join(OUTCOMES)}"
             )
     if not wanted or len(set(wanted)) < len(wanted):
         raise UserError(f"name each outcome once: {', '.join(wanted) or 'none is named'}")

@@ -61,7 +61,7 @@ class SearchFile:
         if (others := self._changed(rows)) and not anyway:
             raise UserError(
                 f"{self.path} holds searches by other code of {', '.join(others)}: delete those rows, check out their "
-                "revision, keep them by --anyway, or name another folder by --out"
+                "revision, keep them with --anyway, or choose another folder with --out"
             )
         done = set(rows[self.key].itertuples(index=False, name=None))
         missing = [task for task in tasks if task not in done]

@@ -106,7 +106,7 @@ class Study:
         if self.reference not in self.combinations:
             levels = "; ".join(f"{name} = {level_text({'': value})}" for name, value in self.reference.items())
             raise UserError(
-                f"the baseline {levels} is none of the levels that study {self.name} runs: add it by --vary"
+                f"the baseline {levels} is none of the levels that study {self.name} runs: add it with --vary"
             )
 
     def _published(self, accuracies: Mapping[str, float]) -> dict[str, float]:

@@ -176,7 +176,7 @@ def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
     """
     if facts_of(oracle).held_out:
         raise UserError(
-            f"no setting is chosen on {oracle.name}: what is reported on it stays untouched by tuning; tune on another benchmark"
+            f"no setting is chosen on {oracle.name}: it is held out for reporting; tune on another benchmark"
         )
     most = {
         factor: int(high) for factor, (_, high) in tuning.ends().items() if factor in ("labels", "final_k", "queries")
@@ -214,7 +214,7 @@ def smoke_tuning(tuning: Tuning) -> Tuning:
 
 
 def typed(name: str, declared: Any, distribution: BaseDistribution) -> BaseDistribution:
-    """Return what a setting may be as its declared type; raise UserError when some of it is no level of the setting."""
+    """Return what a setting may be as its declared type; raise UserError when some of it is not a level of the setting."""
     if isinstance(distribution, CategoricalDistribution):
         return CategoricalDistribution(distinct(name, declared, distribution.choices))
     assert isinstance(distribution, FloatDistribution | IntDistribution)

@@ -108,7 +108,7 @@ def has_tables(database: Path) -> bool:
 def move_artifacts(database: Path, artifacts: str) -> None:
     """Have experiments and runs that keep files below a store's first location, another folder, keep them at this URI.
 
-    Nothing is written where that is so already, or where the location is no folder.
+    Nothing is written where that is so already, or where the location is not a folder.
     """
     from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
     from mlflow.tracking._tracking_service import utils

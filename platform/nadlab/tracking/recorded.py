@@ -28,7 +28,7 @@ class RecordedTrial:
 
 
 def recorded_trial(run_id: str, tracking_uri: str) -> RecordedTrial:
-    """Return the trial of a run; raise UserError when it can't be read or is no finished trial."""
+    """Return the trial of a run; raise UserError when it can't be read or is not a finished trial."""
     check_store(tracking_uri)
     client = open_client(tracking_uri)
     try:
@@ -46,7 +46,7 @@ def recorded_trial(run_id: str, tracking_uri: str) -> RecordedTrial:
 def _trial(run: "Run") -> Trial:
     content = run.data.tags.get(TRIAL_CONTENT)
     if not content:
-        raise UserError(f"run {run.info.run_id} is no trial of a study, or older than this command: name another")
+        raise UserError(f"run {run.info.run_id} is not a trial of a study, or older than this command: name another")
     if run.info.status != "FINISHED":
         raise UserError(f"run {run.info.run_id} is {run.info.status}: only a finished trial has numbers to reproduce")
     return Trial(**json.loads(content))

@@ -73,14 +73,16 @@ class Server:
             return SERVER_SWITCHES | store | (self._secrets() if self.auth else {})
         except OSError as error:
             raise UserError(
-                f"the folder {self.folder} can't be written ({error.strerror}): name another by --folder"
+                f"the folder {self.folder} can't be written ({error.strerror}): choose another with --folder"
             ) from error
 
     def serve(self) -> NoReturn:
         """Become the process that holds the server and ends it within two seconds of a signal."""
         environment = os.environ | self.environment()
         if self.is_taken():
-            raise UserError(f"{self.host}:{self.port} is taken, by another server perhaps: name another port by --port")
+            raise UserError(
+                f"{self.host}:{self.port} is taken, by another server perhaps: choose another port with --port"
+            )
         os.umask(0o077)  # its files contain hashes of passwords and the results of others
         if not self.store:
             try:
@@ -88,7 +90,7 @@ class Server:
                 follow_folder(self.folder)  # a study's own is served too
             except STORE_ERRORS as error:
                 raise UserError(
-                    f"no database can be made in {self.folder} ({error}): name another folder by --folder"
+                    f"no database can be made in {self.folder} ({error}): choose another folder with --folder"
                 ) from error
         pages = comparisons(self.store or address(self.folder / "mlflow.db"))
         print(self.said(pages), flush=True)
@@ -175,5 +177,5 @@ def _is_loopback(host: str) -> bool:
     try:
         found = {ipaddress.ip_address(address[4][0]) for address in socket.getaddrinfo(host, None)}
     except (OSError, ValueError) as error:
-        raise UserError(f"{host!r} is no address of this machine: check --host") from error
+        raise UserError(f"{host!r} is not an address of this machine: check --host") from error
     return all(address.is_loopback for address in found)

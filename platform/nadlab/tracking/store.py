@@ -36,7 +36,7 @@ def made_store(out: Path) -> tuple[str, Path]:
     try:
         make_database(out, artifacts.absolute().as_uri())
     except sqlite3.Error as error:  # such as a path that it finds too long
-        raise UserError(f"SQLite can't use {out / 'mlflow.db'} ({error}): name another folder by --out") from error
+        raise UserError(f"SQLite can't use {out / 'mlflow.db'} ({error}): choose another folder with --out") from error
     follow_folder(out)
     return uri, artifacts
 

@@ -16,7 +16,7 @@ from nadlab.study.records import StudyRecord
 def random_curves(study: StudyRecord, seeds: list[int], queries: int) -> tuple[Values, Values] | None:
     """Return reported and search answer of the incumbent after each query, each (seeds, queries).
 
-    None of a benchmark that is no stored table, one's own code, not on this machine, or another than the study's.
+    None of a benchmark that is not a stored table, one's own code, not on this machine, or another than the study's.
     """
     if is_plugin(study.benchmark):
         return None

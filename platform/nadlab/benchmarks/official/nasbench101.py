@@ -59,7 +59,7 @@ class Records:
         if not all(0 <= value <= 1 for value in [*values[2:5], *values[7:]]):
             raise ValueError("an accuracy is outside 0 to 1")
         if not all(0 <= value < 1e9 for value in values):
-            raise ValueError("an epoch or a time is no sensible number")
+            raise ValueError("an epoch or a time is not a sensible number")
         self.row.append(row)
         self.budget.append(budget)
         self.values.extend(values)
@@ -133,7 +133,7 @@ def _budget_tables(
     values = np.array(records.values).reshape(-1, 2, _FIELDS // 2)[chosen]
     epochs = np.unique(np.round(values[:, :, 0]), axis=0)
     if len(epochs) != 1:
-        raise UserError(f"{path}: trainings of {budget} epochs were measured at different epochs; download it again")
+        raise UserError(f"{path}: trainings of {budget} epochs report different epochs; download it again")
     shape = (len(place), int(runs.max()) + 1)
     numbers = np.full(shape, -1, np.int32)
     numbers[rows, runs] = runs

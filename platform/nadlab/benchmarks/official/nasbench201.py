@@ -65,7 +65,7 @@ def _part(path: Path, texts: list[Any], infos: dict[int, Any]) -> Iterator[Archi
         api = official_package().NASBench201API(content, verbose=False)
     except MALFORMED as error:
         where = f"{path}, architectures {min(infos)} to {max(infos)}"
-        raise UserError(f"{where}: no result of NAS-Bench-201 ({error!r}); download it again") from error
+        raise UserError(f"{where}: not a result of NAS-Bench-201 ({error!r}); download it again") from error
     for index in infos:
         results = {budget: api.query_meta_info_by_index(index, budget) for budget in BUDGETS}
         yield read_architecture(results, api.arch(index), f"{path}, architecture {index}")
@@ -80,7 +80,7 @@ def _load(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise UserError(f"{path} is refused: {_refusal(error)}; download it again from its official source") from error
     except Exception as error:  # torch reports a damaged file by whatever its parser trips over
-        raise UserError(f"{path} is no readable torch file ({type(error).__name__}); download it again") from error
+        raise UserError(f"{path} is not a readable torch file ({type(error).__name__}); download it again") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no dictionary: it is not NAS-Bench-201's official file")
     return content
@@ -103,4 +103,4 @@ def _check_container(path: Path) -> None:
 def _refusal(error: pickle.UnpicklingError) -> str:
     # torch's message explains to a programmer how to load such a file after all; a user needs the name alone
     named = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", str(error))
-    return f"it asks for {named[1].rstrip('.')}, which no such file needs" if named else "it is no plain pickle"
+    return f"it asks for {named[1].rstrip('.')}, which no such file needs" if named else "it is not a plain pickle"

@@ -113,7 +113,7 @@ def read_nasbench301(source: Path) -> Surrogate:
     try:
         opened = zipfile.ZipFile(source) if source.is_file() else nullcontext(source)
     except _UNREADABLE as error:
-        raise UserError(f"{source} is no zip file ({error}); download it again") from error
+        raise UserError(f"{source} is not a zip file ({error}); download it again") from error
     by_kind: dict[str, list[_Member]] = {"xgb": [], "lgb_time": []}
     with opened as root:
         for member in _members(source, root):

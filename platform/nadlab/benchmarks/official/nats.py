@@ -74,7 +74,7 @@ def read_nats(source: Path, cells: str = "nasbench201") -> Archive:
     official_package()
     parts = _members(source) if source.is_file() else {each.name: _Part(each, each.name) for each in source.iterdir()}
     if META not in parts:
-        raise UserError(f"{source} has no {META}: name the tar, or the folder, NATS-tss-v1_0-3ffb9-simple")
+        raise UserError(f"{source} has no {META}: name the tar or folder NATS-tss-v1_0-3ffb9-simple")
     texts = _texts(parts[META].read(META_LIMIT), parts[META].where, cells)
     jobs: list[tuple[_Part, str]] = []
     for name in sorted(name for name in parts if re.fullmatch(r"[0-9]{6}\.pickle\.pbz2", name)):
@@ -138,7 +138,7 @@ def _read(state: Any, text: str, where: str) -> Architecture:
         create = official_package().ArchResults.create_from_state_dict
         results = {budget: create(of_budget) for budget, of_budget in state.items()}
     except MALFORMED as error:
-        raise UserError(f"{where} is no result of NAS-Bench-201 ({error!r}); download it again") from error
+        raise UserError(f"{where} is not a result of NAS-Bench-201 ({error!r}); download it again") from error
     return read_architecture(results, text, where)
 
 
@@ -148,7 +148,7 @@ def _members(path: Path) -> dict[str, _Part]:
             members = [member for member in packed if member.isreg() and not member.issparse()]
             end = packed.offset
     except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
-        raise UserError(f"{path} is no readable tar ({type(error).__name__}); download it again") from error
+        raise UserError(f"{path} is not a readable tar ({type(error).__name__}); download it again") from error
     with path.open("rb") as file:
         file.seek(end)
         # tarfile takes a damaged header for the end

@@ -66,7 +66,7 @@ def official_package() -> Any:
 def check_states(states: Mapping[str, Any], where: str) -> None:
     """Raise UserError unless every budget has a dictionary: a text would be a path that the official package opens."""
     if not states or not all(isinstance(state, dict) for state in states.values()):
-        raise UserError(f"{where} is no result of NAS-Bench-201 (no results by budget); download it again")
+        raise UserError(f"{where} is not a result of NAS-Bench-201 (no results by budget); download it again")
 
 
 def read_architecture(results: Mapping[str, Any], text: str, where: str) -> Architecture:
@@ -88,7 +88,7 @@ def read_architecture(results: Mapping[str, Any], text: str, where: str) -> Arch
         if not any(trainings.values()):
             raise ValueError("it holds no training")
     except MALFORMED as error:
-        raise UserError(f"{where} is no result of NAS-Bench-201 ({error!r}); download it again") from error
+        raise UserError(f"{where} is not a result of NAS-Bench-201 ({error!r}); download it again") from error
     return Architecture(text, trainings, costs)
 
 
@@ -120,24 +120,24 @@ def numbers_of(values: Sequence[Any], top: float = 1e9) -> NDArray[np.float32]:
 
 
 def cost_of(value: Any) -> float:
-    """Return a cost, NaN where there is none; raise ValueError or TypeError when it is no sensible number."""
+    """Return a cost, NaN where there is none; raise ValueError or TypeError when it is not a sensible number."""
     if value is None:  # the official package's word for what was not measured
         return float("nan")
     if isinstance(value, str) or not 0 <= float(value) < 1e12:
-        raise ValueError(f"{value!r} is no cost")
+        raise ValueError(f"{value!r} is not a cost")
     return float(value)
 
 
 def _count(value: int | str) -> int:
     if not 0 <= int(value) < 1 << 20:
-        raise ValueError(f"{value!r} is no seed, epoch or budget")
+        raise ValueError(f"{value!r} is not a seed, epoch or budget")
     return int(value)
 
 
 def name_of(text: str) -> str:
     """Return the name of a dataset or split; raise ValueError when it is none."""
     if not isinstance(text, str) or not text or "/" in text:
-        raise ValueError(f"{text!r} is no name of a dataset or split")
+        raise ValueError(f"{text!r} is not a name of a dataset or split")
     return text
 
 
@@ -147,7 +147,7 @@ def tables(architectures: Sequence[Architecture], where: Path, cells: str = "nas
     Raises UserError when there is no architecture, one stands there twice, or its notation is malformed.
     """
     if not architectures:
-        raise UserError(f"{where} holds no architecture: name the folder or file of the official download")
+        raise UserError(f"{where} holds no architecture: give the folder or file of the official download")
     of_cells = space(cells)
     try:
         keys = np.array([int(of_cells.identities(of_cells.parse(a.text))[0]) for a in architectures], np.int64)

@@ -51,7 +51,7 @@ def _record(path: Path, data: mmap.mmap, position: int, size: int) -> bytes:
     header = data[position:start]
     length, length_crc = _LENGTH.unpack(header)
     if masked_crc(header[:8]) != length_crc or length > LONGEST:
-        raise UserError(f"{path} is no TFRecord file, or damaged, at byte {position:,}; download it again")
+        raise UserError(f"{path} is not a TFRecord file, or damaged, at byte {position:,}; download it again")
     stop = start + length
     if stop + _CHECK.size > size:
         raise UserError(f"{path} is truncated at byte {position:,}; download it again")

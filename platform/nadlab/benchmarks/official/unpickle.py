@@ -103,11 +103,11 @@ class _Restricted(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.allowed:
-            raise UserError(f"it asks for {module}.{name}, which no such file needs, so it is not opened")
+            raise UserError(f"it refers to {module}.{name}, which no such file needs, so it is not opened")
         return self.allowed[module, name]
 
     def persistent_load(self, pid: object) -> Any:
-        raise UserError(f"it asks for the outside object {pid!r}, which no such file needs, so it is not opened")
+        raise UserError(f"it refers to the outside object {pid!r}, which no such file needs, so it is not opened")
 
 
 def read_pickle(data: bytes | BinaryIO, allowed: Allowed, where: Path | str, encoding: str = "ASCII") -> Any:
@@ -126,7 +126,7 @@ def read_pickle(data: bytes | BinaryIO, allowed: Allowed, where: Path | str, enc
     except MemoryError:  # a large file, on a small machine
         raise
     except Exception as error:  # a damaged pickle may fail in any way that Python code can
-        raise UserError(f"{where} is no readable pickle ({_short(error)}); download it again") from error
+        raise UserError(f"{where} is not a readable pickle ({_short(error)}); download it again") from error
     if rest:
         raise UserError(f"{where} has bytes after its pickle ends; download it again")
     return value

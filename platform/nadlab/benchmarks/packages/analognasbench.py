@@ -59,7 +59,7 @@ def read(data: bytes, path: Path) -> Arrays:
         columns = {name: np.array([float(state[name]) for state in states]) for name in ACCURACIES}
         columns |= {name: np.array([float(state[name].state["value"]) for state in states]) for name in DRIFTS}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{path} is no file of analog-nasbench ({error}): install the package again") from error
+        raise UserError(f"{path} is not a file of analog-nasbench ({error}): install the package again") from error
     for name, values in columns.items():
         if not ((values >= 0) & (values <= 100)).all():
             raise UserError(f"{path} has a {name} outside of 0 to 100 percent: install the package again")

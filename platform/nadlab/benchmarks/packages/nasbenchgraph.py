@@ -35,7 +35,7 @@ def read(data: bytes, path: Path) -> Arrays:
         keys = np.array(sorted(table), np.int64)
         columns = {column: _values(table, keys, *source) for column, source in _COLUMNS.items()}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{path} is no file of nas-bench-graph ({error}): install the package again") from error
+        raise UserError(f"{path} is not a file of nas-bench-graph ({error}): install the package again") from error
     if not len(keys) or not np.isin(keys, all_keys()).all():
         raise UserError(f"{path} has architectures that are no cells of NAS-Bench-Graph: install the package again")
     for column in ("valid", "test"):

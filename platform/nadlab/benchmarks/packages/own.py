@@ -17,12 +17,14 @@ def own_benchmark(name: str, preset: str) -> Oracle:
     needed = [each for each in vars(Oracle) if not each.startswith("_") and each != "preset"]
     absent = [each for each in needed if not hasattr(oracle, each)]
     if absent:
-        raise UserError(f"{name} gives no benchmark: it lacks {', '.join(absent)} (nadlab.benchmarks.oracle.Oracle)")
+        raise UserError(
+            f"{name} does not return a benchmark: it lacks {', '.join(absent)} (nadlab.benchmarks.oracle.Oracle)"
+        )
     space = oracle.space
     lacking = [each for each in vars(SearchSpace) if not each.startswith("_") and not hasattr(space, each)]
     if lacking or type(space).__hash__ is None:
         what = f"lacks {', '.join(lacking)}" if lacking else "cannot be hashed"
-        raise UserError(f"the search space of the benchmark {name} {what}: make it by nadlab.spaces.complete")
+        raise UserError(f"the search space of the benchmark {name} {what}: complete it with nadlab.spaces.complete")
     oracle = under(oracle, preset)
     if oracle.name != name:
         raise UserError(f"the benchmark {name} has the name {oracle.name!r}: it must be {name!r}")

@@ -123,7 +123,7 @@ def open_surrogate(path: Path, name: str, preset: str = "paper") -> SurrogateBen
     """Map a surrogate into memory; raise UserError when the file is none, or damaged."""
     container, digest = open_container(path)
     if container.kind != KIND:
-        raise UserError(f"{path} is no surrogate of the form {KIND!r}: convert the official folder again")
+        raise UserError(f"{path} is not a surrogate of the form {KIND!r}: convert the official folder again")
     try:
         facts = container.facts
         performance, runtime = (_trees(container, part) for part in ("performance", "runtime"))

@@ -76,7 +76,7 @@ def ensemble(models: Iterable[Model], features: int) -> Trees:
     if not trees or any(not member.trees for member in members):
         raise ValueError("a model without trees")
     if not np.isfinite([member.base for member in members]).all():
-        raise ValueError("a base that is no number")
+        raise ValueError("a base that is not a number")
     depth = max(_depth(tree, features) for tree in trees)
     sizes = np.array([len(tree.feature) for tree in trees])
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -134,5 +134,5 @@ def _depth(tree: Tree, features: int) -> int:
         if tree.feature[inner].min() < 0 or tree.feature[inner].max() >= features:
             raise ValueError("a tree that reads a feature which does not exist")
     if not np.isfinite(tree.value[tree.left < 0]).all():
-        raise ValueError("a leaf that is no number")
+        raise ValueError("a leaf that is not a number")
     return depth

@@ -169,7 +169,7 @@ def training_benchmark(name: str, preset: str) -> TrainingBenchmark:
     """Return the benchmark of a name `train:SOURCE@SETTING=VALUE@...`; raise UserError that says what is wrong with it."""
     if preset not in (PAPER, VALIDATION):
         raise UserError(
-            f"the protocol {preset!r} says nothing of {name}: choose {VALIDATION} or {PAPER}, which are alike"
+            f"the protocol {preset!r} is not defined for {name}: choose {VALIDATION} or {PAPER}, which are alike"
         )
     source, *texts = name.removeprefix(TRAINING).split("@")
     settings: dict[str, Any] = {}
@@ -180,7 +180,9 @@ def training_benchmark(name: str, preset: str) -> TrainingBenchmark:
         settings[setting] = value
     cell_space = space(settings.pop("space", "nasbench201"))
     if cell_space.name not in PUBLISHED:
-        raise UserError(f"{name}: no networks of the space {cell_space.name!r}: choose one of {', '.join(PUBLISHED)}")
+        raise UserError(
+            f"{name} has no networks for the space {cell_space.name!r}: choose one of {', '.join(PUBLISHED)}"
+        )
     published = PUBLISHED[cell_space.name], Recipe()
     skeleton, recipe = DIGITS[cell_space.name] if source == "digits" else published
     made = TrainingBenchmark(

@@ -98,7 +98,7 @@ def _at(source: str) -> sources.Arrays:
         return sources.npz(path)
     if not path.is_dir():
         raise UserError(
-            f"{path} is no folder: name `digits`, an .npz file, CIFAR's folder, or one with a folder a class"
+            f"{path} is not a folder: name `digits`, an .npz file, CIFAR's folder, or one with a folder a class"
         )
     batches = sources.cifar_folder(path)
     return sources.cifar(batches) if batches else sources.image_folder(path)

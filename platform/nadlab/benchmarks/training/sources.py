@@ -45,7 +45,7 @@ def npz(path: Path) -> Arrays:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in names if name in file.files}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise UserError(f"{path} is no readable .npz file of arrays: {error}") from error
+        raise UserError(f"{path} is not a readable .npz file of arrays: {error}") from error
     if len(found) not in (2, 4) or "images" not in found or "labels" not in found:
         raise UserError(
             f"{path} has {', '.join(found) or 'none'} of the arrays it needs: write images and labels, and, with a test "
@@ -88,7 +88,7 @@ def _batch(path: Path, labels: str) -> tuple[NDArray[np.uint8], NDArray[np.int64
         or not isinstance(found, list)
         or data.values.shape != (len(found), 3 * 32 * 32)
     ):
-        raise UserError(f"{path} is no batch of CIFAR: it needs data (N, 3072) and N {labels}; download it again")
+        raise UserError(f"{path} is not a batch of CIFAR: it needs data (N, 3072) and N {labels}; download it again")
     return data.values.astype(np.uint8).reshape(-1, 3, 32, 32), np.array(found, np.int64)
 
 

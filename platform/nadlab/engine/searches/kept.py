@@ -32,7 +32,7 @@ class KeptSearches:
             TemporaryFile(dir=self.folder / "searches").close()
         except OSError as error:
             raise UserError(
-                f"{error.filename or self.folder} can't be written ({error.strerror}): name another folder by --out"
+                f"{error.filename or self.folder} can't be written ({error.strerror}): choose another folder with --out"
             ) from error
 
     def read(self, asked: Asked) -> Search | None:

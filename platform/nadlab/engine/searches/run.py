@@ -57,7 +57,7 @@ def searches(
     and for a budget that the benchmark or a method can't meet.
     """
     if others := [name for name in hyperparameters if split_name(name)[0] not in methods]:
-        raise UserError(f"{others[0]} changes nothing: the search is by {', '.join(methods)}")
+        raise UserError(f"{others[0]} changes nothing: the search runs {', '.join(methods)}")
     if twice := next((name for name in methods if list(methods).count(name) > 1), None):
         raise UserError(f"the method {twice!r} is named twice: leave one out")
     # here, so that the error is raised once and not in every process

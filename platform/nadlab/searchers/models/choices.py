@@ -47,7 +47,7 @@ class Choices(Protocol):
 class NASBench101Choices:
     """Vertex by vertex the edges into it, then its operation: NAO's and SemiNAS's sequence without its last symbol.
 
-    The output's operation is no choice. A vertex that a cell lacks has no edges, and its operation is the first one.
+    The output's operation is not a choice. A vertex that a cell lacks has no edges, and its operation is the first one.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class DARTSChoices:
 
 
 class DerivedChoices:
-    """Vertex by vertex the vertices that lead to it, then its operation; what all cells share is no choice.
+    """Vertex by vertex the vertices that lead to it, then its operation; what all cells share is not a choice.
 
     The vertices that lead to one are one choice among the sets that occur; where a space has more than `MOST_SETS` of
     them, each edge is a choice of its own. A set that never occurred is written as the nearest, such a label as the first.

@@ -22,7 +22,7 @@ class Decisions(NamedTuple):
     vertex_at: Tensor
     """their places among the decisions"""
     edge: Tensor
-    """(number of decided edges, 2): source and target; choice 0 is no edge, 1 an edge"""
+    """(number of decided edges, 2): source and target; choice 0 is not an edge, 1 an edge"""
     edge_at: Tensor
     """their places among the decisions"""
     read_at: Tensor

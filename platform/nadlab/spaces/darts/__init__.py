@@ -52,7 +52,7 @@ class DARTS:
         codes = rng.integers(0, CELL_COUNT, size=count + count // 50 + 16)
         _, first = np.unique(self.keys(cells_of(*decode(codes))), return_index=True)
         if len(first) < count:
-            raise UserError(f"{count:,} distinct cells asked for are too many to draw from 'darts': ask for fewer")
+            raise UserError(f"{count:,} distinct cells are too many to draw from 'darts': request fewer")
         return cells_of(*decode(codes[np.sort(first)[:count]]))
 
     def canonical(self, cells: Cells) -> Cells:
@@ -93,7 +93,7 @@ class DARTS:
         cell = cells_of(sources, operations)
         reason = self.invalid_reasons(cell)[0]
         if reason:
-            raise UserError(f"{text!r} is no DARTS cell: {reason}")
+            raise UserError(f"{text!r} is not a DARTS cell: {reason}")
         return cell
 
     def format(self, cell: Cells) -> str:

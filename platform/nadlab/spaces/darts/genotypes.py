@@ -21,15 +21,15 @@ def parse_genotype(text: str, operations: tuple[str, ...]) -> Pairs:
     """
     normal, reduce = _cells(text)
     if len(normal) != 8:
-        raise UserError(f"{text!r} is no DARTS cell: it needs 8 pairs (operation, source)")
+        raise UserError(f"{text!r} is not a DARTS cell: it needs 8 pairs (operation, source)")
     if normal != reduce:
-        raise UserError(f"{text!r} is no DARTS cell of this space: the normal and the reduction cell must be equal")
+        raise UserError(f"{text!r} is not a DARTS cell of this space: the normal and the reduction cell must be equal")
     for place, (operation, source) in enumerate(normal):
         node = place // 2 + 2
         if operation not in operations:
-            raise UserError(f"{text!r} is no DARTS cell: {operation!r} is not one of {', '.join(operations)}")
+            raise UserError(f"{text!r} is not a DARTS cell: {operation!r} is not one of {', '.join(operations)}")
         if not 0 <= source < node:
-            raise UserError(f"{text!r} is no DARTS cell: node {node} cannot read {source}, only 0 to {node - 1}")
+            raise UserError(f"{text!r} is not a DARTS cell: node {node} cannot read {source}, only 0 to {node - 1}")
     return normal
 
 
@@ -37,7 +37,7 @@ def _cells(text: str) -> tuple[Pairs, Pairs]:
     try:
         call = ast.parse(text.strip(), mode="eval").body
         if not isinstance(call, ast.Call) or ast.unparse(call.func) != "Genotype" or call.args:
-            raise ValueError("it is no Genotype(...)")
+            raise ValueError("it is not a Genotype(...)")
         parts = {word.arg: word.value for word in call.keywords}
         joined = {ast.unparse(parts[name]) for name in ("normal_concat", "reduce_concat")}
         normal, reduce = (
@@ -45,7 +45,7 @@ def _cells(text: str) -> tuple[Pairs, Pairs]:
             for name in ("normal", "reduce")
         )
     except (SyntaxError, ValueError, TypeError, KeyError, RecursionError, MemoryError) as error:
-        raise UserError(f"{text[:200]!r} is no DARTS cell: write it as Genotype(normal=[...], ...)") from error
+        raise UserError(f"{text[:200]!r} is not a DARTS cell: write it as Genotype(normal=[...], ...)") from error
     if not joined <= set(_CONCAT):
-        raise UserError(f"{text!r} is no DARTS cell: the output must join the nodes 2 to 5")
+        raise UserError(f"{text!r} is not a DARTS cell: the output must join the nodes 2 to 5")
     return normal, reduce
