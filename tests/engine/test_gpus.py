@@ -158,7 +158,7 @@ def test_a_fraction_counts_per_device(gpus: float | None, held: int) -> None:
     ("gpus", "words"),
     [
         *(
-            (gpus, f"nothing can have {gpus:g} GPUs")
+            (gpus, f"{gpus:g} GPUs cannot be assigned")
             for gpus in (-1.0, 1.5, 1e-5, -1e-9, float("nan"), float("inf"), -float("inf"))
         ),
         (5.0, "there are 4 GPUs, too few"),

@@ -62,7 +62,7 @@ def test_a_run_is_reproduced_under_its_protocol(validated: Path) -> None:
 
 
 def test_a_folder_takes_no_trials_of_another_protocol(validated: Path) -> None:
-    with pytest.raises(UserError, match="contains this study by the protocol validation, not paper: name another"):
+    with pytest.raises(UserError, match="contains this study by the protocol validation, not paper: choose another"):
         run_alpha(validated, *SMALL)
 
 

@@ -156,7 +156,7 @@ def test_folder_of_another_backend_is_refused(smoke_study: Any, tmp_path: Path) 
     assert owner
     assert owner.origin.keys() > {"git_revision", "torch", "numpy", *ALWAYS}
     out = filled_before(smoke_study, tmp_path / "out", origin=owner.origin | {"backend": "abacus"})
-    with pytest.raises(UserError, match=f"; backend abacus, now {re.escape(owner.origin['backend'])}: name another"):
+    with pytest.raises(UserError, match=f"; backend abacus, now {re.escape(owner.origin['backend'])}: choose another"):
         run_alpha(out, "--smoke", "--benchmark", TOY)
 
 

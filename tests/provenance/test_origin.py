@@ -71,7 +71,7 @@ def test_folder_filled_by_an_own_method_refuses_its_edit_but_takes_another_metho
     (own / "or_helper.py").write_text("step = 2\n")
     check_same(tmp_path, owner, recorded(["random-search"]))
     changed = recorded(["or_climb:Climb"])
-    with pytest.raises(UserError, match=r"; your module or_climb differs in or_helper\.py: name another folder"):
+    with pytest.raises(UserError, match=r"; your module or_climb differs in or_helper\.py: choose another folder"):
         check_same(tmp_path, owner, changed)
     check_same(tmp_path, owner, changed, anyway=True)
 
@@ -96,7 +96,7 @@ def test_files_of_nadlab_that_differ_are_named(tmp_path: Path) -> None:
     files = new.sources["code"]
     cpp = "nadlab/nets/cpp/gin.hpp"
     old = replace(new, origin=new.origin | {"code": "0" * 16}, sources={"code": files | {cpp: "0" * 16}})
-    with pytest.raises(UserError, match=f"the code differs in {cpp}: name another folder"):
+    with pytest.raises(UserError, match=f"the code differs in {cpp}: choose another folder"):
         check_same(tmp_path, old, new)
     many = dict.fromkeys(files, "0" * 16)
     (said,) = mismatches(old.origin, new.origin, {"code": many}, new.sources)

@@ -57,21 +57,19 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
         check_store(execution.tracking_uri)
     stopping = Stopping(f"Stopped. The records are in {execution.out}: the same command resumes the study.")
     study = on_device(plan.record, execution.gpus_per_trial)
-    with (
-        stopping.caught(),
-        StudyFolder.claim(execution.out, study, execution.anyway) as folder,
-        ThreadPoolExecutor(1) as beside,
-    ):
-        opening = beside.submit(_tracker, folder.study, execution)
+    with stopping.caught():
+        opening: Future[Tracker] | None = None
         try:
-            schedule = plan.schedule(folder)
-            undelivered = _run_trials(plan, schedule, folder, opening, execution, stopping)
-            from nadlab.engine.outcome import conclude
+            with StudyFolder.claim(execution.out, study, execution.anyway) as folder, ThreadPoolExecutor(1) as beside:
+                opening = beside.submit(_tracker, folder.study, execution)
+                schedule = plan.schedule(folder)
+                undelivered = _run_trials(plan, schedule, folder, opening, execution, stopping)
+                from nadlab.engine.outcome import conclude
 
-            return conclude(schedule, folder, opening.result(), execution, undelivered)
+                return conclude(schedule, folder, opening.result(), execution, undelivered)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
-            if opening.done() and not opening.exception():
+            if opening and opening.done() and not opening.exception():
                 from nadlab.engine.outcome import stopped
 
                 stopped(opening.result())

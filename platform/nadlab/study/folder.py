@@ -234,7 +234,7 @@ def _check_origin(path: Path, owner: StudyRecord, study: StudyRecord, mixable: b
         return
     said = "; ".join(["", *reasons(old, new, owner.sources, study.sources)])
     raise UserError(
-        f"{path} was filled by {origin_text(old)}, and this is {origin_text(new)}{said}: name another "
+        f"{path} was filled by {origin_text(old)}, and this is {origin_text(new)}{said}: choose another "
         f"folder with --out{', or mix the results knowingly with --anyway' if mixable else ''}"
     )
 
