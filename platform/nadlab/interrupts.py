@@ -26,6 +26,19 @@ class Stopped(BaseException):
         self.number = number
 
 
+_arrived: int | None = None
+"""the signal that a `Stopping` of this process has seen"""
+
+
+def check_arrived() -> None:
+    """Raise Stopped when a signal arrived, even where a library or the garbage collector swallowed it.
+
+    For whoever is about to become another program: the deadline that would end this process does not survive that.
+    """
+    if _arrived:
+        raise Stopped(_arrived)
+
+
 class Stopping:
     """Raises Stopped on the first signal and ignores later ones; after `PATIENCE` seconds it ends the process."""
 
@@ -40,6 +53,7 @@ class Stopping:
     @contextmanager
     def caught(self) -> Iterator[None]:
         """Handle the signals inside the block; outside of the main thread, which alone may, do nothing."""
+        global _arrived
         if current_thread() is not main_thread():
             yield
             return
@@ -59,6 +73,7 @@ class Stopping:
             for number, handler in before.items():
                 signal.signal(number, handler)
             sys.unraisablehook = shown
+            _arrived = None
             if self._deadline:
                 self._deadline.cancel()
 
@@ -88,7 +103,8 @@ class Stopping:
             os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"{self._farewell}\n".encode())
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._number = number
+        global _arrived
+        self._number = _arrived = number
         self.install()
         self._deadline = Timer(PATIENCE, self._end)
         self._deadline.daemon = True

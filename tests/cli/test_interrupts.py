@@ -8,12 +8,13 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from nadlab.interrupts import INTERRUPTED, PATIENCE, Stopped, Stopping
+from nadlab.interrupts import INTERRUPTED, PATIENCE, Stopped, Stopping, check_arrived
 from perf.processes import free_port
 from tests.conftest import TOY, records_of, run_alpha
 
@@ -147,6 +148,17 @@ with Stopping("Gone.").caught():
     environment = os.environ | {"PYTHONPATH": str(ROOT / "platform")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=50)  # fmt: skip
     assert (done.returncode, done.stderr) == (130, "Gone.\n")
+
+
+def test_signal_that_was_swallowed_stops_what_is_about_to_become_another_program() -> None:
+    with Stopping().caught():
+        check_arrived()
+        with suppress(Stopped):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(PATIENCE / 2)
+        with pytest.raises(Stopped):
+            check_arrived()
+    check_arrived()
 
 
 def test_handlers_are_those_of_before_after_a_stop() -> None:

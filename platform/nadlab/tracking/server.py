@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nadlab.errors import UserError
-from nadlab.interrupts import RUN_PROGRAM, SIGNALS
+from nadlab.interrupts import RUN_PROGRAM, SIGNALS, check_arrived
 from nadlab.sqlite import address
 from nadlab.tracking.mlflow_internals import AUTH_SETTINGS, SERVER_SWITCHES
 from nadlab.tracking.pages import comparisons, open_in_browser
@@ -99,6 +99,7 @@ class Server:
             open_in_browser(self.address, link)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until that process handles them
         try:
+            check_arrived()
             os.execve(sys.executable, self.command(), environment)  # noqa: S606
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
