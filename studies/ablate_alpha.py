@@ -8,7 +8,7 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 
 STUDY = Study(
     name="ablate_alpha",
-    question="How much does alpha, the balance between predictor and generator, matter?",
+    question="How much does alpha, the balance between predictor and generator, matter to PP's ranking of unqueried cells?",
     expectation="both ends lose: near 1 the generator gets no gradient (equation 10), near 0 the predictor's "
     "adversarial term is gone (equation 8). The paper uses 0.5 throughout and shows no ablation.",
     trainable=BiArch2PerfTrainable,

@@ -84,7 +84,7 @@ def test_a_clear_difference_over_enough_seeds_is_stated() -> None:
             1.0,
             r"Inconclusive: 3 seeds, but at least 6 are needed; alpha = 0.9 differs .* by \+1.00 points \(95 % interval",
         ),
-        (10, 1.0, r"A significant difference: alpha = 0.9 differs from the default 0.5 by \+1.00 points"),
+        (10, 1.0, r"A significant difference: alpha = 0.9 differs from the default 0.5 in accuracy by \+1.00 points"),
         (10, 0.0, "No .*difference"),
     ],
 )

@@ -171,7 +171,7 @@ def test_outcomes_that_a_benchmark_cannot_have_are_left_out_by_name() -> None:
     assert fitting(wanted, oracle) == (wanted, [])
     trained = replace(oracle, facts=Facts("trained"))  # type: ignore[type-var]
     left, said = fitting(wanted, trained)
-    assert left == ("regret-20", "seconds")
+    assert left == ("final", "regret-20", "seconds")
     assert said == [f"The outcome predictor-tau is left out: {TOY} trains a network for each answer."]
     assert fitting(("fidelity",), trained)[0] == ("final",)
 

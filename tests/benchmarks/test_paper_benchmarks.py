@@ -65,7 +65,7 @@ def test_a_benchmark_of_the_paper_that_is_not_here_says_how_to_get_it(name: str,
 
 
 def test_other_unknown_names_get_no_such_advice() -> None:
-    with pytest.raises(UserError, match="unknown benchmark 'nasbench999': this machine has"):
+    with pytest.raises(UserError, match="unknown benchmark 'nasbench999': choose from those on this machine"):
         benchmark("nasbench999")
 
 

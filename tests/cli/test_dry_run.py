@@ -28,7 +28,8 @@ def test_minutes_count_rounds_of_trials_at_once_and_hours_count_trials() -> None
     assert forecast.minutes == 2.5
     assert forecast.hours == pytest.approx(0.1)
     said = [
-        "About 2.5 minutes with 4 in parallel: 0.1 CPU-hours, 0.025 GPU-hours.",
+        "About 2.5 minutes with 4 in parallel, and a quarter of a minute for Ray's start and the report: 6 minutes of CPU time, "
+        "0.025 GPU-hours.",
         "A trial takes about 60 s: a stopwatch.",
     ]
     assert forecast.sentences(pack=1) == said

@@ -1,7 +1,7 @@
 """A study's folder as pandas data frames: trials, queries, levels and history, read from its records alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from nadlab.study.records import Record, StudyRecord
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """The results of a study; accuracies in percent, regrets and differences in percentage points.
 
@@ -27,8 +27,11 @@ class Results:
 
     study: StudyRecord
     """the study: `study` (its name), `question`, `benchmark`, `optimum`, the fixed `settings` and more"""
-    records: tuple[Record, ...] = field(repr=False)
+    records: tuple[Record, ...]
     """the records that the frames are made from"""
+
+    def __repr__(self) -> str:
+        return f"<results of {self.study.study} on {self.study.benchmark_text}: {len(self.records)} trials>"
 
     @cached_property
     def trials(self) -> pd.DataFrame:

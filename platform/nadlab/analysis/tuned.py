@@ -17,7 +17,7 @@ from nadlab.analysis.statistics.comparisons import fewest_seeds
 from nadlab.analysis.statistics.importance import Importance
 from nadlab.analysis.statistics.intervals import interval_columns
 from nadlab.analysis.summary import summarize
-from nadlab.analysis.text import interval_text, markdown_table, setting
+from nadlab.analysis.text import interval_text, markdown_table, p_equals, setting
 from nadlab.benchmarks.oracle import Metric
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
@@ -135,7 +135,10 @@ def _conclusions(
         )
     if best.fresh:
         difference = best.fresh.difference
-        doubt = "" if best.fresh.is_significant else ", which is not significant"
+        tested = p_equals(best.fresh.p_value)
+        doubt = (
+            f"; {tested}" if best.fresh.is_significant else f"; {tested} by the exact signed-rank test: not significant"
+        )
         said.append(
             f"On fresh seeds it differs by {metric.difference(difference.mean, '+')} "
             f"({interval_text(difference, places=metric.places)}, {difference.n} paired seeds){doubt}."

@@ -172,7 +172,7 @@ def benchmark(name: str, protocol: str = "paper") -> Oracle:
 
     official = how_to_get(name)
     raise UserError(
-        f"unknown benchmark {name!r}: {f'{official}; ' if official else did_you_mean(name, known.found)}this machine has {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded with `nadlab benchmarks fetch`, "
+        f"unknown benchmark {name!r}: {f'{official}; ' if official else did_you_mean(name, known.found)}choose from those on this machine, {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded with `nadlab benchmarks fetch`, "
         + "".join(f"come by `pip install 'nadlab[{extra}]'`, " for extra in absent())
         + "are trained as train:SOURCE, or are your own module:function"
         + "".join(f"; {sentence}" for sentence in near)

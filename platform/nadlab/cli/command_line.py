@@ -47,6 +47,8 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> i
     except Stopped as stop:
         stopping.say()
         return 128 + stop.number
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
     except click.ClickException as error:
         _say(error.format_message())
     except UserError as error:

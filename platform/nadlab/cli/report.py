@@ -9,7 +9,7 @@ import numpy as np
 
 from nadlab.analysis.across import across
 from nadlab.analysis.evidence import Evidence
-from nadlab.analysis.page import PAGE
+from nadlab.analysis.page import PAGE, answer_of
 from nadlab.analysis.reports import write_page, write_report
 from nadlab.analysis.text import listed
 from nadlab.cli.options import RUNS
@@ -45,7 +45,7 @@ def report_studies(
         report_on_folder(*each, tracking_uri, outcomes, smallest_effect) for each in zip(folders, places, strict=True)
     ]
     for place, each in zip(places, studies, strict=True):
-        _say(place, each.study.benchmark_text, each.conclusions)
+        _say(place, each.study.benchmark_text, [answer_of(each), *each.conclusions])
     # tuning studies share no levels but the default
     alike = comparable([each for each in studies if not each.study.is_tuning])
     by_regret = bool(alike) and alike[0].study.outcomes[0] == "final"

@@ -121,10 +121,15 @@ def hyperparameter(name: str) -> Hyperparameter:
     return known[own]
 
 
+def own_values(method: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return those of the values, named `method.hyperparameter`, that are a method's own, by their hyperparameter."""
+    named = [(*split_name(name), value) for name, value in values.items()]
+    return {name: value for owner, name, value in named if owner == method}
+
+
 def configured(method: str, values: Mapping[str, Value]) -> Searcher:
     """Return a method with those of the values, named `method.hyperparameter`, that are its own."""
-    named = [(*split_name(name), value) for name, value in values.items()]
-    own = {name: value for owner, name, value in named if owner == method}
+    own = own_values(method, values)
     try:
         return with_values(searcher(method), own)
     except UserError as error:

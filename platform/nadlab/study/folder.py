@@ -233,8 +233,9 @@ def _check_origin(path: Path, owner: StudyRecord, study: StudyRecord, mixable: b
     if not differing(old, new):
         return
     said = "; ".join(["", *reasons(old, new, owner.sources, study.sources)])
+    other = "" if origin_text(new) == origin_text(old) else f", and this is {origin_text(new)}"
     raise UserError(
-        f"{path} was filled by {origin_text(old)}, and this is {origin_text(new)}{said}: choose another "
+        f"{path} was filled by {origin_text(old)}{other}{said}: choose another "
         f"folder with --out{', or mix the results knowingly with --anyway' if mixable else ''}"
     )
 

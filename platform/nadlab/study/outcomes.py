@@ -45,20 +45,25 @@ def check_outcomes(wanted: Sequence[str]) -> None:
     for name in wanted:
         if name not in OUTCOMES:
             raise UserError(
-                f"{name!r} is not an outcome: {did_you_mean(name, OUTCOMES)}A study can be asked for {', '.join(OUTCOMES)}"
+                f"{name!r} is not an outcome: {did_you_mean(name, OUTCOMES)}choose from {', '.join(OUTCOMES)}; final is the reported "
+                "accuracy"
             )
     if not wanted or len(set(wanted)) < len(wanted):
         raise UserError(f"name each outcome once: {', '.join(wanted) or 'none is named'}")
 
 
 def fitting(wanted: Sequence[str], oracle: Oracle) -> tuple[tuple[str, ...], list[str]]:
-    """Return the outcomes that a benchmark allows, `final` where none is left, and a sentence for each of the others."""
+    """Return the outcomes that a benchmark allows, and a sentence for each of the others.
+
+    Where the first is not allowed, `final` takes its place.
+    """
     reasons = {} if facts_of(oracle).free else {"free answers": "trains a network for each answer"}
     if optimum_of(oracle) is None or search_optimum_of(oracle) is None:
         reasons["optimum"] = "does not know its optimum"
     left_out = {name: reasons[needs] for name in wanted if (needs := OUTCOMES[name].needs) in reasons}
     said = [f"The outcome {name} is left out: {oracle.name} {reason}." for name, reason in left_out.items()]
-    return tuple(name for name in wanted if name not in left_out) or ("final",), said
+    allowed = tuple(name for name in wanted if name not in left_out)
+    return allowed if wanted[0] in allowed else ("final", *(name for name in allowed if name != "final")), said
 
 
 def primary(study: StudyRecord) -> Outcome:

@@ -19,7 +19,7 @@ from nadlab.json_text import strict_json
 from nadlab.network import exempt_loopback
 from nadlab.sqlite import address
 from nadlab.study.records import StudyRecord
-from nadlab.tracking.names import incumbent, reported
+from nadlab.tracking.names import OF_OUTCOMES, incumbent, reported
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -188,12 +188,15 @@ def experiment_tags(study: StudyRecord) -> dict[str, str]:
     """Return the tags of a study's experiment: its saved views and the metric that the UI shows first."""
     factors, answer = list(study.default), reported(study)
     curve = _chart("LINE", metricKey=answer, selectedMetricKeys=[answer], xAxisKey="step", range={})
-    accuracy = _chart("BAR", metricKey=answer, selectedMetricKeys=[answer])
-    coordinates = _chart("PARALLEL", selectedParams=[*factors, "seed"], selectedMetrics=[answer], showAllRuns=True)
+    judged = [OF_OUTCOMES[study.outcomes[0]]] if study.outcomes[0] in OF_OUTCOMES else []
+    bars = [_chart("BAR", name, metricKey=name, selectedMetricKeys=[name]) for name in (*judged, answer)]
+    coordinates = _chart(
+        "PARALLEL", selectedParams=[*factors, "seed"], selectedMetrics=[*judged, answer], showAllRuns=True
+    )
     means = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": "level"}]}
     views = {
-        "trials": _view(study, [coordinates, curve, accuracy], None),
-        "levels": _view(study, [accuracy, curve], means),
+        "trials": _view(study, [coordinates, *bars, curve], None),
+        "levels": _view(study, [*bars, curve], means),
     }
     return KIND | {PRIMARY_METRIC: answer} | {f"{VIEW}{name}": strict_json(view) for name, view in views.items()}
 
@@ -215,9 +218,15 @@ def plots(run: str, artifacts: str, folder: Path, files: Iterable[Path]) -> str:
     return "\n\n".join(f"![plot]({PICTURE}?{urlencode({'path': path, 'run_uuid': run})})" for path in paths)
 
 
-def _chart(kind: str, **own: Any) -> dict[str, Any]:
-    name = f"{_SECTION}-{kind}"
-    return {"type": kind, "uuid": name, "metricSectionId": _SECTION, "deleted": False, "isGenerated": False, **own}
+def _chart(kind: str, of: str = "", **own: Any) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "uuid": f"{_SECTION}-{kind}{of}",
+        "metricSectionId": _SECTION,
+        "deleted": False,
+        "isGenerated": False,
+        **own,
+    }
 
 
 def _view(study: StudyRecord, charts: list[dict[str, Any]], groups: dict[str, Any] | None) -> dict[str, Any]:

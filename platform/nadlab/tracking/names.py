@@ -22,6 +22,13 @@ GROUPED = {
     "search_seconds": "time/search_seconds",
 }
 """metric of a record -> its name in MLflow; a trainable's own metrics keep their names"""
+OF_OUTCOMES = {
+    "predictor-tau": GROUPED["predictor_tau"],
+    "predictor-tau-top": GROUPED["predictor_tau_top"],
+    "fidelity": GROUPED["rank_fidelity"],
+    "lift": GROUPED["rank0_lift"],
+}
+"""outcome of a study -> the metric that shows it, where one does"""
 FACTS = ("epoch", "queries", "packed")
 """numbers of a record that its settings decide, or the way it was run: tags and no metrics"""
 ANSWERS = ("best_valid", "best_test", "best_reported", "done")

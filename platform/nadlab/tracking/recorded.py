@@ -37,7 +37,7 @@ def recorded_trial(run_id: str, tracking_uri: str) -> RecordedTrial:
         ledger = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text(encoding="utf-8"))
     except STORE_ERRORS as error:
         raise UserError(
-            f"run {run_id} can't be read from {without_password(tracking_uri)}: check it and --tracking-uri"
+            f"run {run_id} can't be read from {without_password(tracking_uri)}: check it, a run's id in MLflow, and --tracking-uri"
         ) from error
     rows = [dict(zip(ledger["columns"], row, strict=True)) for row in ledger["data"]]
     return RecordedTrial(client, run, trial, rows)

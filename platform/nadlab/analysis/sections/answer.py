@@ -70,6 +70,6 @@ def _levels(names: Sequence[str]) -> str:
 def _claim(study: StudyRecord, level: str, found: Comparison) -> str:
     metric = measured(study)
     return (
-        f"{study.factor} = {level} differs from the {study.reference} {study.default_level} by "
+        f"{study.factor} = {level} differs from the {study.reference} {study.default_level} in {metric.name} by "
         f"{metric.difference(found.difference.mean, '+')} ({interval_text(found.difference, places=metric.places)})"
     )

@@ -31,6 +31,9 @@ from nadlab.analysis.text import (
 from nadlab.study.outcomes import smallest_effect
 from nadlab.study.records import Record, StudyRecord
 
+FEWEST_BLOCKS = 6
+"""seeds below which the chi-squared distribution is a poor approximation of Friedman's statistic"""
+
 
 def levels(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     """Return every level's accuracy."""
@@ -132,9 +135,10 @@ def comparisons(evidence: Evidence, _rng: np.random.Generator) -> Section | None
     said = []
     if ranking:
         verdict = "some levels differ" if ranking.is_significant else "they do not differ significantly"
+        doubt = " With so few seeds this p-value is a rough approximation." * (ranking.blocks < FEWEST_BLOCKS)
         said.append(
             f"All {len(ranking.ranks)} levels together, ranked within each of {ranking.blocks} seeds: Friedman's test gives "
-            f"{p_equals(ranking.p_value)}, so {verdict} at 5 %."
+            f"{p_equals(ranking.p_value)}, so {verdict}, at 5 %.{doubt}"
         )
     regrets = {} if evidence.study.optimum is None else {each: [evidence.regrets(each)] for each in evidence.drawn}
     return Section(

@@ -30,10 +30,12 @@ class Search:
     """of any length; None with a budget in queries, as what they took"""
     epochs: int | None = None
     training_seconds: float | None = None
+    settings: str | None = None
+    """of the method that are not its own, such as `share = 0.2`; None without"""
 
     def row(self) -> dict[str, Any]:
         """Return the values by name, without a regret or cost that is unknown and what there is with goals alone."""
-        optional = ("regret", "feasible", "trainings", "epochs", "training_seconds")
+        optional = ("regret", "feasible", "trainings", "epochs", "training_seconds", "settings")
         found = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "ledger"}
         return {name: value for name, value in found.items() if name not in optional or value is not None}
 

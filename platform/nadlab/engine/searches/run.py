@@ -16,7 +16,7 @@ from nadlab.engine.searches.kept import Asked, KeptSearches
 from nadlab.engine.searches.result import Search
 from nadlab.errors import UserError
 from nadlab.evaluations.config import EvaluationConfig
-from nadlab.methods.registry import run_search, split_name
+from nadlab.methods.registry import own_values, run_search, split_name
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value
 from nadlab.plugins import plugin_names
@@ -135,12 +135,14 @@ def _search(
     run_search(request.searcher, ledger, np.random.default_rng(seed))
     seconds = time.perf_counter() - started
     outcome = ledger.outcome()
-    spent = ledger.account
-    costs = (len(spent.trainings), spent.epochs, spent.seconds) if spent.budget.unit != "queries" else ()
+    spent, own = ledger.account, own_values(request.method, request.hyperparameters)
     found = Search(
         request.method, benchmark_name, protocol, seed, outcome["queries"], outcome["best_valid"], outcome["best_test"],
-        outcome.get("regret"), seconds, outcome.get("feasible"), ledger.queries, *costs,
+        outcome.get("regret"), seconds, outcome.get("feasible"), ledger.queries,
+        settings=", ".join(f"{name} = {value}" for name, value in own.items()) or None,
     )  # fmt: skip
+    if spent.budget.unit != "queries":
+        found = replace(found, trainings=len(spent.trainings), epochs=spent.epochs, training_seconds=spent.seconds)
     if kept:
         kept.write(task.asked, found)
     return found
