@@ -16,7 +16,6 @@ STUDY = Study(
     trainable=SearcherTrainable,
     settings=SearchRequest(queries=160),
     vary={"method": COMPARED, "queries": (16, 32, 64, 110, 160, 256, 400)},
-    benchmark="nasbench201/cifar10",
     seeds=range(10),
 )
 

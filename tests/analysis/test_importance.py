@@ -41,5 +41,5 @@ def test_importance_is_optunas_own_and_names_the_strong_hyperparameter() -> None
 
 
 def test_few_trials_are_refused() -> None:
-    with pytest.raises(UserError, match=r"5 finished trials .* needs 16"):
+    with pytest.raises(UserError, match=r"5 finished trials .* needs at least 16"):
         importance(tuned(5))

@@ -43,7 +43,7 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary], records: Seque
         *ceiling(study, records),
         *_test(compared),
         *_power(study, compared),
-        *_looks(study),
+        *_looks(study, compared),
     ]
 
 
@@ -182,10 +182,14 @@ def _test(compared: Compared) -> list[str]:
         else f"no difference of {listed([_level(level) for level, _ in few[:LISTED]])}"
     )
     said.append(
-        f"With fewer than {least} pairs that differ, {which} can be significant{corrected}; at most {differing} of {seeds} pairs "
-        f"differ here{', and bootstrap intervals from so few seeds are too narrow' * (seeds < least)}."
+        f"With fewer than {least} pairs that differ, {which} can be significant{corrected}; here {_pairs(differing, seeds)}"
+        f"{', and bootstrap intervals from so few seeds are too narrow' * (seeds < least)}."
     )
     return said
+
+
+def _pairs(differing: int, seeds: int) -> str:
+    return f"there are {seeds} pairs" if differing == seeds else f"at most {differing} of {seeds} pairs differ"
 
 
 def _power(study: StudyRecord, compared: Compared) -> list[str]:
@@ -201,8 +205,8 @@ def _power(study: StudyRecord, compared: Compared) -> list[str]:
         more = most > min(n for _, _, n in spreads)
         return [
             f"To detect a difference of {metric.difference(effect)} with 80 % power, {seeds} seeds are needed, given the spread of "
-            "each pair."
-            + " Fix the number before you run them: adding seeds until a difference appears will always find one."
+            "the paired differences."
+            + " Fix the number before you run them: if you add seeds until a difference appears, you will always find one."
             * more
         ]
     visible = [(seen, level) for level, spread, n in spreads if (seen := visible_difference(spread, count, n))]
@@ -214,14 +218,19 @@ def _power(study: StudyRecord, compared: Compared) -> list[str]:
         if lower == upper
         else f"{metric.difference(least)} ({lower}) to {metric.difference(greatest)} ({upper})"
     )
-    return [f"These seeds detect a difference of {span} with 80 % power, given the spread of each pair."]
+    return [f"These seeds detect a difference of {span} with 80 % power, given the spread of the paired differences."]
 
 
-def _looks(study: StudyRecord) -> list[str]:
-    """Say that a study grew: each look at its results is a chance more to find a difference that is not there."""
-    if len(study.looks) < 2:
+def _looks(study: StudyRecord, compared: Compared) -> list[str]:
+    """Say that a study grew: each look at its results is a chance more to find a difference that is not there.
+
+    A look with too few seeds for any difference to be significant gave no such chance.
+    """
+    least = fewest_seeds(len(compared))
+    grown = [len({seed for seeds in study.looks[:look] for seed in seeds}) for look in range(1, len(study.looks) + 1)]
+    sizes = [seeds for seeds in grown if seeds >= least]
+    if len(sizes) < 2:
         return []
-    sizes = [len({seed for seeds in study.looks[:look] for seed in seeds}) for look in range(1, len(study.looks) + 1)]
     return [
         f"This study grew: it was run with {', then '.join(map(str, sizes))} seeds, {len(sizes)} looks at its results, but the "
         f"p-values assume one. Corrected for all looks, a difference is significant below p = {SIGNIFICANCE / len(sizes):.3f}."

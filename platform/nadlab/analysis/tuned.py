@@ -176,7 +176,7 @@ def _answer(study: StudyRecord, rows: Sequence[ConfigurationSummary]) -> str:
         return f"The best configuration is {word} than the default; {said}."
     if found.n < least:
         return f"Inconclusive whether the best configuration beats the default: {found.n} fresh seeds, but at least {least} are needed; {said}."
-    return f"No significant difference of the best configuration; {said}."
+    return f"The best configuration is not significantly better than the default; {said}."
 
 
 def _headings(metric: Metric) -> tuple[str, ...]:

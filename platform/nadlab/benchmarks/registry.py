@@ -27,6 +27,8 @@ from nadlab.plugins import TRAINING, is_plugin
 
 EMBEDDED = Path(__file__).parent / "embedded"
 """Archives that the package holds, made by `studies/mnist1d/embed.py`."""
+NAMED = 6
+"""benchmarks that an error names; `nadlab benchmarks` lists all"""
 _LOOKS_LIKE_ONE = re.compile(r"\.(csv|tsv|safetensors)(\.\w+|~)?$", re.IGNORECASE)
 
 Opener = Callable[[], Oracle]
@@ -171,8 +173,11 @@ def benchmark(name: str, protocol: str = "paper") -> Oracle:
     from nadlab.benchmarks.download import how_to_get  # late: requests would slow down every command
 
     official = how_to_get(name)
+    others = len(known.found) - NAMED
+    listed = ", ".join([*list(known.found)[:NAMED], *([f"{others} more (`nadlab benchmarks`)"] if others > 0 else [])])
     raise UserError(
-        f"unknown benchmark {name!r}: {f'{official}; ' if official else did_you_mean(name, known.found)}choose from those on this machine, {', '.join(known.found)}; others are looked up in $NADLAB_DATA, are downloaded with `nadlab benchmarks fetch`, "
+        f"unknown benchmark {name!r}: {f'{official}; ' if official else did_you_mean(name, known.found)}choose from those on this machine, {listed}; "
+        "others are looked up in $NADLAB_DATA, are downloaded with `nadlab benchmarks fetch`, "
         + "".join(f"come by `pip install 'nadlab[{extra}]'`, " for extra in absent())
         + "are trained as train:SOURCE, or are your own module:function"
         + "".join(f"; {sentence}" for sentence in near)

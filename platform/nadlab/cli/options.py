@@ -66,7 +66,8 @@ def study_command(
 
 
 def _help(study: "Study | Tuning", about: str, examples: Sequence[str]) -> str:
-    paragraphs = [study.question, f"Expected: {study.expectation}", inspect.cleandoc(about)]
+    judged = [f"Judged by {study.outcomes[0]}; --outcome names another."] if isinstance(study, Study) else []
+    paragraphs = [study.question, f"Expected: {study.expectation}", *judged, inspect.cleandoc(about)]
     lines = "\n".join(f"  python studies/{study.name}.py {each}" for each in examples)
     return "\n\n".join([*paragraphs, f"\b\nExamples:\n{lines}"])
 

@@ -62,7 +62,7 @@ def plan_study(study: Study, oracle: Oracle, bfloat16: bool | None = None, said:
         record,
         schedule,
         len(trials),
-        f"{len(trials)} trials, {len(study.combinations)} levels x {len(study.seeds)} seeds",
+        f"{len(trials)} trials, {_count(len(study.combinations), 'level')} x {_count(len(study.seeds), 'seed')}",
         lambda records: len(_ended(records) & {trial.id for trial in trials}),
         plugins={name for trial in trials for name in trial.settings.values()},
         said=lambda records: [*said, *cautions(study, oracle, record, records), *_ceiling(record, records)],
@@ -111,6 +111,10 @@ def without_gpus(plan: StudyPlan, execution: ExecutionConfig) -> ExecutionConfig
 def on_device(study: StudyRecord, gpus_per_trial: float | None) -> StudyRecord:
     """Return the study as its trials are computed: on a CPU where `gpus_per_trial` is 0, whatever the machine has."""
     return study if gpus_per_trial != 0 else replace(study, origin=study.origin | {"backend": backend(gpus=False)})
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def _ended(records: Sequence[Record]) -> set[str]:

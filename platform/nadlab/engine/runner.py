@@ -26,6 +26,7 @@ from nadlab.queries.opening import is_kept
 from nadlab.schedule.packing import packed
 from nadlab.schedule.trial_schedule import TrialSchedule
 from nadlab.study.folder import StudyFolder
+from nadlab.study.outcomes import measured
 from nadlab.study.records import StudyRecord
 from nadlab.study.study import Study
 from nadlab.terminal import console
@@ -103,7 +104,7 @@ def _run_trials(
     study = folder.study
     console().print(
         f"{study.study} on {study.benchmark_text}: {schedule.total} trials, {schedule.total - schedule.remaining} of them done, "
-        f"in {folder.path}"
+        f"in {folder.path}; judged by {measured(study).name}"
     )
     for sentence in plan.said(folder.records()):
         console().print(sentence, soft_wrap=True)

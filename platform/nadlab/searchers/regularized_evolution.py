@@ -31,7 +31,7 @@ class RegularizedEvolution:
     population: int = field(default=10, metadata=tunable(2, 40))
     """cells alive, the first of them random; NATS-Bench's scripts"""
     tournament: int = field(default=3, metadata=tunable(1, 10))
-    """cells drawn from the population, of which the best has a child; NATS-Bench's scripts"""
+    """tournament size: the best of so many cells of the population is mutated; NATS-Bench's scripts"""
 
     def __post_init__(self) -> None:
         at_least(1, self, "population", "tournament")

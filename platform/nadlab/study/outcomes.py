@@ -157,7 +157,7 @@ OUTCOMES: Mapping[str, Outcome] = MappingProxyType({
     "predictor-tau-top": _of_metric("predictor_tau_top", "rank correlation of PP in the best 5 %", 0.05),
     "fidelity": _of_metric("rank_fidelity", "fidelity of AG to its rank", 0.05),
     "lift": _of_metric("rank0_lift", "rank-0 share of AG over the base rate", 0.5),
-    "novelty": Outcome(_novelty, _fixed("new classes a valid cell of AG"), 0.05),
+    "novelty": Outcome(_novelty, _fixed("new classes per valid cell of AG"), 0.05),
     "seconds": Outcome(_seconds, _fixed("seconds", "s", maximise=False), None),
 })  # fmt: skip
 """name -> outcome.

@@ -9,7 +9,7 @@ from nadlab.errors import UserError
 from nadlab.study.records import Trial
 from nadlab.tracking.content import LEDGER, TRIAL_CONTENT
 from nadlab.tracking.runs import without_password
-from nadlab.tracking.store import STORE_ERRORS, check_store, open_client
+from nadlab.tracking.store import STORE_ERRORS, check_store, existing_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +30,7 @@ class RecordedTrial:
 def recorded_trial(run_id: str, tracking_uri: str) -> RecordedTrial:
     """Return the trial of a run; raise UserError when it can't be read or is not a finished trial."""
     check_store(tracking_uri)
-    client = open_client(tracking_uri)
+    client = existing_client(tracking_uri)
     try:
         run = client.get_run(run_id)
         trial = _trial(run)

@@ -122,7 +122,7 @@ class Server:
 
     def said(self, pages: Mapping[str, str]) -> str:
         """Return what the user reads: the address, and the comparison of every study (`comparisons`)."""
-        lines = [f"MLflow answers in some seconds at {self.address}; Ctrl-C ends it"]
+        lines = [f"MLflow will be ready at {self.address} in a few seconds; stop it with Ctrl-C"]
         if not pages:
             place = "that store" if self.store else self.folder
             lines.append(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from nadlab.cache import cache_folder, is_there, locked, made_once, replacing
@@ -100,6 +101,15 @@ def open_client(uri: str) -> MlflowClient:
         return MlflowClient(tracking_uri=uri)
     except Exception as error:  # a database is migrated here, which may raise anything
         raise unusable(uri, error) from error
+
+
+def existing_client(uri: str) -> MlflowClient:
+    """Return a client of a store that is only read; raise UserError when it can't be used or there is none, where MLflow would make one."""
+    if internals.is_database(urlsplit(uri).scheme) and urlsplit(uri).scheme.startswith("sqlite"):
+        file = Path(make_url(uri).database or "")
+        if not file.is_file():
+            raise UserError(f"there is no tracking store {file}: check --tracking-uri")
+    return open_client(uri)
 
 
 def unusable(uri: str, error: Exception) -> UserError:

@@ -35,7 +35,7 @@ from nadlab.tracking.live import LiveRuns
 from nadlab.tracking.mlflow_internals import DESCRIPTION, PARENT
 from nadlab.tracking.names import run_name
 from nadlab.tracking.runs import Runs, without_password
-from nadlab.tracking.store import STORE_ERRORS, open_client, unusable
+from nadlab.tracking.store import STORE_ERRORS, existing_client, open_client, unusable
 
 VALUES_A_CALL = 1000
 """metrics and parameters together, as MLflow's servers allow"""
@@ -180,7 +180,7 @@ class Tracker:
 
 def find_runs(uri: str, study: StudyRecord) -> Runs | None:
     """Return a study's runs in a store that is only read; None where it holds none. UserError when it can't be used."""
-    client = open_client(uri)
+    client = existing_client(uri)
     try:
         found = client.get_experiment_by_name(study.study)
         if not found:

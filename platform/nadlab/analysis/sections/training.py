@@ -27,8 +27,8 @@ def training(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     picture = Picture(
         "losses",
         losses(evidence, known, rng),
-        "Losses by epoch, means with 95 % bands over seeds. alpha and alpha_p scale neither AG's nor PP's; D's is a sum of "
-        "logarithms whose weights add up to two at every alpha.",
+        "Losses by epoch, means with 95 % bands over seeds. Neither alpha nor alpha_p rescales the losses of AG and PP; D's "
+        "is a sum of logarithms whose weights add up to two at every alpha.",
     )
     return Section("Training of D, AG and PP", (), (picture,), (table,))
 

@@ -44,7 +44,7 @@ def importance(study: optuna.Study, seed: int = 0) -> Importance:
     if len(trials) < FEWEST_TRIALS or len(varied) < 2:
         raise UserError(
             f"the Optuna study {study.study_name!r} has {len(trials)} finished trials with {len(varied)} varied "
-            f"hyperparameters: importance needs {FEWEST_TRIALS} trials and 2 hyperparameters, so run more"
+            f"hyperparameters: importance needs at least {FEWEST_TRIALS} and 2"
         )
     fanova = optuna.importance.FanovaImportanceEvaluator(seed=seed)
     return Importance(

@@ -5,7 +5,7 @@
 | `digits` | scikit-learn's 1,797 digits, 8 x 8 | a fifth of all each for test and validation |
 | `/folder/cifar-10-batches-py`, or the folder around it | CIFAR-10 in its official pickles; CIFAR-100 alike | its own test part |
 | `/file.npz` | arrays `images` (N, C, H, W) or (N, H, W) and `labels` (N,) | `test_images` and `test_labels` where they are there |
-| `/folder` | a folder a class with images of one size | subfolders `train` and `test` where they are there |
+| `/folder` | a folder per class, with images of one size | subfolders `train` and `test` where they are there |
 
 Without a test part of its own, a fifth of the images is drawn for the test; validation is a fifth of what is left for training.
 """
@@ -98,7 +98,7 @@ def _at(source: str) -> sources.Arrays:
         return sources.npz(path)
     if not path.is_dir():
         raise UserError(
-            f"{path} is not a folder: name `digits`, an .npz file, CIFAR's folder, or one with a folder a class"
+            f"{path} is not a folder: name `digits`, an .npz file, CIFAR's folder, or one with a folder per class"
         )
     batches = sources.cifar_folder(path)
     return sources.cifar(batches) if batches else sources.image_folder(path)

@@ -98,7 +98,7 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def image_folder(path: Path) -> Arrays:
-    """Return the images of a folder a class, RGB or grey; raise UserError where their sizes differ or one cannot be read."""
+    """Return the images of a folder per class, RGB or grey; raise UserError where their sizes differ or one cannot be read."""
     parts = path / "train", path / "test"
     if not all(part.is_dir() for part in parts):
         return _classes(path, _subfolders(path))
@@ -127,7 +127,7 @@ def _classes(path: Path, names: list[str]) -> Arrays:
     shapes = sorted({image.shape for image in images})
     if len(shapes) != 1:
         found = " and ".join(map(str, shapes[:3])) or "no images"
-        raise UserError(f"{path} needs a folder a class with images of one size and colour, but has {found}")
+        raise UserError(f"{path} needs a folder per class, with images of one size and colour, but has {found}")
     stacked = np.stack(images)
     return Arrays(
         stacked if stacked.ndim == 3 else stacked.transpose(0, 3, 1, 2), np.array(labels), classes=tuple(names)

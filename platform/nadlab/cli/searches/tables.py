@@ -38,7 +38,7 @@ def print_searches(
 
 
 def write_tables(folder: Path, rows: Sequence["Search"], oracle: "Oracle", goals: "Goals") -> list[str]:
-    """Write searches.csv, a row a search, queries.csv, a row a query, and anytime.png and .svg; return their names."""
+    """Write searches.csv, one row per search, queries.csv, one row per query, and anytime.png and .svg; return their names."""
     import pandas as pd
 
     from nadlab.analysis.figures.searches import anytime
