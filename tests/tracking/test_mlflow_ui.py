@@ -103,14 +103,16 @@ TRIALS = [f"alpha = {alpha}, seed {seed}" for alpha in (0.1, 0.5) for seed in (0
 
 def test_saved_view_plots_every_trial(page: Page) -> None:
     page.open(view_link(EXPERIMENT, "trials"))
-    page.shows(*TRIALS, "Study (3)", "Parallel Coordinates", "Showing all runs", "incumbent/test_accuracy")
+    page.shows(
+        *TRIALS, "Study (4)", "Parallel Coordinates", "Showing all runs", "incumbent/test_accuracy", "predictor/val_tau"
+    )
     page.wait("curves and bars", lambda: page.count("svg.main-svg") >= 2)
     page.save("comparison")
 
 
 def test_saved_view_averages_the_levels(page: Page) -> None:
     page.open(view_link(EXPERIMENT, "levels"))
-    page.shows("Group by: level", "Group: 0.1", "Group: 0.5", "Study (2)")
+    page.shows("Group by: level", "Group: 0.1", "Group: 0.5", "Study (3)")
     page.save("levels")
 
 

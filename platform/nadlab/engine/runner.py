@@ -123,11 +123,13 @@ def _run_trials(
     cpus = execution.concurrent if cost is None else None  # trainings use all, however many trials wait
     with stopping.deferred(), connected(execution.address, cpus, trainable, plugins):
         stopping.install()  # again: Ray replaced the handlers
+        stopping.check()
         if cost:
             check_room(config.granted(cost))
         if execution.address:
             check_tables(study.benchmark, study.digest, study.preset)
         with _delivery(opening.result(), folder) as delivery:
+            stopping.check()
             run_trials(
                 prepared(trainable, benchmark(study.benchmark, study.preset).space), schedule, folder, execution.concurrent,
                 execution.gpus_per_trial, delivery.submit, stopping.check, packing, config, trainings, delivery.going_on,
