@@ -69,6 +69,20 @@ def test_benchmarks_and_search_print_tables() -> None:
         assert "nasbench201/toy" in done.output
 
 
+def test_command_alone_prints_its_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(nadlab, []) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("Usage: ")
+    assert "\n  search " in shown
+
+
+@pytest.mark.usefixtures("own_folder")
+def test_tracking_store_that_is_only_read_is_not_made(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(nadlab, ["reproduce", "0" * 32, "--tracking-uri", "sqlite:///nothing/mlflow.db"]) == 2
+    assert "there is no tracking store nothing/mlflow.db: check --tracking-uri" in capsys.readouterr().err
+    assert not Path("nothing").exists()
+
+
 @pytest.mark.usefixtures("data", "own_folder")
 def test_tables_that_go_to_a_file_break_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)

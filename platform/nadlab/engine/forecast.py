@@ -30,6 +30,7 @@ CALIBRATION_EPOCHS = 3
 """the first includes one-time costs and the last includes the design: the one between them is timed as an epoch"""
 
 UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
+"""of durations, in seconds; one is used from two of it on"""
 
 
 @dataclass(frozen=True, slots=True)

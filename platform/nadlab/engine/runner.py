@@ -65,13 +65,13 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
                 opening = beside.submit(_tracker, folder.study, execution)
                 schedule = plan.schedule(folder)
                 undelivered = _run_trials(plan, schedule, folder, opening, execution, stopping)
-                from nadlab.engine.outcome import conclude
+                from nadlab.engine.ending import conclude
 
                 return conclude(schedule, folder, opening.result(), execution, undelivered)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
             if opening and opening.done() and not opening.exception():
-                from nadlab.engine.outcome import stopped
+                from nadlab.engine.ending import stopped
 
                 stopped(opening.result())
             stopping.say()
@@ -79,7 +79,7 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
 
 
 def _tracker(study: StudyRecord, execution: ExecutionConfig) -> "Tracker":
-    from nadlab.engine.outcome import tracked  # late: in a thread, as MLflow's imports take as long as Ray's start
+    from nadlab.engine.ending import tracked  # late: in a thread, as MLflow's imports take as long as Ray's start
 
     return tracked(study, execution)
 

@@ -29,8 +29,8 @@ class RecordedTrial:
 
 def recorded_trial(run_id: str, tracking_uri: str) -> RecordedTrial:
     """Return the trial of a run; raise UserError when it can't be read or is not a finished trial."""
-    check_store(tracking_uri)
     client = existing_client(tracking_uri)
+    check_store(tracking_uri)
     try:
         run = client.get_run(run_id)
         trial = _trial(run)
