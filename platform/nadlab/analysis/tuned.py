@@ -72,8 +72,8 @@ def _table(evidence: Evidence, rows: Sequence[ConfigurationSummary]) -> Table:
         "configurations",
         ("configuration", *_headings(metric), *evidence.study.default),
         tuple((row.name, *_cells(row, metric), *map(setting, row.settings.values())) for row in rows),
-        f"Named by rank. {metric.name.capitalize()}: the mean over seeds {evidence.study.settings['seeds']}, which configurations were "
-        f"chosen by; * marks the Pareto front of {metric.name} against queries; brackets give the number of paired seeds.",
+        f"Named by rank. {metric.name.capitalize()}: the mean over seeds {evidence.study.settings['seeds']}, on which configurations were "
+        f"chosen; * marks the Pareto front of {metric.name} against queries; brackets give the number of paired seeds.",
         tuple(links(evidence, evidence.groups[row.name]) for row in rows),
         frozenset(place for place, row in enumerate(rows) if row.is_default),
     )
