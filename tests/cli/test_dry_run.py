@@ -1,5 +1,6 @@
 """A dry run says what a study would do and how long it would take, and writes nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ def test_minutes_count_rounds_of_trials_at_once_and_hours_count_trials() -> None
         "About 2.5 minutes with 4 in parallel, and a quarter of a minute for Ray's start and the report: 6 minutes of CPU time, "
         "0.025 GPU-hours.",
         "A trial takes about 60 s: a stopwatch.",
+        "It ran alone: trials side by side take longer.",
     ]
     assert forecast.sentences(pack=1) == said
+    assert replace(forecast, at_once=1).sentences(pack=1)[2:] == []
     assert forecast.sentences(pack=8) == [
         *said,
         "Trials that share a process are counted as if they ran one after the other.",

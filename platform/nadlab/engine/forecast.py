@@ -70,6 +70,7 @@ class Forecast:
             f"About {_duration(60 * self.minutes)} with {self.at_once} in parallel, and a quarter of a minute for Ray's start and the "
             f"report: {_duration(3600 * self.hours)} of CPU time, {devices}.",
             f"A trial takes about {self.timing.trial:.3g} s: {self.timing.source}.",
+            *(["It ran alone: trials side by side take longer."] if self.timing.ready and self.at_once > 1 else []),
             *([f"{self.timing.left_out} are not counted."] if self.timing.left_out else []),
             *(["Trials that share a process are counted as if they ran one after the other."] if pack > 1 else []),
         ]
