@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM end a command within two seconds, with one line and status 128 + signal."""
+"""Ctrl-C and SIGTERM end a command within two seconds, with one line and status 128 + signal.
+
+While Ray starts they take up to three more: no signal interrupts its compiled code.
+"""
 
 import os
 import signal

@@ -23,6 +23,8 @@ ALPHA = [sys.executable, "studies/ablate_alpha.py"]
 NADLAB = [sys.executable, "-c", "from nadlab.cli.main import main; main()"]
 SEARCH = ["search", "--method", "random-search", "--benchmark", TOY, "--seeds", "5000", "--queries", "100"]
 SECONDS = 2.0
+RAY_START = 3.0
+"""seconds for which starting Ray may keep a signal waiting"""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,10 @@ def interrupted(command: list[str], when: Callable[[float], bool]) -> Ended:
     return Ended(process.returncode, words, seconds, left)
 
 
-def check(ended: Ended, line: str) -> None:
+def check(ended: Ended, line: str, seconds: float = SECONDS) -> None:
     busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert (ended.status, ended.words, ended.left) == (130, [line], [])
-    assert ended.seconds < SECONDS * busy
+    assert ended.seconds < seconds * busy
 
 
 @pytest.mark.parametrize("seconds", [0.15, 0.3, 0.6, 1.0])
@@ -112,7 +114,9 @@ def test_while_a_study_runs(moment: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     longer = ["--smoke", "--benchmark", TOY, "--seeds", "1", "--set", "epochs=40", "--concurrent", "1"]
     ended = interrupted([*ALPHA, *longer, "--out", str(out)], lambda _: any(out.glob(moment)))
-    check(ended, f"Stopped. The records are in {out}: the same command resumes the study.")
+    # made while Ray starts, whose compiled code no signal interrupts
+    limit = SECONDS + RAY_START if moment == "mlflow.db" else SECONDS
+    check(ended, f"Stopped. The records are in {out}: the same command resumes the study.", limit)
     assert run_alpha(out, *longer) == 0
     assert [record.status for record in records_of(out)] == ["FINISHED"] * 2
 
