@@ -68,11 +68,8 @@ class BayesianOptimisation:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the whole budget."""
-        from sklearn.gaussian_process.kernels import (
-            ConstantKernel,
-            Matern,
-            WhiteKernel,
-        )  # late: scikit-learn takes a second, in every process that imports the methods
+        # late: scikit-learn takes a second, in every process that imports the methods
+        from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
         space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
         ledger.query(first_cells(ledger, self.starts, rng))

@@ -51,9 +51,8 @@ class PRENAS:
 
     def __call__(self, ledger: QueryLedger, rng: np.random.Generator) -> None:
         """Spend the budget; raise UserError when the benchmark has too few cells."""
-        from sklearn.ensemble import (
-            RandomForestRegressor,
-        )  # late: scikit-learn takes a second, in every process that imports the methods
+        # late: scikit-learn takes a second, in every process that imports the methods
+        from sklearn.ensemble import RandomForestRegressor
 
         space, neighbourhood = ledger.oracle.space, Neighbourhood(ledger, rng)
         ledger.query(first_cells(ledger, self.initial, rng))

@@ -105,7 +105,7 @@ def open_client(uri: str) -> MlflowClient:
 
 def existing_client(uri: str) -> MlflowClient:
     """Return a client of a store that is only read; raise UserError when it can't be used or there is none, where MLflow would make one."""
-    if internals.is_database(urlsplit(uri).scheme) and urlsplit(uri).scheme.startswith("sqlite"):
+    if urlsplit(uri).scheme.startswith("sqlite"):
         file = Path(make_url(uri).database or "")
         if not file.is_file():
             raise UserError(f"there is no tracking store {file}: check --tracking-uri")

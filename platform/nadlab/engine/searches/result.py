@@ -31,7 +31,7 @@ class Search:
     epochs: int | None = None
     training_seconds: float | None = None
     settings: str | None = None
-    """of the method that are not its own, such as `share = 0.2`; None without"""
+    """of the method that differ from its defaults, such as `share = 0.2`; None where none does"""
 
     def row(self) -> dict[str, Any]:
         """Return the values by name, without a regret or cost that is unknown and what there is with goals alone."""

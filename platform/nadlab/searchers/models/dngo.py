@@ -33,9 +33,8 @@ class DNGO:
         batch: int = 10,
         learning_rate: float = 0.01,
     ) -> None:
-        from sklearn.exceptions import (
-            ConvergenceWarning,
-        )  # late: scikit-learn takes a second, in every process that imports the methods
+        # late: scikit-learn takes a second, in every process that imports the methods
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import BayesianRidge
 
         self.centre, self.scale = features.mean(axis=0), features.std(axis=0) + 1e-6
