@@ -1,7 +1,4 @@
-"""Ctrl-C and SIGTERM end a command within two seconds, with one line and status 128 + signal.
-
-While Ray starts they take up to three more: no signal interrupts its compiled code.
-"""
+"""Ctrl-C and SIGTERM end a command within two seconds, with one line and status 128 + signal."""
 
 import os
 import signal
@@ -9,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock, Timer, current_thread, main_thread
+from threading import Lock, Thread, Timer, current_thread, main_thread
 from types import FrameType
 from typing import NoReturn
 
@@ -17,6 +14,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 1.0
 """seconds from the first signal until the process is ended whatever it does"""
 INTERRUPTED = "Interrupted."
+OVER = b"\0"
+"""a byte that is no signal's number"""
 IMPORT = "<frozen importlib._bootstrap>"
 """the file of the frames of an import"""
 
@@ -49,6 +48,7 @@ class Stopping:
         """farewell: the last line on stderr."""
         self._farewell = farewell
         self._said = Lock()
+        self._begun = Lock()
         self._deferred = False
         self._number: int | None = None
         self._deadline: Timer | None = None
@@ -70,9 +70,19 @@ class Stopping:
 
         sys.unraisablehook = show
         self.install()
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        watching = Thread(target=self._watch, args=(reader,), daemon=True)
+        watching.start()
+        woken = signal.set_wakeup_fd(writer)
         try:
             yield
         finally:
+            signal.set_wakeup_fd(woken)
+            os.write(writer, OVER)
+            watching.join()
+            os.close(reader)
+            os.close(writer)
             for number, handler in before.items():
                 signal.signal(number, handler)
             sys.unraisablehook = shown
@@ -109,14 +119,25 @@ class Stopping:
         global _arrived
         self._number = _arrived = number
         self.install()
-        self._deadline = Timer(PATIENCE, self._end)
-        self._deadline.daemon = True
-        self._deadline.start()
+        self._begin_deadline()
         if self._deferred:
             return
         if any(file == IMPORT for file in _files(frame)):
             self._end()
         raise Stopped(number)
+
+    def _watch(self, reader: int) -> None:
+        """Begin the deadline at a signal: while the main thread is in compiled code, such as Ray's, no handler is called."""
+        while (arrived := os.read(reader, 1)) != OVER:
+            if arrived[0] in SIGNALS:
+                self._number = arrived[0]
+                self._begin_deadline()
+
+    def _begin_deadline(self) -> None:
+        if self._begun.acquire(blocking=False):
+            self._deadline = Timer(PATIENCE, self._end)
+            self._deadline.daemon = True
+            self._deadline.start()
 
     def _end(self) -> NoReturn:
         self.say()
