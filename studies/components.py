@@ -1,6 +1,6 @@
 """Measure what each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
 
-`components` removes AG and D; `ladder` goes from the paper's preset to the default and to sequential, one step at a
+`components` removes AG and D, `rounds` does so where the queries come in rounds; `ladder` goes from the paper's preset to the default and to sequential, one step at a
 time; `choices` are candidate settings for a default, on the benchmarks reserved for choosing it. Each search is
 appended to OUT/searches.csv when it ends, and the same command resumes after a stop. --page only writes the page from
 stored results.
@@ -39,7 +39,7 @@ from nadlab.methods.registry import SEARCHERS, Searcher, run_search
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import PAPER, PAPER_T, PREDICTOR_POOL, SEQUENTIAL, Settings
+from nadlab.semigan.settings import PAPER, PAPER_T, PREDICTOR_POOL, PREDICTOR_SEQUENTIAL, SEQUENTIAL, Settings
 from nadlab.study.search_file import SearchFile, Task, code_of
 
 NAMES = ("random-search", "predictor-pool", "predictor-semi", "generator-likelihood", "semigan-nad")
@@ -50,6 +50,22 @@ COMPONENTS: dict[str, Searcher] = {name: SEARCHERS[name] for name in NAMES} | {
 }
 """The parts; two have the trained AG and D of the full method, but choose from the pool. The last takes 40 times as many
 random cells where the pool cannot be listed, which brings PP's cost to two thirds of that of AG by likelihood."""
+
+BATCHES: dict[str, Any] = {
+    name: getattr(SEQUENTIAL, name) for name in ("unlabelled_batch", "pseudo_real", "unlabelled_per_epoch")
+}
+FROM_AG: dict[str, Any] = {name: getattr(SEQUENTIAL, name) for name in ("candidates_from", "generated", "candidates")}
+ROUNDS: dict[str, Searcher] = {
+    name: SEARCHERS[name] for name in ("random-search", "bananas", "predictor-sequential", "semigan-nad-sequential")
+} | {
+    name: SemiGANNAD(replace(PREDICTOR_SEQUENTIAL, **BATCHES, **changes))
+    for name, changes in {
+        "+ D": {"predictor_adversarial": True},
+        "+ AG by likelihood": FROM_AG | {"generator": True, "generator_adversarial": False, "generated_labels": False},
+        "+ AG and D": FROM_AG | {"generator": True, "predictor_adversarial": True},
+    }.items()
+}
+"""PP alone in rounds, the same rounds with AG and D, and the preset whose rounds are longer and start from more labels"""
 
 STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("paper", {}),
@@ -104,6 +120,7 @@ TUNED_ON = ("mnist1d-101", "mnist1d-201", "nasbench201/cifar10")
 HELD_OUT = ("analog-nasbench/noisy_accuracy", "nas-bench-graph/arxiv")
 SETS = {
     "components": (COMPONENTS, "predictor-pool", TUNED_ON + HELD_OUT),
+    "rounds": (ROUNDS, "predictor-sequential", (*TUNED_ON, *HELD_OUT, "mnist1d-darts")),
     "ladder": (ladder(), "+ K of 40: default", TUNED_ON + HELD_OUT),
     "choices": (CHOICES, "predictor-pool", TUNED_ON),
 }

@@ -21,7 +21,14 @@ from nadlab.searchers.models.graph_vae import VAEPretraining
 from nadlab.searchers.nao import NAO
 from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import GENERATOR_LIKELIHOOD, PAPER, PREDICTOR_POOL, PREDICTOR_SEMI, SEQUENTIAL
+from nadlab.semigan.settings import (
+    GENERATOR_LIKELIHOOD,
+    PAPER,
+    PREDICTOR_POOL,
+    PREDICTOR_SEMI,
+    PREDICTOR_SEQUENTIAL,
+    SEQUENTIAL,
+)
 from nadlab.spaces import space
 from tests.spaces.toy import error
 
@@ -37,6 +44,7 @@ QUICK: dict[str, Any] = {
     "ga-nas": GANAS(pretraining=DECODER, initial=12, steps=2),
     "ag-net": AGNet(pretraining=DECODER, epochs=1, initial=12, batch=6),
     "predictor-pool": SemiGANNAD(replace(PREDICTOR_POOL, **SMALL)),
+    "predictor-sequential": SemiGANNAD(replace(PREDICTOR_SEQUENTIAL, **SMALL)),
     "predictor-semi": SemiGANNAD(replace(PREDICTOR_SEMI, **SMALL)),
     "generator-likelihood": SemiGANNAD(replace(GENERATOR_LIKELIHOOD, **SMALL)),
     "semigan-nad": SemiGANNAD(SEQUENTIAL.__class__(**SMALL)),

@@ -41,6 +41,7 @@ from nadlab.semigan.settings import (
     PAPER,
     PREDICTOR_POOL,
     PREDICTOR_SEMI,
+    PREDICTOR_SEQUENTIAL,
     SEQUENTIAL,
     Settings,
 )
@@ -77,6 +78,7 @@ QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "successive-halving": lambda: Hyperband(brackets=1),
     "hyperband": Hyperband,
     "predictor-pool": lambda: SemiGANNAD(quick(PREDICTOR_POOL)),
+    "predictor-sequential": lambda: SemiGANNAD(quick(PREDICTOR_SEQUENTIAL)),
     "predictor-semi": lambda: SemiGANNAD(quick(PREDICTOR_SEMI)),
     "generator-likelihood": lambda: SemiGANNAD(quick(GENERATOR_LIKELIHOOD)),
     "semigan-nad": lambda: SemiGANNAD(quick(Settings())),

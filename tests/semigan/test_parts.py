@@ -16,7 +16,14 @@ from nadlab.semigan.method import SemiGANNAD, finish, start
 from nadlab.semigan.nacg import design, pool_cells
 from nadlab.semigan.networks.ensemble import bound
 from nadlab.semigan.pack import Pack
-from nadlab.semigan.settings import GENERATOR_LIKELIHOOD, PREDICTOR_POOL, PREDICTOR_SEMI, Settings
+from nadlab.semigan.settings import (
+    GENERATOR_LIKELIHOOD,
+    PREDICTOR_POOL,
+    PREDICTOR_SEMI,
+    PREDICTOR_SEQUENTIAL,
+    SEQUENTIAL,
+    Settings,
+)
 from tests.conftest import TOY
 
 SMALL: dict[str, Any] = {
@@ -105,6 +112,43 @@ def test_random_cells_stand_for_a_pool_that_cannot_be_listed() -> None:
     assert pool_cells(model, ledger, 30) is ledger.oracle.pool()
 
 
+def test_random_cells_are_a_part_of_a_pool_that_can_be_listed() -> None:
+    model, ledger = started(replace(PREDICTOR_POOL, candidates_from="random"))
+    space = ledger.oracle.space
+    first, second = (pool_cells(model, ledger, 30) for _ in range(2))
+    assert len(np.unique(space.identities(first))) == len(np.unique(space.identities(second))) == 30
+    assert set(space.identities(first)) != set(space.identities(second))
+    assert len(pool_cells(model, ledger, 10**9)) == len(ledger.oracle.pool())
+
+
+def test_a_round_without_a_better_cell_is_followed_by_one_around_the_best() -> None:
+    ledger = QueryLedger(benchmark(TOY), 60)
+    SemiGANNAD(replace(PREDICTOR_SEQUENTIAL, epochs=1, round_epochs=1, width=16))(ledger, np.random.default_rng(0))
+    origins = [query.origin for query in ledger.queries]
+    assert origins[:10] == ["initial"] * 10
+    better = np.maximum.accumulate(ledger.accuracies)
+    rounds = range(15, 60, 5)
+    around = [number for number in rounds if better[number - 1] == better[number - 6]]
+    assert origins[around[0] : around[0] + 5] == ["neighbour"] * 5
+    for number in set(rounds) - {*around}:
+        assert origins[number : number + 5] == ["pool"] * 5
+    # the rest of a round, where few neighbours are left unqueried
+    assert all(sorted(each) == each for each in (origins[number : number + 5] for number in around))
+
+
+@pytest.mark.parametrize(
+    ("settings", "budget", "labels"),
+    [(PREDICTOR_SEQUENTIAL, 20, 5), (PREDICTOR_SEQUENTIAL, 40, 10), (PREDICTOR_SEQUENTIAL, 500, 10),
+     (SEQUENTIAL, 110, 27), (SEQUENTIAL, 160, 40), (replace(SEQUENTIAL, labels=80, final_k=80), 100, 50),
+     (SEQUENTIAL, 3, 2)],
+)  # fmt: skip
+def test_first_labels_of_rounds_take_no_more_than_their_share_of_a_small_budget(
+    settings: Settings, budget: int, labels: int
+) -> None:
+    found = settings.within(budget)
+    assert (found.labels, found.budget) == (labels, budget)
+
+
 def test_ensemble_is_its_members_mean_and_their_deviation() -> None:
     scores = torch.tensor([[1.0, 2.0], [3.0, 2.0]])
     torch.testing.assert_close(bound(scores, 0.0), torch.tensor([2.0, 2.0]))
@@ -120,9 +164,9 @@ def test_ensemble_is_its_members_mean_and_their_deviation() -> None:
 
 
 def test_candidates_of_a_generator_that_is_not_trained_are_refused() -> None:
-    with pytest.raises(UserError, match="set candidates_from to pool"):
+    with pytest.raises(UserError, match="set candidates_from to pool or random"):
         Settings(generator=False)
-    with pytest.raises(UserError, match="candidates_from must be one of generator, pool, both"):
+    with pytest.raises(UserError, match="candidates_from must be one of generator, pool, both, random"):
         Settings(candidates_from="anywhere")
 
 

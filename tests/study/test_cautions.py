@@ -14,7 +14,7 @@ from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import PREDICTOR_POOL, PREDICTOR_SEMI, SEQUENTIAL, Settings
+from nadlab.semigan.settings import PREDICTOR_POOL, PREDICTOR_SEMI, PREDICTOR_SEQUENTIAL, SEQUENTIAL, Settings
 from nadlab.study.cautions import cautions, fitted
 from nadlab.study.records import Record
 from nadlab.study.smoke import smoke
@@ -50,6 +50,7 @@ INERT: list[tuple[Settings, str, Any, str]] = [
     (Settings(), "final_share", 0.5, "labels and final_k are given"),
     (Settings(), "optimism", 1.0, "a single PP has no deviation"),
     (Settings(candidates_from="pool"), "generation_temperature", 0.5, "AG generates no candidates"),
+    (PREDICTOR_SEQUENTIAL, "generation_rounds", 2, "AG generates no candidates, as candidates_from is random"),
     (Settings(candidates_from="pool"), "candidates", 10, "AG generates no candidates"),
     (Settings(candidates_from="pool"), "generation_rounds", 2, "AG generates no candidates"),
     *(

@@ -34,6 +34,7 @@ from nadlab.semigan.settings import (
     PAPER_T,
     PREDICTOR_POOL,
     PREDICTOR_SEMI,
+    PREDICTOR_SEQUENTIAL,
     SEQUENTIAL,
 )
 
@@ -58,6 +59,7 @@ SEARCHERS: dict[str, Searcher] = {
     "successive-halving": Hyperband(brackets=1),
     "hyperband": Hyperband(),
     "predictor-pool": SemiGANNAD(PREDICTOR_POOL),
+    "predictor-sequential": SemiGANNAD(PREDICTOR_SEQUENTIAL),
     "predictor-semi": SemiGANNAD(PREDICTOR_SEMI),
     "generator-likelihood": SemiGANNAD(GENERATOR_LIKELIHOOD),
     "semigan-nad": SemiGANNAD(),

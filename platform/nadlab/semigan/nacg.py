@@ -72,7 +72,7 @@ def design(
     nothing = ledger.oracle.pool()[:0]
     of_pool = nothing if model.settings.candidates_from == "generator" else pool_cells(model, ledger, count)
     candidates, found = nothing, Generation(0, None, None, None, 0, 0)
-    if model.settings.candidates_from != "pool":
+    if model.settings.candidates_from in ("generator", "both"):
         candidates, found = generated_candidates(model, ledger, final_k, count)
     sources = {"generated": candidates, "pool": of_pool, "neighbour": concatenate([nothing, *nearby])}
     pool_fallback = final_k - ask_best(model, ledger, sources, final_k)
@@ -82,12 +82,15 @@ def design(
 
 
 def pool_cells(model: BiArch2Perf, ledger: QueryLedger, count: int) -> Cells:
-    """Return the cells that can be queried; where the pool can't list them, those of `count` random cells of the space."""
-    oracle = ledger.oracle
-    if len(pool := oracle.pool()) >= oracle.queryable_count:
+    """Return the cells that can be queried; `count` random ones where the settings ask for them or the pool can't list all."""
+    oracle, pool = ledger.oracle, ledger.oracle.pool()
+    listed, asked = len(pool) >= oracle.queryable_count, model.settings.candidates_from == "random"
+    if listed and not asked:
         return pool
-    seed = int(torch.randint(2**31, (1,), generator=model.random))
-    drawn = oracle.space.sample(count, np.random.default_rng(seed))
+    rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=model.random)))
+    if listed:
+        return pool[rng.choice(len(pool), min(count, len(pool)), replace=False)]
+    drawn = oracle.space.sample(count, rng)
     return drawn[oracle.queryable(drawn)]
 
 

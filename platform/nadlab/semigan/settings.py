@@ -11,7 +11,7 @@ from nadlab.semigan.networks.readings import Readings, check
 from nadlab.semigan.ranks import SCALES
 
 PRECISIONS = ("float32", "bfloat16")
-SOURCES = ("generator", "pool", "both")
+SOURCES = ("generator", "pool", "both", "random")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +77,8 @@ class Settings(Readings):
     optimism: float = 0.0
     """standard deviations of the ensemble's scores that NACG adds to their mean; below 0 it is cautious"""
     candidates_from: str = "generator"
-    """where NACG's candidates come from: generator, the benchmark's pool, or both; of a pool that can't be listed, `generated`
-    random cells stand for it"""
+    """where NACG's candidates come from: generator, the benchmark's pool, both, or `generated` random cells of the pool, which
+    also stand for a pool that can't be listed"""
     generated: int = 5000
     """cells that NACG generates in a round"""
     generation_temperature: float = 1.0
@@ -139,15 +139,17 @@ class Settings(Readings):
     def within(self, budget: int) -> "Settings":
         """Return these settings with labels and K for another budget.
 
-        Asked at once, K stays as it is but for a small budget, of which it is `final_share`; in rounds labels and K keep
-        their proportion. Raises UserError when two labels and one query are more than the budget.
+        Asked at once, K stays as it is but for a small budget, of which it is `final_share`. In rounds the labels stay, but
+        for a small budget, of which they are a quarter, or their own share where that is more. Raises UserError when two
+        labels and one query are more than the budget.
         """
         if budget < 3:
             raise UserError(f"SemiGAN-NAD needs a budget of at least 3 queries, not {budget}")
         if self.per_round is None:
             final_k = min(self.final_k, max(1, int(budget * self.final_share)))
         else:
-            final_k = budget - max(2, budget * self.labels // self.budget)
+            most = max(budget // 4, budget * self.labels // self.budget)
+            final_k = budget - max(2, min(self.labels, most))
         return replace(self, labels=budget - final_k, final_k=final_k)
 
     def __post_init__(self) -> None:
@@ -185,8 +187,10 @@ class Settings(Readings):
             raise UserError(f"coverage must not be negative, but is {self.coverage:g}")
         if self.candidates_from not in SOURCES:
             raise UserError(f"candidates_from must be one of {', '.join(SOURCES)}, not {self.candidates_from!r}")
-        if not self.generator and self.candidates_from != "pool":
-            raise UserError("generator = False leaves no AG to generate candidates: set candidates_from to pool")
+        if not self.generator and self.candidates_from not in ("pool", "random"):
+            raise UserError(
+                "generator = False leaves no AG to generate candidates: set candidates_from to pool or random"
+            )
         if self.generator and not self.generator_adversarial and not self.coverage:
             raise UserError("generator_adversarial = False with coverage = 0 leaves nothing to train AG on")
         if not 0 <= self.beta_1 < 1:
@@ -220,6 +224,12 @@ PREDICTOR_SEMI = Settings(generator=False, candidates_from="pool")
 PREDICTOR_POOL = replace(PREDICTOR_SEMI, predictor_adversarial=False)
 """PP alone, on labelled cells alone, over the pool"""
 
+PREDICTOR_SEQUENTIAL = replace(
+    PREDICTOR_POOL, candidates_from="random", labels=10, final_k=150, per_round=5, local_queries=5, epochs=15
+)
+"""PP alone in rounds of five queries, over random cells; where a round found no better cell, the next one goes to the
+neighbours of the best"""
+
 GENERATOR_LIKELIHOOD = Settings(generator_adversarial=False, predictor_adversarial=False, generated_labels=False)
 """PP on labelled cells alone, over cells of an AG that learns the likelihood of real ones; without D"""
 
@@ -229,6 +239,10 @@ CHOSEN: dict[str, tuple[Settings, tuple[str, ...]]] = {
     "paper": (PAPER, _DEFAULTS_ON),
     "sequential": (SEQUENTIAL, (*_DEFAULTS_ON, "mnist1d-101", "mnist1d-darts")),
     "predictor-pool": (PREDICTOR_POOL, _DEFAULTS_ON),
+    "predictor-sequential": (
+        PREDICTOR_SEQUENTIAL,
+        (*_DEFAULTS_ON, "nasbench201/cifar100", "nasbench101", "mnist1d-101", "mnist1d-darts"),
+    ),
     "predictor-semi": (PREDICTOR_SEMI, _DEFAULTS_ON),
     "generator-likelihood": (GENERATOR_LIKELIHOOD, _DEFAULTS_ON),
 }
