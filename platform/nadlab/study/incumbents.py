@@ -9,6 +9,9 @@ from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import Query, best
 from nadlab.study.records import Record, StudyRecord
 
+EQUAL = 1e-9
+"""difference of equal answers, in the metric's unit"""
+
 
 def incumbents(record: Record, study: StudyRecord, split: Split | None = None) -> list[float]:
     """Return after each query an answer of the feasible cell that is best by its search score; NaN before the first.
@@ -38,6 +41,12 @@ def curve_of(
 def feasible(record: Record) -> list[Query]:
     """Return the queries that keep the trial's constraints."""
     return list(filter(Goals.in_settings(record.trial.settings).feasible, record.queries))
+
+
+def reaching(queries: Sequence[Query], split: Split, metric: Metric, optimum: float) -> int | None:
+    """Return the number of the first query whose answer on a split is the optimum, None where no query's is."""
+    least = metric.score(optimum) - EQUAL
+    return next((query.number for query in queries if metric.score(accuracy(query, split)) >= least), None)
 
 
 def query_row(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,11 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Literal
 
-from nadlab.benchmarks.oracle import Metric, Oracle, accuracy, facts_of, optimum_of, search_optimum_of
+from nadlab.benchmarks.oracle import Metric, Oracle, facts_of, optimum_of, search_optimum_of
 from nadlab.errors import UserError, did_you_mean
-from nadlab.study.incumbents import feasible, incumbents
+from nadlab.study.incumbents import feasible, incumbents, reaching
 from nadlab.study.records import Record, StudyRecord
 
-EQUAL = 1e-9
 """differences of answers below this are rounding"""
 BUDGETS = (20, 40, 80, 160)
 """queries after which regret is an outcome"""
@@ -98,13 +97,8 @@ def queries_to_best(record: Record, study: StudyRecord, queries: int | None = No
     """Return the number of the first query that finds it; None where it was not found or the best is unknown."""
     if study.search_optimum is None:
         return None
-    score = study.measured.score
-    for query in feasible(record):
-        if queries is not None and query.number > queries:
-            break
-        if score(accuracy(query, study.search_split)) >= score(study.search_optimum) - EQUAL:
-            return query.number
-    return None
+    asked = [query for query in feasible(record) if queries is None or query.number <= queries]
+    return reaching(asked, study.search_split, study.measured, study.search_optimum)
 
 
 def _final(record: Record, _: StudyRecord) -> float | None:

@@ -26,7 +26,7 @@ def print_searches(
     metric, split = metric_of(oracle), oracle.report_split
     title = f"{benchmark_text(rows[0].benchmark, rows[0].protocol)}: {metric.label}"
     print_table(title, [row.row() for row in rows], metric.places)
-    if best := compared(rows, split, metric):
+    if best := compared(rows, oracle):
         by, judged = WORDS[oracle.search_split], WORDS[split]
         print_table(f"best cell by {by}, its {judged} {metric.name}, mean over seeds", best)
     if none := sum(not row.found(split) for row in rows):

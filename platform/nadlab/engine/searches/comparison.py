@@ -8,18 +8,20 @@ import numpy as np
 from nadlab.analysis.statistics.hypervolume import ends, points
 from nadlab.analysis.statistics.intervals import Interval, mean_interval, paired_difference
 from nadlab.analysis.text import hypervolume_text, interval_text, mean_and_deviation
-from nadlab.benchmarks.oracle import ACCURACY, Metric, Oracle, Split
+from nadlab.benchmarks.oracle import Oracle, metric_of, search_optimum_of
 from nadlab.engine.searches.result import Search
 from nadlab.queries.goals import Goals
+from nadlab.study.incumbents import reaching
 
 
-def compared(rows: Sequence[Search], split: Split, metric: Metric = ACCURACY) -> list[dict[str, Any]]:
-    """Return a row a method: the answer with its standard deviation, regret where it is known, and how far it is behind.
+def compared(rows: Sequence[Search], oracle: Oracle) -> list[dict[str, Any]]:
+    """Return a row a method: the reported answer with its standard deviation, where they are known the regret and the
+    queries until the best cell by the search split, and how far it is behind.
 
-    split: the one by which the benchmark reports. Behind the first method, the difference is paired by seed. Searches
-    without a cell that keeps the constraints are in no mean; a method of which all are has no row.
+    Behind the first method, the difference is paired by seed. Searches without a cell that keeps the constraints are in
+    no mean; a method of which all are has no row.
     """
-    rng = np.random.default_rng(0)
+    rng, split, metric = np.random.default_rng(0), oracle.report_split, metric_of(oracle)
     by_method: dict[str, list[Search]] = {}
     for row in (each for each in rows if each.found(split)):
         by_method.setdefault(row.method, []).append(row)
@@ -35,6 +37,7 @@ def compared(rows: Sequence[Search], split: Split, metric: Metric = ACCURACY) ->
             "seeds": len(found),
             metric.heading: mean_and_deviation([row.reported(split) for row in found], metric.places + 1),
             **_regret([row.regret for row in found if row.regret is not None], metric.places + 1, rng),
+            **_reached(found, oracle),
             f"behind {first}": ""
             if method == first
             else _text(paired_difference(missing[method], missing[first], rng), metric.places + 1),
@@ -87,6 +90,19 @@ def hypervolumes(rows: Sequence[Search], found: Sequence[Mapping[str, Any]]) -> 
 
 def _regret(regrets: Sequence[float], places: int, rng: np.random.Generator) -> dict[str, str]:
     return {"regret": _text(mean_interval(np.array(regrets), rng), places)} if regrets else {}
+
+
+def _reached(rows: Sequence[Search], oracle: Oracle) -> dict[str, str]:
+    """Return the median query that finds the best cell by the search split, and the last seed's or how many never do."""
+    optimum = search_optimum_of(oracle)
+    if optimum is None or any(row.feasible is not None for row in rows):
+        return {}
+    metric = metric_of(oracle)
+    found = [reaching(row.ledger, oracle.search_split, metric, optimum) for row in rows]
+    numbers = np.array([np.inf if number is None else number for number in found])
+    never, median = int(np.isinf(numbers).sum()), float(np.median(numbers))
+    last = f"{never} of {len(rows)} never" if never else f"worst {numbers.max():g}"
+    return {"queries to the best": f"{median:g} ({last})" if np.isfinite(median) else last}
 
 
 def _text(interval: Interval | None, places: int) -> str:
