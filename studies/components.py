@@ -1,9 +1,9 @@
 """Measure what each part of SemiGAN-NAD is worth: arms with other settings on the same benchmarks, budgets and seeds.
 
-`components` removes AG and D, `rounds` does so where the queries come in rounds; `ladder` goes from the paper's preset to the default and to sequential, one step at a
-time; `choices` are candidate settings for a default, on the benchmarks reserved for choosing it. Each search is
-appended to OUT/searches.csv when it ends, and the same command resumes after a stop. --page only writes the page from
-stored results.
+`components` removes AG and D, `rounds` does so where the queries come in rounds; `ladder` goes from the paper's
+preset to the default and to sequential, one step at a time; `choices` are candidate settings for a default, on the
+benchmarks reserved for choosing it. Each search is appended to OUT/searches.csv when it ends, and the same command
+resumes after a stop. --page only writes the page from stored results.
 
 \b
     python studies/components.py components --seeds 20

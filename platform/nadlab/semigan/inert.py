@@ -20,7 +20,7 @@ def inert(settings: "Settings") -> dict[str, str]:
 
 def _rules(settings: "Settings") -> Iterator[tuple[str, bool, tuple[str, ...]]]:
     """Yield a reason, whether it holds, and the settings that it makes inert."""
-    rounds, no_game, source = settings.per_round, not settings.discriminator, settings.candidates_from
+    rounds, no_game = settings.per_round, not settings.discriminator
     yield "labels and final_k are given", True, ("final_share",)
     yield f"t = {settings.t} decides what rank 0 is", settings.t is not None, ("rank0_share",)
     yield (
@@ -28,8 +28,8 @@ def _rules(settings: "Settings") -> Iterator[tuple[str, bool, tuple[str, ...]]]:
         not settings.generator,
         ("generator_adversarial", "generated_labels", "coverage", "alpha_p", "generator_depth"),
     )
-    no_candidates = f"AG generates no candidates, as candidates_from is {source}"
-    yield no_candidates, source in ("pool", "random"), ("generation_temperature", "candidates", "generation_rounds")
+    no_candidates = f"AG generates no candidates, as candidates_from is {settings.candidates_from}"
+    yield no_candidates, not settings.generates, ("generation_temperature", "candidates", "generation_rounds")
     yield "neither D nor AG's likelihood takes real cells", no_game and not settings.covers, ("pseudo_real",)
     yield "a single PP has no deviation, as ensemble is 1", settings.ensemble == 1, ("optimism",)
     yield "PP alone is trained, which has no ranks", no_game and not settings.generator, ("t", "rank0_share", "beta_1")

@@ -108,7 +108,7 @@ class SemiGANNAD:
 
     def check_split(self, budget: int, changed: Collection[str]) -> None:
         """Raise UserError when a changed `labels` or `final_k` would not be what a search with this budget has."""
-        if self.settings.per_round is not None:  # in rounds they are a proportion
+        if self.settings.per_round is not None:  # in rounds the labels are at most their number
             return
         if "labels" in changed:
             raise UserError("labels is the number of queries minus final_k: set final_k instead")

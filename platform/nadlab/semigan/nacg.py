@@ -72,7 +72,7 @@ def design(
     nothing = ledger.oracle.pool()[:0]
     of_pool = nothing if model.settings.candidates_from == "generator" else pool_cells(model, ledger, count)
     candidates, found = nothing, Generation(0, None, None, None, 0, 0)
-    if model.settings.candidates_from in ("generator", "both"):
+    if model.settings.generates:
         candidates, found = generated_candidates(model, ledger, final_k, count)
     sources = {"generated": candidates, "pool": of_pool, "neighbour": concatenate([nothing, *nearby])}
     pool_fallback = final_k - ask_best(model, ledger, sources, final_k)

@@ -113,6 +113,11 @@ class Settings(Readings):
         """Whether AG learns the likelihood of real cells."""
         return self.generator and self.coverage > 0
 
+    @property
+    def generates(self) -> bool:
+        """Whether NACG generates candidates."""
+        return self.candidates_from in ("generator", "both")
+
     def inert(self) -> Mapping[str, str]:
         """Return setting -> why its value changes nothing, given the others."""
         return inert(self)
@@ -161,16 +166,9 @@ class Settings(Readings):
                 raise UserError(f"{name} must lie strictly between 0 and 1, not {value:g}{meant}")
         depths = ("generator_depth", "predictor_depth", "discriminator_depth")
         counts = (
-            "final_k",
-            "epochs",
-            "ensemble",
-            "width",
-            "unlabelled_batch",
-            "generated",
-            "candidates",
-            "generation_rounds",
-            "round_epochs",
-        )
+            "final_k", "epochs", "ensemble", "width", "unlabelled_batch", "generated",
+            "candidates", "generation_rounds", "round_epochs",
+        )  # fmt: skip
         naturals = ("pseudo_real", "neighbours_of", "local_queries")
         least_of = {"labels": 2} | dict.fromkeys(naturals, 0) | dict.fromkeys((*counts, *depths), 1)
         for name, least in least_of.items():
@@ -187,7 +185,7 @@ class Settings(Readings):
             raise UserError(f"coverage must not be negative, but is {self.coverage:g}")
         if self.candidates_from not in SOURCES:
             raise UserError(f"candidates_from must be one of {', '.join(SOURCES)}, not {self.candidates_from!r}")
-        if not self.generator and self.candidates_from not in ("pool", "random"):
+        if not self.generator and self.generates:
             raise UserError(
                 "generator = False leaves no AG to generate candidates: set candidates_from to pool or random"
             )
