@@ -76,7 +76,8 @@ class Stopping:
         watching.start()
         woken = signal.set_wakeup_fd(writer)
         try:
-            yield
+            with self.in_place_of_errors():
+                yield
         finally:
             signal.set_wakeup_fd(woken)
             os.write(writer, OVER)
@@ -89,6 +90,16 @@ class Stopping:
             _arrived = None
             if self._deadline:
                 self._deadline.cancel()
+
+    @contextmanager
+    def in_place_of_errors(self) -> Iterator[None]:
+        """Raise Stopped for an error after a signal: a library that cleans up may fail and replace Stopped by its own error."""
+        try:
+            yield
+        except Exception as error:
+            if self._number:
+                raise Stopped(self._number) from error
+            raise
 
     @contextmanager
     def deferred(self) -> Iterator[None]:

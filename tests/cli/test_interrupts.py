@@ -176,6 +176,43 @@ with Stopping("Gone.").caught():
     assert (done.returncode, done.stderr) == (130, "Gone.\n")
 
 
+def test_error_that_a_library_raises_in_place_of_the_stop_is_a_stop() -> None:
+    def fail() -> None:
+        with Stopping().caught():
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(PATIENCE / 2)
+            finally:
+                raise AssertionError("of SQLAlchemy's clean-up")
+
+    with pytest.raises(Stopped):
+        fail()
+
+
+def test_stop_that_a_library_logs_as_a_fault_is_one_line() -> None:
+    code = """
+import click, logging, os, signal, time
+from nadlab.cli.command_line import run_command
+@click.command()
+def command():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+    except BaseException:
+        logging.getLogger("sqlalchemy.pool").error("Exception during reset or similar", exc_info=True)
+        raise
+run_command(command, [])
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "platform")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr == f"{INTERRUPTED}\n"
+
+
+def test_error_without_a_signal_stays_itself() -> None:
+    with pytest.raises(AssertionError, match="mine"), Stopping().caught():
+        raise AssertionError("mine")
+
+
 def test_handlers_are_those_of_before_after_a_stop() -> None:
     before = signal.getsignal(signal.SIGINT)
 
@@ -205,6 +242,6 @@ def test_while_a_server_starts_and_answers(answers: bool, tmp_path: Path) -> Non
         return True
 
     ended = interrupted([*NADLAB, "mlflow", "--folder", str(tmp_path), "--port", str(port)], ready)
-    assert not any("Traceback" in line for line in ended.words)
+    assert not [line for line in ended.words if "Traceback" in line], ended.words
     assert ended.words[-1] in (("Stopped.",) if answers else ("Stopped.", INTERRUPTED))
     check(Ended(ended.status, ended.words[-1:], ended.seconds, ended.left), ended.words[-1])

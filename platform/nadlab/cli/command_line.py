@@ -40,6 +40,8 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> i
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a locale may lack a letter, a file's name be no text
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_news)
     stopping = Stopping()
     try:
         with stopping.caught():
@@ -63,6 +65,11 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> i
         place = f"{named}: " if named else ""
         _say(f"{place}{error.strerror}{ADVICE.get(error.errno, '')}")
     return 2
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return whether a record tells of anything but the signal that ends this command, which SQLAlchemy takes for a fault."""
+    return not (record.exc_info and isinstance(record.exc_info[1], Stopped))
 
 
 def _say(sentence: str) -> None:

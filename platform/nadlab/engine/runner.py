@@ -61,7 +61,11 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
     with stopping.caught():
         opening: Future[Tracker] | None = None
         try:
-            with StudyFolder.claim(execution.out, study, execution.anyway) as folder, ThreadPoolExecutor(1) as beside:
+            with (
+                stopping.in_place_of_errors(),
+                StudyFolder.claim(execution.out, study, execution.anyway) as folder,
+                ThreadPoolExecutor(1) as beside,
+            ):
                 opening = beside.submit(_tracker, folder.study, execution)
                 schedule = plan.schedule(folder)
                 undelivered = _run_trials(plan, schedule, folder, opening, execution, stopping)
