@@ -65,6 +65,14 @@ def test_declared_space_holds_the_default_and_its_ends_are_settings(method: str)
             assert SearchRequest(method=method, hyperparameters={name: value}).value(name) == value
 
 
+def test_setting_that_changes_nothing_in_a_preset_is_not_tuned() -> None:
+    alone = {name.partition(".")[2] for name in tuning_space("predictor-sequential")}
+    assert alone == {"labels", "epochs", "width", "predictor_depth", "learning_rate", "ensemble", "per_round",
+                     "round_epochs", "neighbours_of", "local_queries"}  # fmt: skip
+    assert {"alpha", "coverage", "final_share"} <= {name.partition(".")[2] for name in tuning_space("semigan-nad")}
+    assert not {"labels", "per_round"} & {name.partition(".")[2] for name in tuning_space("semigan-nad")}
+
+
 def test_random_search_has_no_settings_and_nothing_to_tune() -> None:
     with pytest.raises(UserError, match=r"'x' is not a setting of random-search: it has none"):
         SearchRequest(hyperparameters={"random-search.x": 1})

@@ -10,7 +10,7 @@ import inspect
 import textwrap
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -63,21 +63,28 @@ class Hyperparameter:
     meaning: str
     """the field's docstring, empty where it has none"""
     range: Range | None
+    """over which it is tuned; None also where its value changes nothing, or is None"""
 
 
-def hyperparameters(method: object) -> dict[str, Hyperparameter]:
-    """Return name -> hyperparameter of a method, its present values as defaults; a method that is not a dataclass has none."""
+def hyperparameters(method: object, inert: Collection[str] = ()) -> dict[str, Hyperparameter]:
+    """Return name -> hyperparameter of a method, its present values as defaults; a method that is not a dataclass has none.
+
+    inert: names whose value changes nothing. A method that knows its own has a method `inert`.
+    """
     if not is_dataclass(method) or isinstance(method, type):
         return {}
     found: dict[str, Hyperparameter] = {}
+    inert = inert or (method.inert() if hasattr(method, "inert") else ())
     kinds, meanings = declared_types(type(method)), _docstrings(type(method))
     for each in fields(method):
         value, kind = getattr(method, each.name), kinds[each.name]
         if is_dataclass(value):
-            prefix = "" if each.metadata.get("inline") else f"{each.name}."
-            found |= {f"{prefix}{name}": inner for name, inner in hyperparameters(value).items()}
+            inline = bool(each.metadata.get("inline"))
+            inner = hyperparameters(value, inert if inline else ())
+            found |= {f"{'' if inline else f'{each.name}.'}{name}": one for name, one in inner.items()}
         elif set(_alternatives(kind)) <= {*_SCALARS, types.NoneType}:
-            found[each.name] = Hyperparameter(kind, value, meanings.get(each.name, ""), each.metadata.get("range"))
+            within = None if each.name in inert or value is None else each.metadata.get("range")
+            found[each.name] = Hyperparameter(kind, value, meanings.get(each.name, ""), within)
     return found
 
 

@@ -106,6 +106,13 @@ class SemiGANNAD:
     t_of: Mapping[str, float] = field(default_factory=dict)
     """benchmark -> t of equation 11 in percent, where the settings leave it open"""
 
+    def inert(self) -> Mapping[str, str]:
+        """Return setting -> why its value changes nothing; unlike in a trial, labels and K follow the budget of a search."""
+        found = {name: reason for name, reason in self.settings.inert().items() if name != "final_share"}
+        if self.settings.per_round is None:
+            return found | {"labels": "labels is the number of queries minus final_k"}
+        return found | {"final_share": "in rounds, K is what the labels leave of the budget"}
+
     def check_split(self, budget: int, changed: Collection[str]) -> None:
         """Raise UserError when a changed `labels` or `final_k` would not be what a search with this budget has."""
         if self.settings.per_round is not None:  # in rounds the labels are at most their number

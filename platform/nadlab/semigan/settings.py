@@ -26,7 +26,7 @@ class Settings(Readings):
     """lower bound of rank 0, equation 11, in the metric's unit, percent for an accuracy; None takes `rank0_share` of the labels"""
     rank0_share: float = field(default=0.1, metadata=tunable(0.02, 0.3, log=True))
     """share of the labelled cells that rank 0 gets when `t` is None"""
-    labels: int = 120
+    labels: int = field(default=120, metadata=tunable(5, 80, log=True))
     """architectures queried for training"""
     final_k: int = 40
     """K: generated architectures queried at the end; labels + final_k is the budget, of which the paper takes 155 + 5"""
@@ -72,7 +72,7 @@ class Settings(Readings):
     """on which PP predicts: normal scores of the labels, or linear in their accuracy as in equation 9"""
     temperature: float = field(default=0.3, metadata=tunable(0.1, 1.0, log=True))
     """of the soft rank, in units of the scale, on which labels have a standard deviation of 1"""
-    ensemble: int = 1
+    ensemble: int = field(default=1, metadata=tunable(1, 5))
     """PPs that differ in their first weights; the mean of their scores is PP's"""
     optimism: float = 0.0
     """standard deviations of the ensemble's scores that NACG adds to their mean; below 0 it is cautious"""
@@ -87,14 +87,14 @@ class Settings(Readings):
     """new cells of the benchmark among which PP chooses: NACG generates another round until it has as many"""
     generation_rounds: int = 10
     """rounds after which NACG makes do with the candidates that it has"""
-    per_round: int | None = None
+    per_round: int | None = field(default=None, metadata=tunable(1, 20))
     """of the K queries, those that NACG asks before the networks go on learning, now from the answers too; None asks
     all K at once, as the paper"""
-    round_epochs: int = 4
+    round_epochs: int = field(default=4, metadata=tunable(1, 10))
     """epochs of training between two such rounds of queries"""
-    neighbours_of: int = 0
+    neighbours_of: int = field(default=0, metadata=tunable(0, 10))
     """best cells so far whose neighbours PP ranks together with AG's cells; 0 is the paper"""
-    local_queries: int = 0
+    local_queries: int = field(default=0, metadata=tunable(0, 10))
     """queries of a round that go to neighbours of the best cell, PP's favourites first, where the round before found no
     better cell: PP may be wrong about all that is better"""
 

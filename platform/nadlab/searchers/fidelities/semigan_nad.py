@@ -9,7 +9,7 @@ so that PP also sees bad cells trained in full.
 No setting was tuned: a quarter of the budget is what SemiGAN-NAD-sequential spends on its first labels.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -46,6 +46,10 @@ class LowFidelitySemiGANNAD:
     def __post_init__(self) -> None:
         between(0, 1, self, "low_share", "promoted")
         at_least(1, self, "low_epochs")
+
+    def inert(self) -> Mapping[str, str]:
+        """As `SemiGANNAD.inert`."""
+        return SemiGANNAD(self.settings).inert()
 
     def check_split(self, budget: int, changed: Collection[str]) -> None:
         """As `SemiGANNAD.check_split`."""
