@@ -2,17 +2,23 @@
 
 A method's configurations come from the space that it declares: its default first, random ones up to the tenth, then TPE.
 A configuration is scored by its mean regret over the tuning benchmarks and seeds. Default and best are then run on the
-held-out benchmarks. The same command resumes after a stop, and with more configurations runs only the missing ones.
+held-out benchmarks. The same command resumes after a stop; with more methods, configurations, benchmarks or held-out seeds
+it runs only what is missing.
 
-python studies/tune_methods.py --methods bananas,local-search --configurations 12 --seeds 5 --queries 40
+\b
+    python studies/tune_methods.py --methods bananas,local-search --configurations 12 --seeds 5 --queries 40
 """
 
-import hashlib
+# first, so that Ctrl-C ends the imports below in one line
+from nadlab.cli.command_line import run_command
+
+# isort: split
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from itertools import product
 from typing import Any
 
 import click
@@ -20,105 +26,137 @@ import numpy as np
 import optuna
 import pandas as pd
 
-from nadlab.analysis.statistics.intervals import interval_columns, paired_difference
-from nadlab.analysis.text import markdown_table, setting
+from nadlab.analysis.statistics.intervals import paired_difference
+from nadlab.analysis.text import ends, markdown_table, number, setting
 from nadlab.benchmarks.registry import EMBEDDED, check_optima, sources
-from nadlab.cli.command_line import run_command
 from nadlab.cli.options import parse_seeds
-from nadlab.cli.shared_options import protocol_option
+from nadlab.cli.shared_options import Filling, protocol_option, search_file_options, write_page
 from nadlab.engine.searches.run import searches
 from nadlab.errors import UserError
-from nadlab.json_text import strict_json, write_json
-from nadlab.methods.registry import COMPARED, hyperparameter
+from nadlab.json_text import write_json
+from nadlab.methods.registry import COMPARED, hyperparameter, searcher
 from nadlab.methods.request import SearchRequest
 from nadlab.methods.tuning_space import tuning_space
-from nadlab.processes import side_by_side
-from nadlab.provenance.code import origin
+from nadlab.processes import finished
+from nadlab.provenance.hardware import hardware
+from nadlab.study.search_file import SearchFile, Task, code_of
 from nadlab.study.tuning import sampler
 
 SMOKE = {"methods": "local-search,regularized-evolution", "configurations": 2, "seeds": "2", "queries": 12,
-         "tuned_on": "mnist1d-201", "held_out": "mnist1d-101", "held_out_seeds": "3", "concurrent": 1}  # fmt: skip
+         "tuned_on": "mnist1d-201", "held_out": "mnist1d-101", "held_out_seeds": "3"}  # fmt: skip
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-MEANS = ("default", "tuned")
 Values = Mapping[str, Any]
+DEFAULT = 0
+"""the number of the first configuration"""
 
 
-def regrets(method: str, name: str, queries: int, seeds: Sequence[int], values: Values, protocol: str) -> list[float]:
-    """Return the regrets of a method on a benchmark that knows its optimum."""
-    found = [row.regret for row in searches([method], name, queries, seeds, 1, values, protocol)]
-    return [regret for regret in found if regret is not None]
-
-
-def tune(folder: Path, budget: Values, configurations: int, method: str) -> list[dict[str, Any]]:
+def tune(filling: Filling, budget: Values, configurations: int, method: str) -> list[dict[str, Any]]:
     """Return the configurations of a method and their regrets, the default first; each is written when it has ended.
 
-    Raises UserError when the folder holds results of another budget, which is all but the number of configurations.
+    Raises UserError when the folder holds results of another budget, which is all but the number of configurations, or of
+    other code, and when some are missing where only the page is asked for.
     """
-    path, space = folder / "tuned" / f"{method.replace(':', '.')}.json", tuning_space(method)
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else dict(budget) | {"configurations": []}
-    if other := [name for name, value in budget.items() if kept.get(name) != value]:
+    path, space = filling.out / "tuned" / f"{method.replace(':', '.')}.json", tuning_space(method)
+    given = dict(budget) | {"code": code_of(searcher(method))}
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else given | {"configurations": []}
+    if other := [name for name, value in given.items() if kept.get(name) != value]:
         raise UserError(f"{path} was made with another {other[0]}: choose another folder with --out")
     done, search = kept["configurations"], optuna.create_study(direction="minimize")
     for row in done:
         search.add_trial(optuna.trial.create_trial(params=row["values"], distributions=space, value=row["mean"]))
+    if filling.page_only and len(done) < configurations:
+        raise UserError(
+            f"{path} has {len(done)} of {configurations} configurations: leave out --page to run the others"
+        )
+    queries, seeds, protocol = budget["queries"], budget["seeds"], budget["protocol"]
     while len(done) < configurations:
         # seeded by its number: the same proposals after a stop
         search.sampler = sampler("tpe", int(np.random.SeedSequence([len(done)]).generate_state(1)[0]))
         if not done:
             search.enqueue_trial({name: hyperparameter(name).default for name in space})
         trial = search.ask(space)
-        run = partial(regrets, method, queries=budget["queries"], seeds=budget["seeds"], values=trial.params)
-        found = {name: run(name, protocol=budget["protocol"]) for name in budget["tuned_on"]}
+        found = {
+            name: [row.regret for row in searches([method], name, queries, seeds, 1, trial.params, protocol)]
+            for name in budget["tuned_on"]
+        }
         search.tell(trial, mean := float(np.mean(list(found.values()))))
         done.append({"values": trial.params, "regrets": found, "mean": mean})
         write_json(path, kept)
     return list(done[:configurations])
 
 
-def judge(folder: Path, budget: Values, seeds: Sequence[int], task: tuple[str, str, Values]) -> dict[str, Any]:
-    """Return the regrets of a method with its default and its tuned settings on a held-out benchmark."""
-    method, name, values = task
-    asked, protocol = budget["queries"], budget["protocol"]
-    of = {
-        "method": method,
-        "benchmark": name,
-        "queries": asked,
-        "protocol": protocol,
-        "seeds": list(seeds),
-        "values": values,
-    }
-    digest = hashlib.sha256(strict_json([of, budget["code"]]).encode()).hexdigest()[:16]
-    if not (path := folder / "held_out" / f"{digest}.json").exists():
-        levels: tuple[Values, Values] = ({}, values)
-        default, tuned = (regrets(method, name, asked, seeds, each, protocol) for each in levels)
-        write_json(path, of | {"default": default, "tuned": tuned})
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+def arm(method: str, configuration: int) -> str:
+    """Return the name of a method with one of its configurations."""
+    return f"{method}, configuration {configuration}"
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return a row a held-out benchmark and method: mean regrets, their paired difference, and the ranks of both."""
+def search(values: Mapping[str, Values], protocol: str, task: Task) -> Mapping[str, Any]:
+    """Run one search and return its row; values: arm -> values of its settings."""
+    queries, seed, name, armed = task
+    method = armed.rpartition(", ")[0]
+    (found,) = searches([method], name, queries, [seed], 1, values[armed], protocol)
+    return found.row()
+
+
+def compared(rows: pd.DataFrame, best: Mapping[str, int]) -> pd.DataFrame:
+    """Return a row a held-out benchmark and method: regrets of default and tuned, their difference, and the ranks of both."""
     rng, found = np.random.default_rng(0), []
-    for row in rows:
-        default, tuned = (dict(zip(row["seeds"], row[level], strict=True)) for level in MEANS)
+    regrets = dict[Any, dict[int, float]]()
+    for key, group in rows.groupby(["benchmark", "method"]):
+        regrets[key] = dict(zip(group["seed"], group["regret"], strict=True))
+    for name, (method, number_of) in product(rows["benchmark"].unique(), best.items()):
+        default, tuned = regrets[name, arm(method, DEFAULT)], regrets[name, arm(method, number_of)]
+        means = {"default": np.mean(list(default.values())), "tuned": np.mean(list(tuned.values()))}
         gap = paired_difference(tuned, default, rng)
-        settings = ", ".join(f"{name} = {setting(value)}" for name, value in row["values"].items())
-        start = {key: np.mean(row[key]) if key in MEANS else row[key] for key in ("benchmark", "method", *MEANS)}
-        found.append(start | interval_columns("gap_", gap, "mean", "low", "high") | {"settings": settings})
+        assert gap
+        found.append({"benchmark": name, "method": method, **means, "gap": f"{gap.mean:+.2f} ({ends(gap)})"})
     made = pd.DataFrame(found)
-    made[["rank_default", "rank_tuned"]] = made.groupby("benchmark")[[*MEANS]].rank()
-    return made.sort_values(["benchmark", "tuned"], ignore_index=True)
+    ranks = made.groupby("benchmark")[["default", "tuned"]].rank()
+    return made.assign(rank_default=ranks["default"], rank_tuned=ranks["tuned"])
 
 
-def page(made: pd.DataFrame, budget: Values, configurations: int) -> str:
-    cells = [tuple(map(setting, row)) for row in made.itertuples(index=False)]
+def page(
+    made: pd.DataFrame, tuned: Mapping[str, Sequence[Values]], best: Mapping[str, int], budget: Values, by: str
+) -> str:
+    """Return the page: mean ranks, what was chosen, and regrets on every held-out benchmark."""
+    ranks = made.groupby("method")[["rank_default", "rank_tuned"]].mean().sort_values("rank_tuned")
+    places = [
+        (str(method), number(row["rank_default"], 1), number(row["rank_tuned"], 1)) for method, row in ranks.iterrows()
+    ]
+    chosen = []
+    for method, place in best.items():
+        settings = ", ".join(
+            f"{name.partition('.')[2]} = {setting(value)}" for name, value in tuned[method][place]["values"].items()
+        )
+        chosen.append((method, number(tuned[method][DEFAULT]["mean"]), number(tuned[method][place]["mean"]), settings))
+    count = len(next(iter(tuned.values())))
+    parts = []
+    for name, rows in made.sort_values("tuned").groupby("benchmark"):
+        cells = [
+            (row["method"], number(row["default"]), number(row["tuned"]), row["gap"]) for _, row in rows.iterrows()
+        ]
+        parts += [f"### {name}", "", *markdown_table(("method", "default", "tuned", "tuned - default"), cells), ""]
     return f"""# Default and tuned methods on held-out benchmarks
 
-Every method had {configurations} configurations x {len(budget["seeds"])} seeds at {budget["queries"]} queries on
-{", ".join(budget["tuned_on"])}; nothing was tuned on the benchmarks below. Protocol: {budget["protocol"]}. Mean regrets in each benchmark's unit; gap: tuned less
-default on the same seeds, with its 95 % bootstrap interval. Digest of the code: {budget["code"][:12]}.
+Every method had {count} configurations x {len(budget["seeds"])} seeds at {budget["queries"]} queries on
+{", ".join(budget["tuned_on"])}; nothing was tuned on the benchmarks below. Protocol: {budget["protocol"]}. Mean regrets in
+each benchmark's unit; differences are paired by seed, with 95 % bootstrap intervals.
 
-{chr(10).join(markdown_table(tuple(made.columns), cells))}
-"""
+{by} {hardware()["cpu"]}.
+
+## Mean ranks over {made["benchmark"].nunique()} held-out benchmarks
+
+{chr(10).join(markdown_table(("method", "default", "tuned"), places))}
+
+## What was chosen
+
+Regrets on the tuning benchmarks, from which the best configuration was taken: that of the tuned one is too low by its choice.
+
+{chr(10).join(markdown_table(("method", "default", "tuned", "settings"), chosen))}
+
+## Held-out benchmarks
+
+{chr(10).join(parts)}"""
 
 
 @click.command(help=__doc__)
@@ -132,44 +170,34 @@ default on the same seeds, with its 95 % bootstrap interval. Digest of the code:
 @protocol_option()
 @click.option("--held-out", help="benchmarks to report on  [default: all of $NADLAB_DATA and the cache folder]")
 @click.option("--held-out-seeds", default="20", show_default=True, help="seeds for default and tuned settings")
-@click.option(
-    "--concurrent", type=click.IntRange(1), help="methods in parallel, each on one core  [default: all cores]"
-)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/tune_methods"), show_default=True)
 @click.option("--smoke", is_flag=True, help="run for seconds, in its own folder")
-def command(**given: Any) -> None:
+@search_file_options("runs/tune_methods")
+def command(filling: Filling, **given: Any) -> None:
     if given["smoke"]:
-        given |= SMOKE | {"out": given["out"] / "smoke"}
-    methods, tuned_on, out = given["methods"].split(","), given["tuned_on"].split(","), given["out"]
+        given |= SMOKE
+        filling = replace(filling, concurrent=1, out=filling.out / "smoke")
+    methods, tuned_on, queries = given["methods"].split(","), given["tuned_on"].split(","), given["queries"]
     others = [name for name, (path, _) in sources(given["protocol"]).items() if path.parent != EMBEDDED]
     held = given["held_out"].split(",") if given["held_out"] else others
     if not held or set(held) & set(tuned_on):
         raise UserError("--held-out must name benchmarks, and none of --tuned-on")
     check_optima({*held, *tuned_on}, given["protocol"])  # raises here rather than hours later
     for method in methods:
-        SearchRequest(method=method, queries=given["queries"])
-    seeds, code = (
-        list(parse_seeds(given["seeds"])),
-        origin("trainables.searcher:SearcherTrainable", methods).values["code"],
-    )
-    budget = {
-        "queries": given["queries"],
-        "seeds": seeds,
-        "tuned_on": tuned_on,
-        "code": code,
-        "protocol": given["protocol"],
-    }
-    tuning = partial(tune, out, budget, given["configurations"])
-    found = list(side_by_side(tuning, methods, "method", given["concurrent"]))
-    best = [
-        (method, min(rows, key=lambda row: row["mean"])["values"]) for method, rows in zip(methods, found, strict=True)
-    ]
-    tasks = [(method, name, values) for name in held for method, values in best]
-    judging = partial(judge, out, budget, parse_seeds(given["held_out_seeds"]))
-    made = table(list(side_by_side(judging, tasks, "search", given["concurrent"])))
-    made.to_csv(out / "held_out.csv", index=False)
-    (out / "report.md").write_text(text := page(made, budget, given["configurations"]), encoding="utf-8")
-    click.echo(text)
+        SearchRequest(method=method, queries=queries)
+    seeds, protocol = [*parse_seeds(given["seeds"])], given["protocol"]
+    budget = {"queries": queries, "seeds": seeds, "tuned_on": tuned_on, "protocol": protocol}
+    tuning = partial(tune, filling, budget, given["configurations"])
+    tuned = dict(zip(methods, finished(tuning, methods, "method", filling.concurrent), strict=True))
+    best = {method: min(range(len(rows)), key=lambda place: rows[place]["mean"]) for method, rows in tuned.items()}
+    arms = {arm(method, place): method for method in methods for place in {DEFAULT, best[method]}}
+    values = {name: tuned[method][int(name.rpartition(" ")[2])]["values"] for name, method in arms.items()}
+    file = SearchFile(filling.out / "searches.csv", {name: code_of(searcher(method)) for name, method in arms.items()})
+    each = parse_seeds(given["held_out_seeds"])
+    tasks = [(queries, seed, name, armed) for seed, name, armed in product(each, held, arms)]
+    filling.fill(file, partial(search, values, protocol), tasks)
+    rows = file.selected([queries], each, held, arms)
+    made = compared(rows, best)
+    write_page(filling.out, page(made, tuned, best, budget, file.made_by(rows)))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from optuna.distributions import CategoricalDistribution, IntDistribution
@@ -193,8 +194,15 @@ def test_every_method_gets_the_same_tuning_budget_and_a_stop_loses_nothing(tmp_p
     assert after["local-search"][0] == before[0]
     assert len({row["values"]["local-search.starts"] for row in after["local-search"]}) > 1
     assert before[0]["values"] == {"local-search.starts": 10}
-    assert "| mnist1d-101 | local-search |" in done.stdout
-    assert done.stdout.strip() == (tmp_path / "report.md").read_text().strip()
+    assert "### mnist1d-101" in done.stdout
+    assert done.stdout.strip() == (tmp_path / "README.md").read_text().strip()
+    rows = pd.read_csv(tmp_path / "searches.csv").groupby("method")["seed"].nunique()
+    assert {"local-search, configuration 0", "regularized-evolution, configuration 0"} <= set(rows.index)
+    assert set(rows) == {2}
+    page = CliRunner().invoke(command, [*arguments, "--configurations", "3", "--page"], catch_exceptions=False)
+    assert page.stdout == done.stdout
+    with pytest.raises(UserError, match="3 of 4 configurations: leave out --page"):
+        CliRunner().invoke(command, [*arguments, "--configurations", "4", "--page"], catch_exceptions=False)
     with pytest.raises(UserError, match="made with another queries"):
         CliRunner().invoke(command, [*arguments, "--queries", "13"], catch_exceptions=False)
     with pytest.raises(UserError, match="none of --tuned-on"):
