@@ -27,14 +27,14 @@ import optuna
 import pandas as pd
 
 from nadlab.analysis.statistics.intervals import paired_difference
-from nadlab.analysis.text import ends, markdown_table, number, setting
-from nadlab.benchmarks.registry import EMBEDDED, check_optima, sources
+from nadlab.analysis.text import ends, listed, markdown_table, number, setting
+from nadlab.benchmarks.registry import EMBEDDED, benchmark, check_optima, refuse_held_out, sources
 from nadlab.cli.options import parse_seeds
 from nadlab.cli.shared_options import Filling, protocol_option, search_file_options, write_page
 from nadlab.engine.searches.run import searches
 from nadlab.errors import UserError
 from nadlab.json_text import write_json
-from nadlab.methods.registry import COMPARED, hyperparameter, searcher
+from nadlab.methods.registry import COMPARED, chosen_on, hyperparameter, searcher
 from nadlab.methods.request import SearchRequest
 from nadlab.methods.tuning_space import tuning_space
 from nadlab.processes import finished
@@ -135,11 +135,21 @@ def page(
         cells = [
             (row["method"], number(row["default"]), number(row["tuned"]), row["gap"]) for _, row in rows.iterrows()
         ]
-        parts += [f"### {name}", "", *markdown_table(("method", "default", "tuned", "tuned - default"), cells), ""]
+        seen = [method for method in best if name in (chosen_on(method) or ())]
+        said = (
+            [f"The defaults of {listed(seen)} were chosen on benchmarks with this one among them.", ""] if seen else []
+        )
+        parts += [
+            f"### {name}",
+            "",
+            *said,
+            *markdown_table(("method", "default", "tuned", "tuned - default"), cells),
+            "",
+        ]
     return f"""# Default and tuned methods on held-out benchmarks
 
 Every method had {count} configurations x {len(budget["seeds"])} seeds at {budget["queries"]} queries on
-{", ".join(budget["tuned_on"])}; nothing was tuned on the benchmarks below. Protocol: {budget["protocol"]}. Mean regrets in
+{", ".join(budget["tuned_on"])}; this study tuned nothing on the benchmarks below. Protocol: {budget["protocol"]}. Mean regrets in
 each benchmark's unit; differences are paired by seed, with 95 % bootstrap intervals.
 
 {by} {hardware()["cpu"]}.
@@ -182,6 +192,8 @@ def command(filling: Filling, **given: Any) -> None:
     if not held or set(held) & set(tuned_on):
         raise UserError("--held-out must name benchmarks, and none of --tuned-on")
     check_optima({*held, *tuned_on}, given["protocol"])  # raises here rather than hours later
+    for name in tuned_on:
+        refuse_held_out(benchmark(name, protocol=given["protocol"]))
     for method in methods:
         SearchRequest(method=method, queries=queries)
     seeds, protocol = [*parse_seeds(given["seeds"])], given["protocol"]

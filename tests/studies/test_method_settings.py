@@ -205,6 +205,8 @@ def test_every_method_gets_the_same_tuning_budget_and_a_stop_loses_nothing(tmp_p
         CliRunner().invoke(command, [*arguments, "--configurations", "4", "--page"], catch_exceptions=False)
     with pytest.raises(UserError, match="made with another queries"):
         CliRunner().invoke(command, [*arguments, "--queries", "13"], catch_exceptions=False)
+    with pytest.raises(UserError, match="no setting is chosen on nas-bench-graph/cora"):
+        CliRunner().invoke(command, [*arguments, "--tuned-on", "nas-bench-graph/cora"], catch_exceptions=False)
     with pytest.raises(UserError, match="none of --tuned-on"):
         CliRunner().invoke(command, [*arguments, "--held-out", "mnist1d-201"], catch_exceptions=False)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nadlab.benchmarks.archive import check_values, open_archive
 from nadlab.benchmarks.container import SUFFIX, open_container
-from nadlab.benchmarks.oracle import Oracle, optimum_of
+from nadlab.benchmarks.oracle import Oracle, facts_of, optimum_of
 from nadlab.benchmarks.packages.installed import absent, packaged, uncovered
 from nadlab.benchmarks.packages.own import own_benchmark
 from nadlab.benchmarks.presets import check_protocol
@@ -129,6 +129,14 @@ def verify(path: Path) -> str:
         open_archive(path)
         check_values(path, container.arrays)
     return digest
+
+
+def refuse_held_out(oracle: Oracle) -> None:
+    """Raise UserError when no setting may be chosen on a benchmark."""
+    if facts_of(oracle).held_out:
+        raise UserError(
+            f"no setting is chosen on {oracle.name}: it is held out for reporting; tune on another benchmark"
+        )
 
 
 def check_optima(names: Iterable[str], protocol: str = "paper") -> None:

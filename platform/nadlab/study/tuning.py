@@ -19,8 +19,9 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvin
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 from optuna.study import StudyDirection
 
-from nadlab.benchmarks.oracle import Oracle, facts_of
+from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.presets import PAPER
+from nadlab.benchmarks.registry import refuse_held_out
 from nadlab.errors import UserError, did_you_mean
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
@@ -174,10 +175,7 @@ def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
 
     Raises UserError when the benchmark is held out, or the largest budget is more than it has.
     """
-    if facts_of(oracle).held_out:
-        raise UserError(
-            f"no setting is chosen on {oracle.name}: it is held out for reporting; tune on another benchmark"
-        )
+    refuse_held_out(oracle)
     most = {
         factor: int(high) for factor, (_, high) in tuning.ends().items() if factor in ("labels", "final_k", "queries")
     }
