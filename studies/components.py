@@ -142,30 +142,37 @@ def code(arm: Searcher) -> str:
 
 def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str) -> list[str]:
     """Return the lines about one budget: mean regrets, and what each arm is behind the reference on the same seeds."""
-    rng, regrets = np.random.default_rng(0), dict[Any, dict[int, float]]()
+    rng, means = np.random.default_rng(0), list[tuple[str, ...]]()
+    for arm in arms:
+        own = rows[rows["method"] == arm]
+        if own.empty:
+            continue
+        groups = {name: group["regret"].to_numpy(np.float64) for name, group in own.groupby("benchmark")}
+        found = {name: mean_interval(each, rng) for name, each in groups.items()}
+        cells = [f"{it.mean:.2f} ({ends(it, '')}, n = {it.n})" if (it := found.get(name)) else "" for name in names]
+        means.append((arm, *cells, f"{own['cpu_seconds'].median():.1f}"))
+    return [
+        f"## {rows['queries'].iloc[0]} queries", "", "Mean regret:", "",
+        *markdown_table(("arm", *names, "CPU seconds"), means), "", *behind(rows, arms, names, reference),
+    ]  # fmt: skip
+
+
+def behind(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str) -> list[str]:
+    """Return the lines about what each arm is behind the reference on the same seeds, at one budget."""
+    rng, regrets, gaps = np.random.default_rng(0), dict[Any, dict[int, float]](), list[tuple[str, ...]]()
     for key, group in rows.groupby(["method", "benchmark"]):
         regrets[key] = dict(zip(group["seed"], group["regret"], strict=True))
-    means, gaps = list[tuple[str, ...]](), list[tuple[str, ...]]()
-    for arm in arms:
-        own = {name: regrets[arm, name] for name in names if (arm, name) in regrets}
-        if not own:
-            continue
-        found = {name: mean_interval(np.array(list(each.values())), rng) for name, each in own.items()}
-        cells = [f"{it.mean:.2f} ({ends(it, '')}, n = {it.n})" if (it := found.get(name)) else "" for name in names]
-        seconds = rows.loc[rows["method"] == arm, "cpu_seconds"].median()
-        means.append((arm, *cells, f"{seconds:.1f}"))
-        pairs = {name: paired(each, regrets.get((reference, name), {})) for name, each in own.items()}
-        pairs = {name: each for name, each in pairs.items() if len(each) and arm != reference}
+    for arm in (each for each in arms if each != reference):
+        pairs = {name: paired(regrets.get((arm, name), {}), regrets.get((reference, name), {})) for name in names}
+        pairs = {name: each for name, each in pairs.items() if len(each)}
         corrected = dict(zip(pairs, holm([signed_rank(each) for each in pairs.values()]), strict=True))
         found = {name: mean_interval(each, rng) for name, each in pairs.items()}
         texts = [f"{it.mean:+.2f} ({ends(it)}), p = {p_text(corrected[name])}" if (it := found.get(name)) else ""
                  for name in names]  # fmt: skip
         gaps += [(arm, *texts)] if pairs else []
     return [
-        f"## {rows['queries'].iloc[0]} queries", "", "Mean regret:", "",
-        *markdown_table(("arm", *names, "CPU seconds"), means), "",
         f"Regret minus that of {reference}, paired by seed; p from the signed-rank test, Holm-corrected over benchmarks:", "",
-        *markdown_table(("arm", *names), gaps), "",
+        *markdown_table(("method", *names), gaps), "",
     ]  # fmt: skip
 
 

@@ -41,6 +41,9 @@ from nadlab.methods.request import SearchRequest
 from nadlab.provenance.hardware import hardware
 from nadlab.semigan.diagnostics import search_accuracies
 from nadlab.study.search_file import SearchFile, Task, code_of
+from studies.components import behind
+
+REFERENCE = "random-search"
 
 
 def search(task: Task) -> dict[str, Any]:
@@ -114,6 +117,7 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
     rows = rows.assign(search_regret=[search_regret(row) for row in rows.itertuples()])
     lines = [f"## {rows['queries'].iloc[0]} queries", "", *said, "### Regret", ""]
     lines += ranked(rows, names, "regret", seeds, out)
+    lines += behind(rows, methods, names, REFERENCE) if REFERENCE in methods else []
     if held:
         search_rows = rows[rows["benchmark"].isin(held)]
         lines += ["### Regret by the search split", "", *ranked(search_rows, held, "search_regret", seeds, out)]
