@@ -14,7 +14,7 @@ from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
 from nadlab.searchers.models.ensemble import Perceptrons
 from nadlab.spaces import SPACES
 from tests.oracles import counting
-from tests.searchers.test_searchers import QUICK_SEARCHERS
+from tests.searchers.shortened import SHORTENED
 
 METHODS = ("bananas", "bayesian-optimisation", "local-search", "nao", "regularized-evolution", "reinforce", "seminas")
 SPACE_NAMES = sorted(SPACES)
@@ -28,7 +28,7 @@ def ledger_of(name: str, budget: int, pool: int = 200, *, whole: bool = True) ->
 def test_method_can_spend_a_pool_to_the_last_cell(method: str) -> None:
     held = len(np.unique(SPACES["nasbench201"].keys(ledger_of("nasbench201", 1, 30).oracle.pool())))
     ledger = ledger_of("nasbench201", held, 30, whole=False)
-    QUICK_SEARCHERS[method]()(ledger, np.random.default_rng(0))
+    SHORTENED[method](ledger, np.random.default_rng(0))
     assert ledger.remaining == 0
 
 

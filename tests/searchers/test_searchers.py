@@ -3,8 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,78 +13,17 @@ import pytest
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.searches.run import searches
 from nadlab.errors import UserError
-from nadlab.methods.registry import MULTI_FIDELITY, SEARCHERS, Searcher, run_search
+from nadlab.methods.registry import MULTI_FIDELITY, SEARCHERS, run_search
 from nadlab.queries.budget import Budget
 from nadlab.queries.ledger import QueryLedger
-from nadlab.searchers.ag_net import AGNet
-from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
-from nadlab.searchers.bananas import BANANAS
-from nadlab.searchers.baselines.random_forest import RandomForest
-from nadlab.searchers.bayesian_optimisation import BayesianOptimisation
-from nadlab.searchers.fidelities.hyperband import Hyperband
-from nadlab.searchers.fidelities.semigan_nad import LowFidelitySemiGANNAD
-from nadlab.searchers.ga_nas import GANAS
-from nadlab.searchers.local_search import LocalSearch
-from nadlab.searchers.models import cell_decoder, graph_vae
-from nadlab.searchers.models.ensemble import Perceptrons
-from nadlab.searchers.nao import NAO
-from nadlab.searchers.objectives.nsga2 import NSGA2
-from nadlab.searchers.pre_nas import PRENAS
-from nadlab.searchers.random_search import random_search
-from nadlab.searchers.regularized_evolution import RegularizedEvolution
-from nadlab.searchers.reinforce import Reinforce
-from nadlab.searchers.seminas import SemiNAS
 from nadlab.semigan.method import SemiGANNAD
-from nadlab.semigan.settings import (
-    GENERATOR_LIKELIHOOD,
-    PAPER,
-    PREDICTOR_POOL,
-    PREDICTOR_SEMI,
-    PREDICTOR_SEQUENTIAL,
-    SEQUENTIAL,
-    Settings,
-)
 from tests.conftest import TOY
 from tests.oracles import counting
+from tests.searchers.shortened import SHORTENED
 
 BUDGET = 24
 
 
-def quick(settings: Settings) -> Settings:
-    """Return settings with a short training."""
-    return replace(settings, epochs=2, width=16, unlabelled_per_epoch=512, generated=300, candidates=20)
-
-
-QUICK_ROUNDS = replace(SEQUENTIAL, epochs=2, round_epochs=1, width=16, unlabelled_per_epoch=512, candidates=20)
-VECTORS = graph_vae.VAEPretraining(cells=400, epochs=2, width=16)
-WRITER = cell_decoder.DecoderPretraining(steps=60, batch=64, width=32)
-QUICK_SEARCHERS: dict[str, Callable[[], Searcher]] = {
-    "random-search": lambda: random_search,
-    "regularized-evolution": RegularizedEvolution,
-    "local-search": LocalSearch,
-    "reinforce": Reinforce,
-    "random-forest": lambda: RandomForest(initial=10, candidates=200, trees=10),
-    "bayesian-optimisation": lambda: BayesianOptimisation(candidates=50),
-    "bananas": lambda: BANANAS(candidates=10, perceptrons=Perceptrons(epochs=2)),
-    "nao": lambda: NAO(epochs=2),
-    "seminas": lambda: SemiNAS(pretraining_epochs=2, unlabelled=50, epochs=1),
-    "arch2vec-rl": lambda: Arch2vecRL(pretraining=VECTORS),
-    "arch2vec-bo": lambda: Arch2vecBO(pretraining=VECTORS, epochs=5),
-    "ga-nas": lambda: GANAS(pretraining=WRITER, initial=10, steps=3),
-    "ag-net": lambda: AGNet(pretraining=WRITER, epochs=2),
-    "pre-nas": lambda: PRENAS(initial=10, trees=10),
-    "nsga-ii": lambda: NSGA2(population=8),
-    "successive-halving": lambda: Hyperband(brackets=1),
-    "hyperband": Hyperband,
-    "predictor-pool": lambda: SemiGANNAD(quick(PREDICTOR_POOL)),
-    "predictor-sequential": lambda: SemiGANNAD(quick(PREDICTOR_SEQUENTIAL)),
-    "predictor-semi": lambda: SemiGANNAD(quick(PREDICTOR_SEMI)),
-    "generator-likelihood": lambda: SemiGANNAD(quick(GENERATOR_LIKELIHOOD)),
-    "semigan-nad": lambda: SemiGANNAD(quick(Settings())),
-    "semigan-nad-paper": lambda: SemiGANNAD(replace(PAPER, epochs=1, width=16, unlabelled_batch=8192, generated=300)),
-    "semigan-nad-sequential": lambda: SemiGANNAD(QUICK_ROUNDS),
-    "semigan-nad-fidelities": lambda: LowFidelitySemiGANNAD(QUICK_ROUNDS, low_epochs=2),
-}
 OWN_BUDGETS_LEAST = {name: 3 for name, method in SEARCHERS.items() if isinstance(method, SemiGANNAD)}
 OWN_BUDGETS_LEAST["semigan-nad-fidelities"] = 4
 SHORTER = [name for name, method in SEARCHERS.items() if isinstance(method, MULTI_FIDELITY)]
@@ -98,12 +36,12 @@ def name(request: pytest.FixtureRequest, data: Path) -> str:  # noqa: ARG001 - i
 
 def ledger_of(name: str, seed: int, budget: int | Budget = BUDGET, table: str = TOY) -> QueryLedger:
     ledger = QueryLedger(counting("darts", 300) if table == "darts" else benchmark(table), budget)
-    run_search(QUICK_SEARCHERS[name](), ledger, np.random.default_rng(seed))
+    run_search(SHORTENED[name], ledger, np.random.default_rng(seed))
     return ledger
 
 
 def test_contract_covers_every_method() -> None:
-    assert QUICK_SEARCHERS.keys() == SEARCHERS.keys()
+    assert SHORTENED.keys() == SEARCHERS.keys()
 
 
 @pytest.mark.parametrize("table", [TOY, "nasbench101", "darts"])
@@ -146,8 +84,8 @@ def test_method_of_shorter_trainings_refuses_a_benchmark_with_full_ones_alone(na
 def elsewhere(data: Path) -> dict[str, list[dict[str, Any]]]:  # noqa: ARG001 - it makes the tables
     """Method -> its ledger with seed 3, from another process."""
     code = (
-        "import json; from dataclasses import asdict; from tests.searchers.test_searchers import QUICK_SEARCHERS, ledger_of;"
-        "print(json.dumps({name: [asdict(query) for query in ledger_of(name, 3).queries] for name in QUICK_SEARCHERS}))"
+        "import json; from dataclasses import asdict; from tests.searchers.shortened import SHORTENED; from tests.searchers.test_searchers import ledger_of;"
+        "print(json.dumps({name: [asdict(query) for query in ledger_of(name, 3).queries] for name in SHORTENED}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ledgers: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
@@ -167,7 +105,7 @@ def test_other_seed_gives_another_ledger(name: str, elsewhere: dict[str, list[di
 def test_pool_that_is_smaller_than_the_budget_is_refused_before_anything_is_spent(name: str) -> None:
     ledger = QueryLedger(benchmark(TOY), 301)
     with pytest.raises(UserError, match=r"request fewer"):
-        QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(0))
+        SHORTENED[name](ledger, np.random.default_rng(0))
     assert not ledger.queries
 
 
