@@ -25,7 +25,7 @@ check: install
 	$(MAKE) --jobs 2 style types quick
 
 test: install system style types
-	$(PYTEST)
+	$(PYTEST) --durations 30
 
 style: install
 	$(BIN)/ruff check .
