@@ -30,9 +30,12 @@ def test_same_command_goes_on_and_says_what_is_missing(tmp_path: Path) -> None:
     shown = leaderboard(tmp_path, "--methods", f"{cheap},random-forest", "--seeds", "3", "--page")
     assert "Unfinished, with fewer than 3 seeds on some benchmark: random-forest (0 to 1)." in shown
     assert "3 methods ranked by their means over 2 benchmarks" in shown
-    (row,) = [line for line in shown.splitlines() if line.startswith("| random-forest")]
+    row, behind = [line for line in shown.splitlines() if line.startswith("| random-forest")]
     assert row.split(" | ")[1:3] == ["", ""]  # no rank, and nothing on mnist1d-201
     assert "n = 1" in row
+    assert "Regret minus that of random-search, paired by seed" in shown
+    assert behind.split(" | ")[1] == ""  # no seed of both on mnist1d-201
+    assert "p = 1.00" in behind  # one pair shows nothing
     assert (tmp_path / "critical_differences_regret_12.png").exists()
     assert (tmp_path / "README.md").read_text().strip() == shown.strip()
 
