@@ -99,17 +99,17 @@ def search(values: Mapping[str, Values], protocol: str, task: Task) -> Mapping[s
 
 
 def compared(rows: pd.DataFrame, best: Mapping[str, int]) -> pd.DataFrame:
-    """Return a row a held-out benchmark and method: regrets of default and tuned, their difference, and the ranks of both."""
+    """Return a row a held-out benchmark and method: mean regrets of default and tuned, their difference, and the ranks of both."""
     rng, found = np.random.default_rng(0), []
     regrets = dict[Any, dict[int, float]]()
     for key, group in rows.groupby(["benchmark", "method"]):
         regrets[key] = dict(zip(group["seed"], group["regret"], strict=True))
-    for name, (method, number_of) in product(rows["benchmark"].unique(), best.items()):
-        default, tuned = regrets[name, arm(method, DEFAULT)], regrets[name, arm(method, number_of)]
-        means = {"default": np.mean(list(default.values())), "tuned": np.mean(list(tuned.values()))}
-        gap = paired_difference(tuned, default, rng)
-        assert gap
-        found.append({"benchmark": name, "method": method, **means, "gap": f"{gap.mean:+.2f} ({ends(gap)})"})
+    for name, (method, chosen) in product(rows["benchmark"].unique(), best.items()):
+        default, tuned = (regrets.get((name, arm(method, each)), {}) for each in (DEFAULT, chosen))
+        if gap := paired_difference(tuned, default, rng):  # none where a stop left no seed of both
+            means = {"default": np.mean([*default.values()]), "tuned": np.mean([*tuned.values()])}
+            text = f"{gap.mean:+.2f} ({ends(gap)}), n = {gap.n}"
+            found.append({"benchmark": name, "method": method, **means, "gap": text})
     made = pd.DataFrame(found)
     ranks = made.groupby("benchmark")[["default", "tuned"]].rank()
     return made.assign(rank_default=ranks["default"], rank_tuned=ranks["tuned"])
@@ -119,7 +119,9 @@ def page(
     made: pd.DataFrame, tuned: Mapping[str, Sequence[Values]], best: Mapping[str, int], budget: Values, by: str
 ) -> str:
     """Return the page: mean ranks, what was chosen, and regrets on every held-out benchmark."""
-    ranks = made.groupby("method")[["rank_default", "rank_tuned"]].mean().sort_values("rank_tuned")
+    names = made["benchmark"].unique()
+    whole = made.groupby("method").filter(lambda rows: len(rows) == len(names))
+    ranks = whole.groupby("method")[["rank_default", "rank_tuned"]].mean().sort_values("rank_tuned")
     places = [
         (str(method), number(row["rank_default"], 1), number(row["rank_tuned"], 1)) for method, row in ranks.iterrows()
     ]
@@ -136,16 +138,9 @@ def page(
             (row["method"], number(row["default"]), number(row["tuned"]), row["gap"]) for _, row in rows.iterrows()
         ]
         seen = [method for method in best if name in (chosen_on(method) or ())]
-        said = (
-            [f"The defaults of {listed(seen)} were chosen on benchmarks with this one among them.", ""] if seen else []
-        )
-        parts += [
-            f"### {name}",
-            "",
-            *said,
-            *markdown_table(("method", "default", "tuned", "tuned - default"), cells),
-            "",
-        ]
+        said = [f"The defaults of {listed(seen)} were chosen with a view to this one too.", ""] if seen else []
+        heading = ("method", "default", "tuned", "tuned - default")
+        parts += [f"### {name}", "", *said, *markdown_table(heading, cells), ""]
     return f"""# Default and tuned methods on held-out benchmarks
 
 Every method had {count} configurations x {len(budget["seeds"])} seeds at {budget["queries"]} queries on
@@ -154,7 +149,7 @@ each benchmark's unit; differences are paired by seed, with 95 % bootstrap inter
 
 {by} {hardware()["cpu"]}.
 
-## Mean ranks over {made["benchmark"].nunique()} held-out benchmarks
+## Mean ranks over {len(names)} held-out benchmarks
 
 {chr(10).join(markdown_table(("method", "default", "tuned"), places))}
 
