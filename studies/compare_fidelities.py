@@ -29,7 +29,7 @@ from nadlab.analysis.text import ends, listed, markdown_table, p_equals
 from nadlab.benchmarks.fidelity import fidelities_of, lower_fidelities
 from nadlab.benchmarks.oracle import metric_of, optimum_of
 from nadlab.benchmarks.registry import benchmark, check_optima
-from nadlab.cli.options import parse_budgets, parse_seeds
+from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
 from nadlab.cli.shared_options import Filling, search_file_options, write_page
 from nadlab.methods.registry import run_search, searcher
 from nadlab.provenance.hardware import hardware
@@ -196,7 +196,8 @@ def command(
     seeds: str,
     filling: Filling,
 ) -> None:
-    names, chosen, each = benchmarks.split(","), methods.split(","), parse_seeds(seeds)
+    names, chosen = parse_names("--benchmarks", benchmarks), parse_names("--methods", methods)
+    each = parse_seeds(seeds)
     check_optima(names)
     budgets = [HOUR * number for number in parse_budgets(hours)]
     for name, budget in product(names, budgets):

@@ -25,7 +25,7 @@ from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import ends, listed, markdown_table
 from nadlab.benchmarks.oracle import Oracle, optimum_of
 from nadlab.benchmarks.registry import benchmark
-from nadlab.cli.options import parse_seeds
+from nadlab.cli.options import parse_names, parse_seeds
 from nadlab.cli.shared_options import Filling, search_file_options, write_page
 from nadlab.errors import UserError
 from nadlab.methods.registry import searcher
@@ -147,7 +147,7 @@ lies between our worst and best seeds or within the interval.
 @click.option("--seeds", default="10", show_default=True, help="a count, a range or a list")
 @search_file_options("runs/compare_published")
 def command(methods: str, benchmarks: str, seeds: str, filling: Filling) -> None:
-    names, chosen = benchmarks.split(","), methods.split(",")
+    names, chosen = parse_names("--benchmarks", benchmarks), parse_names("--methods", methods)
     if unknown := [name for name in names if name not in BENCHMARKS] + [m for m in chosen if m not in CHEAPEST_FIRST]:
         raise UserError(f"the tables have no {unknown[0]!r}: choose from {listed([*BENCHMARKS, *CHEAPEST_FIRST])}")
     numbers = [each for each in PUBLISHED if each.benchmark in names and each.method in chosen]

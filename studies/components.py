@@ -32,7 +32,7 @@ from nadlab.analysis.statistics.intervals import mean_interval, paired
 from nadlab.analysis.statistics.paired_tests import signed_rank
 from nadlab.analysis.text import ends, listed, markdown_table, p_text
 from nadlab.benchmarks.registry import benchmark, check_optima
-from nadlab.cli.options import parse_budgets, parse_seeds
+from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
 from nadlab.cli.shared_options import Filling, search_file_options, write_page
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS, Searcher, run_search
@@ -212,8 +212,8 @@ def command(
     every, usual_reference, usual = SETS[which]
     reference = reference or usual_reference
     chosen, names, each = (
-        arms.split(";") if arms else [*every],
-        (benchmarks or ",".join(usual)).split(","),
+        parse_names("--arms", arms, ";") if arms else [*every],
+        parse_names("--benchmarks", benchmarks) if benchmarks else [*usual],
         parse_seeds(seeds),
     )
     if which == "choices" and (held := set(names) - {*TUNED_ON}):

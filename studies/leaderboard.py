@@ -33,7 +33,7 @@ from nadlab.analysis.text import ends, listed, markdown_table, number, p_equals
 from nadlab.benchmarks.oracle import accuracy, facts_of, metric_of, optimum_of
 from nadlab.benchmarks.packages.nasbenchgraph import DATASETS
 from nadlab.benchmarks.registry import benchmark, check_optima
-from nadlab.cli.options import parse_budgets, parse_seeds
+from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
 from nadlab.cli.shared_options import Filling, search_file_options, write_page
 from nadlab.engine.searches.run import searches
 from nadlab.methods.registry import COMPARED, searcher
@@ -158,7 +158,8 @@ def command(
     seeds: str,
     filling: Filling,
 ) -> None:
-    names, chosen, each = benchmarks.split(","), methods.split(","), parse_seeds(seeds)
+    names, chosen = parse_names("--benchmarks", benchmarks), parse_names("--methods", methods)
+    each = parse_seeds(seeds)
     check_optima(names)
     budgets = parse_budgets(queries)
     for method, budget in product(chosen, budgets):

@@ -13,7 +13,6 @@ it runs only what is missing.
 from nadlab.cli.command_line import run_command
 
 # isort: split
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,11 +28,11 @@ import pandas as pd
 from nadlab.analysis.statistics.intervals import paired_difference
 from nadlab.analysis.text import ends, listed, markdown_table, number, setting
 from nadlab.benchmarks.registry import EMBEDDED, benchmark, check_optima, refuse_held_out, sources
-from nadlab.cli.options import parse_seeds
+from nadlab.cli.options import parse_names, parse_seeds
 from nadlab.cli.shared_options import Filling, protocol_option, search_file_options, write_page
 from nadlab.engine.searches.run import searches
 from nadlab.errors import UserError
-from nadlab.json_text import write_json
+from nadlab.json_text import read_json, write_json
 from nadlab.methods.registry import COMPARED, chosen_on, hyperparameter, searcher
 from nadlab.methods.request import SearchRequest
 from nadlab.methods.tuning_space import tuning_space
@@ -58,7 +57,7 @@ def tune(filling: Filling, budget: Values, configurations: int, method: str) -> 
     """
     path, space = filling.out / "tuned" / f"{method.replace(':', '.')}.json", tuning_space(method)
     given = dict(budget) | {"code": code_of(searcher(method))}
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else given | {"configurations": []}
+    kept = read_json(path) if path.exists() else given | {"configurations": []}
     if other := [name for name, value in given.items() if kept.get(name) != value]:
         raise UserError(f"{path} was made with another {other[0]}: choose another folder with --out")
     done, search = kept["configurations"], optuna.create_study(direction="minimize")
@@ -181,9 +180,10 @@ def command(filling: Filling, **given: Any) -> None:
     if given["smoke"]:
         given |= SMOKE
         filling = replace(filling, concurrent=1, out=filling.out / "smoke")
-    methods, tuned_on, queries = given["methods"].split(","), given["tuned_on"].split(","), given["queries"]
+    methods, queries = parse_names("--methods", given["methods"]), given["queries"]
+    tuned_on = parse_names("--tuned-on", given["tuned_on"])
     others = [name for name, (path, _) in sources(given["protocol"]).items() if path.parent != EMBEDDED]
-    held = given["held_out"].split(",") if given["held_out"] else others
+    held = parse_names("--held-out", given["held_out"]) if given["held_out"] else others
     if not held or set(held) & set(tuned_on):
         raise UserError("--held-out must name benchmarks, and none of --tuned-on")
     check_optima({*held, *tuned_on}, given["protocol"])  # raises here rather than hours later
@@ -191,6 +191,7 @@ def command(filling: Filling, **given: Any) -> None:
         refuse_held_out(benchmark(name, protocol=given["protocol"]))
     for method in methods:
         SearchRequest(method=method, queries=queries)
+        tuning_space(method)
     seeds, protocol = [*parse_seeds(given["seeds"])], given["protocol"]
     budget = {"queries": queries, "seeds": seeds, "tuned_on": tuned_on, "protocol": protocol}
     tuning = partial(tune, filling, budget, given["configurations"])

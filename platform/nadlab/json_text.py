@@ -4,6 +4,7 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 from nadlab.errors import UserError
 
@@ -34,6 +35,14 @@ def _not_finite(value: object, name: str) -> str | None:
     else:
         return None
     return next((found for place, each in parts if (found := _not_finite(each, place))), None)
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file of ours holds; raise UserError when it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): delete it, or choose another folder with --out") from error
 
 
 def write_json(path: Path, value: object) -> None:

@@ -16,7 +16,7 @@ from nadlab.queries.ledger import Query, QueryLedger
 from nadlab.queries.opening import answered
 from nadlab.spaces import Cells
 from tests.oracles import counting
-from tests.searchers.test_searchers import QUICK_SEARCHERS
+from tests.searchers.shortened import SHORTENED
 
 ORACLE = counting("nasbench201", 300)
 BUDGET = 24
@@ -49,7 +49,7 @@ def searched(
     kept = StoredEvaluations.of(ORACLE, EvaluationConfig(store=str(place)))
     oracle = answered(ORACLE, replace(kept, train=UntilKilled(kept.train, trained, most)).evaluate)
     ledger = QueryLedger(oracle, BUDGET)
-    QUICK_SEARCHERS[name]()(ledger, np.random.default_rng(3))
+    SHORTENED[name](ledger, np.random.default_rng(3))
     return ledger.queries, [replace(each, seconds=None) for each in ledger.account.trainings]
 
 

@@ -71,7 +71,20 @@ def test_bad_input_is_one_sentence_before_anything_is_searched(tmp_path: Path, m
     for wrong, words in {
         ("--benchmarks", "meadow:meadow"): "meadow:meadow has no known optimum",
         ("--queries", "12,many"): "--queries must list numbers, such as 20,100, not '12,many'",
+        ("--methods", "local-search,local-search"): "--methods names local-search twice: write it once",
+        ("--benchmarks", "mnist1d-201,"): "--benchmarks must list names separated by ',', not 'mnist1d-201,'",
+        ("--page",): "searches.csv has no search of these yet",
     }.items():
         with pytest.raises(UserError, match=words):
             leaderboard(tmp_path / "out", *cheap, *wrong)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "is damaged"), ("queries,seed\n1,2,3\n4\n5,6,7,8\n", "is damaged"), ("queries,seed\n", "has no column benchmark"), (b"\xff\xfe\x00", "is damaged")],
+)  # fmt: skip
+def test_damaged_file_of_searches_is_one_sentence(tmp_path: Path, text: str | bytes, words: str) -> None:
+    (tmp_path / "searches.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match=words):
+        leaderboard(tmp_path, "--methods", "random-search", "--seeds", "1")

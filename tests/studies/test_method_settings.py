@@ -211,8 +211,35 @@ def test_every_method_gets_the_same_tuning_budget_and_a_stop_loses_nothing(tmp_p
         CliRunner().invoke(command, [*arguments, "--held-out", "mnist1d-201"], catch_exceptions=False)
 
 
-def test_a_misspelt_method_is_said_before_any_method_is_tuned(tmp_path: Path) -> None:
-    arguments = ["--methods", "local-search,banana", "--held-out", "mnist1d-101", "--tuned-on", "mnist1d-201"]
-    with pytest.raises(UserError, match="unknown method 'banana': did you mean bananas"):
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        ("local-search,banana", "unknown method 'banana': did you mean bananas"),
+        ("local-search,random-search", "random-search has no setting with a declared range"),
+        ("local-search,local-search", "--methods names local-search twice"),
+    ],
+)
+def test_a_method_that_cannot_be_tuned_is_said_before_any_method_is_tuned(
+    tmp_path: Path, methods: str, words: str
+) -> None:
+    arguments = ["--methods", methods, "--held-out", "mnist1d-101", "--tuned-on", "mnist1d-201"]
+    with pytest.raises(UserError, match=words):
         CliRunner().invoke(command, [*arguments, "--out", str(tmp_path / "out")], catch_exceptions=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_damaged_configurations_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "tuned").mkdir()
+    (tmp_path / "tuned" / "local-search.json").write_text("{")
+    arguments = [
+        "--methods",
+        "local-search",
+        "--tuned-on",
+        "mnist1d-201",
+        "--held-out",
+        "mnist1d-101",
+        "--out",
+        str(tmp_path),
+    ]
+    with pytest.raises(UserError, match=r"local-search.json is damaged \("):
+        CliRunner().invoke(command, [*arguments, "--concurrent", "1"], catch_exceptions=False)

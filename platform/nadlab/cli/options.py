@@ -144,6 +144,16 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
+def parse_names(option: str, text: str, separator: str = ",") -> list[str]:
+    """Return the names of a list; raise UserError for an empty one, or a name that stands twice."""
+    names = [part.strip() for part in text.split(separator)]
+    if "" in names:
+        raise UserError(f"{option} must list names separated by '{separator}', not {text!r}")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"{option} names {twice} twice: write it once")
+    return names
+
+
 def parse_budgets(text: str) -> list[int]:
     """Return the budgets of `20,100`; UserError otherwise."""
     try:

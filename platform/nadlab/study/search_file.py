@@ -86,7 +86,17 @@ class SearchFile:
         return f"Revision {revisions}.{kept}"
 
     def _rows(self) -> pd.DataFrame:
-        return pd.read_csv(self.path, dtype={"code": str, "revision": str})
+        try:
+            rows = pd.read_csv(self.path, dtype={"code": str, "revision": str})
+        except FileNotFoundError:
+            raise UserError(f"{self.path} has no search of these yet") from None
+        except ValueError as error:  # pandas' and Unicode's are such
+            raise UserError(
+                f"{self.path} is damaged ({error}): mend it, or choose another folder with --out"
+            ) from error
+        if lacking := [name for name in self.columns if name not in rows]:
+            raise UserError(f"{self.path} has no column {lacking[0]}: choose another folder with --out")
+        return rows
 
     def _changed(self, rows: pd.DataFrame) -> list[str]:
         return [
