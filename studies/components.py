@@ -102,6 +102,7 @@ def ladder() -> dict[str, Searcher]:
 
 
 HALF: dict[str, Any] = {"labels": 80, "final_k": 80, "final_share": 0.5}
+FULL: dict[str, Any] = {"generator": True, "predictor_adversarial": True, "candidates_from": "generator"}
 CHANGES: dict[str, Mapping[str, Any]] = {
     "predictor-pool": {},
     "ensemble of 5": {"ensemble": 5},
@@ -111,8 +112,15 @@ CHANGES: dict[str, Mapping[str, Any]] = {
     "K half": HALF,
     "K half, ensemble of 5": HALF | {"ensemble": 5},
     "K half, AG and D": HALF | {"generator": True, "predictor_adversarial": True},
-}
-"""name -> what differs from PP alone over the pool"""
+    "semigan-nad": FULL,
+    "semigan-nad, ensemble of 4": FULL | {"ensemble": 4},
+    "semigan-nad, ensemble of 4, 8 epochs": FULL | {"ensemble": 4, "epochs": 8, "learning_rate": 0.015},
+    "semigan-nad, tuned": FULL
+    | {"alpha": 0.13, "alpha_p": 0.28, "rank0_share": 0.19, "final_share": 0.3, "epochs": 8, "width": 96, "ensemble": 4,
+       "generator_depth": 2, "predictor_depth": 3, "discriminator_depth": 6, "learning_rate": 0.015, "coverage": 0.66,
+       "temperature": 0.16},
+}  # fmt: skip
+"""name -> what differs from PP alone over the pool; tuned: the best of ten at 40 queries, results/tune_methods, rounded"""
 CHOICES: dict[str, Searcher] = {"random-search": SEARCHERS["random-search"]} | {
     name: SemiGANNAD(replace(PREDICTOR_POOL, **changes)) for name, changes in CHANGES.items()
 }
