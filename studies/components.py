@@ -40,7 +40,7 @@ from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import PAPER, PAPER_T, PREDICTOR_POOL, PREDICTOR_SEQUENTIAL, SEQUENTIAL, Settings
-from nadlab.study.search_file import SearchFile, Task, code_of
+from nadlab.study.search_file import SearchFile, Task, code_of, regrets_of
 
 NAMES = ("random-search", "predictor-pool", "predictor-semi", "generator-likelihood", "semigan-nad")
 COMPONENTS: dict[str, Searcher] = {name: SEARCHERS[name] for name in NAMES} | {
@@ -167,9 +167,7 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
 
 def behind(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str) -> list[str]:
     """Return the lines about what each arm is behind the reference on the same seeds, at one budget."""
-    rng, regrets, gaps = np.random.default_rng(0), dict[Any, dict[int, float]](), list[tuple[str, ...]]()
-    for key, group in rows.groupby(["method", "benchmark"]):
-        regrets[key] = dict(zip(group["seed"], group["regret"], strict=True))
+    rng, regrets, gaps = np.random.default_rng(0), regrets_of(rows), list[tuple[str, ...]]()
     for arm in (each for each in arms if each != reference):
         pairs = {name: paired(regrets.get((arm, name), {}), regrets.get((reference, name), {})) for name in names}
         pairs = {name: each for name, each in pairs.items() if len(each)}

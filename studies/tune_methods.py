@@ -38,7 +38,7 @@ from nadlab.methods.request import SearchRequest
 from nadlab.methods.tuning_space import tuning_space
 from nadlab.processes import finished
 from nadlab.provenance.hardware import hardware
-from nadlab.study.search_file import SearchFile, Task, code_of
+from nadlab.study.search_file import SearchFile, Task, code_of, regrets_of
 from nadlab.study.tuning import sampler
 
 SMOKE = {"methods": "local-search,regularized-evolution", "configurations": 2, "seeds": "2", "queries": 12,
@@ -89,22 +89,19 @@ def arm(method: str, configuration: int) -> str:
     return f"{method}, configuration {configuration}"
 
 
-def search(values: Mapping[str, Values], protocol: str, task: Task) -> Mapping[str, Any]:
-    """Run one search and return its row; values: arm -> values of its settings."""
-    queries, seed, name, armed = task
-    method = armed.rpartition(", ")[0]
-    (found,) = searches([method], name, queries, [seed], 1, values[armed], protocol)
+def search(arms: Mapping[str, tuple[str, Values]], protocol: str, task: Task) -> Mapping[str, Any]:
+    """Run one search and return its row; arms: name -> method and values of its settings."""
+    queries, seed, name, named = task
+    method, values = arms[named]
+    (found,) = searches([method], name, queries, [seed], 1, values, protocol)
     return found.row()
 
 
 def compared(rows: pd.DataFrame, best: Mapping[str, int]) -> pd.DataFrame:
     """Return a row a held-out benchmark and method: mean regrets of default and tuned, their difference, and the ranks of both."""
-    rng, found = np.random.default_rng(0), []
-    regrets = dict[Any, dict[int, float]]()
-    for key, group in rows.groupby(["benchmark", "method"]):
-        regrets[key] = dict(zip(group["seed"], group["regret"], strict=True))
+    rng, found, regrets = np.random.default_rng(0), [], regrets_of(rows)
     for name, (method, chosen) in product(rows["benchmark"].unique(), best.items()):
-        default, tuned = (regrets.get((name, arm(method, each)), {}) for each in (DEFAULT, chosen))
+        default, tuned = (regrets.get((arm(method, each), name), {}) for each in (DEFAULT, chosen))
         if gap := paired_difference(tuned, default, rng):  # none where a stop left no seed of both
             means = {"default": np.mean([*default.values()]), "tuned": np.mean([*tuned.values()])}
             text = f"{gap.mean:+.2f} ({ends(gap)}), n = {gap.n}"
@@ -197,12 +194,16 @@ def command(filling: Filling, **given: Any) -> None:
     tuning = partial(tune, filling, budget, given["configurations"])
     tuned = dict(zip(methods, finished(tuning, methods, "method", filling.concurrent), strict=True))
     best = {method: min(range(len(rows)), key=lambda place: rows[place]["mean"]) for method, rows in tuned.items()}
-    arms = {arm(method, place): method for method in methods for place in {DEFAULT, best[method]}}
-    values = {name: tuned[method][int(name.rpartition(" ")[2])]["values"] for name, method in arms.items()}
-    file = SearchFile(filling.out / "searches.csv", {name: code_of(searcher(method)) for name, method in arms.items()})
+    arms = {
+        arm(method, place): (method, tuned[method][place]["values"])
+        for method in methods
+        for place in {DEFAULT, best[method]}
+    }
+    codes = {name: code_of(searcher(method)) for name, (method, _) in arms.items()}
+    file = SearchFile(filling.out / "searches.csv", codes)
     each = parse_seeds(given["held_out_seeds"])
-    tasks = [(queries, seed, name, armed) for seed, name, armed in product(each, held, arms)]
-    filling.fill(file, partial(search, values, protocol), tasks)
+    tasks = [(queries, seed, name, named) for seed, name, named in product(each, held, arms)]
+    filling.fill(file, partial(search, arms, protocol), tasks)
     rows = file.selected([queries], each, held, arms)
     made = compared(rows, best)
     write_page(filling.out, page(made, tuned, best, budget, file.made_by(rows)))

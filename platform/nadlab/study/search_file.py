@@ -27,6 +27,12 @@ def code_of(method: Callable[..., None]) -> str:
     return digest_of((method if isinstance(method, FunctionType) else type(method)).__module__)[:16]
 
 
+def regrets_of(rows: pd.DataFrame) -> dict[tuple[str, str], dict[int, float]]:
+    """Return (method, benchmark) -> seed -> regret, of searches of one budget."""
+    groups: Any = rows.groupby(["method", "benchmark"])
+    return {key: dict(zip(group["seed"], group["regret"], strict=True)) for key, group in groups}
+
+
 @dataclass(frozen=True)
 class SearchFile:
     """A CSV of searches; several processes may append to it."""
@@ -86,10 +92,10 @@ class SearchFile:
         return f"Revision {revisions}.{kept}"
 
     def _rows(self) -> pd.DataFrame:
+        if not self.path.exists():
+            return pd.DataFrame(columns=self.columns)
         try:
             rows = pd.read_csv(self.path, dtype={"code": str, "revision": str})
-        except FileNotFoundError:
-            raise UserError(f"{self.path} has no search of these yet") from None
         except ValueError as error:  # pandas' and Unicode's are such
             raise UserError(
                 f"{self.path} is damaged ({error}): mend it, or choose another folder with --out"
