@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import click
@@ -49,13 +50,27 @@ DEFAULT = 0
 """the number of the first configuration"""
 
 
+def tuned_file(out: Path, method: str) -> Path:
+    """Return where a method's configurations are written."""
+    return out / "tuned" / f"{method.replace(':', '.')}.json"
+
+
+def untuned(out: Path, methods: Sequence[str], configurations: int) -> str:
+    """Return the sentence that says how many configurations are still to be tuned; empty if none."""
+    files = [path for path in (tuned_file(out, method) for method in methods) if path.exists()]
+    done = sum(min(configurations, len(read_json(path)["configurations"])) for path in files)
+    left = configurations * len(methods) - done
+    said = f"{left} of {done + left} configurations would be tuned, then default and best run on the held-out benchmarks."
+    return said if left else ""
+
+
 def tune(filling: Filling, budget: Values, configurations: int, method: str) -> list[dict[str, Any]]:
     """Return the configurations of a method and their regrets, the default first; each is written when it has ended.
 
     Raises UserError when the folder holds results of another budget, which is all but the number of configurations, or of
     other code, and when some are missing where only the page is asked for.
     """
-    path, space = filling.out / "tuned" / f"{method.replace(':', '.')}.json", tuning_space(method)
+    path, space = tuned_file(filling.out, method), tuning_space(method)
     given = dict(budget) | {"code": code_of(searcher(method))}
     kept = read_json(path) if path.exists() else given | {"configurations": []}
     if other := [name for name, value in given.items() if kept.get(name) != value]:
@@ -191,6 +206,9 @@ def command(filling: Filling, **given: Any) -> None:
         tuning_space(method)
     seeds, protocol = [*parse_seeds(given["seeds"])], given["protocol"]
     budget = {"queries": queries, "seeds": seeds, "tuned_on": tuned_on, "protocol": protocol}
+    if filling.dry_run and (said := untuned(filling.out, methods, given["configurations"])):
+        click.echo(said)
+        return
     tuning = partial(tune, filling, budget, given["configurations"])
     tuned = dict(zip(methods, finished(tuning, methods, "method", filling.concurrent), strict=True))
     best = {method: min(range(len(rows)), key=lambda place: rows[place]["mean"]) for method, rows in tuned.items()}

@@ -88,3 +88,21 @@ def test_damaged_file_of_searches_is_one_sentence(tmp_path: Path, text: str | by
     (tmp_path / "searches.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match=words):
         leaderboard(tmp_path, "--methods", "random-search", "--seeds", "1")
+
+
+def test_dry_run_says_what_would_run_and_how_long_and_writes_nothing(tmp_path: Path) -> None:
+    assert "4 of 4 searches would run, and be added to" in leaderboard(
+        tmp_path / "new", "--methods", "random-search", "--seeds", "2", "--dry-run"
+    )
+    assert not (tmp_path / "new").exists()
+    leaderboard(tmp_path, "--methods", "random-search", "--seeds", "1")
+    path = tmp_path / "searches.csv"
+    pd.read_csv(path, dtype={"code": str}).assign(cpu_seconds=60).to_csv(path, index=False)
+    written = path.read_text()
+    (tmp_path / "README.md").unlink()
+    shown = leaderboard(tmp_path, "--methods", "random-search,nao", "--seeds", "3", "--dry-run")
+    assert "10 of 12 searches would run" in shown
+    assert "It has no search yet of nao with 12 queries (6)." in shown
+    assert "4 of them take about 4 CPU minutes" in shown
+    assert path.read_text() == written
+    assert not (tmp_path / "README.md").exists()

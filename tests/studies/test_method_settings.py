@@ -201,6 +201,10 @@ def test_every_method_gets_the_same_tuning_budget_and_a_stop_loses_nothing(tmp_p
     assert set(rows) == {2}
     page = CliRunner().invoke(command, [*arguments, "--configurations", "3", "--page"], catch_exceptions=False)
     assert page.stdout == done.stdout
+    dry = [*arguments, "--configurations", "4", "--dry-run"]
+    assert "2 of 8 configurations would be tuned" in CliRunner().invoke(command, dry, catch_exceptions=False).stdout
+    dry = [*arguments, "--configurations", "3", "--held-out-seeds", "3", "--dry-run"]
+    assert f"{len(rows)} of {3 * len(rows)} searches" in CliRunner().invoke(command, dry, catch_exceptions=False).stdout
     with pytest.raises(UserError, match="3 of 4 configurations: leave out --page"):
         CliRunner().invoke(command, [*arguments, "--configurations", "4", "--page"], catch_exceptions=False)
     with pytest.raises(UserError, match="made with another queries"):

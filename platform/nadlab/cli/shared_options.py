@@ -1,6 +1,6 @@
 """Options that several commands share; light, for a command's start."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import reduce, wraps
 from pathlib import Path
@@ -42,11 +42,31 @@ class Filling:
     out: Path
     anyway: bool
     page_only: bool
+    dry_run: bool
 
     def fill(self, file: "SearchFile", search: "Search", tasks: "Iterable[Task]") -> None:
-        """Run what the file lacks, unless only the page is asked for."""
+        """Run what the file lacks, unless only the page is asked for; a dry run ends here and says what would run."""
+        if self.dry_run:
+            click.echo(_would_run(file, [*tasks]))
+            raise click.exceptions.Exit
         if not self.page_only:
             file.run(search, tasks, self.concurrent, self.anyway)
+
+
+def _would_run(file: "SearchFile", tasks: "Sequence[Task]") -> str:
+    from nadlab.analysis.text import listed  # late, as all below: --help needs no pandas
+
+    missing = file.missing(tasks)
+    known, unknown = missing[missing["cpu_seconds"].notna()], missing[missing["cpu_seconds"].isna()]
+    said = f"{len(missing)} of {len(tasks)} searches would run"
+    said += f"; {file.path} has the others." if len(missing) < len(tasks) else f", and be added to {file.path}."
+    if len(known):
+        said += f" {len(known)} of them take about {known['cpu_seconds'].sum() / 60:.0f} CPU minutes, like those it has."
+    if len(known) and len(unknown):
+        counts = unknown.groupby(["method", file.unit], sort=False).size()
+        own = [f"{method} with {budget} {file.unit} ({count})" for (method, budget), count in counts.items()]
+        said += f" It has no search yet of {listed(own)}."
+    return said
 
 
 def write_page(folder: Path, text: str) -> None:
@@ -62,6 +82,7 @@ def search_file_options(out: str) -> Callable[[Any], Any]:
         click.option("--out", type=click.Path(path_type=Path), default=Path(out), show_default=True),
         click.option("--anyway", is_flag=True, help="keep searches that other code of their methods made"),
         click.option("--page", "page_only", is_flag=True, help="run no search, only write the page from stored results"),
+        click.option("--dry-run", is_flag=True, help="print what would run and how long it would take; write nothing"),
     )  # fmt: skip
     names = [each.name for each in fields(Filling)]
 

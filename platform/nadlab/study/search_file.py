@@ -69,9 +69,14 @@ class SearchFile:
                 f"{self.path} holds searches by other code of {', '.join(others)}: delete those rows, check out their "
                 "revision, keep them with --anyway, or choose another folder with --out"
             )
-        done = set(rows[self.key].itertuples(index=False, name=None))
-        missing = [task for task in tasks if task not in done]
+        missing = self._missing(rows, tasks)
         finished(partial(self._run, search, git_revision(Path(__file__).parent)), missing, "search", concurrent)
+
+    def missing(self, tasks: Iterable[Task]) -> pd.DataFrame:
+        """Return the searches that the file lacks, with the median `cpu_seconds` of their method and budget, NaN if unknown."""
+        rows = self._rows()
+        seconds = rows.groupby([self.unit, "method"])["cpu_seconds"].median().reset_index()
+        return pd.DataFrame(self._missing(rows, tasks), columns=self.key).merge(seconds, how="left")
 
     def selected(
         self, budgets: Collection[int], seeds: Collection[int], benchmarks: Collection[str], methods: Collection[str]
@@ -103,6 +108,10 @@ class SearchFile:
         if lacking := [name for name in self.columns if name not in rows]:
             raise UserError(f"{self.path} has no column {lacking[0]}: choose another folder with --out")
         return rows
+
+    def _missing(self, rows: pd.DataFrame, tasks: Iterable[Task]) -> list[Task]:
+        done = set(rows[self.key].itertuples(index=False, name=None))
+        return [task for task in tasks if task not in done]
 
     def _changed(self, rows: pd.DataFrame) -> list[str]:
         return [
