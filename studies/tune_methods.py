@@ -60,7 +60,9 @@ def untuned(out: Path, methods: Sequence[str], configurations: int) -> str:
     files = [path for path in (tuned_file(out, method) for method in methods) if path.exists()]
     done = sum(min(configurations, len(read_json(path)["configurations"])) for path in files)
     left = configurations * len(methods) - done
-    said = f"{left} of {done + left} configurations would be tuned, then default and best run on the held-out benchmarks."
+    said = (
+        f"{left} of {done + left} configurations would be tuned, then default and best run on the held-out benchmarks."
+    )
     return said if left else ""
 
 

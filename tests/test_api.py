@@ -199,6 +199,8 @@ def test_search_returns_a_row_a_method_and_seed() -> None:
 def test_bad_searches_are_one_sentence() -> None:
     with pytest.raises(ValueError, match="unknown method 'guess'"):
         search("guess", TOY)
+    with pytest.raises(ValueError, match="'random-search' is named twice"):
+        search(["random-search", "random-search"], TOY)
     with pytest.raises(ValueError, match="at least one method and one seed"):
         search("random-search", TOY, seeds=())
     with pytest.raises(ValueError, match="unknown benchmark 'nope'"):

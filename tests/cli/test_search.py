@@ -154,7 +154,9 @@ def test_the_same_budget_in_other_words_is_the_same_search_and_a_method_is_named
     assert run_command(nadlab, [*asked, "--budget", "7q"]) == 0
     assert kept() == before
     assert run_command(nadlab, [*ASKED, "--method", "random-search,random-search"]) == 2
-    assert "'random-search' is named twice" in capsys.readouterr().err
+    assert "--method names random-search twice: write it once" in capsys.readouterr().err
+    assert run_command(nadlab, [*ASKED, "--method", "random-search,,bananas"]) == 2
+    assert "--method must list names separated by ','" in capsys.readouterr().err
 
 
 def test_several_objectives_are_kept_with_their_fronts() -> None:

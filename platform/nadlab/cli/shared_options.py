@@ -61,7 +61,9 @@ def _would_run(file: "SearchFile", tasks: "Sequence[Task]") -> str:
     said = f"{len(missing)} of {len(tasks)} searches would run"
     said += f"; {file.path} has the others." if len(missing) < len(tasks) else f", and be added to {file.path}."
     if len(known):
-        said += f" {len(known)} of them take about {known['cpu_seconds'].sum() / 60:.0f} CPU minutes, like those it has."
+        said += (
+            f" {len(known)} of them take about {known['cpu_seconds'].sum() / 60:.0f} CPU minutes, like those it has."
+        )
     if len(known) and len(unknown):
         counts = unknown.groupby(["method", file.unit], sort=False).size()
         own = [f"{method} with {budget} {file.unit} ({count})" for (method, budget), count in counts.items()]

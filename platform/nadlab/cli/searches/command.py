@@ -72,7 +72,7 @@ def search(
              nadlab search --benchmark train:digits --space nasbench201 --method semigan-nad-sequential --queries 40
     """
     from nadlab.benchmarks.registry import benchmark
-    from nadlab.cli.options import RUNS, budget_of, parse_hyperparameter, parse_seeds
+    from nadlab.cli.options import RUNS, budget_of, parse_hyperparameter, parse_names, parse_seeds
     from nadlab.engine.searches.comparison import fronts
     from nadlab.engine.searches.kept import KeptSearches
     from nadlab.engine.searches.run import searches
@@ -83,7 +83,7 @@ def search(
     limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
     kept = KeptSearches(out or RUNS / "search" / benchmark_name.replace("/", "-").replace(":", "-"))
     found = searches(
-        methods.split(","), benchmark_name, budget_of(queries, budget, oracle), parse_seeds(seeds), concurrent, changes, protocol, objectives, limits,
+        parse_names("--method", methods), benchmark_name, budget_of(queries, budget, oracle), parse_seeds(seeds), concurrent, changes, protocol, objectives, limits,
         evaluation_config(evaluation), address, kept,
     )  # fmt: skip
     rows = []
