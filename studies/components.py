@@ -69,17 +69,15 @@ ROUNDS: dict[str, Searcher] = {
 
 STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("paper", {}),
+    ("+ 4,096 unlabelled an epoch", {"unlabelled_per_epoch": 4096}),
     ("+ non-saturating", {"saturating": False}),
     ("+ normal scores", {"scale": "normal"}),
     ("+ pseudo-real cells", {"pseudo_real": 128}),
     ("+ likelihood of AG", {"coverage": 0.3}),
-    ("+ 4,096 unlabelled an epoch, 40 epochs", {"unlabelled_per_epoch": 4096, "epochs": 40}),
-    ("+ rounds of generation", {"generation_rounds": 10}),
-    ("+ rank 0 for a tenth", {"rank0_share": 0.1}),
+    ("+ 40 epochs, ten rounds, a tenth in rank 0", {"epochs": 40, "generation_rounds": 10, "rank0_share": 0.1}),
     ("+ K of 40: default", {"final_k": 40, "labels": 120}),
     ("+ rounds of ten queries", {"labels": 40, "final_k": 120, "per_round": 10}),
-    ("+ neighbours", {"neighbours_of": 5}),
-    ("+ local queries", {"local_queries": 5}),
+    ("+ neighbours", {"neighbours_of": 5, "local_queries": 5}),
     ("+ shorter training: sequential", {"epochs": 15, "unlabelled_batch": 256, "pseudo_real": 64,
      "unlabelled_per_epoch": 2048, "generated": 1000, "candidates": 200}),
 )  # fmt: skip
@@ -126,13 +124,13 @@ CHOICES: dict[str, Searcher] = {"random-search": SEARCHERS["random-search"]} | {
 }
 TUNED_ON = ("mnist1d-101", "mnist1d-201", "nasbench201/cifar10")
 HELD_OUT = ("analog-nasbench/noisy_accuracy", "nas-bench-graph/arxiv")
-SETS = {
+SETS: dict[str, tuple[Mapping[str, Searcher], str | None, tuple[str, ...]]] = {
     "components": (COMPONENTS, "predictor-pool", TUNED_ON + HELD_OUT),
     "rounds": (ROUNDS, "predictor-sequential", (*TUNED_ON, *HELD_OUT, "mnist1d-darts")),
-    "ladder": (ladder(), "+ K of 40: default", TUNED_ON + HELD_OUT),
+    "ladder": (ladder(), None, TUNED_ON + HELD_OUT),
     "choices": (CHOICES, "predictor-pool", TUNED_ON),
 }
-"""arms, the one that the others are compared with, and benchmarks"""
+"""arms, the one that the others are compared with or None for the one before, and benchmarks"""
 
 
 def search(arms: Mapping[str, Searcher], task: Task) -> Mapping[str, Any]:
@@ -148,8 +146,8 @@ def code(arm: Searcher) -> str:
     return hashlib.sha256(f"{code_of(arm)} {getattr(arm, '__name__', arm)}".encode()).hexdigest()[:16]
 
 
-def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str) -> list[str]:
-    """Return the lines about one budget: mean regrets, and what each arm is behind the reference on the same seeds."""
+def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None) -> list[str]:
+    """Return the lines about one budget: mean regrets, and what each arm is behind another on the same seeds."""
     rng, means = np.random.default_rng(0), list[tuple[str, ...]]()
     for arm in arms:
         own = rows[rows["method"] == arm]
@@ -165,11 +163,14 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
     ]  # fmt: skip
 
 
-def behind(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str) -> list[str]:
-    """Return the lines about what each arm is behind the reference on the same seeds, at one budget."""
+def behind(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None) -> list[str]:
+    """Return the lines about what each arm is behind the reference, or the arm before, on the same seeds, at one budget."""
     rng, regrets, gaps = np.random.default_rng(0), regrets_of(rows), list[tuple[str, ...]]()
-    for arm in (each for each in arms if each != reference):
-        pairs = {name: paired(regrets.get((arm, name), {}), regrets.get((reference, name), {})) for name in names}
+    others = (
+        [(each, reference) for each in arms if each != reference] if reference else [*zip(arms[1:], arms, strict=False)]
+    )
+    for arm, other in others:
+        pairs = {name: paired(regrets.get((arm, name), {}), regrets.get((other, name), {})) for name in names}
         pairs = {name: each for name, each in pairs.items() if len(each)}
         corrected = dict(zip(pairs, holm([signed_rank(each) for each in pairs.values()]), strict=True))
         found = {name: mean_interval(each, rng) for name, each in pairs.items()}
@@ -177,13 +178,14 @@ def behind(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refere
                  for name in names]  # fmt: skip
         gaps += [(arm, *texts)] if pairs else []
     return [
-        f"Regret minus that of {reference}, paired by seed; p from the signed-rank test, Holm-corrected over benchmarks:", "",
+        f"Regret minus that of {reference or 'the arm before'}, paired by seed; p from the signed-rank test, Holm-corrected "
+        "over benchmarks:", "",
         *markdown_table(("method", *names), gaps), "",
     ]  # fmt: skip
 
 
 def page(
-    title: str, rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str, made_by: str
+    title: str, rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None, made_by: str
 ) -> str:
     """Return the page, budget by budget."""
     lines = [line for _, found in rows.groupby("queries") for line in section(found, arms, names, reference)]
@@ -201,7 +203,10 @@ Regret: the optimum minus the reported accuracy of the best cell by the search s
 @click.command(help=__doc__)
 @click.argument("which", type=click.Choice([*SETS]))
 @click.option("--arms", help="separated by ;  [default: all]")
-@click.option("--reference", help="the arm that the others are compared with  [default: that of the set]")
+@click.option(
+    "--reference",
+    help="the arm that the others are compared with  [default: that of the set; of the ladder the arm before]",
+)
 @click.option("--benchmarks", help="separated by commas  [default: those of the set]")
 @click.option("--queries", default="20,40,60,110", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="6", show_default=True, help="a count, a range or a list")
@@ -224,7 +229,7 @@ def command(
     )
     if which == "choices" and (held := set(names) - {*TUNED_ON}):
         raise UserError(f"nothing is chosen on {held.pop()}: use {listed(TUNED_ON)}")
-    if unknown := [arm for arm in (*chosen, reference) if arm not in every]:
+    if unknown := [arm for arm in (*chosen, reference) if arm and arm not in every]:
         raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
     check_optima(names)
     budgets = parse_budgets(queries)

@@ -59,3 +59,18 @@ def test_same_command_goes_on_and_differences_are_paired(tmp_path: Path, monkeyp
     rows.assign(code="0" * 16).to_csv(path, index=False)
     with pytest.raises(UserError, match="other code of random-search, predictor-pool"):
         study(tmp_path, "--seeds", "4")
+
+
+def test_each_step_of_the_ladder_is_compared_with_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arms = {name: SEARCHERS[name] for name in ("random-search", "local-search", "regularized-evolution")}
+    monkeypatch.setattr(components, "SETS", {"components": (arms, None, ["mnist1d-201"])})
+    shown = study(tmp_path, "--seeds", "2")
+    assert "Regret minus that of the arm before" in shown
+    rows = pd.read_csv(tmp_path / "components" / "searches.csv").pivot(index="seed", columns="method", values="regret")
+    gaps = {line.split(" | ")[0].strip("| "): line for line in shown.splitlines() if "p = " in line}
+    assert list(gaps) == ["local-search", "regularized-evolution"]
+    for before, after in pairwise(arms):
+        assert f"{(rows[after] - rows[before]).mean():+.2f}" in gaps[after]
+    assert "minus that of random-search" in study(tmp_path, "--seeds", "2", "--reference", "random-search", "--page")
