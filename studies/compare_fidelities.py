@@ -30,7 +30,7 @@ from nadlab.benchmarks.fidelity import fidelities_of, lower_fidelities
 from nadlab.benchmarks.oracle import metric_of, optimum_of
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
-from nadlab.cli.shared_options import Filling, search_file_options, write_page
+from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
 from nadlab.methods.registry import run_search, searcher
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.budget import Budget
@@ -194,7 +194,7 @@ def command(
     benchmarks: str,
     hours: str,
     seeds: str,
-    filling: Filling,
+    file_options: SearchFileOptions,
 ) -> None:
     names, chosen = parse_names("--benchmarks", benchmarks), parse_names("--methods", methods)
     each = parse_seeds(seeds)
@@ -204,13 +204,13 @@ def command(
         lower_fidelities(benchmark(name))
         QueryLedger(benchmark(name), Budget(budget, "seconds"))  # raises here rather than hours later
     codes = {method: code_of(searcher(method)) for method in chosen}
-    file = SearchFile(filling.out / "searches.csv", codes, "seconds", ("full", "trainings", "curve"))
+    file = SearchFile(file_options.out / "searches.csv", codes, "seconds", ("full", "trainings", "curve"))
     # by seeds, so that after a stop all have as many
     tasks = [(budget, *rest) for seed, budget in product(each, budgets) for rest in product([seed], names, chosen)]
-    filling.fill(file, search, tasks)
+    file_options.fill(file, search, tasks)
     rows = file.selected(budgets, each, names, chosen)
-    save(figure(rows, names, chosen), filling.out, "anytime")
-    write_page(filling.out, page(rows, budgets, names, chosen, rows["seed"].nunique(), file.made_by(rows)))
+    save(figure(rows, names, chosen), file_options.out, "anytime")
+    write_page(file_options.out, page(rows, budgets, names, chosen, rows["seed"].nunique(), file.made_by(rows)))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from nadlab.analysis.text import ends, listed, markdown_table
 from nadlab.benchmarks.oracle import Oracle, optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_names, parse_seeds
-from nadlab.cli.shared_options import Filling, search_file_options, write_page
+from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
 from nadlab.errors import UserError
 from nadlab.methods.registry import searcher
 from nadlab.provenance.hardware import hardware
@@ -146,20 +146,20 @@ lies between our worst and best seeds or within the interval.
 @click.option("--benchmarks", default=",".join(BENCHMARKS), show_default=True)
 @click.option("--seeds", default="10", show_default=True, help="a count, a range or a list")
 @search_file_options("runs/compare_published")
-def command(methods: str, benchmarks: str, seeds: str, filling: Filling) -> None:
+def command(methods: str, benchmarks: str, seeds: str, file_options: SearchFileOptions) -> None:
     names, chosen = parse_names("--benchmarks", benchmarks), parse_names("--methods", methods)
     if unknown := [name for name in names if name not in BENCHMARKS] + [m for m in chosen if m not in CHEAPEST_FIRST]:
         raise UserError(f"the tables have no {unknown[0]!r}: choose from {listed([*BENCHMARKS, *CHEAPEST_FIRST])}")
     numbers = [each for each in PUBLISHED if each.benchmark in names and each.method in chosen]
     numbers.sort(key=lambda each: CHEAPEST_FIRST.index(each.method))
-    file = SearchFile(filling.out / "searches.csv", {method: code_of(searcher(method)) for method in chosen})
+    file = SearchFile(file_options.out / "searches.csv", {method: code_of(searcher(method)) for method in chosen})
     each = parse_seeds(seeds)
     there = (number for number in numbers if opened(number.benchmark))  # asked for where something is searched
-    filling.fill(
+    file_options.fill(
         file, search, ((number.queries, seed, number.benchmark, number.method) for number in there for seed in each)
     )
     rows = file.selected({number.queries for number in numbers}, each, names, chosen)
-    write_page(filling.out, page(rows, numbers, names, file.made_by(rows)))
+    write_page(file_options.out, page(rows, numbers, names, file.made_by(rows)))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from nadlab.analysis.statistics.paired_tests import signed_rank
 from nadlab.analysis.text import ends, listed, markdown_table, p_text
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
-from nadlab.cli.shared_options import Filling, search_file_options, write_page
+from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS, Searcher, run_search
 from nadlab.provenance.hardware import hardware
@@ -159,11 +159,11 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
         means.append((arm, *cells, f"{own['cpu_seconds'].median():.1f}"))
     return [
         f"## {rows['queries'].iloc[0]} queries", "", "Mean regret:", "",
-        *markdown_table(("arm", *names, "CPU seconds"), means), "", *behind(rows, arms, names, reference),
+        *markdown_table(("arm", *names, "CPU seconds"), means), "", *difference_table(rows, arms, names, reference),
     ]  # fmt: skip
 
 
-def behind(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None) -> list[str]:
+def difference_table(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None) -> list[str]:
     """Return the lines about what each arm is behind the reference, or the arm before, on the same seeds, at one budget."""
     rng, regrets, gaps = np.random.default_rng(0), regrets_of(rows), list[tuple[str, ...]]()
     others = (
@@ -218,7 +218,7 @@ def command(
     benchmarks: str | None,
     queries: str,
     seeds: str,
-    filling: Filling,
+    file_options: SearchFileOptions,
 ) -> None:
     every, usual_reference, usual = SETS[which]
     reference = reference or usual_reference
@@ -233,9 +233,9 @@ def command(
         raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
     check_optima(names)
     budgets = parse_budgets(queries)
-    file = SearchFile(filling.out / which / "searches.csv", {arm: code(every[arm]) for arm in chosen})
+    file = SearchFile(file_options.out / which / "searches.csv", {arm: code(every[arm]) for arm in chosen})
     tasks = [(count, seed, name, arm) for seed, count, name, arm in product(each, budgets, names, chosen)]
-    filling.fill(file, partial(search, every), tasks)
+    file_options.fill(file, partial(search, every), tasks)
     rows = file.selected(budgets, each, names, chosen)
     write_page(file.path.parent, page(which, rows, chosen, names, reference, file.made_by(rows)))
 

@@ -34,14 +34,14 @@ from nadlab.benchmarks.oracle import accuracy, facts_of, metric_of, optimum_of
 from nadlab.benchmarks.packages.nasbenchgraph import DATASETS
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
-from nadlab.cli.shared_options import Filling, search_file_options, write_page
+from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
 from nadlab.engine.searches.run import searches
 from nadlab.methods.registry import COMPARED, searcher
 from nadlab.methods.request import SearchRequest
 from nadlab.provenance.hardware import hardware
 from nadlab.semigan.diagnostics import search_accuracies
 from nadlab.study.search_file import SearchFile, Task, code_of
-from studies.components import behind
+from studies.components import difference_table
 
 REFERENCE = "random-search"
 
@@ -54,7 +54,7 @@ def search(task: Task) -> dict[str, Any]:
 
 
 @cache
-def whole(name: str) -> tuple[float, float] | None:
+def exhaustive(name: str) -> tuple[float, float] | None:
     """Return the best search score of all cells, and the regret of that cell; None where answers are not stored."""
     oracle = benchmark(name)
     optimum, score = optimum_of(oracle), metric_of(oracle).score
@@ -68,7 +68,7 @@ def whole(name: str) -> tuple[float, float] | None:
 
 def search_regret(row: Any) -> float:
     """Return how far the best cell of a search is below the best of all by the search split; NaN if unknown."""
-    oracle, best = benchmark(row.benchmark), whole(row.benchmark)
+    oracle, best = benchmark(row.benchmark), exhaustive(row.benchmark)
     found = row.best_valid if oracle.search_split == "valid" else row.best_test
     return np.nan if best is None else best[0] - metric_of(oracle).score(found)
 
@@ -86,7 +86,7 @@ def ranked(rows: pd.DataFrame, names: list[str], column: str, seeds: int, out: P
         cells = [_text(each, seeds) if each else "" for each in found]
         body.append((method, number(places.get(method)), *cells, f"{own['cpu_seconds'].median():.2f}"))
     if column == "regret":
-        floors = [number(best[1]) if (best := whole(name)) else "" for name in names]
+        floors = [number(best[1]) if (best := exhaustive(name)) else "" for name in names]
         body.append(("every cell evaluated", "", *floors, ""))
     if ranking:
         save(critical_differences(ranking), out, picture := f"critical_differences_{column}_{rows['queries'].iloc[0]}")
@@ -113,11 +113,11 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
     few = [f"{method} ({own.min()} to {own.max()})" if own.max() else f"{method} (none)"
            for method, own in counts.iterrows() if own.min() < seeds]  # fmt: skip
     said = [f"Unfinished, with fewer than {seeds} seeds on some benchmark: {listed(few)}.", ""] if few else []
-    held = [name for name in names if whole(name) and benchmark(name).search_split != benchmark(name).report_split]
+    held = [name for name in names if exhaustive(name) and benchmark(name).search_split != benchmark(name).report_split]
     rows = rows.assign(search_regret=[search_regret(row) for row in rows.itertuples()])
     lines = [f"## {rows['queries'].iloc[0]} queries", "", *said, "### Regret", ""]
     lines += ranked(rows, names, "regret", seeds, out)
-    lines += behind(rows, methods, names, REFERENCE) if REFERENCE in methods else []
+    lines += difference_table(rows, methods, names, REFERENCE) if REFERENCE in methods else []
     if held:
         search_rows = rows[rows["benchmark"].isin(held)]
         lines += ["### Regret by the search split", "", *ranked(search_rows, held, "search_regret", seeds, out)]
@@ -156,7 +156,7 @@ def command(
     benchmarks: str,
     queries: str,
     seeds: str,
-    filling: Filling,
+    file_options: SearchFileOptions,
 ) -> None:
     names, chosen = parse_names("--benchmarks", benchmarks), parse_names("--methods", methods)
     each = parse_seeds(seeds)
@@ -164,10 +164,10 @@ def command(
     budgets = parse_budgets(queries)
     for method, budget in product(chosen, budgets):
         SearchRequest(method=method, queries=budget)  # raises here rather than hours later
-    file = SearchFile(filling.out / "searches.csv", {method: code_of(searcher(method)) for method in chosen})
-    filling.fill(file, search, product(budgets, each, names, chosen))
+    file = SearchFile(file_options.out / "searches.csv", {method: code_of(searcher(method)) for method in chosen})
+    file_options.fill(file, search, product(budgets, each, names, chosen))
     rows = file.selected(budgets, each, names, chosen)
-    write_page(filling.out, page(rows, chosen, names, len(each), filling.out, file.made_by(rows)))
+    write_page(file_options.out, page(rows, chosen, names, len(each), file_options.out, file.made_by(rows)))
 
 
 if __name__ == "__main__":

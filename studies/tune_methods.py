@@ -30,7 +30,7 @@ from nadlab.analysis.statistics.intervals import paired_difference
 from nadlab.analysis.text import ends, listed, markdown_table, number, setting
 from nadlab.benchmarks.registry import EMBEDDED, benchmark, check_optima, refuse_held_out, sources
 from nadlab.cli.options import parse_names, parse_seeds
-from nadlab.cli.shared_options import Filling, protocol_option, search_file_options, write_page
+from nadlab.cli.shared_options import SearchFileOptions, protocol_option, search_file_options, write_page
 from nadlab.engine.searches.run import searches
 from nadlab.errors import UserError
 from nadlab.json_text import read_json, write_json
@@ -66,13 +66,13 @@ def untuned(out: Path, methods: Sequence[str], configurations: int) -> str:
     return said if left else ""
 
 
-def tune(filling: Filling, budget: Values, configurations: int, method: str) -> list[dict[str, Any]]:
+def tune(file_options: SearchFileOptions, budget: Values, configurations: int, method: str) -> list[dict[str, Any]]:
     """Return the configurations of a method and their regrets, the default first; each is written when it has ended.
 
     Raises UserError when the folder holds results of another budget, which is all but the number of configurations, or of
     other code, and when some are missing where only the page is asked for.
     """
-    path, space = tuned_file(filling.out, method), tuning_space(method)
+    path, space = tuned_file(file_options.out, method), tuning_space(method)
     given = dict(budget) | {"code": code_of(searcher(method))}
     kept = read_json(path) if path.exists() else given | {"configurations": []}
     if other := [name for name, value in given.items() if kept.get(name) != value]:
@@ -80,7 +80,7 @@ def tune(filling: Filling, budget: Values, configurations: int, method: str) -> 
     done, search = kept["configurations"], optuna.create_study(direction="minimize")
     for row in done:
         search.add_trial(optuna.trial.create_trial(params=row["values"], distributions=space, value=row["mean"]))
-    if filling.page_only and len(done) < configurations:
+    if file_options.page_only and len(done) < configurations:
         raise UserError(
             f"{path} has {len(done)} of {configurations} configurations: leave out --page to run the others"
         )
@@ -190,10 +190,10 @@ Regrets on the tuning benchmarks, from which the best configuration was taken: t
 @click.option("--held-out-seeds", default="20", show_default=True, help="seeds for default and tuned settings")
 @click.option("--smoke", is_flag=True, help="run for seconds, in its own folder")
 @search_file_options("runs/tune_methods")
-def command(filling: Filling, **given: Any) -> None:
+def command(file_options: SearchFileOptions, **given: Any) -> None:
     if given["smoke"]:
         given |= SMOKE
-        filling = replace(filling, concurrent=1, out=filling.out / "smoke")
+        file_options = replace(file_options, concurrent=1, out=file_options.out / "smoke")
     methods, queries = parse_names("--methods", given["methods"]), given["queries"]
     tuned_on = parse_names("--tuned-on", given["tuned_on"])
     others = [name for name, (path, _) in sources(given["protocol"]).items() if path.parent != EMBEDDED]
@@ -208,11 +208,11 @@ def command(filling: Filling, **given: Any) -> None:
         tuning_space(method)
     seeds, protocol = [*parse_seeds(given["seeds"])], given["protocol"]
     budget = {"queries": queries, "seeds": seeds, "tuned_on": tuned_on, "protocol": protocol}
-    if filling.dry_run and (said := untuned(filling.out, methods, given["configurations"])):
+    if file_options.dry_run and (said := untuned(file_options.out, methods, given["configurations"])):
         click.echo(said)
         return
-    tuning = partial(tune, filling, budget, given["configurations"])
-    tuned = dict(zip(methods, finished(tuning, methods, "method", filling.concurrent), strict=True))
+    tuning = partial(tune, file_options, budget, given["configurations"])
+    tuned = dict(zip(methods, finished(tuning, methods, "method", file_options.concurrent), strict=True))
     best = {method: min(range(len(rows)), key=lambda place: rows[place]["mean"]) for method, rows in tuned.items()}
     arms = {
         arm(method, place): (method, tuned[method][place]["values"])
@@ -220,13 +220,13 @@ def command(filling: Filling, **given: Any) -> None:
         for place in {DEFAULT, best[method]}
     }
     codes = {name: code_of(searcher(method)) for name, (method, _) in arms.items()}
-    file = SearchFile(filling.out / "searches.csv", codes)
+    file = SearchFile(file_options.out / "searches.csv", codes)
     each = parse_seeds(given["held_out_seeds"])
     tasks = [(queries, seed, name, named) for seed, name, named in product(each, held, arms)]
-    filling.fill(file, partial(search, arms, protocol), tasks)
+    file_options.fill(file, partial(search, arms, protocol), tasks)
     rows = file.selected([queries], each, held, arms)
     made = compared(rows, best)
-    write_page(filling.out, page(made, tuned, best, budget, file.made_by(rows)))
+    write_page(file_options.out, page(made, tuned, best, budget, file.made_by(rows)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from nadlab.benchmarks.oracle import accuracy, optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from studies.leaderboard import command, whole
+from studies.leaderboard import command, exhaustive
 from tests.oracles import own_module
 
 
@@ -55,13 +55,13 @@ def test_rows_of_other_code_of_a_method_are_not_mixed_with_new_ones_without_a_wo
 
 
 def test_whole_benchmark_leaves_the_regret_of_its_best_cell_by_the_search_split() -> None:
-    oracle, found = benchmark("mnist1d-201"), whole("mnist1d-201")
+    oracle, found = benchmark("mnist1d-201"), exhaustive("mnist1d-201")
     assert found is not None
     answers = oracle.evaluate(oracle.pool())
     best = max(answers, key=lambda each: accuracy(each, oracle.search_split))
     assert found[0] == accuracy(best, oracle.search_split)
     assert found[1] == pytest.approx((optimum_of(oracle) or 0) - accuracy(best, oracle.report_split))
-    assert whole("mnist1d-darts") is None  # a surrogate
+    assert exhaustive("mnist1d-darts") is None  # a surrogate
 
 
 def test_bad_input_is_one_sentence_before_anything_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def protocol_option(default: str = "paper") -> Callable[[Any], Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Filling:
+class SearchFileOptions:
     """How a command fills a `SearchFile` and writes its page, by `search_file_options`."""
 
     concurrent: int | None
@@ -47,13 +47,13 @@ class Filling:
     def fill(self, file: "SearchFile", search: "Search", tasks: "Iterable[Task]") -> None:
         """Run what the file lacks, unless only the page is asked for; a dry run ends here and says what would run."""
         if self.dry_run:
-            click.echo(_would_run(file, [*tasks]))
+            click.echo(_forecast(file, [*tasks]))
             raise click.exceptions.Exit
         if not self.page_only:
             file.run(search, tasks, self.concurrent, self.anyway)
 
 
-def _would_run(file: "SearchFile", tasks: "Sequence[Task]") -> str:
+def _forecast(file: "SearchFile", tasks: "Sequence[Task]") -> str:
     from nadlab.analysis.text import listed  # late, as all below: --help needs no pandas
 
     missing = file.missing(tasks)
@@ -78,7 +78,7 @@ def write_page(folder: Path, text: str) -> None:
 
 
 def search_file_options(out: str) -> Callable[[Any], Any]:
-    """Return the options of a command that fills a `SearchFile` in the folder `out`; it gets them as `filling`."""
+    """Return the options of a command that fills a `SearchFile` in the folder `out`; it gets them as `file_options`."""
     options = (
         click.option("--concurrent", type=click.IntRange(1), help="searches in parallel, each on one core  [default: all cores]"),
         click.option("--out", type=click.Path(path_type=Path), default=Path(out), show_default=True),
@@ -86,13 +86,13 @@ def search_file_options(out: str) -> Callable[[Any], Any]:
         click.option("--page", "page_only", is_flag=True, help="run no search, only write the page from stored results"),
         click.option("--dry-run", is_flag=True, help="print what would run and how long it would take; write nothing"),
     )  # fmt: skip
-    names = [each.name for each in fields(Filling)]
+    names = [each.name for each in fields(SearchFileOptions)]
 
     def decorated(command: Callable[..., Any]) -> Any:
         @wraps(command)
         def given(**values: Any) -> Any:
-            filling = Filling(**{name: values.pop(name) for name in names})
-            return command(**values, filling=filling)
+            file_options = SearchFileOptions(**{name: values.pop(name) for name in names})
+            return command(**values, file_options=file_options)
 
         return reduce(lambda made, option: option(made), reversed(options), given)
 
