@@ -65,8 +65,8 @@ def _forecast(file: "SearchFile", tasks: "Sequence[Task]") -> str:
             f" {len(known)} of them take about {known['cpu_seconds'].sum() / 60:.0f} CPU minutes, like those it has."
         )
     if len(known) and len(unknown):
-        counts = unknown.groupby(["method", file.unit], sort=False).size()
-        own = [f"{method} with {budget} {file.unit} ({count})" for (method, budget), count in counts.items()]
+        counts = unknown.groupby(["method", file.unit], sort=False).size().reset_index()
+        own = [f"{method} with {budget} {file.unit} ({count})" for method, budget, count in counts.to_numpy().tolist()]
         said += f" It has no search yet of {listed(own)}."
     return said
 
