@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def read_nasbench201(
     """
     nasbench201 = space("nasbench201")
     table = _read(path, ["arch_str"])
-    cells = _parse(path, table["arch_str"].tolist(), nasbench201)
+    cells = _parse(path, tuple(table["arch_str"]), nasbench201)
     found = [match for column in table.columns if (match := _COLUMN.fullmatch(column)) and match["dataset"] == dataset]
     if not found:
         raise UserError(f"{path} has no dataset {dataset!r}: it has {', '.join(_datasets(table.columns))}")
@@ -113,8 +113,7 @@ def read_nasbench101(path: Path, name: str, preset: str = PAPER) -> TableBenchma
     """
     nasbench101 = space("nasbench101")
     table = _read(path, ["adjacency", "operations", "valid_accuracy_108"])
-    texts = (table["adjacency"].astype(str) + ";" + table["operations"].astype(str)).tolist()
-    cells = _parse(path, texts, nasbench101)
+    cells = _parse(path, tuple(table["adjacency"].astype(str) + ";" + table["operations"].astype(str)), nasbench101)
     found = [int(match["epochs"]) for column in table.columns if (match := _COLUMN_101.fullmatch(column))]
     lengths = sorted(epochs for epochs in found if epochs <= _FULL_101)
     of_lengths = {
@@ -216,7 +215,8 @@ def _no_table(path: Path, error: Exception) -> str:
     return f"{path} is not a table: {reason}; move it out of the folder of tables, or write it anew as CSV in UTF-8"
 
 
-def _parse(path: Path, texts: list[str], cell_space: SearchSpace) -> Cells:
+@lru_cache(maxsize=2)  # several protocols and data sets of a table are opened one after the other
+def _parse(path: Path, texts: tuple[str, ...], cell_space: SearchSpace) -> Cells:
     parsed: list[Cells] = []
     for row, text in enumerate(texts, start=1):
         try:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from nadlab.methods.registry import COMPARED
-from nadlab.study.levels import Level
 from nadlab.study.records import level_text
+
+if TYPE_CHECKING:
+    from nadlab.study.levels import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +74,19 @@ TABLE_3 = _rows(
 its accuracies stand beside both."""
 
 
-def rows_of(table: Sequence[PublishedRow], queries: int) -> tuple[tuple[Level, ...], ...]:
+def rows_of(table: Sequence[PublishedRow], queries: int) -> "tuple[tuple[Level, ...], ...]":
     """Return (method, queries): each row of the table, and each method that we have at the same number."""
+    from nadlab.methods.registry import COMPARED  # late: it needs torch, the tables do not
+
     equal = [(method, queries) for method in COMPARED]
     published = [(row.method, row.queries) for row in table if row.method in COMPARED]
     return tuple(dict.fromkeys([*equal, *published]))
 
 
-def levels_of(table: Sequence[PublishedRow], queries: int) -> dict[str, Sequence[Level]]:
+def levels_of(table: Sequence[PublishedRow], queries: int) -> "dict[str, Sequence[Level]]":
     """Return every method and number of queries of `rows_of`."""
+    from nadlab.methods.registry import COMPARED  # late, as above
+
     numbers = sorted({row.queries for row in table} | {queries})
     return {"method": COMPARED, "queries": tuple(numbers)}
 
