@@ -30,7 +30,7 @@ import pandas as pd
 from nadlab.analysis.statistics.comparisons import holm
 from nadlab.analysis.statistics.intervals import mean_interval, paired
 from nadlab.analysis.statistics.paired_tests import signed_rank
-from nadlab.analysis.text import ends, listed, markdown_table, p_text
+from nadlab.analysis.text import ends, listed, markdown_table, p_equals
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
 from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
@@ -174,7 +174,7 @@ def difference_table(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[st
         pairs = {name: each for name, each in pairs.items() if len(each)}
         corrected = dict(zip(pairs, holm([signed_rank(each) for each in pairs.values()]), strict=True))
         found = {name: mean_interval(each, rng) for name, each in pairs.items()}
-        texts = [f"{it.mean:+.2f} ({ends(it)}), p = {p_text(corrected[name])}" if (it := found.get(name)) else ""
+        texts = [f"{it.mean:+.2f} ({ends(it)}), {p_equals(corrected[name])}" if (it := found.get(name)) else ""
                  for name in names]  # fmt: skip
         gaps += [(arm, *texts)] if pairs else []
     return [

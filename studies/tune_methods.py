@@ -58,7 +58,7 @@ def tuned_file(out: Path, method: str) -> Path:
 def untuned(out: Path, methods: Sequence[str], configurations: int) -> str:
     """Return the sentence that says how many configurations are still to be tuned; empty if none."""
     files = [path for path in (tuned_file(out, method) for method in methods) if path.exists()]
-    done = sum(min(configurations, len(read_json(path)["configurations"])) for path in files)
+    done = sum(min(configurations, len(read_json(path).get("configurations", ()))) for path in files)
     left = configurations * len(methods) - done
     said = (
         f"{left} of {done + left} configurations would be tuned, then default and best run on the held-out benchmarks."
