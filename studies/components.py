@@ -20,7 +20,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import click
@@ -166,10 +166,10 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
 def difference_table(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None) -> list[str]:
     """Return the lines about what each arm is behind the reference, or the arm before, on the same seeds, at one budget."""
     rng, regrets, gaps = np.random.default_rng(0), regrets_of(rows), list[tuple[str, ...]]()
-    others = (
-        [(each, reference) for each in arms if each != reference] if reference else [*zip(arms[1:], arms, strict=False)]
-    )
-    for arm, other in others:
+    for before, arm in pairwise(["", *arms]):
+        other = reference or before
+        if other in ("", arm):
+            continue
         pairs = {name: paired(regrets.get((arm, name), {}), regrets.get((other, name), {})) for name in names}
         pairs = {name: each for name, each in pairs.items() if len(each)}
         corrected = dict(zip(pairs, holm([signed_rank(each) for each in pairs.values()]), strict=True))

@@ -50,33 +50,34 @@ DEFAULT = 0
 """the number of the first configuration"""
 
 
-def tuned_file(out: Path, method: str) -> Path:
-    """Return where a method's configurations are written."""
-    return out / "tuned" / f"{method.replace(':', '.')}.json"
+def stored(out: Path, budget: Values, method: str) -> tuple[Path, dict[str, Any]]:
+    """Return the file of a method's configurations and its content, without configurations where there is none yet.
+
+    Raises UserError when it holds results of another budget, which is all but the number of configurations, or of other
+    code.
+    """
+    path = out / "tuned" / f"{method.replace(':', '.')}.json"
+    given = dict(budget) | {"code": code_of(searcher(method))}
+    kept = read_json(path) if path.exists() else given | {"configurations": []}
+    if other := [name for name, value in given.items() if kept.get(name) != value]:
+        raise UserError(f"{path} was made with another {other[0]}: choose another folder with --out")
+    return path, kept
 
 
-def untuned(out: Path, methods: Sequence[str], configurations: int) -> str:
+def untuned(out: Path, budget: Values, methods: Sequence[str], configurations: int) -> str:
     """Return the sentence that says how many configurations are still to be tuned; empty if none."""
-    files = [path for path in (tuned_file(out, method) for method in methods) if path.exists()]
-    done = sum(min(configurations, len(read_json(path).get("configurations", ()))) for path in files)
-    left = configurations * len(methods) - done
-    said = (
-        f"{left} of {done + left} configurations would be tuned, then default and best run on the held-out benchmarks."
-    )
+    kept = [stored(out, budget, method)[1]["configurations"] for method in methods]
+    left = sum(max(0, configurations - len(each)) for each in kept)
+    said = f"{left} of {configurations * len(methods)} configurations would be tuned, then default and best run on the held-out benchmarks."
     return said if left else ""
 
 
 def tune(file_options: SearchFileOptions, budget: Values, configurations: int, method: str) -> list[dict[str, Any]]:
     """Return the configurations of a method and their regrets, the default first; each is written when it has ended.
 
-    Raises UserError when the folder holds results of another budget, which is all but the number of configurations, or of
-    other code, and when some are missing where only the page is asked for.
+    Raises UserError as `stored` does, and when some are missing where only the page is asked for.
     """
-    path, space = tuned_file(file_options.out, method), tuning_space(method)
-    given = dict(budget) | {"code": code_of(searcher(method))}
-    kept = read_json(path) if path.exists() else given | {"configurations": []}
-    if other := [name for name, value in given.items() if kept.get(name) != value]:
-        raise UserError(f"{path} was made with another {other[0]}: choose another folder with --out")
+    (path, kept), space = stored(file_options.out, budget, method), tuning_space(method)
     done, search = kept["configurations"], optuna.create_study(direction="minimize")
     for row in done:
         search.add_trial(optuna.trial.create_trial(params=row["values"], distributions=space, value=row["mean"]))
@@ -208,7 +209,7 @@ def command(file_options: SearchFileOptions, **given: Any) -> None:
         tuning_space(method)
     seeds, protocol = [*parse_seeds(given["seeds"])], given["protocol"]
     budget = {"queries": queries, "seeds": seeds, "tuned_on": tuned_on, "protocol": protocol}
-    if file_options.dry_run and (said := untuned(file_options.out, methods, given["configurations"])):
+    if file_options.dry_run and (said := untuned(file_options.out, budget, methods, given["configurations"])):
         click.echo(said)
         return
     tuning = partial(tune, file_options, budget, given["configurations"])

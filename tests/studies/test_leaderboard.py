@@ -47,6 +47,8 @@ def test_rows_of_other_code_of_a_method_are_not_mixed_with_new_ones_without_a_wo
     rows.assign(code="0" * 16).to_csv(path, index=False)
     with pytest.raises(UserError, match="other code of random-search: delete those rows"):
         leaderboard(tmp_path, "--methods", "random-search", "--seeds", "2")
+    with pytest.raises(UserError, match="other code of random-search: delete those rows"):
+        leaderboard(tmp_path, "--methods", "random-search", "--seeds", "2", "--dry-run")
     shown = leaderboard(tmp_path, "--methods", "local-search", "--seeds", "1")
     assert "other code" not in shown
     shown = leaderboard(tmp_path, "--methods", "random-search", "--seeds", "2", "--anyway")

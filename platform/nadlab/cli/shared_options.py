@@ -47,16 +47,16 @@ class SearchFileOptions:
     def fill(self, file: "SearchFile", search: "Search", tasks: "Iterable[Task]") -> None:
         """Run what the file lacks, unless only the page is asked for; a dry run ends here and says what would run."""
         if self.dry_run:
-            click.echo(_forecast(file, [*tasks]))
+            click.echo(_forecast(file, [*tasks], self.anyway))
             raise click.exceptions.Exit
         if not self.page_only:
             file.run(search, tasks, self.concurrent, self.anyway)
 
 
-def _forecast(file: "SearchFile", tasks: "Sequence[Task]") -> str:
+def _forecast(file: "SearchFile", tasks: "Sequence[Task]", anyway: bool) -> str:
     from nadlab.analysis.text import listed  # late, as all below: --help needs no pandas
 
-    missing = file.missing(tasks)
+    missing = file.missing(tasks, anyway)
     known, unknown = missing[missing["cpu_seconds"].notna()], missing[missing["cpu_seconds"].isna()]
     said = f"{len(missing)} of {len(tasks)} searches would run"
     said += f"; {file.path} has the others." if len(missing) < len(tasks) else f", and be added to {file.path}."

@@ -60,21 +60,18 @@ class SearchFile:
 
         anyway: keep rows of the methods that other code made. Raises UserError without it where there are some.
         """
+        missing = self._missing(self._resumed(anyway), tasks)
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(",".join(self.columns) + "\n", encoding="utf-8")
-        rows = self._rows()
-        if (others := self._changed(rows)) and not anyway:
-            raise UserError(
-                f"{self.path} holds searches by other code of {', '.join(others)}: delete those rows, check out their "
-                "revision, keep them with --anyway, or choose another folder with --out"
-            )
-        missing = self._missing(rows, tasks)
         finished(partial(self._run, search, git_revision(Path(__file__).parent)), missing, "search", concurrent)
 
-    def missing(self, tasks: Iterable[Task]) -> pd.DataFrame:
-        """Return the searches that the file lacks, with the median `cpu_seconds` of their method and budget, NaN if unknown."""
-        rows = self._rows()
+    def missing(self, tasks: Iterable[Task], anyway: bool) -> pd.DataFrame:
+        """Return the searches that `run` would run, with the median `cpu_seconds` of their method and budget, NaN if unknown.
+
+        Raises UserError where `run` would.
+        """
+        rows = self._resumed(anyway)
         seconds = rows.groupby([self.unit, "method"])["cpu_seconds"].median().reset_index()
         return pd.DataFrame(self._missing(rows, tasks), columns=self.key).merge(seconds, how="left")
 
@@ -107,6 +104,15 @@ class SearchFile:
             ) from error
         if lacking := [name for name in self.columns if name not in rows]:
             raise UserError(f"{self.path} has no column {lacking[0]}: choose another folder with --out")
+        return rows
+
+    def _resumed(self, anyway: bool) -> pd.DataFrame:
+        rows = self._rows()
+        if (others := self._changed(rows)) and not anyway:
+            raise UserError(
+                f"{self.path} holds searches by other code of {', '.join(others)}: delete those rows, check out their "
+                "revision, keep them with --anyway, or choose another folder with --out"
+            )
         return rows
 
     def _missing(self, rows: pd.DataFrame, tasks: Iterable[Task]) -> list[Task]:
