@@ -31,7 +31,6 @@ from tests.postgresql import server
 TOY = "nasbench201/toy"
 
 torch.set_num_threads(1)  # as in the trials
-os.environ.setdefault("RAY_worker_niceness", "0")  # at Ray's own, 15, its workers starve beside other tests
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: what it starts would ignore Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
