@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, Thread, Timer, current_thread, main_thread
@@ -52,6 +52,7 @@ class Stopping:
         self._deferred = False
         self._number: int | None = None
         self._deadline: Timer | None = None
+        self._below: list[int] = []
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -146,31 +147,40 @@ class Stopping:
 
     def _begin_deadline(self) -> None:
         if self._begun.acquire(blocking=False):
+            self._below = descendants()  # now: who loses its parent until the deadline is no descendant any more
             self._deadline = Timer(PATIENCE, self._end)
             self._deadline.daemon = True
             self._deadline.start()
 
     def _end(self) -> NoReturn:
         self.say()
-        end(128 + (self._number or signal.SIGINT))
+        end(128 + (self._number or signal.SIGINT), self._below)
 
 
-def end(status: int) -> NoReturn:
-    """End this process at once, and all that it and they started: workers of a search, Ray's processes."""
-    for process in _descendants():
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+def end(status: int, others: Iterable[int] = ()) -> NoReturn:
+    """End this process at once, and all that it and they started: workers of a search, Ray's processes.
+
+    others: processes that end with it though they are no longer below it.
+    """
+    kill({*descendants(), *others})
     os._exit(status)
 
 
-def _descendants() -> list[int]:
-    """Return the processes below this one, as Linux lists them; elsewhere none."""
+def kill(processes: Iterable[int]) -> None:
+    """Kill processes that may have ended by themselves."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def descendants(of: int | None = None) -> list[int]:
+    """Return the processes below one, or below this one, as Linux lists them; elsewhere none."""
     children: dict[int, list[int]] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended
             parent = int(file.read_bytes().rpartition(b")")[2].split()[1])  # after the name, which may hold anything
             children.setdefault(parent, []).append(int(file.parent.name))
-    found = [os.getpid()]
+    found = [of or os.getpid()]
     for process in found:
         found += children.get(process, [])
     return found[1:]

@@ -176,6 +176,27 @@ with Stopping("Gone.").caught():
     assert (done.returncode, done.stderr) == (130, "Gone.\n")
 
 
+def test_process_whose_parent_ends_after_the_signal_ends_at_the_deadline() -> None:
+    code = """
+import os, signal, subprocess, time
+from nadlab.interrupts import Stopped, Stopping, descendants
+parent = subprocess.Popen(["sh", "-c", "sleep 50 & wait"])
+with Stopping("Gone.").caught():
+    while len(descendants()) < 2:
+        time.sleep(0.01)
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+    except Stopped:
+        parent.kill()
+        time.sleep(60)
+"""
+    mark = uuid.uuid4().hex
+    environment = os.environ | {"MARK": mark, "PYTHONPATH": str(ROOT / "platform")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True, check=False, timeout=40)  # fmt: skip
+    assert (done.returncode, done.stderr, marked(mark)) == (130, "Gone.\n", [])
+
+
 def test_error_that_a_library_raises_in_place_of_the_stop_is_a_stop() -> None:
     def fail() -> None:
         with Stopping().caught():

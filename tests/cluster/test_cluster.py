@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 import weakref
 from pathlib import Path
 
+import psutil
 import pytest
 
 from nadlab.cluster.connection import check_address, leave, runtime_env
@@ -85,3 +87,16 @@ def test_no_garbage_is_collected_while_ray_shuts_down(monkeypatch: pytest.Monkey
     leave()
     assert found == [(True, False)]
     assert gc.isenabled()
+
+
+def test_worker_ends_with_the_connection_even_where_its_raylet_could_not_end_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "raylet").symlink_to("/bin/sh")
+    raylet = psutil.Popen([tmp_path / "raylet", "-c", "sleep 50 & wait"])
+    while not (workers := raylet.children()):
+        time.sleep(0.01)
+    monkeypatch.setattr("ray.shutdown", raylet.kill)
+    leave()
+    raylet.wait()
+    assert psutil.wait_procs(workers, timeout=2)[1] == []

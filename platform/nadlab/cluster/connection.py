@@ -16,6 +16,7 @@ import ray
 
 from nadlab.compiler import OFF
 from nadlab.errors import UserError
+from nadlab.interrupts import descendants, kill
 from nadlab.provenance.reachable import reachable
 
 SENT_VARIABLES = ("NADLAB_DATA", OFF)
@@ -103,12 +104,26 @@ def leave() -> None:
     Without collections of garbage meanwhile: one that another thread starts, such as that of deliveries to MLflow, may
     find a reference into Ray's store, and Ray ends the process that gives one back while it shuts down.
     """
+    workers = _workers()
     gc.collect()
     gc.disable()
     try:
         ray.shutdown()
     finally:
         gc.enable()
+        kill(workers)  # one that computes may notice only later that its node is gone
+
+
+def _workers() -> list[int]:
+    """Return the processes that compute for the Ray of this process: those below its raylet."""
+    return [process for parent in descendants() if _name(parent) == "raylet" for process in descendants(parent)]
+
+
+def _name(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except OSError:  # it has ended
+        return ""
 
 
 def check_nodes() -> None:
