@@ -105,6 +105,6 @@ def test_dry_run_says_what_would_run_and_how_long_and_writes_nothing(tmp_path: P
     shown = leaderboard(tmp_path, "--methods", "random-search,nao", "--seeds", "3", "--dry-run")
     assert "10 of 12 searches would run" in shown
     assert "It has no search yet of nao with 12 queries (6)." in shown
-    assert "4 of them take about 4 CPU minutes" in shown
+    assert "4 of them take about 4 minutes of CPU time" in shown
     assert path.read_text() == written
     assert not (tmp_path / "README.md").exists()

@@ -12,6 +12,9 @@ from nadlab.benchmarks.presets import PAPER
 from nadlab.study.outcomes import measured, primary
 from nadlab.study.records import StudyRecord
 
+UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
+"""of durations, in seconds"""
+
 
 def with_unit(word: str, metric: Metric) -> str:
     """Return a heading with the metric's unit, such as `best %`."""
@@ -194,6 +197,12 @@ def p_equals(p_value: float) -> str:
     """Return a p-value for a sentence, such as `p = 0.03` or `p < 0.001`."""
     text = p_text(p_value)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the largest unit of which it has two."""
+    unit, size = next((each for each in UNITS if seconds >= 2 * each[1]), UNITS[-1])
+    return f"{max(1.0, seconds / size):.3g} {unit}"
 
 
 def listed(names: Sequence[str]) -> str:

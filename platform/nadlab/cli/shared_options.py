@@ -54,16 +54,15 @@ class SearchFileOptions:
 
 
 def _forecast(file: "SearchFile", tasks: "Sequence[Task]", anyway: bool) -> str:
-    from nadlab.analysis.text import listed  # late, as all below: --help needs no pandas
+    from nadlab.analysis.text import duration, listed  # late, as all below: --help needs no pandas
 
     missing = file.missing(tasks, anyway)
     known, unknown = missing[missing["cpu_seconds"].notna()], missing[missing["cpu_seconds"].isna()]
     said = f"{len(missing)} of {len(tasks)} searches would run"
     said += f"; {file.path} has the others." if len(missing) < len(tasks) else f", and be added to {file.path}."
     if len(known):
-        said += (
-            f" {len(known)} of them take about {known['cpu_seconds'].sum() / 60:.0f} CPU minutes, like those it has."
-        )
+        cost = duration(known["cpu_seconds"].sum())
+        said += f" {len(known)} of them take about {cost} of CPU time, like those it has."
     if len(known) and len(unknown):
         counts = unknown.groupby(["method", file.unit], sort=False).size().reset_index()
         own = [f"{method} with {budget} {file.unit} ({count})" for method, budget, count in counts.to_numpy().tolist()]

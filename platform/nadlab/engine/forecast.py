@@ -7,6 +7,7 @@ from math import ceil
 from statistics import median
 from typing import Any
 
+from nadlab.analysis.text import duration
 from nadlab.benchmarks.oracle import Oracle, cost_of, facts_of
 from nadlab.cluster.connection import connected
 from nadlab.cluster.execution import ExecutionConfig
@@ -28,9 +29,6 @@ from nadlab.study.study import Study
 
 CALIBRATION_EPOCHS = 3
 """the first includes one-time costs and the last includes the design: the one between them is timed as an epoch"""
-
-UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
-"""of durations, in seconds; one is used from two of it on"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +65,13 @@ class Forecast:
         """Return sentences about the time; pack: trials in a process."""
         devices = f"{self.hours * self.gpus:.3g} GPU-hours" if self.gpus else "no GPU"
         return [
-            f"About {_duration(60 * self.minutes)} with {self.at_once} in parallel, and a quarter of a minute for Ray's start and the "
-            f"report: {_duration(3600 * self.hours)} of CPU time, {devices}.",
+            f"About {duration(60 * self.minutes)} with {self.at_once} in parallel, and a quarter of a minute for Ray's start and the "
+            f"report: {duration(3600 * self.hours)} of CPU time, {devices}.",
             f"A trial takes about {self.timing.trial:.3g} s: {self.timing.source}.",
             *(["It ran alone: trials side by side take longer."] if self.timing.ready and self.at_once > 1 else []),
             *([f"{self.timing.left_out} are not counted."] if self.timing.left_out else []),
             *(["Trials that share a process are counted as if they ran one after the other."] if pack > 1 else []),
         ]
-
-
-def _duration(seconds: float) -> str:
-    unit, size = next((each for each in UNITS if seconds >= 2 * each[1]), UNITS[-1])
-    return f"{max(1.0, seconds / size):.3g} {unit}"
 
 
 def dry_run(plan: StudyPlan, execution: ExecutionConfig) -> list[str]:
