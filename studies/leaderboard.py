@@ -12,6 +12,7 @@ refused; --anyway keeps them, and the page says so.
 """
 
 # first, so that Ctrl-C ends the imports below in one line
+from nadlab.benchmarks.files import short_digest
 from nadlab.cli.command_line import run_command
 
 # isort: split
@@ -127,7 +128,7 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
 def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path, made_by: str) -> str:
     """Return the page, budget by budget."""
     machine, hours = hardware(), rows["cpu_seconds"].sum() / 3600
-    digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
+    digests = listed([f"{name} {short_digest(benchmark(name).digest)}" for name in names])
     lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
     return f"""# All methods on {listed(names)}
 

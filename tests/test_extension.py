@@ -213,6 +213,8 @@ def test_a_study_of_an_own_method_s_setting_reports_and_reproduces(folder: Path)
     (experiment,) = (each for each in client.search_experiments() if each.name == "compare")
     (trial, *_) = client.search_runs([experiment.experiment_id], "params.`mine:Walk.share` = '0.1'")
     assert "| error |" in trial.data.tags["mlflow.note.content"]
+    with pytest.raises(AssertionError, match=r"has no trained networks to go on from: .* runs again with --retrain"):
+        nadlab(folder, "reproduce", trial.info.run_id, "--tracking-uri", uri)
     said = nadlab(folder, "reproduce", trial.info.run_id, "--tracking-uri", uri, "--retrain")
     assert "equal bit for bit" in said
     assert "%" not in said

@@ -57,6 +57,28 @@ def test_more_methods_and_seeds_run_only_what_is_missing() -> None:
     ]
 
 
+def test_a_changed_benchmark_of_one_s_own_is_searched_again() -> None:
+    code = """
+from dataclasses import replace
+
+from nadlab.benchmarks.registry import benchmark
+
+
+def toy(name):
+    return replace(benchmark("nasbench201/toy"), name=name)
+
+
+VERSION = 1
+"""
+    for changed in (code, f"# a comment{code}", code.replace("VERSION = 1", "VERSION = 2")):
+        Path("own_toy.py").write_text(changed)
+        script = "from nadlab.cli.main import main; main()"
+        asked = ["search", "--benchmark", "own_toy:toy", "--method", "random-search", "--queries", "5", "--seeds", "1"]
+        environment = os.environ | {"PYTHONPATH": f"{ROOT / 'platform'}"}
+        subprocess.run([sys.executable, "-c", script, *asked], check=True, env=environment, stdout=subprocess.DEVNULL)
+    assert len(list(Path("runs/search/own_toy-toy/searches").iterdir())) == 2
+
+
 def test_changed_settings_of_a_method_stand_beside_it() -> None:
     asked = ("--method", "local-search,regularized-evolution", "--seeds", "1")
     searched(*asked, "--set", "regularized-evolution.tournament=7")

@@ -12,6 +12,7 @@ from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.queries.sampling import draw
 from nadlab.spaces import Cells
 from tests.conftest import TOY
+from tests.spaces.toy import error
 
 
 @pytest.fixture
@@ -53,6 +54,15 @@ def test_cell_outside_the_table_is_refused_and_not_counted(ledger: QueryLedger) 
     with pytest.raises(UserError, match="cannot be queried: nasbench201/toy does not hold it"):
         ledger.query(outside)
     assert ledger.remaining == 3
+
+
+def test_cell_that_breaks_a_rule_of_its_space_is_refused_though_the_benchmark_would_answer_it() -> None:
+    ledger = QueryLedger(error("toy"), 3)
+    cells = ledger.oracle.pool()[:2]
+    cells.operations[1, 1] = 4
+    with pytest.raises(UserError, match="the method queried what is no cell of perceptrons: a label is wrong"):
+        ledger.query(cells)
+    assert ledger.queries == ()
 
 
 def test_queries_are_recorded_in_order_with_their_notation(ledger: QueryLedger) -> None:

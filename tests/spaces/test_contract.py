@@ -1,5 +1,6 @@
 """What every search space keeps, the package's and one's own; and the sentence for each broken promise."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,22 @@ def test_what_is_absent_is_named() -> None:
         space("mlps")
 
 
+def test_a_space_is_checked_by_its_class_object_and_name() -> None:
+    for own in (Perceptrons, Perceptrons(), toy_space(), "tests.spaces.toy:Perceptrons", "nasbench201"):
+        assert check_space(own) == []
+    (sentence,) = check_space(object())
+    assert "lacks name" in sentence
+
+
+def test_a_class_that_needs_arguments_is_named() -> None:
+    class Sized(Perceptrons):
+        def __init__(self, width: int) -> None:
+            self.width = width
+
+    with pytest.raises(UserError, match=r"Sized is called without arguments .*'width'.*: give them defaults"):
+        complete(Sized)
+
+
 def reasons_for_nothing(_: Any, cells: Cells) -> list[str | None]:
     return [None] * len(cells)
 
@@ -107,8 +124,8 @@ def sample_of_floats(_: Any, count: int, rng: np.random.Generator) -> Cells:
         ("vertices", 1, "`vertices` must be a whole number from 2"),
         ("operations", ["a", "b"], "`operations` must be a tuple"),
         ("keys", lambda _, cells: cells.operations[:, 1].astype(np.int32), "`keys` must return int64 of shape"),
-        ("invalid_reasons", reasons_for_nothing, "not a cell of 'perceptrons': `enumerate` lists none with its key"),
-        ("invalid_reasons", lambda _, cells: ["never"] * len(cells), "`sample` drew a cell that .* refuses: never"),
+        ("invalid_reasons", reasons_for_nothing, "accepts a cell that the space does not have: .*lists none with"),
+        ("invalid_reasons", lambda _, cells: ["never"] * len(cells), "`enumerate` lists a cell that .* refuses: never"),
         ("sample", sample_of_floats, "`sample` must return Cells whose adjacency is uint8"),
         (
             "sample",
@@ -125,9 +142,16 @@ def sample_of_floats(_: Any, count: int, rng: np.random.Generator) -> Cells:
             "`neighbours` returned an adjacency",
         ),
         ("enumerate", lambda _: Perceptrons().enumerate()[[0, 1, 1]], "`enumerate` lists a cell twice"),
+        ("enumerate", lambda _: [{"width": 3}], "`enumerate` must return Cells whose adjacency is uint8"),
+        (
+            "enumerate",
+            lambda _: Perceptrons().enumerate()[STRAY.permutation(216)],
+            "`enumerate` must list the cells in the same order each time",
+        ),
     ],
 )
 def test_each_broken_promise_is_one_sentence(method: str, broken: Any, words: str) -> None:
     own = type("Broken", (Perceptrons,), {method: broken})
     with pytest.raises(UserError, match=words):
         complete(own)
+    assert re.search(words, "; ".join(check_space(own)))

@@ -85,6 +85,15 @@ def test_onnx_computes_the_same(space: str, tmp_path: Path) -> None:
         torch.testing.assert_close(torch.from_numpy(logits), load(done.folder)(torch.from_numpy(images)))
 
 
+@pytest.mark.parametrize("name", [None, QUICK])
+def test_a_cell_of_another_space_is_no_network(name: str | None, tmp_path: Path) -> None:
+    trial, queries = from_record(record(tmp_path, "tests.spaces.toy:error"))
+    with pytest.raises(
+        UserError, match="cells of perceptrons can't be exported: only those of nasbench201, nasbench101"
+    ):
+        export(trial, queries, tmp_path / "best", name)
+
+
 @pytest.mark.usefixtures("data")
 def test_a_cell_of_a_table_is_trained_on_images_that_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     onnx(monkeypatch, False)

@@ -28,6 +28,7 @@ from nadlab.analysis.text import (
     settings_text,
     with_unit,
 )
+from nadlab.benchmarks.files import short_digest
 from nadlab.study.outcomes import measured
 from nadlab.study.records import Record, StudyRecord
 from nadlab.tracking.runs import Runs
@@ -98,5 +99,5 @@ def _note(study: StudyRecord) -> str:
 
 def _provenance(study: StudyRecord, records: Sequence[Record]) -> str:
     revisions = sorted({record.provenance["git_revision"] for record in records})
-    text = f"Benchmark digest {study.digest[:16]}; code {', '.join(revisions)}."
+    text = f"Benchmark digest {short_digest(study.digest)}; code {', '.join(revisions)}."
     return f"{text}\nTrials come from several revisions of the code." if len(revisions) > 1 else text

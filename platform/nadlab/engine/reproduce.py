@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from ray.tune import Trainable
 
+from nadlab.benchmarks.files import short_digest
 from nadlab.benchmarks.oracle import Oracle, accuracy, metric_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.request import request
@@ -19,7 +20,7 @@ from nadlab.provenance.differences import differing, mismatches
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import Query, best
-from nadlab.semigan.checkpoint import redesigned
+from nadlab.semigan.checkpoint import STATE, redesigned
 from nadlab.study.records import Trial
 from nadlab.tracking.content import TRAINED
 from nadlab.tracking.names import incumbent
@@ -90,8 +91,8 @@ def _same_benchmark(run: "Run", trial: Trial) -> Oracle:
     oracle = benchmark(trial.benchmark, trial.protocol)
     if oracle.digest != trial.digest:
         raise UserError(
-            f"run {run.info.run_id} queried another version of {trial.benchmark} (digest {trial.digest[:12]}, here "
-            f"{oracle.digest[:12]}): put its file in $NADLAB_DATA or the cache"
+            f"run {run.info.run_id} queried another version of {trial.benchmark} (digest {short_digest(trial.digest)}, here "
+            f"{short_digest(oracle.digest)}): put its file in $NADLAB_DATA or the cache"
         )
     return oracle
 
@@ -140,9 +141,10 @@ def _from_checkpoint(client: "MlflowClient", run: "Run", trial: Trial, oracle: O
     with tempfile.TemporaryDirectory() as folder:
         try:
             checkpoint = Path(client.download_artifacts(run.info.run_id, "checkpoint", folder))
-        except STORE_ERRORS as error:
+            (checkpoint / STATE).stat()
+        except (*STORE_ERRORS, FileNotFoundError) as error:
             raise UserError(
-                f"run {run.info.run_id} has no checkpoint: {trial.trainable} runs again with --retrain"
+                f"run {run.info.run_id} has no trained networks to go on from: {trial.trainable} runs again with --retrain"
             ) from error
         torch.set_num_threads(1)  # as in the trial
         return [asdict(query) for query in redesigned(checkpoint, oracle).queries]

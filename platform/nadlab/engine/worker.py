@@ -9,6 +9,7 @@ from ray.exceptions import RayError
 from ray.tune import Trainable
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from nadlab.benchmarks.files import short_digest
 from nadlab.benchmarks.presets import PAPER
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.request import requests
@@ -86,6 +87,6 @@ def check_table(trial: dict[str, Any]) -> None:
         raise UserError(f"on {socket.gethostname()}: {error}") from error
     if here != wanted:
         raise UserError(
-            f"the node {socket.gethostname()} has another version of the table {name} (digest {here[:12]}, the study's "
+            f"the node {socket.gethostname()} has another version of the table {name} (digest {short_digest(here)}, the study's "
             f"{wanted[:12]}): copy the study's to it"
         )

@@ -7,6 +7,7 @@ from nadlab.benchmarks.fidelity import evaluate_at
 from nadlab.benchmarks.oracle import SPLITS, Evaluation, Metric, Oracle, Split, metric_of, quantities_of
 from nadlab.errors import UserError
 from nadlab.spaces import Cells
+from nadlab.spaces.cells import shown
 
 SECONDS = Metric("seconds", "s", low=0.0, high=None)
 NAMED = 3
@@ -55,7 +56,7 @@ def checked(answers: object, oracle: Oracle, cells: Cells, needed: Sequence[Spli
         failed, seconds = str(getattr(answer, "failed", "")), getattr(answer, "seconds", None)
         if seconds is not None and SECONDS.number(seconds) is None:
             raise UserError(
-                f"{oracle.name} answered {oracle.space.format(cell)} with seconds = {short(seconds)}: they must be "
+                f"{oracle.name} answered {shown(cell, oracle.space)} with seconds = {short(seconds)}: they must be "
                 f"{SECONDS.range_text}, or None"
             )
         answered.append(Evaluation(valid, test, _extras(oracle, cell, answer), failed, SECONDS.number(seconds)))
@@ -69,7 +70,7 @@ def _accuracy(oracle: Oracle, cell: Cells, answer: object, split: Split, optiona
     number = metric_of(oracle).number(value)
     if number is None or value is answer:
         raise UserError(
-            f"{oracle.name} answered {oracle.space.format(cell)} with {split} = {short(value)}: its evaluate must return an "
+            f"{oracle.name} answered {shown(cell, oracle.space)} with {split} = {short(value)}: its evaluate must return an "
             f"Evaluation whose {split} is {metric_of(oracle).range_text}{', or None' if optional else ''}"
         )
     return number
@@ -79,14 +80,14 @@ def _extras(oracle: Oracle, cell: Cells, answer: object) -> dict[str, float]:
     extras, declared = getattr(answer, "extras", {}), {each.name: each for each in quantities_of(oracle)}
     if not isinstance(extras, Mapping):
         raise UserError(
-            f"{oracle.name} answered {oracle.space.format(cell)} with extras = {short(extras)}: they must be a dict"
+            f"{oracle.name} answered {shown(cell, oracle.space)} with extras = {short(extras)}: they must be a dict"
         )
     found = {}
     for name, value in extras.items():
         number = declared[name].number(value) if name in declared else None
         if number is None:
             raise UserError(
-                f"{oracle.name} answered {oracle.space.format(cell)} with extras[{name!r}] = {short(value)}: "
+                f"{oracle.name} answered {shown(cell, oracle.space)} with extras[{name!r}] = {short(value)}: "
                 + ("it must be a finite number, or be left out" if name in declared else "name it in its quantities")
             )
         found[name] = number
@@ -95,4 +96,4 @@ def _extras(oracle: Oracle, cell: Cells, answer: object) -> dict[str, float]:
 
 def _named(oracle: Oracle, cells: Cells) -> str:
     more = f" and {len(cells) - NAMED} more" if len(cells) > NAMED else ""
-    return ", ".join(oracle.space.format(cell) for cell in cells[:NAMED]) + more
+    return ", ".join(shown(cell, oracle.space) for cell in cells[:NAMED]) + more

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
+from nadlab.benchmarks.files import short_digest
 from nadlab.benchmarks.oracle import Cost, Evaluation, Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
@@ -86,7 +87,7 @@ def _training(name: str, preset: str, digest: str, cell: Cells, fidelity: int | 
     host = socket.gethostname()
     if oracle.digest != digest:
         raise UserError(
-            f"the node {host} has another version of {name} (digest {oracle.digest[:12]}, not {digest[:12]}): copy it there"
+            f"the node {host} has another version of {name} (digest {short_digest(oracle.digest)}, not {short_digest(digest)}): copy it there"
         )
     yield host
     started = time.perf_counter()

@@ -18,11 +18,12 @@ from safetensors.torch import save_file
 
 from nadlab.analysis.cells.drawing import draw_cell
 from nadlab.analysis.figures.style import figure_of, grid
+from nadlab.benchmarks.files import short_digest
 from nadlab.benchmarks.oracle import metric_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.benchmarks.training import networks
 from nadlab.benchmarks.training.benchmark import TrainingBenchmark, plain_graph, size
-from nadlab.benchmarks.training.networks import Normalised
+from nadlab.benchmarks.training.networks import PUBLISHED, Normalised
 from nadlab.benchmarks.training.networks.load import DESCRIPTION, WEIGHTS, load
 from nadlab.errors import UserError
 from nadlab.json_text import write_json
@@ -111,6 +112,8 @@ def export(trial: Trial, queries: list[Query], folder: Path, name: str | None = 
 
 
 def _trainer(trial: Trial, space: str, name: str | None) -> TrainingBenchmark:
+    if space not in PUBLISHED:
+        raise UserError(f"cells of {space} can't be exported: only those of {', '.join(PUBLISHED)} become networks")
     name = name or trial.benchmark
     if not name.startswith(TRAINING):
         raise UserError(f"{name} trains no networks: name images to train the cell on with --benchmark train:SOURCE")
@@ -120,7 +123,7 @@ def _trainer(trial: Trial, space: str, name: str | None) -> TrainingBenchmark:
         raise UserError(f"{name} has cells of {found.space.name}, the trial's are of {space}: leave @space= out")
     if name == trial.benchmark and found.digest != trial.digest:
         raise UserError(
-            f"{name} differs from the trial's benchmark (digest {trial.digest[:12]}, here {found.digest[:12]})"
+            f"{name} differs from the trial's benchmark (digest {short_digest(trial.digest)}, here {short_digest(found.digest)})"
         )
     return found
 

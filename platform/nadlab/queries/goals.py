@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from nadlab.benchmarks.oracle import Evaluated, Metric, Oracle, Split, accuracy, metric_of, quantities_of, ranges_of
 from nadlab.errors import UserError
+from nadlab.spaces import Cells
+from nadlab.spaces.cells import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +69,25 @@ class Goals:
         ends = [known.get(each.name, (None, None)) for each in metrics]
         return [replace(each, low=low, high=high) for each, (low, high) in zip(metrics, ends, strict=True)]
 
+    def check_answers(self, oracle: Oracle, cells: Cells, answers: Sequence[Evaluated]) -> None:
+        """Raise UserError that names a cell whose answer lacks a quantity of the goals; that of a failed training may."""
+        for name in (*self.objectives[1:], *(name for name, _ in self.at_most)):
+            for cell, answer in zip(cells, answers, strict=True):
+                if name not in answer.extras and not answer.failed:
+                    raise UserError(
+                        f"{oracle.name} gave no {name} for {shown(cell, oracle.space)}: its evaluate must return it among the "
+                        "extras, as its quantities promise"
+                    )
+
     def feasible(self, answer: Evaluated) -> bool:
-        """Return whether an answer keeps every constraint; a failed training and one that lacks the quantity keep none."""
+        """Return whether an answer keeps every constraint; a failed training keeps none."""
         return not answer.failed and all(answer.extras.get(name, math.inf) <= limit for name, limit in self.at_most)
 
 
 def values(answers: Sequence[Evaluated], metrics: Sequence[Metric], split: Split) -> NDArray[np.float64]:
     """Return the objectives of answers, all to be minimised, (N, M): the first metric on a split, then the quantities.
 
-    NaN where the quantity of a failed training is not known. Raises UserError where another answer lacks a quantity.
+    NaN where the quantity of a failed training is not known; `Goals.check_answers` has seen the others.
     """
     first, *others = metrics
     rows = [[-first.score(accuracy(answer, split)), *(_cost(answer, each) for each in others)] for answer in answers]
@@ -83,11 +95,7 @@ def values(answers: Sequence[Evaluated], metrics: Sequence[Metric], split: Split
 
 
 def _cost(answer: Evaluated, metric: Metric) -> float:
-    if metric.name not in answer.extras:
-        if answer.failed:
-            return math.nan
-        raise UserError(f"an answer of the benchmark lacks {metric.name}, which is an objective: leave it out")
-    return -metric.score(answer.extras[metric.name])
+    return -metric.score(answer.extras[metric.name]) if metric.name in answer.extras else math.nan
 
 
 def _number(text: str) -> float | None:

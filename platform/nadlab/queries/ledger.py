@@ -13,7 +13,7 @@ from nadlab.evaluations.answers import evaluated
 from nadlab.queries.budget import Account, Budget
 from nadlab.queries.goals import Goals, values
 from nadlab.spaces import Cells
-from nadlab.spaces.cells import concatenate
+from nadlab.spaces.cells import concatenate, shown
 
 
 class BudgetSpent(RuntimeError):  # noqa: N818 - it ends a search, it is not a failure
@@ -140,11 +140,17 @@ class QueryLedger:
 
         The new architectures among them are evaluated in one call, in their order.
 
-        Raises BudgetSpent before any evaluation when they are expected to cost more than is left, UserError when a cell or
-        the fidelity is not in the benchmark, and what `nadlab.evaluations.answers.evaluated` raises; then nothing is counted.
+        Raises BudgetSpent before any evaluation when they are expected to cost more than is left, UserError when a cell is
+        not valid, or a cell or the fidelity is not in the benchmark, and what `nadlab.evaluations.answers.evaluated` raises;
+        then nothing is counted.
         Where trainings take more seconds than expected, those that fit are counted, in order, and BudgetSpent is raised.
         """
         found = self._found(fidelity)
+        if reason := next(filter(None, self.oracle.space.invalid_reasons(cells)), None):
+            raise UserError(
+                f"the method queried what is no cell of {self.oracle.space.name}: {reason}; its `invalid_reasons` tells so "
+                "before a query"
+            )
         keys = self.oracle.space.keys(cells)
         allowed = np.asarray(self.oracle.queryable(cells))
         if allowed.dtype != bool or allowed.shape != (len(cells),):
@@ -152,7 +158,7 @@ class QueryLedger:
         missing = ~allowed
         if missing.any():
             first = int(np.flatnonzero(missing)[0])
-            text = self.oracle.space.format(cells[first : first + 1])
+            text = shown(cells[first : first + 1], self.oracle.space)
             raise UserError(f"{text} cannot be queried: {self.oracle.name} does not hold it")
         fresh = {key: row for row, key in reversed(list(enumerate(keys.tolist()))) if key not in found}
         if not self.account.pays(fresh, fidelity):
@@ -161,8 +167,7 @@ class QueryLedger:
             rows = sorted(fresh.values())
             new = cells[rows]
             answers = evaluated(self.oracle, new, None if found is self._queries else fidelity)
-            # raises before anything is counted
-            values(answers, self.goals.metrics(self.oracle), self.oracle.search_split)
+            self.goals.check_answers(self.oracle, new, answers)  # before anything is counted
             named = [origins if isinstance(origins, str) else origins[row] for row in rows]
             for key, cell, answer, origin in zip(keys[rows].tolist(), new, answers, named, strict=True):
                 if not self.account.pay(key, fidelity, answer.seconds):

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from nadlab.benchmarks.files import short_digest
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json
@@ -22,6 +23,9 @@ from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.method import build, finish
 from nadlab.semigan.settings import Settings
 from nadlab.spaces.cells import concatenate
+
+STATE = "state.json"
+"""the file of all that is no tensor"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) ->
             "queries": [asdict(query) for query in ledger.queries],
         }
     )
-    (folder / "state.json").write_text(text, encoding="utf-8")
+    (folder / STATE).write_text(text, encoding="utf-8")
 
 
 def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiArch2Perf, QueryLedger, State]:
@@ -68,15 +72,17 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
 
     Raises UserError when the folder holds no run, or one of another benchmark table.
     """
-    if not (folder / "state.json").exists():
-        raise UserError(f"{folder} holds no checkpoint: state.json is missing")
-    raw = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    if not (folder / STATE).exists():
+        raise UserError(f"{folder} holds no checkpoint: {STATE} is missing")
+    raw = json.loads((folder / STATE).read_text(encoding="utf-8"))
     queries = tuple(Query(**query) for query in raw.pop("queries"))
     random = raw.pop("random")
     trained = [Segment(**each) for each in raw.pop("trained", [])]
     state = State(**raw | {"settings": Settings(**raw["settings"]), "trained": trained})
     if state.digest != oracle.digest:
-        raise UserError(f"{folder} was trained on another {state.benchmark} table (digest {state.digest[:12]})")
+        raise UserError(
+            f"{folder} was trained on another {state.benchmark} table (digest {short_digest(state.digest)})"
+        )
     if final_k is not None and state.settings.per_round is not None:
         raise UserError(
             f"{folder} has learnt from its final queries: it can't be asked what it would have done with K = {final_k}"

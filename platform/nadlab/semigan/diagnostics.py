@@ -35,7 +35,7 @@ def scores(oracle: Oracle, cells: Cells, split: Split) -> NDArray[np.float64]:
     """Return the scores of queryable cells by a split, (N,); raise UserError where answers are not free."""
     if not facts_of(oracle).free:
         raise UserError(
-            f"{oracle.name} trains a network for each answer, so that only a search may evaluate cells: name a benchmark "
+            f"{oracle.name} may answer by a training, so that only a search may evaluate cells: name a benchmark "
             "whose answers are stored or predicted"
         )
     score = metric_of(oracle).score

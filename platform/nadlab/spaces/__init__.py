@@ -5,13 +5,14 @@ A package may register spaces in the entry point group `nadlab.spaces`.
 
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
 from nadlab.errors import UserError, did_you_mean
 from nadlab.plugins import is_plugin, load_object
 from nadlab.spaces.cells import Cells, SearchSpace
-from nadlab.spaces.check import check_space
+from nadlab.spaces.check import broken_promises
 from nadlab.spaces.darts import DARTS
-from nadlab.spaces.derived import complete
+from nadlab.spaces.derived import complete, unchecked
 from nadlab.spaces.nasbench101 import NASBench101
 from nadlab.spaces.nasbench201 import NASBench201
 from nadlab.spaces.nasbenchgraph import NASBenchGraph
@@ -33,12 +34,28 @@ def space(name: str) -> SearchSpace:
     name: one of the package's, of an installed package's entry point, or `module:object`; a class is called without
     arguments and completed (`complete`). Raises UserError where there is none, or it breaks a promise.
     """
+    return SPACES[name] if name in SPACES else complete(_named(name))
+
+
+def check_space(own: Any) -> list[str]:
+    """Return a sentence for each promise of `SearchSpace` that a space breaks; empty where it keeps all of them.
+
+    own: an object or a class, as `complete` takes it, or a name, as `space` takes it; UserError where there is none.
+    """
+    found = _named(own) if isinstance(own, str) else own
+    try:
+        return broken_promises(unchecked(found))
+    except UserError as error:
+        return [str(error)]
+
+
+def _named(name: str) -> Any:
     if name in SPACES:
         return SPACES[name]
     if is_plugin(name):
-        return complete(load_object(name))
+        return load_object(name)
     for entry in entry_points(group=GROUP, name=name):
-        return complete(entry.load())
+        return entry.load()
     known = [*SPACES, *sorted(entry_points(group=GROUP).names)]
     meant = did_you_mean(name, known)
     raise UserError(

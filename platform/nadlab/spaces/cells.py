@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from nadlab.errors import UserError
 
 Keys = NDArray[np.int64]
+LONGEST = 120
+"""characters of a cell in a sentence"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,12 @@ class SearchSpace(Protocol):
     def neighbours(self, cell: Cells) -> Cells:
         """Return every distinct valid cell one change away from one cell, itself left out."""
         ...
+
+
+def shown(cell: Cells, space: SearchSpace) -> str:
+    """Return a cell's notation for a sentence; of a long one the middle is left out."""
+    text = space.format(cell)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 4]}…{text[-LONGEST // 2 :]}"
 
 
 def is_valid(cells: Cells, space: SearchSpace) -> NDArray[np.bool_]:

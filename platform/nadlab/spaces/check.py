@@ -13,13 +13,13 @@ LISTED = 20_000
 """cells up to which a space is listed for the check"""
 
 
-def check_space(space: SearchSpace) -> list[str]:
+def broken_promises(space: SearchSpace) -> list[str]:
     """Return a sentence for each promise of `SearchSpace` that a space breaks; empty where it keeps all of them.
 
     Sentences of one method end the check, since the others build on it.
     """
     steps: tuple[Callable[[SearchSpace], Iterator[str]], ...] = (
-        _attributes, _samples, _any_cells, _canonical_forms, _notation, _neighbours, _listing,
+        _attributes, _listing, _samples, _any_cells, _canonical_forms, _notation, _neighbours, _output,
     )  # fmt: skip
     for step in steps:
         broken: list[str] = []
@@ -27,9 +27,8 @@ def check_space(space: SearchSpace) -> list[str]:
             broken += step(space)
         except Exception as error:  # whatever the space's own code raises is what the check is about
             words = f": {error}" if str(error) else ""
-            broken.append(
-                f"checking its {step.__name__.strip('_').replace('_', ' ')} raised {type(error).__name__}{words}"
-            )
+            raised = f"checking its {step.__name__.strip('_').replace('_', ' ')} raised {type(error).__name__}{words}"
+            broken = broken or [raised]  # after a sentence it follows from what that says
         if broken:
             return broken
     return []
@@ -49,8 +48,6 @@ def _attributes(space: SearchSpace) -> Iterator[str]:
         yield f"`operations` must be 1 to 255 different labels, not {labels!r}"
     if not isinstance(space.vertices, int) or not 2 <= space.vertices <= 62:
         yield f"`vertices` must be a whole number from 2 to 62, not {space.vertices!r}"
-    if not isinstance(space.size, int | np.integer) or space.size < 2:
-        yield f"`size` must be a whole number of at least 2 cells, not {space.size!r}"
 
 
 def _samples(space: SearchSpace) -> Iterator[str]:
@@ -82,7 +79,10 @@ def _any_cells(space: SearchSpace) -> Iterator[str]:
         if getattr(keys, "dtype", None) != np.int64 or keys.shape != (len(cells),):
             yield f"`keys` must return int64 of shape ({len(cells)},), not {_form(keys)}"
             return
-    space.canonical(proposed[valid])
+    try:
+        space.canonical(proposed[valid])
+    except UserError as error:
+        yield f"`invalid_reasons` accepts a cell that the space does not have: {error}"
 
 
 def _canonical_forms(space: SearchSpace) -> Iterator[str]:
@@ -132,19 +132,30 @@ def _neighbours(space: SearchSpace) -> Iterator[str]:
 
 
 def _listing(space: SearchSpace) -> Iterator[str]:
-    last = space.vertices - 1
-    if space.size > LISTED:
-        edges = _drawn(space).adjacency
-    else:
-        cells = space.enumerate()
-        edges = cells.adjacency
-        yield from form(cells, space, int(space.size), "`enumerate`")
-        flat = np.concatenate([cells.operations, edges.reshape(len(cells), -1)], axis=1)
-        if len(np.unique(flat, axis=0)) < len(cells):
-            yield "`enumerate` lists a cell twice"
-        if any(space.invalid_reasons(cells)):
-            yield f"`enumerate` lists a cell that `invalid_reasons` refuses: {next(filter(None, space.invalid_reasons(cells)))}"
-    if not edges[:, :, last].any():
+    size, own = space.size, getattr(space, "own", space)
+    whole = isinstance(size, int | np.integer)
+    cells = own.enumerate() if hasattr(own, "enumerate") and not (whole and size > LISTED) else None
+    if cells is not None:
+        yield from form(cells, space, len(getattr(cells, "operations", ())), "`enumerate`")
+    if not whole or size < 2:
+        yield f"`size` must be a whole number of at least 2 cells, not {size!r}"
+    if cells is None:
+        return
+    if len(cells) != size:
+        yield f"`enumerate` lists {len(cells)} cells, and `size` is {size}"
+    flat = np.concatenate([cells.operations, cells.adjacency.reshape(len(cells), -1)], axis=1)
+    if len(np.unique(flat, axis=0)) < len(cells):
+        yield "`enumerate` lists a cell twice"
+    if not _same(cells, own.enumerate()):
+        yield "`enumerate` must list the cells in the same order each time"
+    if any(space.invalid_reasons(cells)):
+        yield f"`enumerate` lists a cell that `invalid_reasons` refuses: {next(filter(None, space.invalid_reasons(cells)))}"
+
+
+def _output(space: SearchSpace) -> Iterator[str]:
+    own = getattr(space, "own", space)
+    cells = space.enumerate() if hasattr(own, "enumerate") and space.size <= LISTED else _drawn(space)
+    if not cells.adjacency[:, :, -1].any():
         yield "no cell has an edge into the last vertex, which is the output"
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.errors import UserError
-from nadlab.spaces.cells import Cells, Keys, SearchSpace, choose, concatenate, is_valid
-from nadlab.spaces.check import check_space
+from nadlab.spaces.cells import Cells, Keys, SearchSpace, choose, concatenate, is_valid, shown
+from nadlab.spaces.check import broken_promises
 from nadlab.spaces.structure import LISTED
 
 PROTOCOL = tuple(name for name in vars(SearchSpace) if not name.startswith("_"))
@@ -28,25 +28,38 @@ DRAWS = 20
 def complete(own: Any) -> SearchSpace:
     """Return a whole `SearchSpace` from an object or a class (called without arguments) that has at least what is needed.
 
-    Raises UserError that names what is absent, or every promise that `check_space` finds broken.
+    Raises UserError that names what is absent, or every promise that it breaks.
     """
+    made = unchecked(own)
+    if made is not own and (broken := broken_promises(made)):
+        raise UserError(f"{_class(own)} is not a search space: {'; '.join(broken)}")
+    return made
+
+
+def unchecked(own: Any) -> SearchSpace:
+    """Return what `complete` returns, whatever promises it breaks; raise UserError that names what is absent."""
     if isinstance(own, type):
-        own = own()
+        try:
+            own = own()
+        except TypeError as error:
+            raise UserError(
+                f"{_class(own)} is called without arguments ({error}): give them defaults, or name an object"
+            ) from error
     if isinstance(own, DerivedSpace):
         return cast(SearchSpace, own)
     needed = NEEDED if hasattr(own, "enumerate") else NEEDED + UNLISTED
     absent = [name for name in needed if not hasattr(own, name)]
-    name = f"{type(own).__module__}:{type(own).__qualname__}"
     if absent:
         listed = "" if hasattr(own, "enumerate") else "; with `enumerate` it needs no size, sample and canonical"
         raise UserError(
-            f"{name} is not a search space: it lacks {', '.join(absent)} (nadlab.spaces.SearchSpace){listed}"
+            f"{_class(own)} is not a search space: it lacks {', '.join(absent)} (nadlab.spaces.SearchSpace){listed}"
         )
-    space = cast(SearchSpace, DerivedSpace(own))
-    broken = check_space(space)
-    if broken:
-        raise UserError(f"{name} is not a search space: {'; '.join(broken)}")
-    return space
+    return cast(SearchSpace, DerivedSpace(own))
+
+
+def _class(own: Any) -> str:
+    named = own if isinstance(own, type) else type(own)
+    return f"{named.__module__}:{named.__qualname__}"
 
 
 class DerivedSpace:
@@ -99,7 +112,7 @@ class DerivedSpace:
         places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         unknown = np.flatnonzero(keys[places] != wanted)
         if len(unknown):
-            cell = cast(SearchSpace, self).format(cells[unknown[:1]])
+            cell = shown(cells[unknown[:1]], cast(SearchSpace, self))
             raise UserError(f"{cell} is not a cell of {self.name!r}: `enumerate` lists none with its key")
         return self.enumerate()[rows[places]]
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from nadlab.benchmarks.files import short_digest
 from nadlab.errors import UserError
 from nadlab.json_text import strict_json, write_json
 from nadlab.provenance.differences import differing, reasons
@@ -209,10 +210,8 @@ def check_same(path: Path, owner: StudyRecord, study: StudyRecord, anyway: bool 
 def _difference(owner: StudyRecord, study: StudyRecord) -> str | None:
     """Return what of table, protocol, factors and settings differs, None where nothing does."""
     if owner.digest != study.digest:
-        return (
-            f"contains trials on another version of the table {study.benchmark} (digest {owner.digest[:12]}, now "
-            f"{study.digest[:12]})"
-        )
+        digests = f"digest {short_digest(owner.digest)}, now {short_digest(study.digest)}"
+        return f"contains trials on another version of the table {study.benchmark} ({digests})"
     if owner.preset != study.preset:
         return f"contains this study by the protocol {owner.preset}, not {study.preset}"
     if list(owner.default) != list(study.default):

@@ -56,7 +56,13 @@ def fitting(wanted: Sequence[str], oracle: Oracle) -> tuple[tuple[str, ...], lis
 
     Where the first is not allowed, `final` takes its place.
     """
-    reasons = {} if facts_of(oracle).free else {"free answers": "trains a network for each answer"}
+    reasons = (
+        {}
+        if facts_of(oracle).free
+        else {
+            "free answers": "may answer by a training, and this outcome asks for cells beyond the budget (see `facts` in docs/own_benchmark.md)"
+        }
+    )
     if optimum_of(oracle) is None or search_optimum_of(oracle) is None:
         reasons["optimum"] = "does not know its optimum"
     left_out = {name: reasons[needs] for name in wanted if (needs := OUTCOMES[name].needs) in reasons}

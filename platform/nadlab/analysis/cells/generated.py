@@ -103,7 +103,7 @@ def thresholds(oracle: Oracle) -> dict[Split, tuple[float, ...]]:
     Raises UserError where answers are not free: cells are evaluated that no search queried.
     """
     if not facts_of(oracle).free:
-        raise UserError(f"{oracle.name} trains a network for each answer: name a benchmark whose answers are stored")
+        raise UserError(f"{oracle.name} may answer by a training: name a benchmark whose answers are stored")
     if oracle.name in PAPER_T:
         return dict.fromkeys(splits(oracle), PAPER_THRESHOLDS)
     pool = benchmark_cells(oracle)

@@ -12,6 +12,7 @@ from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
 from nadlab.analysis.statistics.comparisons import fewest_seeds
 from nadlab.analysis.text import settings_text
+from nadlab.benchmarks.files import short_digest
 
 VERSIONS = ("python", "torch", "numpy", "ray", "nadlab")
 
@@ -61,7 +62,7 @@ def _code(evidence: Evidence) -> Answer:
 def _same_benchmark(evidence: Evidence) -> Answer:
     tables = {(record.trial.benchmark, record.trial.digest) for record in evidence.records}
     if len(tables) == 1:
-        return Answer("yes", f"One table, digest {evidence.study.digest[:12]}, for every trial.")
+        return Answer("yes", f"One table, digest {short_digest(evidence.study.digest)}, for every trial.")
     return Answer("no", f"The trials used {len(tables)} tables.")
 
 

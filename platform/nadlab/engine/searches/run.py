@@ -19,8 +19,9 @@ from nadlab.evaluations.config import EvaluationConfig
 from nadlab.methods.registry import own_values, run_search, split_name
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value
-from nadlab.plugins import plugin_names
+from nadlab.plugins import is_plugin, plugin_names
 from nadlab.processes import side_by_side
+from nadlab.provenance.code import digest_of
 from nadlab.queries.budget import Account, Budget
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import QueryLedger, distinct_cells
@@ -77,7 +78,8 @@ def searches(
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
     config = replace(evaluation, store=evaluation.store or str(EVALUATIONS.absolute()))
-    named = [(request, _asked(oracle, budget, request) if kept else {}) for request in requests]
+    own = digest_of(benchmark_name.partition(":")[0]) if kept and is_plugin(benchmark_name) else None
+    named = [(request, _asked(oracle, own, budget, request) if kept else {}) for request in requests]
     tasks = [_Task(request, seed, {**asked, "seed": seed}) for request, asked in named for seed in seeds]
     found = [kept.read(task.asked) if kept else None for task in tasks]
     missing = [task for task, search in zip(tasks, found, strict=True) if search is None]
@@ -107,14 +109,18 @@ class _Task:
     asked: Asked
 
 
-def _asked(oracle: Oracle, budget: int | Budget, request: SearchRequest) -> Asked:
-    """Return all that decides the searches of a request but their seeds; the digest of its code takes a part of a second."""
+def _asked(oracle: Oracle, own: str | None, budget: int | Budget, request: SearchRequest) -> Asked:
+    """Return all that decides the searches of a request but their seeds; the digest of its code takes a part of a second.
+
+    own: the digest of the benchmark's code, where that is the user's.
+    """
     spent = budget if isinstance(budget, Budget) else Budget(budget)
     return {
         "settings": request.flat(),
         "budget": [float(spent.amount), spent.unit],
         "benchmark": oracle.name,
         "digest": oracle.digest,
+        **({"benchmark's code": own} if own else {}),
         "protocol": oracle.preset,
         "code": code_of(request.searcher),
     }
