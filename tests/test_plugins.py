@@ -22,6 +22,15 @@ from nadlab.benchmarks.registry import benchmark
 number = 3
 
 
+class Sized:
+    def __init__(self, size):
+        self.size = size
+
+
+def unnamed():
+    return object()
+
+
 class Ones:
     def __call__(self, ledger, rng):
         pool = ledger.oracle.pool()
@@ -70,7 +79,10 @@ def test_own_method_and_benchmark_run_beside_the_others_and_end_with_the_budget(
     [
         ("no_such_module:Ones", "there is no module 'no_such_module'"),
         ("lab_code:Twos", "has no 'Twos'"),
-        ("lab_code:number", "can't be called"),
+        ("lab_code.py:Ones", "there is no module 'lab_code.py', .*: leave out .py"),
+        ("lab_code:number", "can't be called with ledger and rng"),
+        ("lab_code:toy", "can't be called with ledger and rng: too many"),
+        ("lab_code:Sized", "can't be called without arguments: missing a required argument: 'size'"),
         ("twos", "or name your own module:object"),
     ],
 )
@@ -85,6 +97,7 @@ def test_method_that_is_none_is_one_sentence(name: str, words: str) -> None:
         ("lab_code:misnamed", "has the name 'other': it must be 'lab_code:misnamed'"),
         ("lab_code:nothing", "lacks name, space, search_split"),
         ("lab_code:absent", "has no 'absent'"),
+        ("lab_code:unnamed", "can't be called with its name: too many positional arguments"),
     ],
 )
 def test_benchmark_that_is_none_is_one_sentence(name: str, words: str) -> None:

@@ -4,6 +4,7 @@ import importlib
 import re
 import sys
 from collections.abc import Iterable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,24 @@ def load_object(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name not in (match["module"], match["module"].partition(".")[0]):
             raise
+        advice = "leave out .py" if match["module"].endswith(".py") else "go to its folder or set PYTHONPATH"
         raise UserError(
-            f"{name}: there is no module {error.name!r}, neither in {folder} nor installed: go to its folder or set PYTHONPATH"
+            f"{name}: there is no module {error.name!r}, neither in {folder} nor installed: {advice}"
         ) from error
     if not hasattr(module, match["object"]):
         raise UserError(f"{name}: {module.__file__} has no {match['object']!r}")
     return getattr(module, match["object"])
+
+
+def check_call(name: str, called: Any, *arguments: str) -> None:
+    """Raise UserError where an object can't be called with so many arguments; one without a known signature passes."""
+    try:
+        signature(called).bind(*arguments)
+    except TypeError as error:
+        how = f"with {' and '.join(arguments)}" if arguments else "without arguments"
+        raise UserError(f"{name} can't be called {how}: {error}") from error
+    except ValueError:  # compiled, and says nothing
+        return
 
 
 def plugin_names(names: Iterable[object]) -> list[str]:

@@ -162,6 +162,6 @@ def test_what_a_benchmark_declares_is_checked_before_it_evaluates(log: Path, wha
     Path("orchard.py").write_text(
         code.replace("    @property\n", f"    {what}: object = {value}\n\n    @property\n", 1)
     )
-    with pytest.raises(UserError, match=f"the benchmark orchard:orchard has the {what} {value}: see nadlab"):
+    with pytest.raises(UserError, match=f"the benchmark orchard:orchard has the {what} {value}: it must be "):
         benchmark(OWN)
     assert not log.exists()

@@ -8,7 +8,7 @@ import numpy as np
 from nadlab.errors import UserError, did_you_mean
 from nadlab.parameters.hyperparameters import Hyperparameter, hyperparameters, with_values
 from nadlab.parameters.values import Value
-from nadlab.plugins import is_plugin, load_object
+from nadlab.plugins import check_call, is_plugin, load_object
 from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.searchers.ag_net import AGNet
 from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
@@ -90,7 +90,7 @@ def chosen_on(method: str) -> Sequence[str] | None:
 def searcher(method: str) -> Searcher:
     """Return a method by name, or by `module:object` one of your own, with its default settings.
 
-    A class is called without arguments. Raises UserError when there is none.
+    A class is called without arguments. Raises UserError when there is none, or it can't be called as a method.
     """
     if not is_plugin(method):
         if method not in SEARCHERS:
@@ -100,9 +100,10 @@ def searcher(method: str) -> Searcher:
             )
         return SEARCHERS[method]
     found = load_object(method)
+    if isinstance(found, type):
+        check_call(method, found)
     made: Searcher = found() if isinstance(found, type) else found
-    if not callable(made):
-        raise UserError(f"{method} can't be called as searcher(ledger, rng), so it is not a search method")
+    check_call(method, made, "ledger", "rng")
     return made
 
 

@@ -201,7 +201,7 @@ class QueryLedger:
     def best(self) -> Query:
         """Return the query from which a method goes on: the incumbent, or the first where no query keeps the constraints."""
         if not self._queries:
-            raise UserError("nothing was queried yet")
+            raise UserError("nothing was queried yet: a method queries at least one cell")
         return self.incumbent or self.queries[0]
 
     @property

@@ -7,13 +7,15 @@ import numpy as np
 from nadlab.benchmarks.oracle import SPLITS, Cost, Facts, Metric, Oracle, cost_of, facts_of, metric_of
 from nadlab.benchmarks.presets import under
 from nadlab.errors import UserError
-from nadlab.plugins import load_object
+from nadlab.plugins import check_call, load_object
 from nadlab.spaces import SearchSpace
 
 
 def own_benchmark(name: str, preset: str) -> Oracle:
     """Return the benchmark that `module:function` gives, under a protocol; raise UserError that says what it lacks."""
-    oracle: Oracle = load_object(name)(name)
+    made = load_object(name)
+    check_call(name, made, "its name")
+    oracle: Oracle = made(name)
     needed = [each for each in vars(Oracle) if not each.startswith("_") and each != "preset"]
     absent = [each for each in needed if not hasattr(oracle, each)]
     if absent:
@@ -30,9 +32,9 @@ def own_benchmark(name: str, preset: str) -> Oracle:
         raise UserError(f"the benchmark {name} has the name {oracle.name!r}: it must be {name!r}")
     if oracle.preset != preset:
         raise UserError(f"the benchmark {name} answers by the protocol {oracle.preset!r}, not {preset!r}")
-    for what, got, right in _declared(oracle):
+    for what, got, right, needed_form in _declared(oracle):
         if not right:
-            raise UserError(f"the benchmark {name} has the {what} {got!r}: see nadlab.benchmarks.oracle.Oracle")
+            raise UserError(f"the benchmark {name} has the {what} {got!r}: it must be {needed_form}")
     optimum = getattr(oracle, "optimum", None)
     if optimum is not None and metric_of(oracle).number(optimum) is None:
         raise UserError(
@@ -41,15 +43,18 @@ def own_benchmark(name: str, preset: str) -> Oracle:
     return oracle
 
 
-def _declared(oracle: Oracle) -> Iterator[tuple[str, object, bool]]:
-    """Yield what a benchmark declares, and whether it is of the kind that everything else relies on."""
-    yield "digest", oracle.digest, isinstance(oracle.digest, str)
-    yield "queryable_count", oracle.queryable_count, isinstance(oracle.queryable_count, int | np.integer)
+def _declared(oracle: Oracle) -> Iterator[tuple[str, object, bool, str]]:
+    """Yield what a benchmark declares, whether it is of the kind that everything else relies on, and that kind."""
+    digest, count, facts, metric, cost = (
+        oracle.digest, oracle.queryable_count, facts_of(oracle), metric_of(oracle), cost_of(oracle),
+    )  # fmt: skip
+    yield "digest", digest, isinstance(digest, str), "text"
+    yield "queryable_count", count, isinstance(count, int | np.integer), "a whole number"
     for what in ("search_split", "report_split"):
-        yield what, getattr(oracle, what), getattr(oracle, what) in SPLITS
-    yield "facts", facts_of(oracle), isinstance(facts_of(oracle), Facts)
-    yield "metric", metric_of(oracle), isinstance(metric_of(oracle), Metric)
-    cost, worst = cost_of(oracle), getattr(metric_of(oracle), "worst", None)
-    yield "cost", cost, cost is None or (isinstance(cost, Cost) and min(cost.cpus, cost.gpus) >= 0)
-    # what a failed training counts as
-    yield "metric's worst value", worst, cost is None or worst is not None
+        yield what, getattr(oracle, what), getattr(oracle, what) in SPLITS, " or ".join(SPLITS)
+    yield "facts", facts, isinstance(facts, Facts), "nadlab.benchmarks.oracle.Facts(...)"
+    yield "metric", metric, isinstance(metric, Metric), "nadlab.benchmarks.oracle.Metric(...)"
+    paid = cost is None or (isinstance(cost, Cost) and min(cost.cpus, cost.gpus) >= 0)
+    yield "cost", cost, paid, "nadlab.benchmarks.oracle.Cost(...) of no negative number"
+    worst = getattr(metric, "worst", None)
+    yield "metric's worst value", worst, cost is None or worst is not None, "a number, which failed trainings count as"
