@@ -50,8 +50,13 @@ def test_page_says_what_is_closer_excluded_and_reproduced() -> None:
     ]
     rows += [row("0", True, seed, "near", 0.02 + seed / 1e4) for seed in range(100, 104)]
     rows += [row("today", True, seed, "far", 0.3) for seed in range(100, 104)]
-    text = page(pd.DataFrame(rows), ["choice"], "readings", BY)
-    assert "The closest by its search seeds is configuration 0: choice = near." in text
+    rate = {str(each): 10.0**-each for each in range(8)} | {"today": 1.0}
+    for each in rows:
+        each["rate"] = rate[str(each["configuration"])]
+    text = page(pd.DataFrame(rows), ["choice", "rate"], "readings", BY)
+    for third, count in (("1e-07 to 1e-05", 3), ("0.0001 to 0.01", 3), ("0.1 to 1", 2)):
+        assert f"| rate | {third} | {count} |" in text
+    assert "The closest by its search seeds is configuration 0: choice = near, rate = 1." in text
     assert "The closest reading is closer." in text
     assert "| choice | far | 4 |" in text
     assert [line for line in text.splitlines() if "excluded |" in line] == [

@@ -204,8 +204,8 @@ PAPER = Settings(
     generation_rounds=1, rank0_share=0.1549,
 )  # fmt: skip
 """What the paper says, and the defaults where it says nothing. Of the data sets whose t it leaves open, rank 0 takes the
-share of cells that 93 % leaves above it on NAS-Bench-101 (Table 4). No reading (`networks.readings`) was found closer to
-the printed figures on fresh seeds: `results/infer_paper_gaps/` is a pilot of few"""
+share of cells that 93 % leaves above it on NAS-Bench-101 (Table 4). No reading (`networks.readings`) of 60 was found
+closer to the printed figures on fresh seeds: `results/infer_paper_gaps/`"""
 
 PAPER_T = {"nasbench101": 93.0, "nasbench101-full": 93.0}
 """benchmark -> the paper's t in percent, which depends on the data set (Section 3.2)"""

@@ -1,6 +1,6 @@
 """The page of `studies/infer_paper_gaps.py`: how close the best reading comes, what is excluded, what nothing reproduces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -102,18 +102,26 @@ def _levels(searched: pd.DataFrame, by_reading: pd.DataFrame, factors: Sequence[
     limit = by_reading["distance"].min() + margin
     body = []
     for factor in factors:
-        values = params[factor]
-        if values.dtype.kind == "f" and values.nunique() > LEAST:
-            values = pd.cut(values, np.quantile(values, [0, 1 / 3, 2 / 3, 1]), include_lowest=True)
-        for level in sorted(set(values)):
-            distances = by_reading.loc[values.index[values == level], "distance"]
+        for level, alike in _alike(params[factor]):
+            distances = by_reading.loc[alike, "distance"]
             few, beyond = len(distances) < LEAST, distances.min() > limit
             said = "too few to say" if few else "excluded" if beyond else ""
             body.append(
-                [factor, _text(level), str(len(distances)), f"{distances.min():.3f}", f"{distances.median():.3f}", said]
+                [factor, level, str(len(distances)), f"{distances.min():.3f}", f"{distances.median():.3f}", said]
             )
     said = f"A level is excluded where none of its configurations comes within {margin:.3f} of the closest one."
     return [said, "", *markdown_table(["factor", "level", "n", "least distance", "median", ""], body)]
+
+
+def _alike(values: pd.Series) -> Iterator[tuple[str, pd.Index]]:
+    """Yield the configurations of each level of a factor, of many numbers those of each third."""
+    if values.dtype.kind == "f" and values.nunique() > LEAST:
+        ascending = values.sort_values()
+        for third in (ascending.iloc[part] for part in np.array_split(np.arange(len(values)), 3)):
+            yield f"{_text(third.iloc[0])} to {_text(third.iloc[-1])}", third.index
+    else:
+        for level in sorted(set(values)):
+            yield _text(level), values.index[values == level]
 
 
 def _closest(searched: pd.DataFrame) -> list[str]:
