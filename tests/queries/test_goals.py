@@ -1,6 +1,6 @@
 """Several objectives and constraints, on a table whose latency is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nadlab import search
 from nadlab.analysis.statistics.hypervolume import ends, points
-from nadlab.benchmarks.oracle import Evaluation, Metric, Split, quantity
+from nadlab.benchmarks.oracle import STORED, Evaluation, Facts, Metric, Split, quantity
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS, run_search
 from nadlab.methods.request import SearchRequest
@@ -194,3 +194,16 @@ def test_objective_or_constraint_that_an_answer_lacks_is_refused(goals: Goals) -
     with pytest.raises(UserError, match=r"gave no latency for .*: its evaluate must return it among the extras"):
         ledger.query(TRADED.pool()[:1])
     assert not ledger.queries
+
+
+def test_cell_whose_quantity_a_table_lacks_keeps_no_constraint() -> None:
+    @dataclass(frozen=True)
+    class Table(Traded):
+        facts: Facts = STORED
+
+        def evaluate(self, cells: Cells) -> list[Evaluation]:
+            return [replace(each, extras={}) for each in super().evaluate(cells)]
+
+    ledger = QueryLedger(Table(), 1, Goals.of(None, "latency=1"))
+    ledger.query(TRADED.pool()[:1])
+    assert ledger.incumbent is None

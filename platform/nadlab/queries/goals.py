@@ -8,7 +8,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Evaluated, Metric, Oracle, Split, accuracy, metric_of, quantities_of, ranges_of
+from nadlab.benchmarks.oracle import (
+    Evaluated,
+    Metric,
+    Oracle,
+    Split,
+    accuracy,
+    facts_of,
+    metric_of,
+    quantities_of,
+    ranges_of,
+)
 from nadlab.errors import UserError
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import shown
@@ -70,8 +80,12 @@ class Goals:
         return [replace(each, low=low, high=high) for each, (low, high) in zip(metrics, ends, strict=True)]
 
     def check_answers(self, oracle: Oracle, cells: Cells, answers: Sequence[Evaluated]) -> None:
-        """Raise UserError that names a cell whose answer lacks a quantity of the goals; that of a failed training may."""
-        for name in (*self.objectives[1:], *(name for name, _ in self.at_most)):
+        """Raise UserError that names a cell whose answer lacks a quantity of the goals; that of a failed training may.
+
+        A table may have gaps: what it lacks keeps no constraint.
+        """
+        limited = () if facts_of(oracle).answers == "stored" else tuple(name for name, _ in self.at_most)
+        for name in (*self.objectives[1:], *limited):
             for cell, answer in zip(cells, answers, strict=True):
                 if name not in answer.extras and not answer.failed:
                     raise UserError(
@@ -80,7 +94,7 @@ class Goals:
                     )
 
     def feasible(self, answer: Evaluated) -> bool:
-        """Return whether an answer keeps every constraint; a failed training keeps none."""
+        """Return whether an answer keeps every constraint; a failed training and one that lacks the quantity keep none."""
         return not answer.failed and all(answer.extras.get(name, math.inf) <= limit for name, limit in self.at_most)
 
 
