@@ -121,7 +121,7 @@ def _workers() -> list[int]:
 
 def _name(process: int) -> str:
     try:
-        return Path(f"/proc/{process}/comm").read_text().strip()
+        return Path(f"/proc/{process}/comm").read_text(encoding="utf-8").strip()
     except OSError:  # it has ended
         return ""
 
