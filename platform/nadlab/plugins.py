@@ -56,6 +56,14 @@ def check_call(name: str, called: Any, *arguments: str) -> None:
         return
 
 
+def instance(name: str, found: Any) -> Any:
+    """Return an object as it is, and of a class the object that it makes; raise UserError where it needs arguments."""
+    if not isinstance(found, type):
+        return found
+    check_call(name, found)
+    return found()
+
+
 def plugin_names(names: Iterable[object]) -> list[str]:
     """Return the modules that names of the form `module:object` name, loaded; raises UserError as `load_object`."""
     found = {str(name): load_object(str(name)) for name in names if is_plugin(name)}

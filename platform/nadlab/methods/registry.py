@@ -8,7 +8,7 @@ import numpy as np
 from nadlab.errors import UserError, did_you_mean
 from nadlab.parameters.hyperparameters import Hyperparameter, hyperparameters, with_values
 from nadlab.parameters.values import Value
-from nadlab.plugins import check_call, is_plugin, load_object
+from nadlab.plugins import check_call, instance, is_plugin, load_object
 from nadlab.queries.ledger import BudgetSpent, QueryLedger
 from nadlab.searchers.ag_net import AGNet
 from nadlab.searchers.arch2vec import Arch2vecBO, Arch2vecRL
@@ -99,10 +99,7 @@ def searcher(method: str) -> Searcher:
                 f"unknown method {method!r}: {meant}choose from {', '.join(SEARCHERS)}, or name your own module:object"
             )
         return SEARCHERS[method]
-    found = load_object(method)
-    if isinstance(found, type):
-        check_call(method, found)
-    made: Searcher = found() if isinstance(found, type) else found
+    made: Searcher = instance(method, load_object(method))
     check_call(method, made, "ledger", "rng")
     return made
 

@@ -132,9 +132,9 @@ def _neighbours(space: SearchSpace) -> Iterator[str]:
 
 
 def _listing(space: SearchSpace) -> Iterator[str]:
-    size, own = space.size, getattr(space, "own", space)
+    size = space.size
     whole = isinstance(size, int | np.integer)
-    cells = own.enumerate() if hasattr(own, "enumerate") and not (whole and size > LISTED) else None
+    cells = None if whole and size > LISTED else _listed(space)
     if cells is not None:
         yield from form(cells, space, len(getattr(cells, "operations", ())), "`enumerate`")
     if not whole or size < 2:
@@ -146,17 +146,22 @@ def _listing(space: SearchSpace) -> Iterator[str]:
     flat = np.concatenate([cells.operations, cells.adjacency.reshape(len(cells), -1)], axis=1)
     if len(np.unique(flat, axis=0)) < len(cells):
         yield "`enumerate` lists a cell twice"
-    if not _same(cells, own.enumerate()):
+    if not _same(cells, getattr(space, "own", space).enumerate()):  # `space` keeps its first answer
         yield "`enumerate` must list the cells in the same order each time"
     if any(space.invalid_reasons(cells)):
         yield f"`enumerate` lists a cell that `invalid_reasons` refuses: {next(filter(None, space.invalid_reasons(cells)))}"
 
 
 def _output(space: SearchSpace) -> Iterator[str]:
-    own = getattr(space, "own", space)
-    cells = space.enumerate() if hasattr(own, "enumerate") and space.size <= LISTED else _drawn(space)
+    listed = None if space.size > LISTED else _listed(space)
+    cells = _drawn(space) if listed is None else listed
     if not cells.adjacency[:, :, -1].any():
         yield "no cell has an edge into the last vertex, which is the output"
+
+
+def _listed(space: SearchSpace) -> Cells | None:
+    """Return the cells of a space, None where it has no `enumerate` of its own."""
+    return space.enumerate() if hasattr(getattr(space, "own", space), "enumerate") else None
 
 
 def form(cells: Cells, space: SearchSpace, count: int, source: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.errors import UserError
-from nadlab.plugins import check_call
+from nadlab.plugins import instance
 from nadlab.spaces.cells import Cells, Keys, SearchSpace, choose, concatenate, is_valid, shown
 from nadlab.spaces.check import broken_promises
 from nadlab.spaces.structure import LISTED
@@ -39,9 +39,7 @@ def complete(own: Any) -> SearchSpace:
 
 def unchecked(own: Any) -> SearchSpace:
     """Return what `complete` returns, whatever promises it breaks; raise UserError that names what is absent."""
-    if isinstance(own, type):
-        check_call(_class(own), own)
-        own = own()
+    own = instance(_class(own), own)
     if isinstance(own, DerivedSpace):
         return cast(SearchSpace, own)
     needed = NEEDED if hasattr(own, "enumerate") else NEEDED + UNLISTED
