@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from nadlab.analysis.across import across
-from nadlab.analysis.conclusions import ceiling
+from nadlab.analysis.cautions import ceiling, pool_filled
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.report import report_on
 from nadlab.analysis.sections.effects import comparisons
@@ -102,6 +102,18 @@ def test_ceiling_names_the_trials_that_reach_it_and_what_they_hide() -> None:
     assert "can hardly show" in said
     assert ceiling(STUDY, crossed({0.5: [99] * 8, 0.9: [30] * 4 + [99] * 4})) == []
     assert ceiling(STUDY, crossed({0.5: [30, 30]})) == []
+
+
+def test_levels_whose_final_queries_the_pool_filled_are_named() -> None:
+    def trial(alpha: float, filled: float | None) -> Record:
+        made = record(30, alpha, pool_fallback=filled)
+        return replace(made, trial=replace(made.trial, settings={"alpha": alpha, "final_k": 10}))
+
+    records = [trial(0.5, 1), trial(0.5, 8), trial(0.9, 10), trial(0.9, 7)]
+    (said,) = pool_filled(STUDY, records)
+    assert said.startswith("AG had no new cell for many of the final queries at alpha = 0.9 (85%); PP chose these")
+    assert said in report_on(STUDY, records, np.random.default_rng(0)).evidence.conclusions
+    assert pool_filled(STUDY, [trial(0.5, 1), trial(0.9, None), record(30, 0.9)]) == []
 
 
 def test_report_is_about_the_first_outcome_and_shows_the_others() -> None:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from nadlab.benchmarks.oracle import accuracy, optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
+from nadlab.provenance.code import own_code_of
 from studies.leaderboard import command, exhaustive
 from tests.oracles import own_module
 
@@ -54,6 +55,27 @@ def test_rows_of_other_code_of_a_method_are_not_mixed_with_new_ones_without_a_wo
     shown = leaderboard(tmp_path, "--methods", "random-search", "--seeds", "2", "--anyway")
     assert "Of random-search some searches are of other code than today's." in shown
     assert len(path.read_text().splitlines()) == 1 + 3 * 2
+
+
+def test_searches_of_an_edited_benchmark_of_ones_own_are_not_taken_for_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "edited_later.py"
+    code = (
+        "from dataclasses import replace\n"
+        "from nadlab.benchmarks.registry import benchmark\n"
+        "def mine(name):\n"
+        "    return replace(benchmark('mnist1d-201'), name=name)\n"
+    )
+    module.write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    given = ["--methods", "random-search", "--benchmarks", "edited_later:mine", "--seeds", "1"]
+    leaderboard(tmp_path, *given)
+    leaderboard(tmp_path, *given)  # nothing changed
+    module.write_text(code.replace("201", "101"))
+    own_code_of.cache_clear()
+    with pytest.raises(UserError, match="other code of random-search"):
+        leaderboard(tmp_path, *given)
 
 
 def test_whole_benchmark_leaves_the_regret_of_its_best_cell_by_the_search_split() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from nadlab.analysis.cautions import ceiling, pool_filled
 from nadlab.analysis.statistics.comparisons import (
     SIGNIFICANCE,
     Comparison,
@@ -11,13 +12,11 @@ from nadlab.analysis.statistics.comparisons import (
 )
 from nadlab.analysis.summary import LevelSummary, finished
 from nadlab.analysis.text import interval_text, listed, p_equals
-from nadlab.study.outcomes import measured, primary, reaches_best, smallest_effect, value
+from nadlab.study.outcomes import measured, smallest_effect
 from nadlab.study.records import Record, StudyRecord
 
 LISTED = 8
 """levels beyond which a sentence names their number instead"""
-CEILING = 0.5
-"""share of trials at the best value from which on that is said"""
 
 Compared = Sequence[tuple[LevelSummary, Comparison]]
 
@@ -34,43 +33,18 @@ def conclusions(study: StudyRecord, rows: Sequence[LevelSummary], records: Seque
         ]
     compared = [(row, row.comparison) for row in rows if row.comparison]
     if not compared:
-        return ceiling(study, records)
+        return [*ceiling(study, records), *pool_filled(study, records)]
     return [
         *_highest(study, rows),
         *_significant(study, compared),
         *_equivalent(study, compared),
         *_undecided(study, rows, compared),
         *ceiling(study, records),
+        *pool_filled(study, records),
         *_test(compared),
         *_power(study, compared),
         *_looks(study, compared),
     ]
-
-
-def ceiling(study: StudyRecord, records: Sequence[Record]) -> list[str]:
-    """Return the sentence that says how many trials have the best value there is, or all the same, where these are many."""
-    ended = finished(records)
-    values = [found for record in ended if (found := value(record, study)) is not None]
-    levels = {study.level(record.trial) for record in ended}
-    if len(levels) < 2 or not values:
-        return []
-    outcome, metric, count = primary(study), measured(study), len(values)
-    at_best = sum(reaches_best(record, study, outcome.queries) for record in ended) if outcome.has_ceiling else 0
-    advice = "use fewer queries, another --benchmark or another --outcome."
-    if at_best >= CEILING * count:
-        # a pair differs only where one of its trials is not among them
-        cannot = count - at_best < fewest_seeds(len(levels) - 1)
-        within = f" within {outcome.queries} queries" if outcome.queries else ""
-        return [
-            f"{at_best} of {count} trials reach the best cell of the benchmark{within}: this outcome "
-            f"{'cannot' if cannot else 'can hardly'} show a difference between levels; {advice}"
-        ]
-    if count > 1 and len(set(values)) == 1:
-        return [
-            f"All {count} finished trials of {len(levels)} levels have the same {metric.name}, {metric.text(values[0])}: this "
-            f"outcome cannot show a difference between levels; {advice}"
-        ]
-    return []
 
 
 def _highest(study: StudyRecord, rows: Sequence[LevelSummary]) -> list[str]:

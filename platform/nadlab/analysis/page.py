@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import rich.table
 
-from nadlab.analysis.conclusions import ceiling
+from nadlab.analysis.cautions import ceiling
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.answer import answer, found_text
 from nadlab.analysis.sections.content import Section, Table

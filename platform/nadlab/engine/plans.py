@@ -98,7 +98,7 @@ def plan_tuning(tuning: Tuning, oracle: Oracle, bfloat16: bool | None = None) ->
 
 
 def _ceiling(study: StudyRecord, records: Sequence[Record]) -> list[str]:
-    from nadlab.analysis.conclusions import ceiling  # late: scipy takes a second
+    from nadlab.analysis.cautions import ceiling  # late: scipy takes a second
 
     return ceiling(study, records) if records else []
 

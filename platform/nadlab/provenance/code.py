@@ -10,7 +10,7 @@ from importlib.metadata import distribution, distributions, packages_distributio
 from pathlib import Path
 
 from nadlab.json_text import strict_json
-from nadlab.plugins import plugin_names
+from nadlab.plugins import is_plugin, plugin_names
 from nadlab.provenance.hardware import backend
 from nadlab.provenance.reachable import Reach, reachable
 from nadlab.provenance.source import source_digest
@@ -99,6 +99,12 @@ def digest_of(module: str) -> str:
     """Return the digest of a module of this package, or of one's own, and of all that it imports, packages apart."""
     reach = reachable([module], {"nadlab", module.partition(".")[0]})
     return _part(reach, {name: source_digest(path) for name, path in sorted(reach.files.items())})
+
+
+@cache
+def own_code_of(benchmark_name: str) -> str | None:
+    """Return the digest of the code of a benchmark of one's own, `module:object`; None for one of this package."""
+    return digest_of(benchmark_name.partition(":")[0]) if is_plugin(benchmark_name) else None
 
 
 def git_revision(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """A file of searches that goes on after a stop: each is appended when it ends, with the digest of the code that made it."""
 
+import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pandas as pd
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.processes import finished
-from nadlab.provenance.code import digest_of, git_revision
+from nadlab.provenance.code import digest_of, git_revision, own_code_of
 
 FOUND = ["best_valid", "best_test", "regret"]
 Task = tuple[int, int, str, str]
@@ -120,16 +121,22 @@ class SearchFile:
         return [task for task in tasks if task not in done]
 
     def _changed(self, rows: pd.DataFrame) -> list[str]:
-        return [
-            method for method, code in self.codes.items() if set(rows.loc[rows["method"] == method, "code"]) - {code}
-        ]
+        made = rows[["method", "benchmark", "code"]].drop_duplicates().itertuples(index=False, name=None)
+        others = {method for method, name, code in made if method in self.codes and code != self._code(method, name)}
+        return [method for method in self.codes if method in others]
+
+    def _code(self, method: str, benchmark_name: str) -> str:
+        """Return the digest of the code of a search: the method's, and that of a benchmark of one's own."""
+        own = own_code_of(benchmark_name)
+        code = self.codes[method]
+        return code if own is None else hashlib.sha256(f"{code} {own}".encode()).hexdigest()[:16]
 
     def _run(self, search: Search, revision: str, task: Task) -> None:
         benchmark(task[2])  # opened before the clock starts
         started = time.process_time()
         found = search(task)
         seconds = f"{time.process_time() - started:.2f}"
-        made = {"cpu_seconds": seconds, "code": self.codes[task[3]], "revision": revision}
+        made = {"cpu_seconds": seconds, "code": self._code(task[3], task[2]), "revision": revision}
         row = {**found, **dict(zip(self.key, task, strict=True)), **made}
         values = ["" if row.get(column) is None else str(row[column]) for column in self.columns]
         line = ",".join(f'"{value}"' if "," in value else value for value in values)

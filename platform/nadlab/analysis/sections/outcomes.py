@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nadlab.analysis.conclusions import ceiling
+from nadlab.analysis.cautions import ceiling
 from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import Section, Table
 from nadlab.analysis.statistics.comparisons import holm

@@ -19,9 +19,9 @@ from nadlab.evaluations.config import EvaluationConfig
 from nadlab.methods.registry import own_values, run_search, split_name
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value
-from nadlab.plugins import is_plugin, plugin_names
+from nadlab.plugins import plugin_names
 from nadlab.processes import side_by_side
-from nadlab.provenance.code import digest_of
+from nadlab.provenance.code import own_code_of
 from nadlab.queries.budget import Account, Budget
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import QueryLedger, distinct_cells
@@ -78,7 +78,7 @@ def searches(
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
     config = replace(evaluation, store=evaluation.store or str(EVALUATIONS.absolute()))
-    own = digest_of(benchmark_name.partition(":")[0]) if kept and is_plugin(benchmark_name) else None
+    own = own_code_of(benchmark_name) if kept else None
     named = [(request, _asked(oracle, own, budget, request) if kept else {}) for request in requests]
     tasks = [_Task(request, seed, {**asked, "seed": seed}) for request, asked in named for seed in seeds]
     found = [kept.read(task.asked) if kept else None for task in tasks]
