@@ -124,6 +124,13 @@ def between(low: float, high: float, method: object, *names: str) -> None:
             raise UserError(f"{name} must lie between {low:g} and {high:g}, not {value:g}")
 
 
+def among(choices: Collection[Value], method: object, *names: str) -> None:
+    """Raise UserError that names the first of some fields that is none of the choices."""
+    for name in names:
+        if (value := getattr(method, name)) not in choices:
+            raise UserError(f"{name} must be one of {', '.join(map(str, choices))}, not {value!r}")
+
+
 def _alternatives(kind: Any) -> tuple[Any, ...]:
     return (
         typing.get_args(kind)

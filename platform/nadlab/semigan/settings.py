@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
-from nadlab.parameters.hyperparameters import tunable, tunable_among
+from nadlab.parameters.hyperparameters import among, at_least, positive, tunable, tunable_among
 from nadlab.semigan.inert import doubts, inert, misfits
 from nadlab.semigan.networks.readings import Readings, check
 from nadlab.semigan.ranks import SCALES
@@ -164,27 +164,15 @@ class Settings(Readings):
             if not 0 < value < 1:
                 meant = f": it is a share, so write {value / 100:g} for {value:g} %" if 1 < value < 100 else ""
                 raise UserError(f"{name} must lie strictly between 0 and 1, not {value:g}{meant}")
-        depths = ("generator_depth", "predictor_depth", "discriminator_depth")
         counts = (
-            "final_k", "epochs", "ensemble", "width", "unlabelled_batch", "generated",
-            "candidates", "generation_rounds", "round_epochs",
+            "generator_depth", "predictor_depth", "discriminator_depth", "final_k", "epochs", "ensemble", "width",
+            "unlabelled_batch", "generated", "candidates", "generation_rounds", "round_epochs",
         )  # fmt: skip
-        naturals = ("pseudo_real", "neighbours_of", "local_queries")
-        least_of = {"labels": 2} | dict.fromkeys(naturals, 0) | dict.fromkeys((*counts, *depths), 1)
-        for name, least in least_of.items():
-            if getattr(self, name) < least:
-                raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        if self.unlabelled_per_epoch is not None and self.unlabelled_per_epoch < 1:
-            raise UserError(f"unlabelled_per_epoch must be at least 1, not {self.unlabelled_per_epoch}")
-        if self.per_round is not None and self.per_round < 1:
-            raise UserError(f"per_round must be at least 1, not {self.per_round}")
-        for name in ("learning_rate", "temperature", "generation_temperature"):
-            if getattr(self, name) <= 0:
-                raise UserError(f"{name} must be positive, not {getattr(self, name):g}")
-        if self.coverage < 0:
-            raise UserError(f"coverage must not be negative, but is {self.coverage:g}")
-        if self.candidates_from not in SOURCES:
-            raise UserError(f"candidates_from must be one of {', '.join(SOURCES)}, not {self.candidates_from!r}")
+        at_least(2, self, "labels")
+        limits = [name for name in ("unlabelled_per_epoch", "per_round") if getattr(self, name) is not None]
+        at_least(1, self, *counts, *limits)
+        at_least(0, self, "pseudo_real", "neighbours_of", "local_queries", "coverage")
+        positive(self, "learning_rate", "temperature", "generation_temperature")
         if not self.generator and self.generates:
             raise UserError(
                 "generator = False leaves no AG to generate candidates: set candidates_from to pool or random"
@@ -193,10 +181,8 @@ class Settings(Readings):
             raise UserError("generator_adversarial = False with coverage = 0 leaves nothing to train AG on")
         if not 0 <= self.beta_1 < 1:
             raise UserError(f"beta_1 must lie in [0, 1), not {self.beta_1:g}")
-        if self.scale not in SCALES:
-            raise UserError(f"scale must be one of {', '.join(SCALES)}, not {self.scale!r}")
-        if self.precision not in PRECISIONS:
-            raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
+        for name, choices in (("candidates_from", SOURCES), ("scale", SCALES), ("precision", PRECISIONS)):
+            among(choices, self, name)
 
 
 PAPER = Settings(

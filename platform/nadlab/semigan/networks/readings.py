@@ -6,8 +6,7 @@ for the reading under which the paper's own figures come out.
 
 from dataclasses import dataclass
 
-from nadlab.errors import UserError
-from nadlab.parameters.hyperparameters import at_least, positive
+from nadlab.parameters.hyperparameters import among, at_least, positive
 
 CHOICES = {
     "generator_output": ("autoregressive", "independent"),
@@ -47,8 +46,7 @@ class Readings:
 def check(readings: Readings) -> None:
     """Raise UserError that names the first reading with a value that it can't have."""
     for name, choices in CHOICES.items():
-        if (value := getattr(readings, name)) not in choices:
-            raise UserError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        among(choices, readings, name)
     at_least(1, readings, "discriminator_steps")
     at_least(0, readings, "mismatched")
     positive(readings, "discriminator_rate")
