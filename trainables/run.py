@@ -47,11 +47,16 @@ class Run:
         return self.state.report is not None
 
     def trained(
-        self, losses: Sequence[Mapping[str, float]], seconds: float, pack: Sequence[str] | None = None
+        self,
+        losses: Sequence[Mapping[str, float]],
+        seconds: float,
+        pack: Sequence[str] | None = None,
+        design: bool = True,
     ) -> dict[str, Any]:
         """Add epochs that the model was trained for in some seconds; after the last one design. Return the report.
 
         losses: `EpochLosses` by name, a row an epoch. pack: the ids of the trials in the program; None: the model alone.
+        design: false leaves the design to a later call, which may be without epochs.
         A trial whose numbers are no longer finite ends; its report says so as `diverged`. One that has ended takes
         nothing and reports what it reported.
         """
@@ -63,7 +68,7 @@ class Run:
         try:
             for number, row in enumerate(losses, before + 1):
                 rows.append(dict(finite(row, f"epoch {number}")))
-            report |= self._measured(rows, over=before + len(rows) == self.state.settings.epochs)
+            report |= self._measured(rows, over=design and before + len(rows) == self.state.settings.epochs)
         except Diverged as error:
             report |= {"done": True, "diverged": str(error)}
         segments = self.state.trained

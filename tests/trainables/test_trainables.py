@@ -1,5 +1,8 @@
 """The two trainables: resumed equals uninterrupted bit for bit, processes are reused, checkpoints are evaluated."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +12,16 @@ from safetensors.torch import load_file, save_file
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
-from nadlab.semigan.checkpoint import load
+from nadlab.semigan.biarch2perf import BiArch2Perf
+from nadlab.semigan.checkpoint import load, redesigned
 from nadlab.semigan.diagnostics import diagnosis, held_out_tau
+from nadlab.semigan.losses import EpochLosses
+from nadlab.semigan.settings import Settings
 from tests.conftest import TOY
 from trainables.biarch2perf import BiArch2PerfTrainable
 from trainables.nacg import NACGTrainable
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "labels": 20, "final_k": 3, "epochs": 4, "width": 16, "unlabelled_per_epoch": 700, "generated": 300,
     "candidates": 20,
 }  # fmt: skip
@@ -46,6 +52,19 @@ def results(result: dict[str, Any]) -> dict[str, Any]:
         *("share_valid", "share_unique", "candidates", "best_test", "regret"),
     )
     return {key: result[key] for key in kept}
+
+
+@pytest.fixture
+def shared() -> Iterator[Callable[[dict[str, Any]], NACGTrainable]]:
+    """Make trainables that are stopped at the end, as Tune does: their networks lie in a folder."""
+    with ExitStack() as stack:
+
+        def made(config: dict[str, Any]) -> NACGTrainable:
+            trainable = NACGTrainable(config)
+            stack.callback(trainable.stop)
+            return trainable
+
+        yield made
 
 
 def weights(trainable: BiArch2PerfTrainable) -> list[torch.Tensor]:
@@ -84,14 +103,60 @@ def test_trial_makes_exactly_as_many_queries_as_its_budget() -> None:
     assert result["best_test"] == max(query["test"] for query in result["ledger"])
 
 
-def test_checkpoint_is_evaluated_with_another_k_and_without_its_own_final_queries(tmp_path: Path) -> None:
-    trained = BiArch2PerfTrainable(config())
-    result = run(trained)
-    trained.save_checkpoint(str(tmp_path))
-    trial = {"checkpoint": str(tmp_path), "benchmark": TOY, "final_k": 7, "generated": 200}
-    evaluated = NACGTrainable({"trial": trial}).train()
-    assert evaluated["queries"] == 27
-    assert evaluated["best_test"] >= max(query["test"] for query in result["ledger"][:20])
+DESIGNS: list[dict[str, Any]] = [
+    {},
+    {"final_k": 7},
+    {"generated": 100, "candidates_from": "both"},
+    {"final_k": 9, "per_round": 4},
+]
+
+
+def test_trials_that_differ_in_the_design_alone_share_a_training_and_end_as_those_that_train(
+    monkeypatch: pytest.MonkeyPatch, shared: Callable[[dict[str, Any]], NACGTrainable]
+) -> None:
+    apart = [results(run(BiArch2PerfTrainable(config(**design)))) for design in DESIGNS]
+    models: list[BiArch2Perf] = []
+    train = BiArch2Perf.epoch
+
+    def counted(model: BiArch2Perf) -> EpochLosses:
+        models.append(model)
+        return train(model)
+
+    monkeypatch.setattr(BiArch2Perf, "epoch", counted)
+    trainable = shared(config())
+    together = [results(trainable.train())]
+    for design in DESIGNS[1:3]:
+        assert trainable.reset(config(**design))
+        together.append(results(trainable.train()))
+    assert len(models) == SETTINGS["epochs"]
+    assert trainable.reset(config(**DESIGNS[3]))
+    assert [*together, results(trainable.train())] == apart
+    assert trainable.reset(config(seed=1))
+    assert results(trainable.train()) == results(run(BiArch2PerfTrainable(config(seed=1))))
+
+
+def test_shared_trial_that_ended_reports_again_from_its_checkpoint(
+    tmp_path: Path, shared: Callable[[dict[str, Any]], NACGTrainable]
+) -> None:
+    trainable = shared(config(final_k=5))
+    ended = trainable.train()
+    trainable.save_checkpoint(str(tmp_path))
+    again = shared(config(resume=str(tmp_path), final_k=5))
+    assert results(again.train()) == results(ended)
+    redesign = redesigned(tmp_path, benchmark(TOY)).queries
+    assert [asdict(query) for query in redesign] == ended["ledger"]
+
+
+def test_checkpoint_is_asked_for_nothing_that_its_training_cannot_answer(
+    tmp_path: Path, shared: Callable[[dict[str, Any]], NACGTrainable]
+) -> None:
+    trainable = shared(config(final_k=4, per_round=2))
+    trainable.train()
+    trainable.save_checkpoint(str(tmp_path))
+    with pytest.raises(UserError, match="was trained with another alpha"):
+        load(tmp_path, benchmark(TOY), Settings(**SETTINGS, alpha=0.9))
+    with pytest.raises(UserError, match="has learnt from its final queries"):
+        load(tmp_path, benchmark(TOY), Settings(**SETTINGS))
 
 
 def test_checkpoint_holds_no_pickles_and_names_its_table(tmp_path: Path) -> None:

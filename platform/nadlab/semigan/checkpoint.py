@@ -4,7 +4,7 @@ A folder holds `weights.safetensors`, `optimizers.safetensors` and `state.json`.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from nadlab.provenance.training import Segment
 from nadlab.queries.ledger import Query, QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.method import build, finish
-from nadlab.semigan.settings import Settings
+from nadlab.semigan.settings import DESIGN, Settings
 from nadlab.spaces.cells import concatenate
 
 STATE = "state.json"
@@ -67,10 +67,11 @@ def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) ->
     (folder / STATE).write_text(text, encoding="utf-8")
 
 
-def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiArch2Perf, QueryLedger, State]:
-    """Read a run back; with `final_k` its ledger holds the labels alone and has that many queries left.
+def load(folder: Path, oracle: Oracle, design: Settings | None = None) -> tuple[BiArch2Perf, QueryLedger, State]:
+    """Read a run back; with `design` as it was when the labels were learnt, with these settings and their K queries left.
 
-    Raises UserError when the folder holds no run, or one of another benchmark table.
+    Raises UserError when the folder holds no run, or one of another benchmark table, when `design` differs in more than
+    what NACG alone reads (`DESIGN`), and when the networks have learnt from final queries.
     """
     if not (folder / STATE).exists():
         raise UserError(f"{folder} holds no checkpoint: {STATE} is missing")
@@ -83,18 +84,13 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
         raise UserError(
             f"{folder} was trained on another {state.benchmark} table (digest {short_digest(state.digest)})"
         )
-    if final_k is not None and state.settings.per_round is not None:
-        raise UserError(
-            f"{folder} has learnt from its final queries: it can't be asked what it would have done with K = {final_k}"
-        )
-    space = oracle.space
-    labelled = concatenate([space.parse(query.cell) for query in queries[: state.settings.labels]])
-    if final_k is None:
-        ledger = QueryLedger(oracle, state.settings.budget)
-        ledger.load(queries)
-    else:
-        ledger = QueryLedger(oracle, state.settings.labels + final_k)
-        ledger.load(queries[: state.settings.labels])
+    if design is not None:
+        _check_design(folder, state, design)
+        queries = queries[: state.settings.labels]
+        state = replace(state, settings=design)
+    ledger = QueryLedger(oracle, state.settings.budget)
+    ledger.load(queries)
+    labelled = concatenate([oracle.space.parse(query.cell) for query in queries[: state.settings.labels]])
     model = build(ledger, state.settings, labelled, state.seed)
     model.steps_taken = state.epoch * model.steps_per_epoch
     weights = load_file(folder / "weights.safetensors")
@@ -113,6 +109,19 @@ def load(folder: Path, oracle: Oracle, final_k: int | None = None) -> tuple[BiAr
     return model, ledger, state
 
 
+def training_of(settings: Settings) -> dict[str, Any]:
+    """Return the settings that decide the networks; what only NACG reads is left out."""
+    return {name: value for name, value in asdict(settings).items() if name not in DESIGN}
+
+
+def _check_design(folder: Path, state: State, design: Settings) -> None:
+    asked = training_of(design)
+    if other := [name for name, value in training_of(state.settings).items() if asked[name] != value]:
+        raise UserError(f"{folder} was trained with another {other[0]}: it can't be asked what that would give")
+    if state.design_random and state.settings.per_round is not None:
+        raise UserError(f"{folder} has learnt from its final queries: it can't be asked for others")
+
+
 def redesigned(folder: Path, oracle: Oracle) -> QueryLedger:
     """Design the final queries of a finished run once more, from its networks and random numbers; return the new ledger.
 
@@ -123,7 +132,7 @@ def redesigned(folder: Path, oracle: Oracle) -> QueryLedger:
         raise UserError("the run has learnt from its final queries, so its checkpoint can't repeat them: use --retrain")
     if not state.design_random:
         raise UserError(f"{folder} does not hold how its final queries were designed: use --retrain")
-    model, ledger, _ = load(folder, oracle, final_k=state.settings.final_k)
+    model, ledger, _ = load(folder, oracle, state.settings)
     _set_random(model, state.design_random)
     finish(model, ledger)
     return ledger

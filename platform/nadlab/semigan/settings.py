@@ -12,6 +12,11 @@ from nadlab.semigan.ranks import SCALES
 
 PRECISIONS = ("float32", "bfloat16")
 SOURCES = ("generator", "pool", "both", "random")
+DESIGN = (
+    "final_k", "final_share", "candidates_from", "generated", "generation_temperature", "candidates", "generation_rounds",
+    "optimism", "per_round", "round_epochs", "neighbours_of", "local_queries",
+)  # fmt: skip
+"""what NACG alone reads: trials that differ in nothing else begin with the same training"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
