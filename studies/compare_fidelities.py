@@ -32,7 +32,6 @@ from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
 from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
 from nadlab.methods.registry import run_search, searcher
-from nadlab.provenance.hardware import hardware
 from nadlab.queries.budget import Budget
 from nadlab.queries.ledger import QueryLedger
 from nadlab.study.search_file import SearchFile, Task, code_of
@@ -163,7 +162,6 @@ def seconds_text(name: str) -> str:
 
 def page(rows: pd.DataFrame, budgets: list[int], names: list[str], methods: list[str], seeds: int, made_by: str) -> str:
     """Return the page."""
-    hours = rows["cpu_seconds"].sum() / HOUR
     unit = listed(sorted({metric_of(benchmark(name)).difference_unit for name in names}))
     lines = "\n".join(tables(rows, budgets, names, methods, seeds))
     return f"""# Short trainings at equal simulated seconds
@@ -176,7 +174,7 @@ its seconds. A training that the end of the budget cuts off returns nothing.
 
 {chr(10).join(map(seconds_text, names))}
 
-{made_by} {hardware()["cpu"]}, {hours:.2f} CPU hours of one thread.
+{made_by}
 
 ![mean regret with 95 % bands over hours of training, largest budget](anytime.png)
 

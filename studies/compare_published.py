@@ -29,7 +29,6 @@ from nadlab.cli.options import parse_names, parse_seeds
 from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
 from nadlab.errors import UserError
 from nadlab.methods.registry import searcher
-from nadlab.provenance.hardware import hardware
 from nadlab.study.published import TABLE_1, TABLE_2, TABLE_3
 from nadlab.study.search_file import SearchFile, code_of
 from studies.leaderboard import search
@@ -136,7 +135,7 @@ Published: Tables 1 to 3 of the SemiGAN-NAD paper, each method's best result. Ou
 seed is a search with the method's default settings; percentile bootstrap interval. They agree if the published number
 lies between our worst and best seeds or within the interval.
 
-{made_by} {hardware()["cpu"]}, {rows["cpu_seconds"].sum() / 3600:.2f} CPU hours of one thread.
+{made_by}
 
 {chr(10).join(body)}"""
 

@@ -36,7 +36,6 @@ from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
 from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS, Searcher, run_search
-from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import PAPER, PAPER_T, PREDICTOR_POOL, PREDICTOR_SEQUENTIAL, SEQUENTIAL, Settings
@@ -189,13 +188,12 @@ def page(
 ) -> str:
     """Return the page, budget by budget."""
     lines = [line for _, found in rows.groupby("queries") for line in section(found, arms, names, reference)]
-    hours = rows["cpu_seconds"].sum() / 3600
     digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
     return f"""# SemiGAN-NAD: {title}
 
 Regret: the optimum minus the reported accuracy of the best cell by the search split; 95 % bootstrap intervals; n: seeds.
 
-{made_by} {hardware()["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
+{made_by} Benchmark digests: {digests}.
 
 {chr(10).join(lines)}"""
 

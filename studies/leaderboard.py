@@ -39,7 +39,6 @@ from nadlab.cli.shared_options import SearchFileOptions, search_file_options, wr
 from nadlab.engine.searches.run import searches
 from nadlab.methods.registry import COMPARED, searcher
 from nadlab.methods.request import SearchRequest
-from nadlab.provenance.hardware import hardware
 from nadlab.semigan.diagnostics import search_accuracies
 from nadlab.study.search_file import SearchFile, Task, code_of
 from studies.components import difference_table
@@ -127,7 +126,6 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
 
 def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path, made_by: str) -> str:
     """Return the page, budget by budget."""
-    machine, hours = hardware(), rows["cpu_seconds"].sum() / 3600
     digests = listed([f"{name} {short_digest(benchmark(name).digest)}" for name in names])
     lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
     return f"""# All methods on {listed(names)}
@@ -139,7 +137,7 @@ is below that cell by what the search sees.
 Methods have their default settings. An entry with fewer seeds says how many; an empty one has none, and its method is not
 ranked. CPU seconds: the median per search.
 
-{made_by} {machine["cpu"]}, {hours:.2f} CPU hours of one thread. Benchmark digests: {digests}.
+{made_by} Benchmark digests: {digests}.
 
 {chr(10).join(lines)}"""
 

@@ -38,7 +38,6 @@ from nadlab.methods.registry import COMPARED, chosen_on, hyperparameter, searche
 from nadlab.methods.request import SearchRequest
 from nadlab.methods.tuning_space import tuning_space
 from nadlab.processes import finished
-from nadlab.provenance.hardware import hardware
 from nadlab.study.search_file import SearchFile, Task, code_of, regrets_of
 from nadlab.study.tuning import sampler
 
@@ -161,7 +160,7 @@ Every method had {count} configurations x {len(budget["seeds"])} seeds at {budge
 {", ".join(budget["tuned_on"])}; this study tuned nothing on the benchmarks below. Protocol: {budget["protocol"]}. Mean regrets in
 each benchmark's unit; differences are paired by seed, with 95 % bootstrap intervals.
 
-{by} {hardware()["cpu"]}.
+{by}
 
 ## Mean ranks over {len(names)} held-out benchmarks
 

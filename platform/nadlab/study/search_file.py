@@ -15,6 +15,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.processes import finished
 from nadlab.provenance.code import digest_of, git_revision, own_code_of
+from nadlab.provenance.hardware import hardware
 
 FOUND = ["best_valid", "best_test", "regret"]
 Task = tuple[int, int, str, str]
@@ -88,11 +89,15 @@ class SearchFile:
         return rows
 
     def made_by(self, rows: pd.DataFrame) -> str:
-        """Return the sentences that say at which revisions some of the rows were made, and which are of other code than today's."""
+        """Return sentences on some of the rows: revisions, methods whose code is another today, and CPU time.
+
+        The processor is that of the page: the rows of several machines may be in a file.
+        """
         revisions = ", ".join(sorted({revision[:12] for revision in rows["revision"]}))
         others = self._changed(rows)
         kept = f" Of {', '.join(others)} some searches are of other code than today's." if others else ""
-        return f"Revision {revisions}.{kept}"
+        hours = rows["cpu_seconds"].sum() / 3600
+        return f"Revision {revisions}.{kept} {hours:.2f} CPU hours of one thread; this page was written on {hardware()['cpu']}."
 
     def _rows(self) -> pd.DataFrame:
         if not self.path.exists():
