@@ -1,4 +1,4 @@
-"""Ablate what lets D teach AG the rank that it is asked for, from the paper's objectives: wrong ranks, predicted cells, likelihood.
+"""Ablate what lets D teach AG the rank that it is asked for, from the paper's objectives: wrong ranks, pseudo-labelled cells, likelihood.
 
 python studies/ablate_condition.py --smoke
 """

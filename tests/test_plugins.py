@@ -80,7 +80,7 @@ def test_own_method_and_benchmark_run_beside_the_others_and_end_with_the_budget(
         ("no_such_module:Ones", "there is no module 'no_such_module'"),
         ("lab_code:Twos", "has no 'Twos'"),
         ("lab_code.py:Ones", "there is no module 'lab_code.py', .*: leave out .py"),
-        ("lab_code:number", "is an object of int: name a function or a class"),
+        ("lab_code:number", "is of type int: name a function or a class"),
         ("lab_code:toy", "can't be called with ledger and rng: too many"),
         ("lab_code:Sized", "can't be called without arguments: missing a required argument: 'size'"),
         ("twos", "or name your own module:object"),

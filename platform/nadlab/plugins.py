@@ -48,7 +48,7 @@ def load_object(name: str) -> Any:
 def check_call(name: str, called: Any, *arguments: str) -> None:
     """Raise UserError where an object can't be called with so many arguments; one without a known signature passes."""
     if not callable(called):
-        raise UserError(f"{name} is an object of {type(called).__name__}: name a function or a class")
+        raise UserError(f"{name} is of type {type(called).__name__}: name a function or a class")
     try:
         signature(called).bind(*arguments)
     except TypeError as error:

@@ -114,6 +114,9 @@ def test_levels_whose_final_queries_the_pool_filled_are_named() -> None:
     assert said.startswith("AG had no new cell for many of the final queries at alpha = 0.9 (85%); PP chose these")
     assert said in report_on(STUDY, records, np.random.default_rng(0)).evidence.conclusions
     assert pool_filled(STUDY, [trial(0.5, 1), trial(0.9, None), record(30, 0.9)]) == []
+    without = trial(0.9, 10)
+    without.trial.settings["candidates_from"] = "random"
+    assert pool_filled(STUDY, [without]) == []
 
 
 def test_report_is_about_the_first_outcome_and_shows_the_others() -> None:

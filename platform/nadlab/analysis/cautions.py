@@ -53,8 +53,9 @@ def pool_filled(study: StudyRecord, records: Sequence[Record]) -> list[str]:
 
 
 def _filled(records: Sequence[Record]) -> float:
-    """Return the share of the final queries that the pool filled; 0 where trials have no AG."""
-    counts = [
-        (record.metrics.get("pool_fallback") or 0, record.trial.settings.get("final_k") or 0) for record in records
+    """Return the share of the final queries that the pool filled where AG's cells were to be queried; 0 without such trials."""
+    asked = [
+        each for each in records if each.trial.settings.get("candidates_from", "generator") in ("generator", "both")
     ]
+    counts = [(each.metrics.get("pool_fallback") or 0, each.trial.settings.get("final_k") or 0) for each in asked]
     return sum(filled for filled, _ in counts) / (sum(final for _, final in counts) or 1)
