@@ -16,6 +16,7 @@ from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.checkpoint import load, redesigned
 from nadlab.semigan.diagnostics import diagnosis, held_out_tau
 from nadlab.semigan.losses import EpochLosses
+from nadlab.semigan.method import finish
 from nadlab.semigan.settings import Settings
 from tests.conftest import TOY
 from trainables.biarch2perf import BiArch2PerfTrainable
@@ -145,6 +146,21 @@ def test_shared_trial_that_ended_reports_again_from_its_checkpoint(
     assert results(again.train()) == results(ended)
     redesign = redesigned(tmp_path, benchmark(TOY)).queries
     assert [asdict(query) for query in redesign] == ended["ledger"]
+
+
+def test_checkpoint_of_an_ended_trial_is_evaluated_with_another_k_and_without_its_own_final_queries(
+    tmp_path: Path,
+) -> None:
+    trained = BiArch2PerfTrainable(config())
+    result = run(trained)
+    trained.save_checkpoint(str(tmp_path))
+    model, ledger, state = load(tmp_path, benchmark(TOY), Settings(**SETTINGS | {"final_k": 7}))
+    assert state.report is None  # it goes on as one that has not ended
+    finish(model, ledger)
+    evaluated = ledger.outcome()
+    assert evaluated["queries"] == 27
+    assert evaluated["best_test"] >= max(query["test"] for query in result["ledger"][:20])
+    assert [asdict(query) for query in ledger.queries] == run(BiArch2PerfTrainable(config(final_k=7)))["ledger"]
 
 
 def test_checkpoint_is_asked_for_nothing_that_its_training_cannot_answer(

@@ -73,21 +73,11 @@ def load(folder: Path, oracle: Oracle, design: Settings | None = None) -> tuple[
     Raises UserError when the folder holds no run, or one of another benchmark table, when `design` differs in more than
     what NACG alone reads (`DESIGN`), and when the networks have learnt from final queries.
     """
-    if not (folder / STATE).exists():
-        raise UserError(f"{folder} holds no checkpoint: {STATE} is missing")
-    raw = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    queries = tuple(Query(**query) for query in raw.pop("queries"))
-    random = raw.pop("random")
-    trained = [Segment(**each) for each in raw.pop("trained", [])]
-    state = State(**raw | {"settings": Settings(**raw["settings"]), "trained": trained})
-    if state.digest != oracle.digest:
-        raise UserError(
-            f"{folder} was trained on another {state.benchmark} table (digest {short_digest(state.digest)})"
-        )
+    state, queries, random = _read(folder, oracle)
     if design is not None:
         _check_design(folder, state, design)
-        queries = queries[: state.settings.labels]
-        state = replace(state, settings=design)
+        queries, random = queries[: state.settings.labels], state.design_random or random
+        state = replace(state, settings=design, design_random="", report=None)
     ledger = QueryLedger(oracle, state.settings.budget)
     ledger.load(queries)
     labelled = concatenate([oracle.space.parse(query.cell) for query in queries[: state.settings.labels]])
@@ -109,6 +99,22 @@ def load(folder: Path, oracle: Oracle, design: Settings | None = None) -> tuple[
     return model, ledger, state
 
 
+def _read(folder: Path, oracle: Oracle) -> tuple[State, tuple[Query, ...], str]:
+    """Return the state, the queries and where the random numbers stand; raises as `load`."""
+    if not (folder / STATE).exists():
+        raise UserError(f"{folder} holds no checkpoint: {STATE} is missing")
+    raw = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    queries = tuple(Query(**query) for query in raw.pop("queries"))
+    random = raw.pop("random")
+    trained = [Segment(**each) for each in raw.pop("trained", [])]
+    state = State(**raw | {"settings": Settings(**raw["settings"]), "trained": trained})
+    if state.digest != oracle.digest:
+        raise UserError(
+            f"{folder} was trained on another {state.benchmark} table (digest {short_digest(state.digest)})"
+        )
+    return state, queries, random
+
+
 def training_of(settings: Settings) -> dict[str, Any]:
     """Return the settings that decide the networks; what only NACG reads is left out."""
     return {name: value for name, value in asdict(settings).items() if name not in DESIGN}
@@ -127,13 +133,12 @@ def redesigned(folder: Path, oracle: Oracle) -> QueryLedger:
 
     Raises UserError when the run has not designed, or has learnt from its final queries.
     """
-    _, _, state = load(folder, oracle)
+    state, _, _ = _read(folder, oracle)
     if state.settings.per_round is not None:
         raise UserError("the run has learnt from its final queries, so its checkpoint can't repeat them: use --retrain")
     if not state.design_random:
         raise UserError(f"{folder} does not hold how its final queries were designed: use --retrain")
     model, ledger, _ = load(folder, oracle, state.settings)
-    _set_random(model, state.design_random)
     finish(model, ledger)
     return ledger
 
