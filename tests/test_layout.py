@@ -4,9 +4,12 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 LINES, MODULES = 250, 12
@@ -86,3 +89,11 @@ def test_every_text_file_is_opened_as_utf_8() -> None:
             if opens and not binary and not encoded and ast.unparse(call.func) != "os.open":
                 found.append(f"{name(path)}:{call.lineno}: {ast.unparse(call)[:80]}")
     assert found == []
+
+
+def test_every_pinned_library_runs_on_the_oldest_python_that_the_project_promises() -> None:
+    promised = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    oldest = f"{promised.removeprefix('>=')}.0"
+    pythons = {found.name: str(found.metadata.json.get("requires_python", "")) for found in distributions()}
+    assert len(pythons) > 100
+    assert {library: range_ for library, range_ in pythons.items() if oldest not in SpecifierSet(range_)} == {}
