@@ -41,7 +41,7 @@ class BiArch2PerfTrainable(Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write weights, optimizers, random state, losses and ledger."""
-        self.run.save(Path(checkpoint_dir))
+        self.run.checkpoint().write(Path(checkpoint_dir))
 
     def load_checkpoint(self, checkpoint: str | None) -> None:
         """Resume from a checkpoint, bit for bit."""

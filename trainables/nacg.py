@@ -1,32 +1,38 @@
 """Train Bi-Arch2Perf once for all trials that differ in NACG's settings alone, and design with each: one Tune trial, one step."""
 
 import time
+from collections.abc import Hashable
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from ray.tune import Trainable
 
 from nadlab.queries.opening import opened
-from nadlab.semigan.checkpoint import load, training_of
+from nadlab.semigan.checkpoint import Checkpoint, training_of
 from nadlab.semigan.settings import Settings
 from trainables.run import Run
 
 
 class NACGTrainable(Trainable):
-    """config["trial"] as for `BiArch2PerfTrainable`, whose results it gives, bit for bit.
+    """config["trial"] as for `BiArch2PerfTrainable`, whose results it gives, bit for bit, the training's seconds too.
 
     Trials of a seed that a process takes one after the other share a training where they differ in `DESIGN` alone, such
     as K. One that was stopped begins anew.
     """
 
+    @staticmethod
+    def agreement(settings: dict[str, Any]) -> Hashable:
+        """Return what the settings of a seed's trials must agree on to share a training."""
+        return tuple(training_of(Settings(**settings)).items())
+
     def setup(self, config: dict[str, Any]) -> None:
-        """Note what to design, and make room for the networks."""
+        """Note what to design; nothing is trained yet."""
         torch.set_num_threads(1)
-        self.trial, self.shared = config["trial"], TemporaryDirectory()
-        self.trained_as: list[Any] = []
+        self.trial = config["trial"]
+        self.trained_as: Any = None
+        self.networks: Checkpoint | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same process, and keep the networks."""
@@ -40,27 +46,21 @@ class NACGTrainable(Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write weights, optimizers, random state, losses and ledger."""
-        self.run.save(Path(checkpoint_dir))
+        self.run.checkpoint().write(Path(checkpoint_dir))
 
     def load_checkpoint(self, checkpoint: str | None) -> None:
         """Take an ended trial, which reports again."""
         self.trial = self.trial | {"resume": checkpoint}
 
-    def cleanup(self) -> None:
-        """Delete the shared networks."""
-        self.shared.cleanup()
-
     def _before_design(self) -> Run:
         """Return a run whose networks are trained and that has its K queries left, or one that diverged in training."""
-        trial, folder = self.trial, Path(self.shared.name)
-        settings = Settings(**trial["settings"])
-        trained_as = [trial["benchmark"], trial.get("protocol"), trial["seed"], training_of(settings)]
-        if trained_as != self.trained_as:
+        trial = self.trial
+        trained_as = (trial["benchmark"], trial.get("protocol"), trial["seed"], self.agreement(trial["settings"]))
+        if self.networks is None or trained_as != self.trained_as:
             run, started = Run.opened(trial), time.perf_counter()
             losses = [asdict(run.model.epoch()) for _ in range(run.epochs_left)]
             run.trained(losses, time.perf_counter() - started, design=False)
             if run.ended:
                 return run
-            run.save(folder)
-            self.trained_as = trained_as
-        return Run(*load(folder, opened(trial), settings), bool(trial.get("watch")))
+            self.networks, self.trained_as = run.checkpoint(), trained_as
+        return Run(*self.networks.opened(opened(trial), Settings(**trial["settings"])), bool(trial.get("watch")))

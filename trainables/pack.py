@@ -63,7 +63,7 @@ class PackTrainable(Trainable):
         for name, run in self.runs.items():
             folder = Path(checkpoint_dir) / name
             folder.mkdir()
-            run.save(folder)
+            run.checkpoint().write(folder)
 
     def load_checkpoint(self, checkpoint: str | None) -> None:
         """Resume from a checkpoint of the same trials."""

@@ -12,7 +12,7 @@ from nadlab.provenance.training import Segment, extended, largest_pack
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.opening import opened
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.checkpoint import State, load, random_state, save
+from nadlab.semigan.checkpoint import Checkpoint, State, random_state
 from nadlab.semigan.diagnostics import diagnosis, held_out_tau
 from nadlab.semigan.divergence import Diverged, finite
 from nadlab.semigan.method import finish, start
@@ -30,7 +30,7 @@ class Run:
         """Query the labels and build the networks, or resume from the checkpoint of the request, bit for bit."""
         oracle, watch = opened(trial), bool(trial.get("watch"))
         if trial["resume"]:
-            return cls(*load(Path(trial["resume"]), oracle), watch)
+            return cls(*Checkpoint.read(Path(trial["resume"])).opened(oracle), watch)
         settings = Settings(**trial["settings"])
         ledger = QueryLedger(oracle, settings.budget)
         model = start(ledger, settings, np.random.default_rng(trial["seed"]))
@@ -92,9 +92,9 @@ class Run:
         )
         return self._whole(report) if report["done"] or self.watch else report
 
-    def save(self, folder: Path) -> None:
-        """Write weights, optimizers, random state, losses, ledger and last report into an existing folder."""
-        save(folder, self.model, self.ledger, self.state)
+    def checkpoint(self) -> Checkpoint:
+        """Copy weights, optimizers, random state, losses, ledger and last report."""
+        return Checkpoint.of(self.model, self.ledger, self.state)
 
     def _measured(self, rows: list[dict[str, float | None]], over: bool) -> dict[str, Any]:
         """Return PP's tau as part of the last row where it is watched, and at the end the diagnosis and what the design gave."""

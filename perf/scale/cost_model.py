@@ -22,7 +22,7 @@ from nadlab.cli.command_line import run_command
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.checkpoint import State, save
+from nadlab.semigan.checkpoint import Checkpoint, State
 from nadlab.semigan.method import start
 from nadlab.semigan.settings import Settings
 from perf.measuring import as_json, cpu_seconds, show
@@ -52,7 +52,9 @@ def checkpoint_bytes(labels: int) -> int:
     model, ledger, settings = started(labels)
     model.epoch()  # optimizers have no state before
     with tempfile.TemporaryDirectory() as folder:
-        save(Path(folder), model, ledger, State("mnist1d-201", ledger.oracle.digest, 0, settings, 1, [], 0.0))
+        Checkpoint.of(model, ledger, State("mnist1d-201", ledger.oracle.digest, 0, settings, 1, [], 0.0)).write(
+            Path(folder)
+        )
         return sum(path.stat().st_size for path in Path(folder).iterdir())
 
 

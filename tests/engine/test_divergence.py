@@ -83,7 +83,7 @@ def test_predictor_without_an_order_has_no_tau(monkeypatch: pytest.MonkeyPatch, 
     report = run.trained([{"predictor": 1.0}] * 2, 0.0)
     assert "predictor_tau" not in report
     assert report["history"][-1] == {"predictor": 1.0, "predictor_tau": None}
-    run.save(tmp_path)
+    run.checkpoint().write(tmp_path)
     assert Run.opened({**trial, "resume": str(tmp_path)}).trained([], 1.0) == report
 
 

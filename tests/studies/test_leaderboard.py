@@ -1,5 +1,6 @@
 """The leaderboard: what a stop leaves is not searched again, and what is missing is said."""
 
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -112,6 +113,62 @@ def test_damaged_file_of_searches_is_one_sentence(tmp_path: Path, text: str | by
     (tmp_path / "searches.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match=words):
         leaderboard(tmp_path, "--methods", "random-search", "--seeds", "1")
+
+
+ROW = "12,0,mnist1d-201,random-search,95.0,94.5,0.9,0.01,00,00\n"
+OTHER = ROW.replace(",0,", ",1,", 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (ROW + OTHER[:-1], "ends within line 3: delete that line"),
+        (ROW + OTHER[:20], "ends within line 3: delete that line"),
+        (ROW + "12,1,mnist1d-201\n", "line 3 of .* lacks a field: mend or delete it"),
+        (ROW + OTHER.replace("0.9,", "nine,"), "line 3 of .* has text for a number"),
+        (ROW + OTHER.replace("0.01", "quick"), "line 3 of .* has text for a number"),
+        (ROW + OTHER.replace("12", "twelve", 1), "line 3 of .* has text for a number"),
+        (ROW + OTHER + ROW, "line 4 of .* is the search of an earlier line"),
+    ],
+)
+def test_line_that_is_no_search_is_named_and_nothing_is_added_to_the_file(
+    tmp_path: Path, rows: str, words: str
+) -> None:
+    written = "queries,seed,benchmark,method,best_valid,best_test,regret,cpu_seconds,code,revision\n" + rows
+    (tmp_path / "searches.csv").write_text(written)
+    for option in ("--anyway", "--page", "--dry-run"):
+        with pytest.raises(UserError, match=words):
+            leaderboard(tmp_path, "--methods", "random-search", "--seeds", "3", option)
+    assert (tmp_path / "searches.csv").read_text() == written
+
+
+def test_file_with_searches_of_a_benchmark_of_ones_own_goes_on_where_that_is_not_at_hand(tmp_path: Path) -> None:
+    (tmp_path / "at_hand_once.py").write_text(
+        "from dataclasses import replace\n"
+        "from nadlab.benchmarks.registry import benchmark\n"
+        "def mine(name):\n"
+        "    return replace(benchmark('mnist1d-201'), name=name)\n"
+    )
+    given = ["--methods", "random-search", "--seeds", "1"]
+    with pytest.MonkeyPatch.context() as there:
+        there.syspath_prepend(tmp_path)
+        leaderboard(tmp_path, *given, "--benchmarks", "at_hand_once:mine")
+        leaderboard(tmp_path, *given)
+    own_code_of.cache_clear()
+    del sys.modules["at_hand_once"]
+    leaderboard(tmp_path, *given)
+    assert len((tmp_path / "searches.csv").read_text().splitlines()) == 1 + 1 + 2
+
+
+def test_code_of_a_benchmark_of_ones_own_is_the_same_before_and_after_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loaded_later.py").write_text("def mine(name):\n    raise RuntimeError\n")
+    monkeypatch.chdir(tmp_path)
+    before = own_code_of("loaded_later:mine")
+    own_code_of.cache_clear()
+    assert before == own_code_of("loaded_later:mine")
+    assert "no file" not in str(before)
 
 
 def test_dry_run_says_what_would_run_and_how_long_and_writes_nothing(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""The two trainables: resumed equals uninterrupted bit for bit, processes are reused, checkpoints are evaluated."""
+"""The trainables: resumed equals uninterrupted bit for bit, processes are reused, checkpoints are evaluated."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import json
+from collections.abc import Callable
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.semigan.biarch2perf import BiArch2Perf
-from nadlab.semigan.checkpoint import load, redesigned
+from nadlab.semigan.checkpoint import Checkpoint, redesigned
 from nadlab.semigan.diagnostics import diagnosis, held_out_tau
 from nadlab.semigan.losses import EpochLosses
 from nadlab.semigan.method import finish
@@ -53,19 +54,6 @@ def results(result: dict[str, Any]) -> dict[str, Any]:
         *("share_valid", "share_unique", "candidates", "best_test", "regret"),
     )
     return {key: result[key] for key in kept}
-
-
-@pytest.fixture
-def shared() -> Iterator[Callable[[dict[str, Any]], NACGTrainable]]:
-    """Make trainables that are stopped at the end, as Tune does: their networks lie in a folder."""
-    with ExitStack() as stack:
-
-        def made(config: dict[str, Any]) -> NACGTrainable:
-            trainable = NACGTrainable(config)
-            stack.callback(trainable.stop)
-            return trainable
-
-        yield made
 
 
 def weights(trainable: BiArch2PerfTrainable) -> list[torch.Tensor]:
@@ -113,7 +101,7 @@ DESIGNS: list[dict[str, Any]] = [
 
 
 def test_trials_that_differ_in_the_design_alone_share_a_training_and_end_as_those_that_train(
-    monkeypatch: pytest.MonkeyPatch, shared: Callable[[dict[str, Any]], NACGTrainable]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     apart = [results(run(BiArch2PerfTrainable(config(**design)))) for design in DESIGNS]
     models: list[BiArch2Perf] = []
@@ -124,25 +112,28 @@ def test_trials_that_differ_in_the_design_alone_share_a_training_and_end_as_thos
         return train(model)
 
     monkeypatch.setattr(BiArch2Perf, "epoch", counted)
-    trainable = shared(config())
+    trainable = NACGTrainable(config())
     together = [results(trainable.train())]
     for design in DESIGNS[1:3]:
         assert trainable.reset(config(**design))
         together.append(results(trainable.train()))
     assert len(models) == SETTINGS["epochs"]
     assert trainable.reset(config(**DESIGNS[3]))
-    assert [*together, results(trainable.train())] == apart
+    together.append(results(trainable.train()))
+    assert len(models) > SETTINGS["epochs"]  # its rounds train
+    assert trainable.reset(config())
+    assert [*together, results(trainable.train())] == [*apart, apart[0]]
     assert trainable.reset(config(seed=1))
     assert results(trainable.train()) == results(run(BiArch2PerfTrainable(config(seed=1))))
 
 
 def test_shared_trial_that_ended_reports_again_from_its_checkpoint(
-    tmp_path: Path, shared: Callable[[dict[str, Any]], NACGTrainable]
+    tmp_path: Path,
 ) -> None:
-    trainable = shared(config(final_k=5))
+    trainable = NACGTrainable(config(final_k=5))
     ended = trainable.train()
     trainable.save_checkpoint(str(tmp_path))
-    again = shared(config(resume=str(tmp_path), final_k=5))
+    again = NACGTrainable(config(resume=str(tmp_path), final_k=5))
     assert results(again.train()) == results(ended)
     redesign = redesigned(tmp_path, benchmark(TOY)).queries
     assert [asdict(query) for query in redesign] == ended["ledger"]
@@ -154,7 +145,7 @@ def test_checkpoint_of_an_ended_trial_is_evaluated_with_another_k_and_without_it
     trained = BiArch2PerfTrainable(config())
     result = run(trained)
     trained.save_checkpoint(str(tmp_path))
-    model, ledger, state = load(tmp_path, benchmark(TOY), Settings(**SETTINGS | {"final_k": 7}))
+    model, ledger, state = Checkpoint.read(tmp_path).opened(benchmark(TOY), Settings(**SETTINGS | {"final_k": 7}))
     assert state.report is None  # it goes on as one that has not ended
     finish(model, ledger)
     evaluated = ledger.outcome()
@@ -164,15 +155,15 @@ def test_checkpoint_of_an_ended_trial_is_evaluated_with_another_k_and_without_it
 
 
 def test_checkpoint_is_asked_for_nothing_that_its_training_cannot_answer(
-    tmp_path: Path, shared: Callable[[dict[str, Any]], NACGTrainable]
+    tmp_path: Path,
 ) -> None:
-    trainable = shared(config(final_k=4, per_round=2))
+    trainable = NACGTrainable(config(final_k=4, per_round=2))
     trainable.train()
     trainable.save_checkpoint(str(tmp_path))
     with pytest.raises(UserError, match="was trained with another alpha"):
-        load(tmp_path, benchmark(TOY), Settings(**SETTINGS, alpha=0.9))
+        Checkpoint.read(tmp_path).opened(benchmark(TOY), Settings(**SETTINGS, alpha=0.9))
     with pytest.raises(UserError, match="has learnt from its final queries"):
-        load(tmp_path, benchmark(TOY), Settings(**SETTINGS))
+        Checkpoint.read(tmp_path).opened(benchmark(TOY), Settings(**SETTINGS))
 
 
 def test_checkpoint_holds_no_pickles_and_names_its_table(tmp_path: Path) -> None:
@@ -183,16 +174,51 @@ def test_checkpoint_holds_no_pickles_and_names_its_table(tmp_path: Path) -> None
         "optimizers.safetensors", "state.json", "weights.safetensors",
     ]  # fmt: skip
     with pytest.raises(UserError, match="was trained on another nasbench201/toy table"):
-        load(tmp_path, benchmark("mnist1d-201"))
+        Checkpoint.read(tmp_path).opened(benchmark("mnist1d-201"))
     with pytest.raises(UserError, match="holds no checkpoint"):
-        load(tmp_path / "empty", benchmark(TOY))
+        Checkpoint.read(tmp_path / "empty").opened(benchmark(TOY))
     weights = load_file(tmp_path / "weights.safetensors")
     save_file(
         {name.replace(".gin.layers", ".encoder.gin"): weight for name, weight in weights.items()},
         tmp_path / "weights.safetensors",
     )
     with pytest.raises(UserError, match="written by a version of nadlab with other networks"):
-        load(tmp_path, benchmark(TOY))
+        Checkpoint.read(tmp_path).opened(benchmark(TOY))
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def of_a_newer_version(file: Path) -> None:
+    state = json.loads(file.read_text())
+    state["settings"]["warmth"] = 1
+    file.write_text(json.dumps(state))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("state.json", of_a_newer_version),
+        *product(("state.json", "weights.safetensors", "optimizers.safetensors"), (cut, Path.unlink)),
+    ],
+)  # fmt: skip
+def test_damaged_checkpoint_is_one_sentence_that_names_the_file(
+    tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    trained = BiArch2PerfTrainable(config())
+    trained.save_checkpoint(str(tmp_path))
+    damage(tmp_path / name)
+    with pytest.raises(UserError, match=rf"^[^\n]*{name}[^\n]*$"):
+        Checkpoint.read(tmp_path)
+
+
+def test_checkpoint_of_another_width_is_one_sentence(tmp_path: Path) -> None:
+    BiArch2PerfTrainable(config()).save_checkpoint(str(tmp_path))
+    kept = load_file(tmp_path / "weights.safetensors")
+    save_file({name: torch.zeros(*value.shape, 2) for name, value in kept.items()}, tmp_path / "weights.safetensors")
+    with pytest.raises(UserError, match="other networks"):
+        Checkpoint.read(tmp_path).opened(benchmark(TOY))
 
 
 def test_diagnosis_moves_no_random_number_and_asks_the_ledger_nothing() -> None:

@@ -10,7 +10,7 @@ from importlib.metadata import distribution, distributions, packages_distributio
 from pathlib import Path
 
 from nadlab.json_text import strict_json
-from nadlab.plugins import is_plugin, plugin_names
+from nadlab.plugins import is_plugin, load_object, plugin_names
 from nadlab.provenance.hardware import backend
 from nadlab.provenance.reachable import Reach, reachable
 from nadlab.provenance.source import source_digest
@@ -103,8 +103,14 @@ def digest_of(module: str) -> str:
 
 @cache
 def own_code_of(benchmark_name: str) -> str | None:
-    """Return the digest of the code of a benchmark of one's own, `module:object`; None for one of this package."""
-    return digest_of(benchmark_name.partition(":")[0]) if is_plugin(benchmark_name) else None
+    """Return the digest of the code of a benchmark of one's own, `module:object`, which is loaded; None for one of this package.
+
+    Raises UserError when there is no such module or object.
+    """
+    if not is_plugin(benchmark_name):
+        return None
+    load_object(benchmark_name)  # only then is it known where the module lies
+    return digest_of(benchmark_name.partition(":")[0])
 
 
 def git_revision(folder: Path) -> str:

@@ -1,15 +1,17 @@
-"""A run on disk: weights and optimizer states as safetensors, all else as JSON; nothing is pickled.
+"""A run at rest, in memory or in a folder, from which it goes on bit for bit.
 
-A folder holds `weights.safetensors`, `optimizers.safetensors` and `state.json`. A resumed run continues bit for bit.
+A folder holds `weights.safetensors`, `optimizers.safetensors` and `state.json`; nothing is pickled.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -24,8 +26,8 @@ from nadlab.semigan.method import build, finish
 from nadlab.semigan.settings import DESIGN, Settings
 from nadlab.spaces.cells import concatenate
 
-STATE = "state.json"
-"""the file of all that is no tensor"""
+WEIGHTS, MOMENTS, STATE = "weights.safetensors", "optimizers.safetensors", "state.json"
+"""the files; the last one has all that is no tensor"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,71 +50,104 @@ class State:
     """the last report, without history and ledger; None while the run has not ended"""
 
 
-def save(folder: Path, model: BiArch2Perf, ledger: QueryLedger, state: State) -> None:
-    """Write a run into an existing folder."""
-    weights = {key: value.contiguous().cpu() for key, value in model.networks.state_dict().items()}
-    moments: dict[str, Tensor] = {}
-    for name, optimizer in model.optimizers.items():
-        for index, values in optimizer.state_dict()["state"].items():
-            moments |= {f"{name}.{index}.{key}": value.contiguous().cpu() for key, value in values.items()}
-    save_file(weights, folder / "weights.safetensors")
-    save_file(moments, folder / "optimizers.safetensors")
-    text = strict_json(
-        asdict(state)
-        | {
-            "random": random_state(model),
-            "queries": [asdict(query) for query in ledger.queries],
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is kept of a run; its tensors are copies on the CPU."""
+
+    state: State
+    queries: tuple[Query, ...]
+    random: str
+    """where the random numbers stand, hexadecimal"""
+    weights: Mapping[str, Tensor]
+    moments: Mapping[str, Tensor]
+    """of the optimizers: `OPTIMIZER.PARAMETER.NAME` -> value"""
+
+    @classmethod
+    def of(cls, model: BiArch2Perf, ledger: QueryLedger, state: State) -> "Checkpoint":
+        """Copy a run."""
+        moments = {
+            f"{name}.{index}.{key}": _copy(value)
+            for name, optimizer in model.optimizers.items()
+            for index, values in optimizer.state_dict()["state"].items()
+            for key, value in values.items()
         }
-    )
-    (folder / STATE).write_text(text, encoding="utf-8")
+        weights = {name: _copy(value) for name, value in model.networks.state_dict().items()}
+        return cls(state, tuple(ledger.queries), random_state(model), weights, moments)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Checkpoint":
+        """Read a folder; raise UserError where it holds no checkpoint, or one that is damaged or of another version."""
+        if not (folder / STATE).exists():
+            raise UserError(f"{folder} holds no checkpoint: {STATE} is missing")
+        file = STATE
+        try:
+            raw = json.loads((folder / STATE).read_text(encoding="utf-8"))
+            queries, random = tuple(Query(**query) for query in raw.pop("queries")), str(raw.pop("random"))
+            trained = [Segment(**each) for each in raw.pop("trained", [])]
+            state = State(**raw | {"settings": Settings(**raw["settings"]), "trained": trained})
+            file = WEIGHTS
+            weights = load_file(folder / WEIGHTS)
+            file = MOMENTS
+            return cls(state, queries, random, weights, load_file(folder / MOMENTS))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, UserError, SafetensorError) as error:
+            raise UserError(
+                f"{file} of the checkpoint can't be read ({type(error).__name__}: {error}): it is damaged, or of another "
+                "version of nadlab; nadlab reproduce trains a run anew by --retrain"
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Write the files into an existing folder."""
+        save_file(dict(self.weights), folder / WEIGHTS)
+        save_file(dict(self.moments), folder / MOMENTS)
+        queries = [asdict(query) for query in self.queries]
+        text = strict_json(asdict(self.state) | {"random": self.random, "queries": queries})
+        (folder / STATE).write_text(text, encoding="utf-8")
+
+    def opened(self, oracle: Oracle, design: Settings | None = None) -> tuple[BiArch2Perf, QueryLedger, State]:
+        """Build the run; with `design` as it was when the labels were learnt, with these settings and their K queries left.
+
+        Raises UserError when it is of another benchmark table or of other networks than today's, when `design` differs in
+        more than what NACG alone reads (`DESIGN`), and when the networks have learnt from final queries.
+        """
+        state, queries, random = self.state, self.queries, self.random
+        if state.digest != oracle.digest:
+            raise UserError(
+                f"the checkpoint was trained on another {state.benchmark} table (digest {short_digest(state.digest)})"
+            )
+        if design is not None:
+            _check_design(state, design)
+            queries, random = queries[: state.settings.labels], state.design_random or random
+            state = replace(state, settings=design, design_random="", report=None)
+        ledger = QueryLedger(oracle, state.settings.budget)
+        ledger.load(queries)
+        labelled = concatenate([oracle.space.parse(query.cell) for query in queries[: state.settings.labels]])
+        model = build(ledger, state.settings, labelled, state.seed)
+        model.steps_taken = state.epoch * model.steps_per_epoch
+        self._put_into(model)
+        model.random.set_state(torch.from_numpy(np.frombuffer(bytes.fromhex(random), np.uint8).copy()))
+        return model, ledger, state
+
+    def _put_into(self, model: BiArch2Perf) -> None:
+        if _shapes(self.weights) != _shapes(model.networks.state_dict()):
+            raise UserError(
+                "the checkpoint was written by a version of nadlab with other networks: resume it with that version"
+            )
+        model.networks.load_state_dict(self.weights)
+        for name, optimizer in model.optimizers.items():
+            loaded: dict[int, dict[str, Tensor]] = {}
+            for key, value in self.moments.items():
+                owner, index, moment = key.split(".")
+                if owner == name:
+                    loaded.setdefault(int(index), {})[moment] = value.clone()  # the optimizer takes it, not a copy
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": loaded})
 
 
-def load(folder: Path, oracle: Oracle, design: Settings | None = None) -> tuple[BiArch2Perf, QueryLedger, State]:
-    """Read a run back; with `design` as it was when the labels were learnt, with these settings and their K queries left.
-
-    Raises UserError when the folder holds no run, or one of another benchmark table, when `design` differs in more than
-    what NACG alone reads (`DESIGN`), and when the networks have learnt from final queries.
-    """
-    state, queries, random = _read(folder, oracle)
-    if design is not None:
-        _check_design(folder, state, design)
-        queries, random = queries[: state.settings.labels], state.design_random or random
-        state = replace(state, settings=design, design_random="", report=None)
-    ledger = QueryLedger(oracle, state.settings.budget)
-    ledger.load(queries)
-    labelled = concatenate([oracle.space.parse(query.cell) for query in queries[: state.settings.labels]])
-    model = build(ledger, state.settings, labelled, state.seed)
-    model.steps_taken = state.epoch * model.steps_per_epoch
-    weights = load_file(folder / "weights.safetensors")
-    if weights.keys() != model.networks.state_dict().keys():
-        raise UserError(f"{folder} was written by a version of nadlab with other networks: resume it with that version")
-    model.networks.load_state_dict(weights)
-    moments = load_file(folder / "optimizers.safetensors")
-    for name, optimizer in model.optimizers.items():
-        loaded: dict[int, dict[str, Tensor]] = {}
-        for key, value in moments.items():
-            owner, index, moment = key.split(".")
-            if owner == name:
-                loaded.setdefault(int(index), {})[moment] = value
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": loaded})
-    _set_random(model, random)
-    return model, ledger, state
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().cpu().clone().contiguous()
 
 
-def _read(folder: Path, oracle: Oracle) -> tuple[State, tuple[Query, ...], str]:
-    """Return the state, the queries and where the random numbers stand; raises as `load`."""
-    if not (folder / STATE).exists():
-        raise UserError(f"{folder} holds no checkpoint: {STATE} is missing")
-    raw = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    queries = tuple(Query(**query) for query in raw.pop("queries"))
-    random = raw.pop("random")
-    trained = [Segment(**each) for each in raw.pop("trained", [])]
-    state = State(**raw | {"settings": Settings(**raw["settings"]), "trained": trained})
-    if state.digest != oracle.digest:
-        raise UserError(
-            f"{folder} was trained on another {state.benchmark} table (digest {short_digest(state.digest)})"
-        )
-    return state, queries, random
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in weights.items()}
 
 
 def training_of(settings: Settings) -> dict[str, Any]:
@@ -120,12 +155,12 @@ def training_of(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in asdict(settings).items() if name not in DESIGN}
 
 
-def _check_design(folder: Path, state: State, design: Settings) -> None:
+def _check_design(state: State, design: Settings) -> None:
     asked = training_of(design)
     if other := [name for name, value in training_of(state.settings).items() if asked[name] != value]:
-        raise UserError(f"{folder} was trained with another {other[0]}: it can't be asked what that would give")
+        raise UserError(f"the checkpoint was trained with another {other[0]}: it can't be asked what that would give")
     if state.design_random and state.settings.per_round is not None:
-        raise UserError(f"{folder} has learnt from its final queries: it can't be asked for others")
+        raise UserError("the checkpoint has learnt from its final queries: it can't be asked for others")
 
 
 def redesigned(folder: Path, oracle: Oracle) -> QueryLedger:
@@ -133,12 +168,13 @@ def redesigned(folder: Path, oracle: Oracle) -> QueryLedger:
 
     Raises UserError when the run has not designed, or has learnt from its final queries.
     """
-    state, _, _ = _read(folder, oracle)
-    if state.settings.per_round is not None:
+    checkpoint = Checkpoint.read(folder)
+    settings = checkpoint.state.settings
+    if settings.per_round is not None:
         raise UserError("the run has learnt from its final queries, so its checkpoint can't repeat them: use --retrain")
-    if not state.design_random:
-        raise UserError(f"{folder} does not hold how its final queries were designed: use --retrain")
-    model, ledger, _ = load(folder, oracle, state.settings)
+    if not checkpoint.state.design_random:
+        raise UserError("the checkpoint does not hold how its final queries were designed: use --retrain")
+    model, ledger, _ = checkpoint.opened(oracle, settings)
     finish(model, ledger)
     return ledger
 
@@ -146,7 +182,3 @@ def redesigned(folder: Path, oracle: Oracle) -> QueryLedger:
 def random_state(model: BiArch2Perf) -> str:
     """Return where a model's random numbers stand, hexadecimal."""
     return model.random.get_state().numpy().tobytes().hex()
-
-
-def _set_random(model: BiArch2Perf, state: str) -> None:
-    model.random.set_state(torch.from_numpy(np.frombuffer(bytes.fromhex(state), np.uint8).copy()))

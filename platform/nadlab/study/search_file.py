@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -13,6 +14,7 @@ import pandas as pd
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
+from nadlab.plugins import is_plugin
 from nadlab.processes import finished
 from nadlab.provenance.code import digest_of, git_revision, own_code_of
 from nadlab.provenance.hardware import hardware
@@ -62,7 +64,7 @@ class SearchFile:
 
         anyway: keep rows of the methods that other code made. Raises UserError without it where there are some.
         """
-        missing = self._missing(self._resumed(anyway), tasks)
+        missing = self._missing(tasks, anyway)[1]
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(",".join(self.columns) + "\n", encoding="utf-8")
@@ -73,9 +75,9 @@ class SearchFile:
 
         Raises UserError where `run` would.
         """
-        rows = self._resumed(anyway)
+        rows, missing = self._missing(tasks, anyway)
         seconds = rows.groupby([self.unit, "method"])["cpu_seconds"].median().reset_index()
-        return pd.DataFrame(self._missing(rows, tasks), columns=self.key).merge(seconds, how="left")
+        return pd.DataFrame(missing, columns=self.key).merge(seconds, how="left")
 
     def selected(
         self, budgets: Collection[int], seeds: Collection[int], benchmarks: Collection[str], methods: Collection[str]
@@ -103,27 +105,49 @@ class SearchFile:
         if not self.path.exists():
             return pd.DataFrame(columns=self.columns)
         try:
-            rows = pd.read_csv(self.path, dtype={"code": str, "revision": str})
+            text = self.path.read_text(encoding="utf-8")
+            if text and not text.endswith("\n"):
+                raise UserError(
+                    f"{self.path} ends within line {text.count(chr(10)) + 1}: delete that line, and its search runs again"
+                )
+            rows = pd.read_csv(StringIO(text), dtype={"code": str, "revision": str})
         except ValueError as error:  # pandas' and Unicode's are such
             raise UserError(
                 f"{self.path} is damaged ({error}): mend it, or choose another folder with --out"
             ) from error
         if lacking := [name for name in self.columns if name not in rows]:
             raise UserError(f"{self.path} has no column {lacking[0]}: choose another folder with --out")
+        self._check(rows)
         return rows
 
-    def _resumed(self, anyway: bool) -> pd.DataFrame:
-        rows = self._rows()
-        if (others := self._changed(rows)) and not anyway:
+    def _check(self, rows: pd.DataFrame) -> None:
+        """Raise UserError where a row is no whole search, or the same one as another."""
+        numbers = rows[[*self.key[:2], *FOUND, "cpu_seconds"]]
+        faults = {
+            "lacks a field": rows[[*self.key, "cpu_seconds", "code", "revision"]].isna().any(axis=1),
+            "has text for a number": (numbers.apply(pd.to_numeric, errors="coerce").isna() & numbers.notna()).any(
+                axis=1
+            ),
+            "is the search of an earlier line": rows.duplicated(self.key),
+        }
+        for what, where in faults.items():
+            if where.any():
+                raise UserError(f"line {where.argmax() + 2} of {self.path} {what}: mend or delete it")
+
+    def _missing(self, tasks: Iterable[Task], anyway: bool) -> tuple[pd.DataFrame, list[Task]]:
+        """Return the rows of the file and the tasks that are none; rows of other code count with `anyway` alone."""
+        rows, asked = self._rows(), list(tasks)
+        # a benchmark of one's own may be gone meanwhile, which is no matter to the others
+        judged = rows[
+            rows["benchmark"].isin({task[2] for task in asked}) | ~rows["benchmark"].map(is_plugin).astype(bool)
+        ]
+        if (others := self._changed(judged)) and not anyway:
             raise UserError(
                 f"{self.path} holds searches by other code of {', '.join(others)}: delete those rows, check out their "
                 "revision, keep them with --anyway, or choose another folder with --out"
             )
-        return rows
-
-    def _missing(self, rows: pd.DataFrame, tasks: Iterable[Task]) -> list[Task]:
         done = set(rows[self.key].itertuples(index=False, name=None))
-        return [task for task in tasks if task not in done]
+        return rows, [task for task in asked if task not in done]
 
     def _changed(self, rows: pd.DataFrame) -> list[str]:
         made = rows[["method", "benchmark", "code"]].drop_duplicates().itertuples(index=False, name=None)
