@@ -35,10 +35,11 @@ from nadlab.analysis.cells.reading_page import page
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_seeds
+from nadlab.errors import UserError
 from nadlab.provenance.code import origin
 from nadlab.provenance.hardware import hardware
 from nadlab.queries.ledger import QueryLedger
-from nadlab.schedule.optuna_storage import DATABASE
+from nadlab.schedule.optuna_storage import DATABASE, wait_for_lock
 from nadlab.semigan.diagnostics import fidelity
 from nadlab.semigan.divergence import Diverged
 from nadlab.semigan.method import trained
@@ -101,13 +102,26 @@ def observe(oracle: Oracle, settings: Settings, seed: int, count: int) -> dict[s
     }  # fmt: skip
 
 
-def opened(out: Path, additions: bool) -> optuna.Study:
-    """Open or create the study of readings, or of readings and additions."""
+def opened(out: Path, additions: bool, conditions: dict[str, Any] | None = None) -> optuna.Study:
+    """Open or create the study of readings, or of readings and additions; without conditions only one that is there.
+
+    Raises UserError when there is none, or one of other conditions: their distances do not compare.
+    """
+    name = "additions" if additions else "readings"
+    if conditions is None and not (out / DATABASE).exists():
+        raise UserError(f"{out} has no readings yet: leave out --page to run them")
     out.mkdir(parents=True, exist_ok=True)
+    wait_for_lock(out)
     study = optuna.create_study(
-        storage=address(out / DATABASE), study_name="additions" if additions else "readings", load_if_exists=True,
-        directions=["minimize", "maximize"],
-    )  # fmt: skip
+        storage=address(out / DATABASE), study_name=name, load_if_exists=True, directions=["minimize", "maximize"]
+    )
+    for condition, value in (conditions or {}).items():
+        kept = study.user_attrs.get(condition, value)
+        if kept != value:
+            raise UserError(
+                f"{out} has {name} with {condition} = {kept}, not {value}: choose another folder with --out"
+            )
+        study.set_user_attr(condition, value)
     if not study.trials:
         study.enqueue_trial({name: TODAY[name] for name in space_of(additions)})
     return study
@@ -169,6 +183,8 @@ def rows_of(study: optuna.Study) -> pd.DataFrame:
                 rows.append(
                     {"configuration": str(trial.number), "fresh": False, "seed": int(key[5:]), **trial.params, **row}
                 )
+    if not complete:
+        raise UserError(f"no {study.study_name} have ended yet: leave out --page to run them")
     for key, row in study.user_attrs.items():
         if key.startswith("fresh "):
             _, number, _, seed = key.split()
@@ -179,7 +195,11 @@ def rows_of(study: optuna.Study) -> pd.DataFrame:
 @click.command(help=__doc__)
 @click.option("--benchmark", "name", default="nasbench101", show_default=True, help="a table of NAS-Bench-101's cells")
 @click.option(
-    "--configurations", default=30, show_default=True, help="total readings, including those of earlier commands"
+    "--configurations",
+    type=click.IntRange(1),
+    default=30,
+    show_default=True,
+    help="total readings, including those of earlier commands",
 )
 @click.option(
     "--seeds",
@@ -191,23 +211,34 @@ def rows_of(study: optuna.Study) -> pd.DataFrame:
     "--fresh", default="100-105", show_default=True, help="fresh seeds for the closest and the current reading"
 )
 @click.option(
-    "--updates", default=4, show_default=True, help="updates per epoch; the paper's are over 800, an hour per seed"
+    "--updates",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    help="updates per epoch; the paper's are over 800, an hour per seed",
 )
 @click.option("--additions", is_flag=True, help="also search what the paper does not have, in a separate study")
-@click.option("--smoke", is_flag=True, help="seconds: two readings of two epochs")
+@click.option("--smoke", is_flag=True, help="run for seconds, in its own folder: two readings of one epoch")
 @click.option("--page", "only_page", is_flag=True, help="train nothing, only write the page")
 @click.option("--out", type=click.Path(path_type=Path), default="results/infer_paper_gaps", show_default=True)
 def command(name: str, configurations: int, seeds: str, fresh: str, updates: int, additions: bool, smoke: bool, only_page: bool, out: Path) -> None:  # fmt: skip
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     torch.set_num_threads(1)
-    base = replace(BASE, unlabelled_per_epoch=updates * BASE.unlabelled_batch)
-    count, study = GENERATED, opened(out, additions)
+    base, count = replace(BASE, unlabelled_per_epoch=updates * BASE.unlabelled_batch), GENERATED
     if smoke:
         base, count, configurations, seeds, fresh = replace(base, epochs=1), 500, 2, "1", "100-100"
-    if not only_page:
-        oracle = benchmark(name)
-        search(study, oracle, base, configurations, parse_seeds(seeds), count, space_of(additions))
-        repeat(study, oracle, base, parse_seeds(fresh), count)
+        out = out / "smoke"
+    if only_page:
+        study = opened(out, additions)
+    else:
+        oracle, numbers, fresh_numbers = benchmark(name), parse_seeds(seeds), parse_seeds(fresh)
+        if oracle.space.name != "nasbench101":
+            raise UserError(f"{name} has other cells than NAS-Bench-101, on which the paper's figures are")
+        study = opened(
+            out, additions, {"benchmark": oracle.digest, "updates": updates, "epochs": base.epochs, "draws": count}
+        )
+        search(study, oracle, base, configurations, numbers, count, space_of(additions))
+        repeat(study, oracle, base, fresh_numbers, count)
     rows = rows_of(study)
     rows.to_csv(out / f"{study.study_name}.csv", index=False, float_format="%.4f")
     text = page(rows, list(space_of(additions)), study.study_name, [each.user_attrs["made by"] for each in study.trials if "made by" in each.user_attrs])  # fmt: skip

@@ -1,5 +1,6 @@
 """A dry run says what a study would do and how long it would take, and writes nothing."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.study import command
-from nadlab.engine.forecast import Forecast, Timing
+from nadlab.engine.forecast import Forecast, Timing, calibrated
 from nadlab.errors import UserError
 from nadlab.study.checkpoints import fingerprints
 from studies.ablate_alpha import STUDY
 from tests.conftest import TOY
+from trainables.biarch2perf import BiArch2PerfTrainable
 
 SMOKE = ["--smoke", "--benchmark", TOY]
 
@@ -61,13 +64,31 @@ def test_finished_trials_are_skipped_and_time_the_missing_ones(smoke_study: Any)
     assert "Nothing is left to run." in words
     words = said("--seeds", "3", "--out", str(smoke_study.out))
     assert "6 trials, 2 levels x 3 seeds; 4 of them are done" in words
-    assert "the median of the 4 finished trials in the folder" in words
+    assert "the mean of the 4 finished trials in the folder" in words
     assert fingerprints(smoke_study.out) == before
+
+
+class OneStep(BiArch2PerfTrainable):
+    """A trainable whose one step sleeps: 50 ms, and 20 more for each epoch."""
+
+    def step(self) -> dict[str, Any]:
+        time.sleep(0.05 + 0.02 * self.run.epochs_left)
+        return {"done": True}
+
+
+def test_trainable_that_trains_in_one_step_is_timed_by_its_epochs_too(data: Path) -> None:  # noqa: ARG001
+    study = replace(STUDY, trainable=OneStep, settings=replace(STUDY.settings, epochs=50, width=16))
+    timing = calibrated(study, benchmark(TOY))
+    assert timing.trial == pytest.approx(1.05, abs=0.4)
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--set", "labels=299"], "more than the 300 distinct cells"), (["--gpus-per-trial", "0.5"], "there are 0 GPUs")],
+    [
+        (["--vary", "final_k=1,1e6"], "reduce them by --vary final_k=N"),
+        (["--set", "labels=299"], "more than the 300 distinct cells"),
+        (["--gpus-per-trial", "0.5"], "there are 0 GPUs"),
+    ],
 )
 def test_request_that_would_be_refused_is_refused(data: Path, arguments: list[str], words: str) -> None:  # noqa: ARG001
     asked = [*SMOKE, "--set", "epochs=1", "--dry-run", *arguments]

@@ -22,6 +22,8 @@ from nadlab.study.study import Study, plan
 from studies.ablate_alpha import STUDY
 from tests.conftest import TOY, children, records_of, run_alpha, small
 from tests.counting import Counting
+from trainables.biarch2perf import BiArch2PerfTrainable
+from trainables.nacg import NACGTrainable
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +32,19 @@ def test_every_level_meets_every_seed_and_one_seed_is_whole_before_the_next(data
     trials = plan(small(seeds=(0, 1)), benchmark(TOY))
     assert [(trial.seed, trial.settings["alpha"]) for trial in trials] == [(0, 0.1), (0, 0.5), (1, 0.1), (1, 0.5)]
     assert len({trial.id for trial in trials}) == 4
+
+
+def test_trials_that_share_a_training_come_one_after_the_other(data: Path) -> None:  # noqa: ARG001
+    vary = {"final_k": (5, 10), "alpha": (0.3, 0.5)}
+    levels = {
+        trainable: [
+            (trial.settings["final_k"], trial.settings["alpha"])
+            for trial in plan(small(vary=vary, seeds=(0,), trainable=trainable), benchmark(TOY))
+        ]
+        for trainable in (BiArch2PerfTrainable, NACGTrainable)
+    }
+    assert levels[BiArch2PerfTrainable] == [(5, 0.3), (5, 0.5), (10, 0.3), (10, 0.5)]
+    assert levels[NACGTrainable] == [(5, 0.3), (10, 0.3), (5, 0.5), (10, 0.5)]
 
 
 def test_trial_is_the_same_in_another_study(data: Path) -> None:  # noqa: ARG001

@@ -172,7 +172,8 @@ class Study:
 def plan(study: Study, oracle: Oracle) -> list[Trial]:
     """Return every trial of a study, all levels of one seed before the next seed.
 
-    Raises UserError when a budget is larger than the benchmark.
+    Of a trainable with an `agreement`, such as `trainables.nacg`, those that agree come one after the other, to share a
+    training. Raises UserError when a budget is larger than the benchmark.
     """
     distinct = distinct_cells(oracle)
     configurations = study.configurations
@@ -188,10 +189,14 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
             raise UserError(
                 f"{words} are more than the {distinct} distinct cells of {oracle.name}: reduce them by {option} {name}=N"
             )
+    flattened = [flat(settings) for settings in configurations]
+    if agreement := getattr(study.trainable, "agreement", None):
+        agreed = [agreement(settings) for settings in flattened]
+        flattened.sort(key=lambda settings: agreed.index(agreement(settings)))
     return [
-        Trial(oracle.name, oracle.digest, seed, flat(settings), study.trainable_name, oracle.preset)
+        Trial(oracle.name, oracle.digest, seed, settings, study.trainable_name, oracle.preset)
         for seed in study.seeds
-        for settings in configurations
+        for settings in flattened
     ]
 
 
@@ -239,5 +244,6 @@ def study_record(study: Study, oracle: Oracle, study_id: str) -> StudyRecord:
 def _budget_words(settings: TrialSettings) -> tuple[str, str]:
     """Return what is spent in words, and the setting that spends most of it."""
     if isinstance(settings, Settings):
-        return f"{settings.labels} labels + {settings.final_k} final queries", "labels"
+        larger = max(("labels", "final_k"), key=lambda name: int(getattr(settings, name)))
+        return f"{settings.labels} labels + {settings.final_k} final queries", larger
     return f"{settings.budget} queries", "queries"
