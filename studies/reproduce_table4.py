@@ -16,7 +16,6 @@ in each epoch, takes half an hour per seed; the last command uses 4,096 of them.
 from nadlab.cli.command_line import run_command
 
 # isort: split
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -47,7 +46,7 @@ from nadlab.cli.options import parse_seeds
 from nadlab.cli.shared_options import protocol_option
 from nadlab.cli.tables import print_table
 from nadlab.errors import UserError
-from nadlab.json_text import strict_json
+from nadlab.json_text import read_json_lines, strict_json
 from nadlab.processes import finished
 from nadlab.provenance.code import origin
 from nadlab.semigan.settings import CHOSEN, PAPER_T, Settings
@@ -81,8 +80,7 @@ class Run:
 
     def rows(self) -> dict[int, dict[str, Any]]:
         """Return seed -> row of the file."""
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        return {row["seed"]: row for row in map(json.loads, lines)}
+        return {row["seed"]: row for row in read_json_lines(self.path)} if self.path.exists() else {}
 
 
 def run_seed(run: Run, made_by: dict[str, object], limits: Mapping[Split, Sequence[float]], seed: int) -> None:

@@ -45,6 +45,20 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is damaged ({error}): delete it, or choose another folder with --out") from error
 
 
+def read_json_lines(path: Path) -> list[Any]:
+    """Return the value of each line of a file of ours; raise UserError that names a line which is damaged or cut."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(json.loads(line))
+            if not line.endswith("\n"):
+                raise ValueError("it is cut")
+        except ValueError as error:
+            raise UserError(f"line {number} of {path} is damaged ({error}): delete it, and it is made anew") from error
+    return found
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a JSON file such that a reader, also after a crash, finds the old or the new content and no mixture."""
     path.parent.mkdir(parents=True, exist_ok=True)

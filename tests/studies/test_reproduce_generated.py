@@ -91,6 +91,15 @@ def test_figure_3_is_of_the_space_of_nasbench201_under_the_paper_s_preset(tmp_pa
     assert row["settings"]["coverage"] == 0
 
 
+@pytest.mark.parametrize("cut", [-1, -30])
+def test_line_that_a_full_disk_cut_is_named_and_nothing_is_added_to_it(tmp_path: Path, cut: int) -> None:
+    written = '{"seed": 0, "code": "1"}\n{"seed": 1, "code": "a longer text than is cut"}\n'[:cut]
+    (tmp_path / "seeds.jsonl").write_text(written)
+    with pytest.raises(UserError, match=r"line 2 of .*seeds.jsonl is damaged .*: delete it"):
+        run(reproduce_table4.command, tmp_path, "--benchmark", "mnist1d-201", "--seeds", "3")
+    assert (tmp_path / "seeds.jsonl").read_text() == written
+
+
 @pytest.mark.usefixtures("data")
 def test_rows_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
     run(reproduce_table4.command, tmp_path, "--seeds", "1")

@@ -35,7 +35,7 @@ def recorded_trial(run_id: str, tracking_uri: str) -> RecordedTrial:
         run = client.get_run(run_id)
         trial = _trial(run)
         ledger = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text(encoding="utf-8"))
-    except STORE_ERRORS as error:
+    except (*STORE_ERRORS, ValueError) as error:  # its ledger may be damaged
         raise UserError(
             f"run {run_id} can't be read from {without_password(tracking_uri)}: check it, a run's id in MLflow, and --tracking-uri"
         ) from error
