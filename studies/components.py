@@ -28,9 +28,10 @@ import numpy as np
 import pandas as pd
 
 from nadlab.analysis.statistics.comparisons import holm
-from nadlab.analysis.statistics.intervals import mean_interval, paired
+from nadlab.analysis.statistics.intervals import mean_interval, paired, paired_difference
 from nadlab.analysis.statistics.paired_tests import signed_rank
 from nadlab.analysis.text import ends, listed, markdown_table, p_equals
+from nadlab.benchmarks.oracle import metric_of
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
 from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
@@ -39,7 +40,7 @@ from nadlab.methods.registry import SEARCHERS, Searcher, run_search
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import PAPER, PAPER_T, PREDICTOR_POOL, PREDICTOR_SEQUENTIAL, SEQUENTIAL, Settings
-from nadlab.study.search_file import SearchFile, Task, code_of, regrets_of
+from nadlab.study.search_file import SearchFile, Task, code_of, mean_regrets, regrets_of
 
 NAMES = ("random-search", "predictor-pool", "predictor-semi", "generator-likelihood", "semigan-nad")
 COMPONENTS: dict[str, Searcher] = {name: SEARCHERS[name] for name in NAMES} | {
@@ -165,6 +166,7 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
 def difference_table(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None) -> list[str]:
     """Return the lines about what each arm is behind the reference, or the arm before, on the same seeds, at one budget."""
     rng, regrets, gaps = np.random.default_rng(0), regrets_of(rows), list[tuple[str, ...]]()
+    comparable = len(names) > 1 and len({metric_of(benchmark(name)).unit for name in names}) == 1
     for before, arm in pairwise(["", *arms]):
         other = reference or before
         if other in ("", arm):
@@ -175,11 +177,15 @@ def difference_table(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[st
         found = {name: mean_interval(each, rng) for name, each in pairs.items()}
         texts = [f"{it.mean:+.2f} ({ends(it)}), {p_equals(corrected[name])}" if (it := found.get(name)) else ""
                  for name in names]  # fmt: skip
+        if comparable:
+            own, others = (mean_regrets(regrets, each, names) for each in (arm, other))
+            gap = paired_difference(own, others, rng)
+            texts.append(f"{gap.mean:+.2f} ({ends(gap)})" if gap else "")
         gaps += [(arm, *texts)] if pairs else []
     return [
         f"Regret minus that of {reference or 'the arm before'}, paired by seed; p from the signed-rank test, Holm-corrected "
         "over benchmarks:", "",
-        *markdown_table(("method", *names), gaps), "",
+        *markdown_table(("method", *names, *(["mean of these"] if comparable else [])), gaps), "",
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS
 from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import SEQUENTIAL, Settings
+from nadlab.study.search_file import mean_regrets
 from studies import components
 from studies.components import STEPS, command, ladder
 
@@ -30,6 +31,12 @@ def test_each_step_of_the_ladder_changes_what_it_says() -> None:
     assert list(made.values())[-1] == SEQUENTIAL
     assert ladder()["paper"] == SEARCHERS["semigan-nad-paper"]
     assert ladder()["+ K of 40: default"] == SemiGANNAD(Settings())
+
+
+def test_mean_over_benchmarks_is_of_the_seeds_that_ran_on_all_of_them() -> None:
+    regrets = {("a", "one"): {0: 1.0, 1: 2.0}, ("a", "two"): {1: 4.0, 2: 9.0}}
+    assert mean_regrets(regrets, "a", ["one", "two"]) == {1: 3.0}
+    assert mean_regrets(regrets, "a", ["one", "three"]) == {}
 
 
 def test_nothing_is_chosen_on_a_benchmark_that_is_held_out(tmp_path: Path) -> None:

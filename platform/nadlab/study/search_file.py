@@ -37,6 +37,14 @@ def regrets_of(rows: pd.DataFrame) -> dict[tuple[str, str], dict[int, float]]:
     return {key: dict(zip(group["seed"], group["regret"], strict=True)) for key, group in groups}
 
 
+def mean_regrets(
+    regrets: Mapping[tuple[str, str], Mapping[int, float]], method: str, names: Iterable[str]
+) -> dict[int, float]:
+    """Return seed -> a method's mean regret over benchmarks, of the seeds that ran on all of them."""
+    own = [regrets.get((method, name), {}) for name in names]
+    return {seed: sum(each[seed] for each in own) / len(own) for seed in set.intersection(*map(set, own))}
+
+
 @dataclass(frozen=True)
 class SearchFile:
     """A CSV of searches; several processes may append to it."""
