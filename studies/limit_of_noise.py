@@ -28,8 +28,8 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.benchmarks.registry import benchmark, sources
 from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.errors import UserError
-from nadlab.queries.ledger import distinct_cells
 from nadlab.queries.path_encoding import path_encoding
+from nadlab.queries.sampling import distinct_cells
 from nadlab.semigan.diagnostics import search_accuracies
 from nadlab.terminal import console
 
@@ -87,8 +87,8 @@ def command(name: str, queries: int, deviations: str, draws: int) -> None:
     oracle = benchmark(name, single)
     if not isinstance(oracle, TableBenchmark):
         raise UserError(f"{name} is a surrogate without noise: name a table with --benchmark")
-    if queries > distinct_cells(oracle):
-        raise UserError(f"{name} has {distinct_cells(oracle)} distinct cells: ask for fewer --queries")
+    if queries > (distinct := distinct_cells(oracle, queries)):
+        raise UserError(f"{name} has {distinct} distinct cells: ask for fewer --queries")
     y = search_accuracies(oracle, oracle.pool())
     if (~np.isnan(oracle.runs[oracle.search_split])).sum(axis=1).max() > 1:
         known = ("(measured, best tenth)", measured_deviation(oracle))

@@ -9,8 +9,9 @@ from nadlab.benchmarks.oracle import optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.queries.ledger import BudgetSpent, QueryLedger
-from nadlab.queries.sampling import draw
+from nadlab.queries.sampling import distinct_cells, draw, one_of_each
 from nadlab.spaces import Cells
+from nadlab.spaces.cells import Keys
 from tests.conftest import TOY
 from tests.spaces.toy import error
 
@@ -22,6 +23,30 @@ def ledger(data: Path) -> QueryLedger:  # noqa: ARG001 - it makes the table
 
 def cells_of(ledger: QueryLedger, count: int) -> Cells:
     return draw(ledger, count, np.random.default_rng(0))
+
+
+def test_a_draw_looks_at_no_more_of_a_large_pool_than_it_needs_and_draws_as_a_whole_scan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    oracle = benchmark("mnist1d-201")
+    pool, space, looked = oracle.pool(), oracle.space, list[int]()
+    order = np.random.default_rng(5).permutation(len(pool))
+    whole = one_of_each(pool[order], space)
+
+    def keys(self: object, cells: Cells) -> Keys:  # noqa: ARG001 - of the space
+        looked.append(len(cells))
+        return counted(cells)
+
+    counted = space.keys
+    monkeypatch.setattr(type(space), "keys", keys)
+    drawn = draw(QueryLedger(oracle, 50), 50, np.random.default_rng(5))
+    assert max(looked) == 200
+    assert distinct_cells(oracle, 50) >= 50
+    assert max(looked) < len(pool)
+    monkeypatch.undo()
+    assert space.keys(drawn).tolist() == space.keys(whole[:50]).tolist()
+    assert distinct_cells(oracle, len(pool)) == len(whole)
+    assert len(draw(QueryLedger(oracle, len(whole)), len(whole), np.random.default_rng(5))) == len(whole)
 
 
 def test_budget_counts_isomorphic_cells_once(ledger: QueryLedger) -> None:

@@ -57,11 +57,6 @@ class Outcome(TypedDict):
     """absent where the benchmark does not know its optimum, or constraints may exclude it"""
 
 
-def distinct_cells(oracle: Oracle) -> int:
-    """Return how many architectures up to isomorphism a benchmark's pool holds."""
-    return len(np.unique(oracle.space.keys(oracle.pool())))
-
-
 class QueryLedger:
     """Counts distinct architectures up to isomorphism, and what their trainings cost.
 

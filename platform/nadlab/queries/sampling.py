@@ -1,13 +1,33 @@
 """Cells to query: random ones, and proposals that may be invalid, queried already or not in the benchmark."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate, is_valid
+
+
+def distinct_cells(oracle: Oracle, enough: int) -> int:
+    """Return how many architectures up to isomorphism a benchmark's pool holds; the count may end at `enough` or more."""
+    pool, found = oracle.pool(), 0
+    for length in prefixes(len(pool), enough):
+        found = len(np.unique(oracle.space.keys(pool[:length])))
+        if found >= enough:
+            break
+    return found
+
+
+def prefixes(whole: int, count: int) -> Iterator[int]:
+    """Yield ever longer parts of a pool in which to look for `count` distinct cells, at last the whole: it may be large."""
+    length = 2 * count + 100
+    while length < whole:
+        yield length
+        length *= 4
+    yield whole
 
 
 def one_of_each(cells: Cells, space: SearchSpace) -> Cells:
@@ -25,12 +45,14 @@ def unqueried(ledger: QueryLedger, cells: Cells) -> Cells:
 def draw(ledger: QueryLedger, count: int, rng: np.random.Generator) -> Cells:
     """Draw unqueried cells, uniform over the pool, no two isomorphic; raise UserError if there are fewer."""
     pool = ledger.oracle.pool()
-    fresh = unqueried(ledger, pool[rng.permutation(len(pool))])
-    if len(fresh) < count:
-        raise UserError(
-            f"{count} queries were requested of {ledger.oracle.name}, which has {len(fresh)} distinct cells left: request fewer"
-        )
-    return fresh[:count]
+    order, fresh = rng.permutation(len(pool)), pool[:0]
+    for length in prefixes(len(pool), count):
+        fresh = unqueried(ledger, pool[order[:length]])
+        if len(fresh) >= count:
+            return fresh[:count]
+    raise UserError(
+        f"{count} queries were requested of {ledger.oracle.name}, which has {len(fresh)} distinct cells left: request fewer"
+    )
 
 
 def first_cells(ledger: QueryLedger, count: int, rng: np.random.Generator) -> Cells:
@@ -40,7 +62,7 @@ def first_cells(ledger: QueryLedger, count: int, rng: np.random.Generator) -> Ce
 
 
 def some_unqueried(ledger: QueryLedger, count: int, rng: np.random.Generator) -> Cells:
-    """Draw up to `count` unqueried cells of the pool, no two isomorphic: `draw` without its full scan."""
+    """Draw up to `count` unqueried cells of the pool, no two isomorphic: fewer where the draw has twins or queried ones."""
     pool = ledger.oracle.pool()
     return unqueried(ledger, pool[rng.choice(len(pool), min(count, len(pool)), replace=False)])
 

@@ -17,7 +17,7 @@ from nadlab.errors import UserError
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import coerced
 from nadlab.provenance.code import origin
-from nadlab.queries.ledger import distinct_cells
+from nadlab.queries.sampling import distinct_cells
 from nadlab.semigan.settings import Settings
 from nadlab.study.levels import (
     Level,
@@ -175,13 +175,13 @@ def plan(study: Study, oracle: Oracle) -> list[Trial]:
     Of a trainable with an `agreement`, such as `trainables.nacg`, those that agree come one after the other, to share a
     training. Raises UserError when a budget is larger than the benchmark.
     """
-    distinct = distinct_cells(oracle)
     configurations = study.configurations
     if not configurations:
         raise UserError(f"study {study.name} runs none of these levels together: name others")
     for factor in study.vary:
         if all(value_of(settings, factor) == INERT for settings in configurations):
             raise UserError(f"{factor} changes nothing: no trial of study {study.name} runs this method")
+    distinct = distinct_cells(oracle, max(settings.budget for settings in configurations))
     for settings in configurations:
         if settings.budget > distinct:
             words, name = _budget_words(settings)

@@ -27,7 +27,7 @@ from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import coerced
 from nadlab.queries.goals import Goals
-from nadlab.queries.ledger import distinct_cells
+from nadlab.queries.sampling import distinct_cells
 from nadlab.semigan.settings import Settings
 from nadlab.study.levels import Level, changed, distinct, flat, goals_of, level_type, names, value_of
 from nadlab.study.records import StudyRecord, Trial
@@ -179,8 +179,8 @@ def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
     most = {
         factor: int(high) for factor, (_, high) in tuning.ends().items() if factor in ("labels", "final_k", "queries")
     }
-    distinct = distinct_cells(oracle)
-    if (budget := tuning.configured(most).budget) > distinct:
+    budget = tuning.configured(most).budget
+    if budget > (distinct := distinct_cells(oracle, budget)):
         raise UserError(f"up to {budget} queries are more than the {distinct} distinct cells of {oracle.name}")
     record = study_record(tuning.study, oracle, study_id)
     search = {

@@ -24,8 +24,9 @@ from nadlab.processes import side_by_side
 from nadlab.provenance.code import own_code_of
 from nadlab.queries.budget import Account, Budget
 from nadlab.queries.goals import Goals
-from nadlab.queries.ledger import QueryLedger, distinct_cells
+from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.opening import opened
+from nadlab.queries.sampling import distinct_cells
 from nadlab.study.search_file import code_of
 
 EVALUATIONS = Path("runs/evaluations")
@@ -74,7 +75,7 @@ def searches(
     Goals.of(objectives, at_most).check(oracle)
     if wrong := [reason for request in requests for reason in request.misfits(oracle, None).values()]:
         raise UserError(wrong[0])
-    distinct = distinct_cells(oracle)
+    distinct = distinct_cells(oracle, queries)
     if queries > distinct:
         raise UserError(f"{queries} queries are more than the {distinct} distinct cells of {benchmark_name}")
     config = replace(evaluation, store=evaluation.store or str(EVALUATIONS.absolute()))
