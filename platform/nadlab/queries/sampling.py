@@ -22,7 +22,7 @@ def distinct_cells(oracle: Oracle, enough: int) -> int:
 
 
 def prefixes(whole: int, count: int) -> Iterator[int]:
-    """Yield ever longer parts of a pool in which to look for `count` distinct cells, at last the whole: it may be large."""
+    """Yield ever longer parts of a pool, which may be large, in which to look for `count` cells; at last the whole."""
     length = 2 * count + 100
     while length < whole:
         yield length
