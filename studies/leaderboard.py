@@ -102,6 +102,15 @@ def ranked(rows: pd.DataFrame, names: list[str], column: str, seeds: int, out: P
     return [*said, *markdown_table(("method", "mean rank", *names, "CPU seconds"), body), ""]
 
 
+def random_alone(rows: pd.DataFrame) -> list[str]:
+    """Return the methods whose every search found as much as random search with its seed: the budget was their first cells."""
+    found = rows.pivot_table("regret", ["benchmark", "seed"], "method")
+    if REFERENCE not in found:
+        return []
+    gaps = found.drop(columns=REFERENCE).sub(found[REFERENCE], axis=0).abs().max()
+    return sorted(gaps[gaps < 1e-9].index)
+
+
 def _text(found: Interval, seeds: int) -> str:
     return f"{found.mean:.2f} ({ends(found, '')}{'' if found.n == seeds else f', n = {found.n}'})"
 
@@ -113,6 +122,11 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
     few = [f"{method} ({own.min()} to {own.max()})" if own.max() else f"{method} (none)"
            for method, own in counts.iterrows() if own.min() < seeds]  # fmt: skip
     said = [f"Unfinished, with fewer than {seeds} seeds on some benchmark: {listed(few)}.", ""] if few else []
+    if alone := random_alone(rows):
+        said += [
+            f"As good as {REFERENCE} with every seed, since the budget is their first random cells: {listed(alone)}.",
+            "",
+        ]
     held = [name for name in names if exhaustive(name) and benchmark(name).search_split != benchmark(name).report_split]
     rows = rows.assign(search_regret=[search_regret(row) for row in rows.itertuples()])
     lines = [f"## {rows['queries'].iloc[0]} queries", "", *said, "### Regret", ""]

@@ -11,7 +11,7 @@ from nadlab.benchmarks.oracle import accuracy, optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.provenance.code import own_code_of
-from studies.leaderboard import command, exhaustive
+from studies.leaderboard import command, exhaustive, random_alone
 from tests.oracles import own_module
 
 
@@ -40,6 +40,16 @@ def test_same_command_goes_on_and_says_what_is_missing(tmp_path: Path) -> None:
     assert "p = 1.00" in behind  # one pair shows nothing
     assert (tmp_path / "critical_differences_regret_12.png").exists()
     assert (tmp_path / "README.md").read_text().strip() == shown.strip()
+
+
+def test_method_whose_budget_is_its_first_random_cells_is_named() -> None:
+    found = {"random-search": (1.0, 2.0), "pre-nas": (1.0, 2.0), "bananas": (1.0, 1.0), "reinforce": (3.0,)}
+    rows = [
+        {"benchmark": "mnist1d-201", "seed": seed, "method": method, "regret": regret}
+        for method, regrets in found.items()
+        for seed, regret in enumerate(regrets)
+    ]
+    assert random_alone(pd.DataFrame(rows)) == ["pre-nas"]
 
 
 def test_rows_of_other_code_of_a_method_are_not_mixed_with_new_ones_without_a_word(tmp_path: Path) -> None:
