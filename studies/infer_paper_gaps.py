@@ -107,22 +107,22 @@ def opened(out: Path, additions: bool, conditions: dict[str, Any] | None = None)
 
     Raises UserError when there is none, or one of other conditions: their distances do not compare.
     """
-    name = "additions" if additions else "readings"
-    if conditions is None and not (out / DATABASE).exists():
-        raise UserError(f"{out} has no readings yet: leave out --page to run them")
-    out.mkdir(parents=True, exist_ok=True)
+    name, known = "additions" if additions else "readings", conditions or {}
+    if known:
+        out.mkdir(parents=True, exist_ok=True)
     wait_for_lock(out)
-    study = optuna.create_study(
-        storage=address(out / DATABASE), study_name=name, load_if_exists=True, directions=["minimize", "maximize"]
-    )
-    for condition, value in (conditions or {}).items():
-        kept = study.user_attrs.get(condition, value)
-        if kept != value:
+    storage = address(out / DATABASE)
+    if not known and (not (out / DATABASE).exists() or name not in optuna.get_all_study_names(storage)):
+        raise UserError(f"{out} has no {name} yet: leave out --page to run them")
+    study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, directions=["minimize", "maximize"])  # fmt: skip
+    for condition, value in known.items() if study.trials else ():
+        if (kept := study.user_attrs.get(condition)) != value:
             raise UserError(
                 f"{out} has {name} with {condition} = {kept}, not {value}: choose another folder with --out"
             )
-        study.set_user_attr(condition, value)
     if not study.trials:
+        for condition, value in known.items():
+            study.set_user_attr(condition, value)
         study.enqueue_trial({name: TODAY[name] for name in space_of(additions)})
     return study
 
@@ -184,7 +184,7 @@ def rows_of(study: optuna.Study) -> pd.DataFrame:
                     {"configuration": str(trial.number), "fresh": False, "seed": int(key[5:]), **trial.params, **row}
                 )
     if not complete:
-        raise UserError(f"no {study.study_name} have ended yet: leave out --page to run them")
+        raise UserError(f"none of the {study.study_name} has ended yet: leave out --page to run them")
     for key, row in study.user_attrs.items():
         if key.startswith("fresh "):
             _, number, _, seed = key.split()
@@ -234,9 +234,8 @@ def command(name: str, configurations: int, seeds: str, fresh: str, updates: int
         oracle, numbers, fresh_numbers = benchmark(name), parse_seeds(seeds), parse_seeds(fresh)
         if oracle.space.name != "nasbench101":
             raise UserError(f"{name} has other cells than NAS-Bench-101, on which the paper's figures are")
-        study = opened(
-            out, additions, {"benchmark": oracle.digest, "updates": updates, "epochs": base.epochs, "draws": count}
-        )
+        conditions = {"benchmark": oracle.digest, "updates": updates, "epochs": base.epochs, "draws": count}
+        study = opened(out, additions, conditions | {"seeds": ",".join(map(str, numbers))})
         search(study, oracle, base, configurations, numbers, count, space_of(additions))
         repeat(study, oracle, base, fresh_numbers, count)
     rows = rows_of(study)

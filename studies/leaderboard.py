@@ -103,12 +103,18 @@ def ranked(rows: pd.DataFrame, names: list[str], column: str, seeds: int, out: P
 
 
 def random_alone(rows: pd.DataFrame) -> list[str]:
-    """Return the methods whose every search found as much as random search with its seed: the budget was their first cells."""
-    found = rows.pivot_table("regret", ["benchmark", "seed"], "method")
-    if REFERENCE not in found:
-        return []
-    gaps = found.drop(columns=REFERENCE).sub(found[REFERENCE], axis=0).abs().max()
-    return sorted(gaps[gaps < 1e-9].index)
+    """Return the methods that found, in every search, what random search found on its benchmark with its seed."""
+    found = rows.set_index(["benchmark", "seed"])[["method", "regret", "best_valid", "best_test"]]
+    by_method = {
+        str(method): own.drop(columns="method").astype(float).fillna(0.0).sort_index()
+        for method, own in found.groupby("method")
+    }
+    reference = by_method.pop(REFERENCE, None)
+    return [
+        method
+        for method, own in by_method.items()
+        if reference is not None and own.index.equals(reference.index) and np.allclose(own, reference, atol=1e-9)
+    ]
 
 
 def _text(found: Interval, seeds: int) -> str:
@@ -124,7 +130,8 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
     said = [f"Unfinished, with fewer than {seeds} seeds on some benchmark: {listed(few)}.", ""] if few else []
     if alone := random_alone(rows):
         said += [
-            f"As good as {REFERENCE} with every seed, since the budget is their first random cells: {listed(alone)}.",
+            f"Equal to {REFERENCE} in every search: {listed(alone)}. A method whose first random cells take the whole budget is "
+            "random search.",
             "",
         ]
     held = [name for name in names if exhaustive(name) and benchmark(name).search_split != benchmark(name).report_split]

@@ -80,7 +80,7 @@ class Run:
 
     def rows(self) -> dict[int, dict[str, Any]]:
         """Return seed -> row of the file."""
-        return {row["seed"]: row for row in read_json_lines(self.path)} if self.path.exists() else {}
+        return read_json_lines(self.path, "seed") if self.path.exists() else {}
 
 
 def run_seed(run: Run, made_by: dict[str, object], limits: Mapping[Split, Sequence[float]], seed: int) -> None:

@@ -45,17 +45,22 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is damaged ({error}): delete it, or choose another folder with --out") from error
 
 
-def read_json_lines(path: Path) -> list[Any]:
-    """Return the value of each line of a file of ours; raise UserError that names a line which is damaged or cut."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    found = []
-    for number, line in enumerate(lines, 1):
+def read_json_lines(path: Path, key: str) -> dict[Any, dict[str, Any]]:
+    """Return the objects of a file of ours with an object a line, by the value that `key` has in each.
+
+    Raises UserError that names a line which is damaged or cut.
+    """
+    found = {}
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
         try:
-            found.append(json.loads(line))
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 raise ValueError("it is cut")
-        except ValueError as error:
-            raise UserError(f"line {number} of {path} is damaged ({error}): delete it, and it is made anew") from error
+            row = json.loads(line)
+            found[row[key]] = row
+        except (ValueError, LookupError, TypeError) as error:
+            raise UserError(
+                f"line {number} of {path} is damaged ({error!r}): delete it, and it is made anew"
+            ) from error
     return found
 
 

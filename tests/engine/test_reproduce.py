@@ -10,7 +10,8 @@ from mlflow import MlflowClient
 
 from nadlab.cli.command_line import run_command
 from nadlab.cli.main import nadlab
-from nadlab.tracking.content import TRAINED, TRIAL_CONTENT
+from nadlab.semigan.checkpoint import STATE
+from nadlab.tracking.content import LEDGER, TRAINED, TRIAL_CONTENT
 
 
 class Copy:
@@ -117,3 +118,14 @@ def test_run_that_is_no_finished_trial_is_refused(copy: Copy, capsys: pytest.Cap
     copy.id = "0" * 32
     assert copy.reproduce() == 2
     assert "can't be read" in capsys.readouterr().err
+
+
+def test_damaged_checkpoint_or_ledger_of_a_run_is_one_sentence(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+    copy.client.log_text(copy.id, '{"epoch": 4', f"checkpoint/{STATE}")
+    assert copy.reproduce() == 2
+    said = capsys.readouterr().err
+    assert f"{STATE} can't be read (JSONDecodeError" in said
+    assert "--retrain trains the run anew" in said
+    copy.client.log_text(copy.id, '{"columns": ["number"]}', LEDGER)
+    assert copy.reproduce() == 2
+    assert f"the ledger of run {copy.id} is missing or damaged" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from nadlab.analysis.cells.printed import PRINTED
+from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.semigan.settings import Settings
 from studies.infer_paper_gaps import ADDITIONS, READINGS, TODAY, command, opened, settings_of
@@ -21,7 +22,8 @@ def infer(out: Path, *arguments: str) -> str:
 
 def test_same_command_goes_on_and_writes_rows_and_page(tmp_path: Path) -> None:
     out = tmp_path / "smoke"
-    study = opened(out, False, {})
+    conditions = {"benchmark": benchmark("nasbench101").digest, "updates": 4, "epochs": 1, "draws": 500, "seeds": "0"}
+    study = opened(out, False, conditions)
     stopped = study.ask(READINGS)  # as a kill in the middle of the first configuration leaves it
     assert "readings 2:" in infer(tmp_path)
     rows = pd.read_csv(out / "readings.csv", dtype={"configuration": str})
@@ -42,10 +44,16 @@ def test_every_level_of_a_reading_or_addition_is_one_of_the_settings() -> None:
 
 
 def test_readings_of_other_conditions_are_refused_and_kept(tmp_path: Path) -> None:
-    opened(tmp_path, False, {"updates": 4, "epochs": 40})
-    with pytest.raises(UserError, match="has readings with updates = 4, not 5: choose another folder"):
-        opened(tmp_path, False, {"updates": 5, "epochs": 40})
-    assert opened(tmp_path, False, {"updates": 4, "epochs": 40}).user_attrs == {"updates": 4, "epochs": 40}
+    study = opened(tmp_path, False, {"updates": 4, "seeds": "0,1"})
+    for asked, words in (
+        ({"updates": 5, "seeds": "0,1"}, "updates = 4, not 5"),
+        ({"updates": 4, "seeds": "0"}, "seeds"),
+    ):
+        with pytest.raises(UserError, match=f"has readings with {words}"):
+            opened(tmp_path, False, asked)
+    with pytest.raises(UserError, match="has readings with draws = None, not 10"):
+        opened(tmp_path, False, {"updates": 4, "seeds": "0,1", "draws": 10})
+    assert opened(tmp_path, False, {"updates": 4, "seeds": "0,1"}).user_attrs == study.user_attrs
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
@@ -54,9 +62,11 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
     with pytest.raises(UserError, match="mnist1d-201 has other cells than NAS-Bench-101"):
         infer(tmp_path / "new", "--benchmark", "mnist1d-201")
-    opened(tmp_path / "smoke", False, {})
-    with pytest.raises(UserError, match="no readings have ended yet"):
+    opened(tmp_path / "smoke", False, {"updates": 4})
+    with pytest.raises(UserError, match="none of the readings has ended yet"):
         infer(tmp_path, "--page")
+    with pytest.raises(UserError, match="has no additions yet"):
+        infer(tmp_path, "--page", "--additions")
     (tmp_path / "smoke" / "optuna.db").write_text("no database " * 100)
     with pytest.raises(UserError, match=r"optuna.db is damaged \(file is not a database\)"):
         infer(tmp_path)

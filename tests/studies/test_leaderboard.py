@@ -42,14 +42,22 @@ def test_same_command_goes_on_and_says_what_is_missing(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text().strip() == shown.strip()
 
 
-def test_method_whose_budget_is_its_first_random_cells_is_named() -> None:
-    found = {"random-search": (1.0, 2.0), "pre-nas": (1.0, 2.0), "bananas": (1.0, 1.0), "reinforce": (3.0,)}
+def test_methods_that_equal_random_search_in_every_search_are_named() -> None:
+    found = {"random-search": (1.0, 2.0), "pre-nas": (1.0, 2.0), "bananas": (1.0, 1.0), "reinforce": (1.0,)}
     rows = [
-        {"benchmark": "mnist1d-201", "seed": seed, "method": method, "regret": regret}
+        {
+            "benchmark": "mnist1d-201",
+            "seed": seed,
+            "method": method,
+            "regret": regret,
+            "best_valid": 9.0,
+            "best_test": None,
+        }
         for method, regrets in found.items()
         for seed, regret in enumerate(regrets)
     ]
     assert random_alone(pd.DataFrame(rows)) == ["pre-nas"]
+    assert random_alone(pd.DataFrame(rows[2:])) == []
 
 
 def test_rows_of_other_code_of_a_method_are_not_mixed_with_new_ones_without_a_word(tmp_path: Path) -> None:
@@ -132,13 +140,17 @@ OTHER = ROW.replace(",0,", ",1,", 1)
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (ROW + OTHER[:-1], "ends within line 3: delete that line"),
-        (ROW + OTHER[:20], "ends within line 3: delete that line"),
+        (ROW + OTHER[:-1], "^[^(]* ends within line 3: delete that line"),
+        (ROW + OTHER[:20], "^[^(]* ends within line 3: delete that line"),
+        (ROW + "\n" + OTHER, "line 3 of .* lacks a field"),
         (ROW + "12,1,mnist1d-201\n", "line 3 of .* lacks a field: mend or delete it"),
         (ROW + OTHER.replace("0.9,", "nine,"), "line 3 of .* has text for a number"),
         (ROW + OTHER.replace("0.01", "quick"), "line 3 of .* has text for a number"),
         (ROW + OTHER.replace("12", "twelve", 1), "line 3 of .* has text for a number"),
-        (ROW + OTHER + ROW, "line 4 of .* is the search of an earlier line"),
+        (
+            ROW + OTHER + ROW.replace("0.9", "0.8"),
+            "line 4 of .* has another result than an earlier line of the same search",
+        ),
     ],
 )
 def test_line_that_is_no_search_is_named_and_nothing_is_added_to_the_file(
@@ -150,6 +162,15 @@ def test_line_that_is_no_search_is_named_and_nothing_is_added_to_the_file(
         with pytest.raises(UserError, match=words):
             leaderboard(tmp_path, "--methods", "random-search", "--seeds", "3", option)
     assert (tmp_path / "searches.csv").read_text() == written
+
+
+def test_search_that_two_processes_ran_counts_once(tmp_path: Path) -> None:
+    given = ["--methods", "random-search", "--seeds", "2", "--benchmarks", "mnist1d-201"]
+    leaderboard(tmp_path, *given)
+    path = tmp_path / "searches.csv"
+    path.write_text(path.read_text() + path.read_text().splitlines(keepends=True)[-1])
+    assert "n = 2" not in leaderboard(tmp_path, *given)  # which is said where it is not the number of seeds
+    assert len(path.read_text().splitlines()) == 4
 
 
 def test_file_with_searches_of_a_benchmark_of_ones_own_goes_on_where_that_is_not_at_hand(tmp_path: Path) -> None:

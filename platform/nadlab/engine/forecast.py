@@ -134,10 +134,13 @@ def calibrated(study: Study, oracle: Oracle) -> Timing:
     _, again = _clocked(lambda: trainable.reset_config(config))
     steps = _steps(trainable)
     epoch = median(steps[1:-1] or steps[:1])
-    if len(steps) == 1 and trial.epochs > 1:  # all epochs and the design in one: a trial of one epoch tells them apart
-        shorter = replace(trial, settings=settings | {"epochs": 1})
-        trainable.reset_config({"trial": request(shorter, stand_in=True)})
-        steps += _steps(trainable)
+    if len(steps) == 1 and trial.epochs > 1:
+        # all epochs and the design in one: trials of one epoch and of several, now without one-time costs, tell them apart
+        steps = []
+        for count in (trial.epochs, 1):
+            fresh = replace(trial, settings=settings | {"epochs": count}, seed=trial.seed + count)
+            trainable.reset_config({"trial": request(fresh, stand_in=True)})
+            steps += _steps(trainable)
         epoch = max(0.0, steps[0] - steps[1]) / (trial.epochs - 1)
     part = f"{trial.epochs} of its {epochs} epochs" if epochs > trial.epochs else "all its steps"
     source = (

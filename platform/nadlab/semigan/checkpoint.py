@@ -61,6 +61,8 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     moments: Mapping[str, Tensor]
     """of the optimizers: `OPTIMIZER.PARAMETER.NAME` -> value"""
+    place: str = "the checkpoint"
+    """where it lies, for messages"""
 
     @classmethod
     def of(cls, model: BiArch2Perf, ledger: QueryLedger, state: State) -> "Checkpoint":
@@ -88,11 +90,10 @@ class Checkpoint:
             file = WEIGHTS
             weights = load_file(folder / WEIGHTS)
             file = MOMENTS
-            return cls(state, queries, random, weights, load_file(folder / MOMENTS))
+            return cls(state, queries, random, weights, load_file(folder / MOMENTS), str(folder))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, UserError, SafetensorError) as error:
             raise UserError(
-                f"{file} of the checkpoint can't be read ({type(error).__name__}: {error}): it is damaged, or of another "
-                "version of nadlab; nadlab reproduce trains a run anew by --retrain"
+                f"{folder / file} can't be read ({type(error).__name__}: {error}): it is damaged, or of another version of nadlab"
             ) from error
 
     def write(self, folder: Path) -> None:
@@ -112,10 +113,10 @@ class Checkpoint:
         state, queries, random = self.state, self.queries, self.random
         if state.digest != oracle.digest:
             raise UserError(
-                f"the checkpoint was trained on another {state.benchmark} table (digest {short_digest(state.digest)})"
+                f"{self.place} was trained on another {state.benchmark} table (digest {short_digest(state.digest)})"
             )
         if design is not None:
-            _check_design(state, design)
+            self._check_design(design)
             queries, random = queries[: state.settings.labels], state.design_random or random
             state = replace(state, settings=design, design_random="", report=None)
         ledger = QueryLedger(oracle, state.settings.budget)
@@ -128,26 +129,37 @@ class Checkpoint:
         return model, ledger, state
 
     def _put_into(self, model: BiArch2Perf) -> None:
-        if _shapes(self.weights) != _shapes(model.networks.state_dict()):
+        weights = model.networks.state_dict()
+        fits = {name: value.shape for name, value in weights.items()} == {
+            name: value.shape for name, value in self.weights.items()
+        }
+        loaded: dict[str, dict[int, dict[str, Tensor]]] = {name: {} for name in model.optimizers}
+        for key, value in self.moments.items():
+            owner, index, moment = key.split(".")
+            loaded[owner].setdefault(int(index), {})[moment] = value.clone()  # the optimizer takes it, not a copy
+        for name, optimizer in model.optimizers.items():
+            shapes = [parameter.shape for group in optimizer.param_groups for parameter in group["params"]]
+            fits &= all(
+                value.shape in ((), shapes[index]) for index, each in loaded[name].items() for value in each.values()
+            )
+        if not fits:
             raise UserError(
-                "the checkpoint was written by a version of nadlab with other networks: resume it with that version"
+                f"{self.place} was written by a version of nadlab with other networks: resume it with that version"
             )
         model.networks.load_state_dict(self.weights)
         for name, optimizer in model.optimizers.items():
-            loaded: dict[int, dict[str, Tensor]] = {}
-            for key, value in self.moments.items():
-                owner, index, moment = key.split(".")
-                if owner == name:
-                    loaded.setdefault(int(index), {})[moment] = value.clone()  # the optimizer takes it, not a copy
-            optimizer.load_state_dict({**optimizer.state_dict(), "state": loaded})
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": loaded[name]})
+
+    def _check_design(self, design: Settings) -> None:
+        settings, asked = self.state.settings, training_of(design)
+        if other := [name for name, value in training_of(settings).items() if asked[name] != value]:
+            raise UserError(f"{self.place} was trained with another {other[0]}: it can't be asked what that would give")
+        if self.state.design_random and settings.per_round is not None:
+            raise UserError(f"{self.place} has learnt from its final queries: it can't be asked for others")
 
 
 def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().cpu().clone().contiguous()
-
-
-def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: value.shape for name, value in weights.items()}
 
 
 def training_of(settings: Settings) -> dict[str, Any]:
@@ -155,20 +167,15 @@ def training_of(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in asdict(settings).items() if name not in DESIGN}
 
 
-def _check_design(state: State, design: Settings) -> None:
-    asked = training_of(design)
-    if other := [name for name, value in training_of(state.settings).items() if asked[name] != value]:
-        raise UserError(f"the checkpoint was trained with another {other[0]}: it can't be asked what that would give")
-    if state.design_random and state.settings.per_round is not None:
-        raise UserError("the checkpoint has learnt from its final queries: it can't be asked for others")
-
-
 def redesigned(folder: Path, oracle: Oracle) -> QueryLedger:
     """Design the final queries of a finished run once more, from its networks and random numbers; return the new ledger.
 
     Raises UserError when the run has not designed, or has learnt from its final queries.
     """
-    checkpoint = Checkpoint.read(folder)
+    try:
+        checkpoint = Checkpoint.read(folder)
+    except UserError as error:
+        raise UserError(f"{error}; --retrain trains the run anew") from error
     settings = checkpoint.state.settings
     if settings.per_round is not None:
         raise UserError("the run has learnt from its final queries, so its checkpoint can't repeat them: use --retrain")

@@ -114,29 +114,30 @@ class SearchFile:
             return pd.DataFrame(columns=self.columns)
         try:
             text = self.path.read_text(encoding="utf-8")
-            if text and not text.endswith("\n"):
-                raise UserError(
-                    f"{self.path} ends within line {text.count(chr(10)) + 1}: delete that line, and its search runs again"
-                )
-            rows = pd.read_csv(StringIO(text), dtype={"code": str, "revision": str})
+            rows = pd.read_csv(StringIO(text), dtype={"code": str, "revision": str}, skip_blank_lines=False)
         except ValueError as error:  # pandas' and Unicode's are such
             raise UserError(
                 f"{self.path} is damaged ({error}): mend it, or choose another folder with --out"
             ) from error
         if lacking := [name for name in self.columns if name not in rows]:
             raise UserError(f"{self.path} has no column {lacking[0]}: choose another folder with --out")
+        if not text.endswith("\n"):
+            raise UserError(
+                f"{self.path} ends within line {len(rows) + 1}: delete that line, and its search runs again"
+            )
         self._check(rows)
-        return rows
+        return rows.drop_duplicates(self.key)  # two processes may have run the same search
 
     def _check(self, rows: pd.DataFrame) -> None:
-        """Raise UserError where a row is no whole search, or the same one as another."""
+        """Raise UserError where a row is no whole search, or contradicts another."""
         numbers = rows[[*self.key[:2], *FOUND, "cpu_seconds"]]
         faults = {
             "lacks a field": rows[[*self.key, "cpu_seconds", "code", "revision"]].isna().any(axis=1),
             "has text for a number": (numbers.apply(pd.to_numeric, errors="coerce").isna() & numbers.notna()).any(
                 axis=1
             ),
-            "is the search of an earlier line": rows.duplicated(self.key),
+            "has another result than an earlier line of the same search": rows.duplicated(self.key)
+            & ~rows.duplicated([*self.key, *FOUND]),
         }
         for what, where in faults.items():
             if where.any():

@@ -33,13 +33,18 @@ def recorded_trial(run_id: str, tracking_uri: str) -> RecordedTrial:
     check_store(tracking_uri)
     try:
         run = client.get_run(run_id)
-        trial = _trial(run)
-        ledger = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text(encoding="utf-8"))
-    except (*STORE_ERRORS, ValueError) as error:  # its ledger may be damaged
+    except STORE_ERRORS as error:
         raise UserError(
             f"run {run_id} can't be read from {without_password(tracking_uri)}: check it, a run's id in MLflow, and --tracking-uri"
         ) from error
-    rows = [dict(zip(ledger["columns"], row, strict=True)) for row in ledger["data"]]
+    trial = _trial(run)
+    try:
+        ledger = json.loads(Path(client.download_artifacts(run_id, LEDGER)).read_text(encoding="utf-8"))
+        rows = [dict(zip(ledger["columns"], row, strict=True)) for row in ledger["data"]]
+    except (*STORE_ERRORS, ValueError, LookupError, TypeError) as error:
+        raise UserError(
+            f"the ledger of run {run_id} is missing or damaged ({error!r:.200}): name another run"
+        ) from error
     return RecordedTrial(client, run, trial, rows)
 
 
