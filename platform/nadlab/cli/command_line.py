@@ -56,7 +56,7 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> i
     except UserError as error:
         _say(str(error))
     except BrokenPipeError:  # whoever read the output has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the flush at exit fails once more
+        _flush_or_drop()
         return 1
     except OSError as error:
         if error.errno is None:
@@ -64,7 +64,16 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> i
         named = error.filename2 or error.filename  # of a copy, the file that was written
         place = f"{named}: " if named else ""
         _say(f"{place}{error.strerror}{ADVICE.get(error.errno, '')}")
+        _flush_or_drop()
     return 2
+
+
+def _flush_or_drop() -> None:
+    """Write what is left of the output, or lead it nowhere: else Python's own flush at exit fails, and with it the status."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
