@@ -109,11 +109,13 @@ def random_alone(rows: pd.DataFrame) -> list[str]:
         str(method): own.drop(columns="method").astype(float).fillna(0.0).sort_index()
         for method, own in found.groupby("method")
     }
-    reference = by_method.pop(REFERENCE, None)
+    if REFERENCE not in by_method:
+        return []
+    reference = by_method.pop(REFERENCE)
     return [
         method
         for method, own in by_method.items()
-        if reference is not None and own.index.equals(reference.index) and np.allclose(own, reference, atol=1e-9)
+        if own.index.equals(reference.index) and np.allclose(own, reference, atol=1e-9)
     ]
 
 

@@ -1,8 +1,9 @@
 """Cells to query: random ones, and proposals that may be invalid, queried already or not in the benchmark."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
@@ -11,23 +12,21 @@ from nadlab.spaces import Cells, SearchSpace
 from nadlab.spaces.cells import concatenate, is_valid
 
 
-def distinct_cells(oracle: Oracle, enough: int) -> int:
-    """Return how many architectures up to isomorphism a benchmark's pool holds; the count may end at `enough` or more."""
-    pool, found = oracle.pool(), 0
-    for length in prefixes(len(pool), enough):
-        found = len(np.unique(oracle.space.keys(pool[:length])))
-        if found >= enough:
-            break
+def enough_of(pool: Cells, order: NDArray[np.int64], count: int, keep: Callable[[Cells], Cells]) -> Cells:
+    """Return what `keep` leaves of a pool in an order: of ever longer parts, until `count` cells are left, at last of the whole.
+
+    A pool may be large, and the keys of all its cells take seconds.
+    """
+    length = 2 * count + 100
+    while len(found := keep(pool[order[:length]])) < count and length < len(order):
+        length *= 4
     return found
 
 
-def prefixes(whole: int, count: int) -> Iterator[int]:
-    """Yield ever longer parts of a pool, which may be large, in which to look for `count` cells; at last the whole."""
-    length = 2 * count + 100
-    while length < whole:
-        yield length
-        length *= 4
-    yield whole
+def distinct_cells(oracle: Oracle, enough: int) -> int:
+    """Return how many architectures up to isomorphism a benchmark's pool holds; the count may end at `enough` or more."""
+    pool = oracle.pool()
+    return len(enough_of(pool, np.arange(len(pool)), enough, lambda cells: one_of_each(cells, oracle.space)))
 
 
 def one_of_each(cells: Cells, space: SearchSpace) -> Cells:
@@ -45,14 +44,12 @@ def unqueried(ledger: QueryLedger, cells: Cells) -> Cells:
 def draw(ledger: QueryLedger, count: int, rng: np.random.Generator) -> Cells:
     """Draw unqueried cells, uniform over the pool, no two isomorphic; raise UserError if there are fewer."""
     pool = ledger.oracle.pool()
-    order, fresh = rng.permutation(len(pool)), pool[:0]
-    for length in prefixes(len(pool), count):
-        fresh = unqueried(ledger, pool[order[:length]])
-        if len(fresh) >= count:
-            return fresh[:count]
-    raise UserError(
-        f"{count} queries were requested of {ledger.oracle.name}, which has {len(fresh)} distinct cells left: request fewer"
-    )
+    fresh = enough_of(pool, rng.permutation(len(pool)), count, lambda cells: unqueried(ledger, cells))
+    if len(fresh) < count:
+        raise UserError(
+            f"{count} queries were requested of {ledger.oracle.name}, which has {len(fresh)} distinct cells left: request fewer"
+        )
+    return fresh[:count]
 
 
 def first_cells(ledger: QueryLedger, count: int, rng: np.random.Generator) -> Cells:

@@ -18,7 +18,7 @@ from nadlab.errors import UserError
 from nadlab.nets.graphs import read
 from nadlab.nets.nade import gumbel
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import one_of_each, prefixes, unqueried
+from nadlab.queries.sampling import enough_of, one_of_each, unqueried
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.nacg import generate_cells
 from nadlab.semigan.networks.condition import rank_logits, right_rank_share
@@ -107,13 +107,8 @@ def _held_out(
 def _unseen(ledger: QueryLedger, count: int, seed: int) -> Cells:
     """Return up to `count` cells of the pool that were not queried, at random."""
     pool = ledger.oracle.pool()
-    order, found = np.random.default_rng(seed).permutation(len(pool)), pool[:0]
-    for length in prefixes(len(pool), count):
-        found = pool[order[:length]]
-        found = found[~ledger.known(found)]
-        if len(found) >= count:
-            break
-    return found[:count]
+    order = np.random.default_rng(seed).permutation(len(pool))
+    return enough_of(pool, order, count, lambda cells: cells[~ledger.known(cells)])[:count]
 
 
 def _tau(predicted: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
