@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mlflow.tracking._tracking_service import utils
 from sqlalchemy import Engine, event
 
 from nadlab.benchmarks.registry import benchmark, data_folder
@@ -191,11 +192,32 @@ def small(**changes: Any) -> Study:
 
 
 @pytest.fixture(scope="session")
-def smoke_study(local_ray: LocalRay, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """Two levels of alpha, two seeds."""
+def smoke_study(local_ray: LocalRay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    """Two levels of alpha, two seeds; of many tests, so that one which changes its results fails."""
     local_ray.start(1)
     out = tmp_path_factory.mktemp("smoke") / "out"
-    return Done(small(), out, run_study(small(), benchmark(TOY), ExecutionConfig(out)))
+    done = Done(small(), out, run_study(small(), benchmark(TOY), ExecutionConfig(out)))
+    before = results_below(out)
+    yield done
+    assert results_below(out) == before, "a test changed the smoke study: give it a copy"
+
+
+def results_below(out: Path) -> dict[Path, bytes]:
+    """Return the files of a study's trials and of their runs in MLflow."""
+    return {
+        file: file.read_bytes()
+        for folder in ("trials", "mlartifacts")
+        for file in sorted((out / folder).rglob("*"))
+        if file.is_file()
+    }
+
+
+@pytest.fixture
+def runs_of_one_place() -> Iterator[None]:
+    """Lets MLflow forget where this process found a run's files: copies of a study have the same runs."""
+    utils._artifact_repos_cache.clear()
+    yield
+    utils._artifact_repos_cache.clear()
 
 
 def records_of(out: Path) -> list[Record]:

@@ -12,14 +12,16 @@ from nadlab.cli.command_line import run_command
 from nadlab.cli.main import nadlab
 from nadlab.semigan.checkpoint import STATE
 from nadlab.tracking.content import LEDGER, TRAINED, TRIAL_CONTENT
+from nadlab.tracking.store import default_store, follow_folder
 
 
 class Copy:
     """A copy of the smoke study's store that a test may change, and one trial's run in it."""
 
     def __init__(self, study: Any, folder: Path) -> None:
-        shutil.copy(study.out / "mlflow.db", folder)
-        self.uri = f"sqlite:///{folder / 'mlflow.db'}"
+        shutil.copytree(study.out, folder, dirs_exist_ok=True)
+        follow_folder(folder)
+        self.uri, _ = default_store(folder)
         self.client = MlflowClient(tracking_uri=self.uri)
         (experiment,) = [each for each in self.client.search_experiments() if each.name == "ablate_alpha"]
         self.parent, *_ = self.client.search_runs([experiment.experiment_id], "tags.kind = 'study'")
@@ -31,7 +33,7 @@ class Copy:
 
 
 @pytest.fixture
-def copy(smoke_study: Any, tmp_path: Path) -> Copy:
+def copy(smoke_study: Any, tmp_path: Path, runs_of_one_place: None) -> Copy:  # noqa: ARG001
     return Copy(smoke_study, tmp_path)
 
 

@@ -4,7 +4,6 @@ import os
 import shlex
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from configparser import ConfigParser
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,6 @@ import mlflow
 import pytest
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
-from mlflow.tracking._tracking_service import utils
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
@@ -27,6 +25,8 @@ from nadlab.tracking import mlflow_internals as internals
 from nadlab.tracking.server import STORE_VARIABLE, Server
 from nadlab.tracking.store import check_store, default_store, follow_folder, made_store, make_database, unusable
 from tests.conftest import TOY, Done, children, records_of, small
+
+pytestmark = pytest.mark.usefixtures("runs_of_one_place")
 
 UGLY = "what?now#1 50%20 'é' & \"q\";x+y"
 
@@ -68,13 +68,6 @@ def test_store_that_cannot_be_used_is_named_in_a_command_that_a_shell_takes(tmp_
     uri, _ = default_store(tmp_path / UGLY)
     command = str(unusable(uri, MlflowException("out of date"))).partition("`")[2].partition("`")[0]
     assert shlex.split(command) == ["mlflow", "db", "upgrade", uri]
-
-
-@pytest.fixture(autouse=True)
-def runs_of_one_place() -> Iterator[None]:
-    """Lets MLflow forget where this process found a run's files: copies of a study have the same runs."""
-    yield
-    utils._artifact_repos_cache.clear()
 
 
 def moved(smoke_study: Done, tmp_path: Path) -> tuple[Path, Path]:
