@@ -1,7 +1,6 @@
 """Write the generated parts of the documents anew, from the commands and from results/: `python docs/generate.py`."""
 
 import ast
-import csv
 import inspect
 import re
 import textwrap
@@ -9,6 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
+import pandas as pd
+
+from nadlab.analysis.statistics.comparisons import holm
+from nadlab.analysis.statistics.paired_tests import signed_rank
 
 WIDTH = 120
 DOCS = Path(__file__).parent
@@ -22,6 +25,8 @@ TABLES = {
     "mnist1d-darts": "table3_mnist1d-darts",
 }
 """benchmark, those of NAS-Bench-201 by their data set -> folder of the study of all methods on it"""
+DEFAULT = "semigan-nad"
+"""the method that the others are compared with"""
 
 
 COMPLETION = """A line in your shell's start file completes commands, options and the names of studies:
@@ -96,29 +101,34 @@ def _row(option: click.Option, context: click.Context) -> str:
 
 
 def methods_table() -> str:
-    """Return the regret of every method on every benchmark that was searched by all, from the stored `levels.csv`."""
+    """Return the mean regret of every method on every benchmark that was searched by all, from the stored `trials.csv`."""
     found: dict[str, dict[str, str]] = {}
     heads = []
     for benchmark, folder in TABLES.items():
-        with (RESULTS / folder / "levels.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        (queries,) = {row["level"].split(", ")[1] for row in rows}
-        (seeds,) = {row["n"] for row in rows}
-        heads.append((benchmark, queries, seeds))
-        for row in rows:
-            significant = row["p_holm"] and float(row["p_holm"]) < 0.05
-            cells = found.setdefault(row["level"].split(", ")[0], {})
-            cells[benchmark] = f"{abs(float(row['regret'])):.2f}{'*' if significant else ''}"
-    names, queries, seeds = zip(*heads, strict=True)
+        trials = pd.read_csv(RESULTS / folder / "trials.csv")
+        regrets = trials.pivot(index="seed", columns="method", values="regret")
+        (queries,) = trials.queries.unique()
+        heads.append((benchmark, str(queries), str(len(regrets))))
+        significant = _significant(regrets)
+        for method, regret in regrets.mean().items():
+            found.setdefault(str(method), {})[benchmark] = f"{abs(regret):.2f}{'*' if method in significant else ''}"
+    names, budgets, seeds = zip(*heads, strict=True)
     lines = [
         _line("method", names),
         "| --- " * (len(heads) + 1) + "|",
-        _line("queries", queries),
+        _line("queries", budgets),
         _line("seeds", seeds),
     ]
     for method, cells in sorted(found.items()):
         lines.append(_line(method, [cells.get(benchmark, "–") for benchmark in TABLES]))
     return "\n".join(lines)
+
+
+def _significant(regrets: pd.DataFrame) -> set[str]:
+    """Return the methods that differ from the default significantly, of regrets by seed (rows) and method (columns)."""
+    others = regrets.columns.drop(DEFAULT)
+    p_values = holm([signed_rank((regrets[other] - regrets[DEFAULT]).to_numpy()) for other in others])
+    return {other for other, p in zip(others, p_values, strict=True) if p < 0.05}
 
 
 def _line(first: str, others: Sequence[str]) -> str:
