@@ -29,7 +29,7 @@ from nadlab.benchmarks.registry import benchmark, sources
 from nadlab.benchmarks.tabular import TableBenchmark
 from nadlab.errors import UserError
 from nadlab.queries.path_encoding import path_encoding
-from nadlab.queries.sampling import distinct_cells
+from nadlab.queries.pools import distinct_cells
 from nadlab.semigan.diagnostics import search_accuracies
 from nadlab.terminal import console
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nadlab.cli.command_line import run_command
-from nadlab.queries.sampling import one_of_each
+from nadlab.queries.pools import one_of_each
 from nadlab.searchers.models import cell_decoder, graph_vae
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.graphs import graphs_of

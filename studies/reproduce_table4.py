@@ -202,7 +202,7 @@ def table(oracle: Oracle, rows: Sequence[Generated]) -> list[dict[str, str]]:
                         f"{WORDS[split]} > {f'{limit:.4g} {unit}'.rstrip()}: {what}, %",
                         f"{100 * here:.2f}",
                         mean_text(shares, 100),
-                        mean_text(shares, 1 / here),
+                        mean_text(shares, 1 / here) if here else "",
                         f"{paper:.2%}, {paper / theirs:.2f} times {theirs:.2%}",
                     )
                 )

@@ -70,10 +70,17 @@ def open_results(path: Path, recipe: Recipe) -> set[tuple[int, int]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# {strict_json(stamp)}\n{HEADER}\n", encoding="utf-8")
     text = path.read_text(encoding="utf-8")
-    if json.loads(text.partition("\n")[0].removeprefix("# "))["recipe"] != stamp["recipe"]:
-        raise UserError(f"{path} was built by another recipe: move it away or give another --results")
-    path.write_text(text[: text.rindex("\n") + 1], encoding="utf-8")
-    rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()[2:]]
+    made = json.loads(text.partition("\n")[0].removeprefix("# "))
+    for what, now in stamp.items():
+        if made[what] != now:
+            raise UserError(
+                f"{path} was built by other {what}, {made[what]} where here are {now}: move it away or give another --results"
+            )
+    whole = text[: text.rindex("\n") + 1]
+    if whole != text:
+        with path.open("r+b") as file:
+            file.truncate(len(whole.encode()))
+    rows = [line.split(",") for line in whole.splitlines()[2:]]
     return {(int(key), int(seed)) for key, seed, *_ in rows}
 
 

@@ -37,7 +37,18 @@ def test_importance_is_optunas_own_and_names_the_strong_hyperparameter() -> None
     for shares in (found.fanova, found.ped_anova):
         assert shares["strong"] > 0.7 > shares["weak"]
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    assert found.fanova == optuna.importance.get_param_importances(study, evaluator=evaluator)
+    assert found.fanova == evaluator.evaluate(study)
+
+
+def test_variance_that_settings_explain_together_alone_belongs_to_none_of_them() -> None:
+    assert sum(importance(tuned(120)).fanova.values()) < 0.7
+
+
+def test_equal_results_have_no_importance() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: 94.37 + 0 * trial.suggest_float("x", 0, 1) * trial.suggest_float("y", 0, 1), 16)
+    with pytest.raises(UserError, match=r"the 16 finished trials .* all have the same result"):
+        importance(study)
 
 
 def test_few_trials_are_refused() -> None:

@@ -102,6 +102,10 @@ def test_ceiling_names_the_trials_that_reach_it_and_what_they_hide() -> None:
     assert "can hardly show" in said
     assert ceiling(STUDY, crossed({0.5: [99] * 8, 0.9: [30] * 4 + [99] * 4})) == []
     assert ceiling(STUDY, crossed({0.5: [30, 30]})) == []
+    # trials of 45 queries have no regret after 80
+    longer = [record(30, alpha, seed, 90) for alpha in (0.1, 0.3) for seed in range(5)]
+    (said,) = ceiling(asked("regret-80"), crossed({0.5: [30] * 10}) + longer)
+    assert said.startswith("10 of 10 trials reach the best cell of the benchmark within 80 queries")
 
 
 def test_levels_whose_final_queries_the_pool_filled_are_named() -> None:

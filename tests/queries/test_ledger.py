@@ -9,7 +9,8 @@ from nadlab.benchmarks.oracle import optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.queries.ledger import BudgetSpent, QueryLedger
-from nadlab.queries.sampling import distinct_cells, draw, one_of_each
+from nadlab.queries.pools import distinct_cells, one_of_each
+from nadlab.queries.sampling import draw
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import Keys
 from tests.conftest import TOY

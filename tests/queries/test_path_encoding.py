@@ -1,6 +1,6 @@
 """What is read off the cells of the published spaces is what was published: inputs, operations, paths, choices."""
 
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nadlab.queries.path_encoding import path_encoding, paths_of
 from nadlab.searchers.models.choices import choices_of
-from nadlab.spaces import Cells, space
+from nadlab.spaces import Cells, complete, space
 
 STARTS = {"nasbench101": 1, "nasbench201": 1, "darts": 2}
 LONGEST = {"nasbench101": 5, "nasbench201": 3, "darts": 4}
@@ -64,3 +64,35 @@ def test_cells_whose_paths_are_all_too_long_are_told_apart_by_their_labels() -> 
     assert len(np.unique(encoded, axis=0)) == len(np.unique(size.keys(cells)))
     one, other = (path_encoding(size.parse(text), size)[0] for text in ("8:8:8:8:8", "8:8:8:8:64"))
     assert (one != other).sum() == 2
+
+
+class Chain:
+    """Four layers in a row with three labels each: one path, of four operations."""
+
+    name = "chain"
+    operations = ("input", "a", "b", "c", "output")
+    vertices = 6
+
+    def enumerate(self) -> Cells:
+        labels = np.array([(0, *inner, 4) for inner in product((1, 2, 3), repeat=4)], np.uint8)
+        return Cells(np.repeat(np.eye(6, k=1, dtype=np.uint8)[None], len(labels), axis=0), labels)
+
+    def invalid_reasons(self, cells: Cells) -> list[str | None]:
+        known = set(map(bytes, self.enumerate().operations))
+        chained = (cells.adjacency == np.eye(6, k=1)).all(axis=(1, 2))
+        return [
+            None if row and bytes(labels) in known else "no chain"
+            for row, labels in zip(chained, cells.operations, strict=True)
+        ]
+
+    def keys(self, cells: Cells) -> NDArray[np.int64]:
+        return np.asarray(cells.operations[:, 1:5].astype(np.int64) @ np.array([64, 16, 4, 1]), np.int64)
+
+
+@pytest.mark.parametrize("longest", [None, 2])
+def test_cells_of_one_path_are_as_near_as_their_labels(longest: int | None) -> None:
+    chain = complete(Chain)
+    cells = chain.enumerate()
+    encoded = path_encoding(cells, chain, longest)
+    assert len(np.unique(encoded, axis=0)) == 81
+    assert [(encoded[0] != encoded[row]).sum() for row in (1, 4)] == [2, 4]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,59 @@ def test_gaussian_process_proposes_better_than_the_ten_random_configurations_tha
     assert search_of(tmp_path / "three") == search_of(tmp_path / "one")
 
 
+def test_failure_of_a_later_seed_is_told_before_the_first_seed_ends(tmp_path: Path) -> None:
+    driver = Driver(small(), tmp_path)
+    schedule = OptunaSchedule(driver.tuning, benchmark(TOY), driver.folder)
+    trials = [schedule.next() for _ in range(2)]
+    assert trials[1]
+    assert (trials[1].seed, trials[1].settings["alpha"]) == (1, 0.5)
+    failed = replace(record_of(trials[1]), status="FAILED", diverged=True, metrics={}, history=[], ledger=[])
+    driver.folder.finish(failed, None)
+    schedule.ended(failed)
+    while schedule.next():
+        pass
+    assert open_study(tmp_path, TUNING.name, ("accuracy",)).trials[0].state == TrialState.FAIL
+
+
+def test_value_of_a_configuration_depends_on_no_order_and_needs_a_best_cell_of_every_seed(tmp_path: Path) -> None:
+    driver = Driver(small(seeds=(0, 1, 2)), tmp_path)
+    schedule = OptunaSchedule(driver.tuning, benchmark(TOY), driver.folder)
+    trials = [trial for _ in range(3) if (trial := schedule.next())]
+    unjudged: dict[str, float | None] = {"best_reported": None, "epoch": EPOCHS}
+    ended = [replace(record_of(trial), metrics=record_of(trial).metrics | {"best_reported": value})
+             for trial, value in zip(trials, (94.1, 94.2, 94.33), strict=True)]  # fmt: skip
+    configuration = schedule._configurations[0]
+    found = set()
+    for order in permutations(ended):
+        configuration.records = {record.trial.seed: record for record in order}
+        found.add(tuple(configuration.values(("accuracy", "queries")) or ()))
+    assert len(found) == 1
+    configuration.records[1] = replace(ended[1], metrics=unjudged)
+    assert configuration.complete
+    assert configuration.values(("accuracy",)) is None
+
+
+def test_settings_that_exclude_one_another_are_left_out_and_the_search_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    choice = optuna.distributions.CategoricalDistribution
+    space = {
+        "alpha": TUNING.space["alpha"],
+        "generator": choice((True, False)),
+        "candidates_from": choice(("pool", "generator")),
+    }
+    settings = changed(small().settings, {"candidates_from": "pool"})
+    tuning = small(space=space, settings=settings, configurations=12)
+    records = Driver(tuning, tmp_path).run()
+    assert "is left out: generator = False leaves no AG to generate candidates" in caplog.text
+    states = [each.state for each in open_study(tmp_path, TUNING.name, ("accuracy",)).trials]
+    assert len(states) == 12
+    assert 0 < states.count(TrialState.FAIL) < 6
+    again = Driver(tuning, tmp_path)
+    assert again.run() == records
+    assert again.started == []
+
+
 def test_torn_proposal_is_given_up_and_made_again(tmp_path: Path) -> None:
     Driver(small(), tmp_path / "whole").run()
     torn = Driver(small(), tmp_path / "torn")
@@ -281,6 +335,15 @@ def test_fixed_budget_is_what_every_configuration_spends() -> None:
     assert isinstance(split, optuna.distributions.IntDistribution)
     assert split.high == 18, "two labels are the least"
     assert smoke_tuning(tuning).settings.budget == smoke_tuning(tuning).queries == 22
+
+
+def test_budget_that_is_too_small_or_too_large_for_the_space_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="3 queries are too few: two labels and the least K of the space take 7"):
+        DEFAULT.spending(3)
+    labels = optuna.distributions.CategoricalDistribution((20, 400))
+    large = small(space={"labels": labels}, settings=changed(small().settings, {"labels": 20}))
+    with pytest.raises(UserError, match="queries are more than the 300 distinct cells"):
+        tuning_record(large, benchmark(TOY), "")
 
 
 def test_fixed_budget_and_labels_in_the_space_contradict_each_other() -> None:

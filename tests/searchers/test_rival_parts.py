@@ -1,6 +1,8 @@
 """What the rival searches are made of: arch2vec's vectors, the generator's cells, weights and clusters."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from nadlab.searchers.models.dngo import DNGO
 from nadlab.searchers.models.graphs import graphs_of
 from nadlab.searchers.pre_nas import representatives
 from nadlab.spaces import SPACES, Cells, SearchSpace
+from tests.spaces.toy import toy_space
 
 
 def drawn(decoder: CellDecoder, space: SearchSpace, count: int) -> Cells:
@@ -35,6 +38,14 @@ def test_autoencoder_gives_back_held_out_cells_after_a_third_of_its_pretraining(
     rows, columns = torch.triu_indices(space.vertices, space.vertices, 1)
     assert (made.X * given.X).sum(dim=2).mean() > 0.95
     assert (made.A == given.A)[:, rows, columns].float().mean() > 0.95
+
+
+@pytest.mark.parametrize("changes", [{"most_steps": 10}, {"most_steps": 1}, {"held_out": 0.99}])
+def test_autoencoder_is_trained_however_few_its_steps_and_cells(changes: dict[str, Any]) -> None:
+    toy = toy_space()
+    settings = replace(graph_vae.VAEPretraining(width=16, cells=40), **changes)
+    cells, _ = graph_vae.split(toy, settings)
+    assert np.isfinite(graph_vae.embed(graph_vae.trained(cells, toy, settings), cells, toy)).all()
 
 
 def test_autoencoder_of_the_cache_is_the_one_that_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.neighbourhood import Neighbourhood
 from nadlab.queries.path_encoding import path_encoding
@@ -12,9 +13,12 @@ from nadlab.searchers.bananas import mutants
 from nadlab.searchers.models.choices import choices_of, one_hot
 from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Training
 from nadlab.searchers.models.ensemble import Perceptrons
+from nadlab.searchers.models.latent_ascent import Schedule
+from nadlab.searchers.nao import NAO
 from nadlab.spaces import SPACES
 from tests.oracles import counting
 from tests.searchers.shortened import SHORTENED
+from tests.spaces.toy import error
 
 METHODS = ("bananas", "bayesian-optimisation", "local-search", "nao", "regularized-evolution", "reinforce", "seminas")
 SPACE_NAMES = sorted(SPACES)
@@ -30,6 +34,15 @@ def test_method_can_spend_a_pool_to_the_last_cell(method: str) -> None:
     ledger = ledger_of("nasbench201", held, 30, whole=False)
     SHORTENED[method](ledger, np.random.default_rng(0))
     assert ledger.remaining == 0
+
+
+@pytest.mark.parametrize("least", [0.1, 0.3])
+def test_latent_ascent_of_few_seeds_ends_with_random_cells(least: float) -> None:
+    ledger = QueryLedger(error("own:error"), 40)
+    NAO(epochs=2, schedule=Schedule(first=least, rounds=1, best=0.02, largest_step=3))(ledger, np.random.default_rng(0))
+    assert ledger.remaining == 0
+    with pytest.raises(UserError, match="best must be positive"):
+        Schedule(best=0.0)
 
 
 @pytest.mark.parametrize("name", SPACE_NAMES)

@@ -3,20 +3,23 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nadlab.benchmarks.oracle import Evaluation
 from nadlab.benchmarks.registry import benchmark
 from nadlab.engine.searches.run import searches
 from nadlab.errors import UserError
 from nadlab.methods.registry import MULTI_FIDELITY, SEARCHERS, run_search
 from nadlab.queries.budget import Budget
 from nadlab.queries.ledger import QueryLedger
+from nadlab.queries.opening import answered
 from nadlab.semigan.method import SemiGANNAD
+from nadlab.spaces import Cells
 from tests.conftest import TOY
 from tests.oracles import counting
 from tests.searchers.shortened import SHORTENED
@@ -69,6 +72,19 @@ def test_method_keeps_to_a_budget_in_seconds_or_epochs(name: str, budget: str) -
         assert (ledger.account.seconds or 0) <= 9 * 3600
     else:
         assert 900 - 108 < (ledger.account.epochs or 0) <= 900
+
+
+@pytest.mark.slow
+def test_seconds_that_outlast_the_pool_end_with_its_last_cell(name: str) -> None:
+    counted = counting("nasbench201", 40, whole=False)
+
+    def cheap(cells: Cells, fidelity: int | None = None) -> list[Evaluation]:
+        return [replace(each, seconds=0.1) for each in counted.evaluate(cells, fidelity)]
+
+    ledger = QueryLedger(answered(counted, cheap), Budget.of("500s"))
+    run_search(SHORTENED[name], ledger, np.random.default_rng(0))
+    assert ledger.remaining == 0
+    assert len(ledger.queries) == len(np.unique(counted.space.keys(counted.pool())))
 
 
 @pytest.mark.parametrize("name", SHORTER)

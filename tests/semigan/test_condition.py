@@ -11,7 +11,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.nets.graphs import GINInput
 from nadlab.nets.nade import gumbel
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import one_of_each
+from nadlab.queries.pools import one_of_each
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.diagnostics import fidelity, judgements, search_accuracies
 from nadlab.semigan.method import start

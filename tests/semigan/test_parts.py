@@ -140,7 +140,7 @@ def test_a_round_without_a_better_cell_is_followed_by_one_around_the_best() -> N
     ("settings", "budget", "labels"),
     [(PREDICTOR_SEQUENTIAL, 20, 5), (PREDICTOR_SEQUENTIAL, 40, 10), (PREDICTOR_SEQUENTIAL, 500, 10),
      (SEQUENTIAL, 110, 27), (SEQUENTIAL, 160, 40), (replace(SEQUENTIAL, labels=80, final_k=80), 100, 50),
-     (SEQUENTIAL, 3, 2)],
+     (SEQUENTIAL, 3, 2), (Settings(final_share=0.75), 4, 2), (Settings(final_share=0.9), 10, 2)],
 )  # fmt: skip
 def test_first_labels_of_rounds_take_no_more_than_their_share_of_a_small_budget(
     settings: Settings, budget: int, labels: int

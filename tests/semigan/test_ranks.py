@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from nadlab.semigan.ranks import RANKS, Scale, cuts, linear_scale, normal_scale, rank, soft_rank
+from nadlab.semigan.ranks import RANKS, Scale, cuts, linear_scale, normal_scale, rank, soft_rank, threshold
 
 LABELS = np.array([10.0, 80.0, 86.0, 88.5, 90.0, 91.5, 92.0, 92.5, 93.2, 93.2, 94.0])
 
@@ -59,3 +59,12 @@ def test_gradient_of_soft_rank_points_to_better_ranks_for_better_accuracies(scal
     weights = soft_rank(score, cuts(scale, 93.0), temperature=0.3)
     (gradient,) = torch.autograd.grad((weights * torch.arange(RANKS)).sum(), score)
     assert gradient.item() < 0
+
+
+def test_t_leaves_the_share_of_labels_above_and_never_none_where_the_best_tie() -> None:
+    spread = np.arange(100.0)
+    assert (spread > threshold(spread, 0.1)).sum() == 10
+    tied = np.concatenate([np.arange(105.0), np.full(15, 110.0)])
+    assert threshold(tied, 0.1) == 104.0
+    assert (rank(torch.from_numpy(tied), threshold(tied, 0.1)) == 0).sum() == 15
+    assert threshold(np.full(9, 50.0), 0.1) == 50.0

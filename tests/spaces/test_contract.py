@@ -76,6 +76,11 @@ def test_a_large_space_needs_no_list() -> None:
         def canonical(self, cells: Cells) -> Cells:
             return cells
 
+    class Small(Large):
+        size = 216
+
+    with pytest.raises(UserError, match="has 216 cells, and up to 600,000 are listed: give it `enumerate`"):
+        complete(Small)
     large = complete(Large)
     with pytest.raises(UserError, match="too many to list"):
         large.enumerate()

@@ -1,5 +1,6 @@
 """The leaderboard: what a stop leaves is not searched again, and what is missing is said."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -40,6 +41,18 @@ def test_same_command_goes_on_and_says_what_is_missing(tmp_path: Path) -> None:
     assert "p = 1.00" in behind  # one pair shows nothing
     assert (tmp_path / "critical_differences_regret_12.png").exists()
     assert (tmp_path / "README.md").read_text().strip() == shown.strip()
+
+
+def test_searches_of_another_version_of_a_benchmark_are_not_mixed(tmp_path: Path) -> None:
+    leaderboard(tmp_path, "--methods", "random-search", "--seeds", "1")
+    noted = tmp_path / "searches.benchmarks.json"
+    digest = benchmark("mnist1d-101").digest
+    assert json.loads(noted.read_text())["mnist1d-101"] == digest
+    noted.write_text(noted.read_text().replace(digest, "0" * 64))
+    for arguments in (("--seeds", "2"), ("--seeds", "1", "--page")):
+        with pytest.raises(UserError, match=r"another version of mnist1d-101 \(digest 000000000000, here"):
+            leaderboard(tmp_path, "--methods", "random-search", *arguments)
+    leaderboard(tmp_path, "--methods", "random-search", "--seeds", "2", "--benchmarks", "mnist1d-201")
 
 
 def test_methods_that_equal_random_search_in_every_search_are_named() -> None:

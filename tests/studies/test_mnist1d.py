@@ -1,8 +1,10 @@
 """The embedded benchmarks: complete, small, made by the recipes that they name, and worth searching."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
@@ -10,9 +12,10 @@ from nadlab.benchmarks.container import open_container
 from nadlab.benchmarks.registry import EMBEDDED, benchmark
 from nadlab.benchmarks.surrogates.surrogate import SurrogateBenchmark
 from nadlab.benchmarks.tabular import TableBenchmark
+from nadlab.errors import UserError
 from nadlab.spaces import space
 from studies.mnist1d import Dataset, Recipe, train_cell
-from studies.mnist1d.build import RECIPES
+from studies.mnist1d.build import RECIPES, open_results
 
 NAMES = {"nasbench201": "mnist1d-201", "nasbench101": "mnist1d-101", "darts": "mnist1d-darts"}
 
@@ -74,3 +77,19 @@ def test_a_cell_is_trained_to_about_what_the_benchmark_says(space_name: str) -> 
     assert trained == again
     # the seed moves a cell, and floating point differs between processors
     assert trained.valid == pytest.approx(answered.valid, abs=6)
+
+
+def test_results_of_trainings_lose_a_torn_line_alone_and_are_not_mixed_with_another_recipe_s_or_version_s(
+    tmp_path: Path,
+) -> None:
+    path, recipe = tmp_path / "nasbench201.csv", RECIPES["nasbench201"]
+    assert open_results(path, recipe) == set()
+    begun = path.read_text()
+    path.write_text(begun + "7,1,90.00,91.00\n8,1,9")
+    assert open_results(path, recipe) == {(7, 1)}
+    assert path.read_text() == begun + "7,1,90.00,91.00\n"
+    with pytest.raises(UserError, match="was built by other recipe"):
+        open_results(path, replace(recipe, epochs=recipe.epochs + 1))
+    path.write_text(path.read_text().replace(numba.__version__, "0.1"))
+    with pytest.raises(UserError, match="was built by other versions"):
+        open_results(path, recipe)

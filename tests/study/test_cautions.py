@@ -177,6 +177,15 @@ def test_own_level_that_this_machine_cannot_have_is_left_out_and_the_others_run(
     assert fitted(study, oracle, False, ("precision",)) == (study, [])  # the user named it: it is refused
 
 
+def test_smallest_effect_of_an_outcome_that_is_left_out_does_not_become_one_of_accuracy() -> None:
+    asked = replace(small(), outcomes=("queries-to-best",), smallest_effect=10.0)
+    assert fitted(asked, benchmark(TOY), False, ())[0].smallest_effect == 10.0
+    unknown = error("own:error", optimum=None)
+    found, said = fitted(asked, unknown, False, ())
+    assert (found.outcomes, found.smallest_effect) == (("final",), None)
+    assert said[-1] == "The smallest effect 10 is left out: it was one of queries-to-best."
+
+
 def test_own_levels_that_no_cell_reaches_are_left_out() -> None:
     found, said = fitted(replace(ABLATE_T, vary={"t": (None, 85, 98, 99)}), benchmark(TOY), False, ())
     assert found.vary == {"t": (None, 85.0)}

@@ -67,6 +67,17 @@ def test_the_best_cell_is_written_as_its_query_trained_it(tmp_path: Path, monkey
     assert 100 * right == pytest.approx(about["test"])
 
 
+def test_a_failure_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    onnx(monkeypatch, False)
+    monkeypatch.setattr("nadlab.export.network._draw", full)
+    with pytest.raises(OSError, match="no space"):
+        export(*from_record(record(tmp_path)), tmp_path / "best")
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json"}
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # torch.onnx's own
 @pytest.mark.skipif(not all(map(find_spec, ONNX)), reason="needs pip install 'nadlab[onnx]'")

@@ -16,8 +16,9 @@ FILLED = 0.5
 
 def ceiling(study: StudyRecord, records: Sequence[Record]) -> list[str]:
     """Return the sentence that says how many trials have the best value there is, or all the same, where these are many."""
-    ended = finished(records)
-    values = [found for record in ended if (found := value(record, study)) is not None]
+    found = [(record, value(record, study)) for record in finished(records)]
+    ended = [record for record, each in found if each is not None]
+    values = [each for _, each in found if each is not None]
     levels = {study.level(record.trial) for record in ended}
     if len(levels) < 2 or not values:
         return []

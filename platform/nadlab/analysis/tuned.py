@@ -88,8 +88,9 @@ def _hyperparameters(found: Importance, metric: Metric) -> Section:
             "importance",
             ("hyperparameter", "fANOVA", "PED-ANOVA"),
             tuple((name, f"{found.fanova[name]:.3f}", f"{found.ped_anova[name]:.3f}") for name in names),
-            f"Over {found.trials} configurations. fANOVA: share of the {metric.name}'s variation over the whole space; PED-ANOVA: "
-            "share of the difference between the best tenth of the configurations and the others.",
+            f"Over {found.trials} configurations. fANOVA: share of the {metric.name}'s variance over the whole space "
+            "that each explains alone; the rest acts together. PED-ANOVA: how far the best tenth of the configurations differs from all, "
+            "relative: the column sums to 1.",
         ),
         Table(
             "interactions",

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,10 +102,13 @@ def _longest(means: pd.DataFrame) -> int:
 def _rows(engine: Engine) -> list[dict[str, object]]:
     with engine.begin() as connection:
         rows = [dict(row) for row in connection.execute(select(ROWS)).mappings()]
-    return [
-        {name: value for name, value in row.items() if name not in HIDDEN} | json.loads(row["extras"] or "{}")
-        for row in rows
-    ]
+    return [{name: value for name, value in row.items() if name not in HIDDEN} | _extras(row) for row in rows]
+
+
+def _extras(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return the further quantities of a row; one that has a column's name, and another value, gets another name."""
+    extras: dict[str, float] = json.loads(row["extras"] or "{}")
+    return {f"extra_{name}" if row.get(name, value) != value else name: value for name, value in extras.items()}
 
 
 def _engines(place: str) -> list[Engine]:

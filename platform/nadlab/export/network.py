@@ -11,6 +11,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -91,20 +92,25 @@ def export(trial: Trial, queries: list[Query], folder: Path, name: str | None = 
     cell = searched.space.parse(chosen.cell)
     network, trained = trainer.trained(cell)
     network.cpu().eval()
-    folder.mkdir(parents=True)
-    shutil.copytree(Path(networks.__file__).parent, folder / "networks", ignore=shutil.ignore_patterns("__pycache__"))
     canonical = trainer.space.canonical(cell)
-    write_json(
-        folder / DESCRIPTION, _description(trainer, canonical, network) | {"valid": trained.valid, "test": trained.test}
-    )
-    save_file(network.state_dict(), folder / WEIGHTS)
-    images = torch.from_numpy(trainer.data.test.images[:2])
-    with torch.inference_mode():
-        torch.testing.assert_close(load(folder)(images), network(images))
-    has_onnx = all(find_spec(package) for package in ONNX)
-    if has_onnx:
-        _write_onnx(network, images, folder / "network.onnx")
-    _draw(canonical, trainer, folder / "cell.svg")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as made:  # a failure leaves no half folder
+        draft = Path(made) / folder.name
+        source = Path(networks.__file__).parent
+        shutil.copytree(source, draft / "networks", ignore=shutil.ignore_patterns("__pycache__"))
+        write_json(
+            draft / DESCRIPTION,
+            _description(trainer, canonical, network) | {"valid": trained.valid, "test": trained.test},
+        )
+        save_file(network.state_dict(), draft / WEIGHTS)
+        images = torch.from_numpy(trainer.data.test.images[:2])
+        with torch.inference_mode():
+            torch.testing.assert_close(load(draft)(images), network(images))
+        has_onnx = all(find_spec(package) for package in ONNX)
+        if has_onnx:
+            _write_onnx(network, images, draft / "network.onnx")
+        _draw(canonical, trainer, draft / "cell.svg")
+        draft.rename(folder)
     return Exported(
         folder, trainer.space.format(canonical), trained.valid, trained.test, (chosen.valid, chosen.test),
         trainer.digest == trial.digest, has_onnx,

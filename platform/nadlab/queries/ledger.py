@@ -12,6 +12,7 @@ from nadlab.errors import UserError
 from nadlab.evaluations.answers import evaluated
 from nadlab.queries.budget import Account, Budget
 from nadlab.queries.goals import Goals, values
+from nadlab.queries.pools import distinct_cells
 from nadlab.spaces import Cells
 from nadlab.spaces.cells import concatenate, shown
 
@@ -83,6 +84,8 @@ class QueryLedger:
         self._queries: dict[int, Query] = {}
         self._shorter: dict[int, dict[int, Query]] = {}
         self._cells: list[Cells] = []
+        self._distinct = 0
+        """cells of the pool, counted as far as they were needed"""
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -118,8 +121,16 @@ class QueryLedger:
 
     @property
     def remaining(self) -> int:
-        """Whole queries left in the budget; of seconds, as many as it pays at the benchmark's expected seconds of one."""
-        return self.account.remaining
+        """Whole queries left in the budget; of seconds, as many as it pays at the benchmark's expected seconds of one.
+
+        Seconds may outlast the pool where trainings are cheaper than expected: then as many as the pool has left.
+        """
+        paid, asked = self.account.remaining, len(self._queries)
+        if self.account.budget.unit != "seconds":
+            return paid
+        if self._distinct < asked + paid:
+            self._distinct = distinct_cells(self.oracle, asked + paid)
+        return min(paid, max(0, self._distinct - asked))
 
     def known(self, cells: Cells, fidelity: int | None = None) -> NDArray[np.bool_]:
         """Return whether each valid cell was queried at a fidelity, shape (N,)."""

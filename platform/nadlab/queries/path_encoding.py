@@ -4,8 +4,8 @@ White et al., BANANAS, AAAI 2021, Section 4: one feature for each possible path,
 NAS-Bench-101. Paths come in the order of their lengths, so a truncated encoding is a prefix of the full one. As
 published for NAS-Bench-201, `none` counts as an operation. The two inputs of a DARTS cell start paths of their own.
 What is an input and what an operation is read off the cells of a space (`nadlab.spaces.structure`). Where every path of
-a space is too long to have a feature, as in a chain of many layers, a cell's labels and edges are its features instead:
-the adjacency matrix encoding of White et al., A Study on Neural Architecture Encodings, NeurIPS 2020, Section 3.
+a space is too long to have a feature, or all cells have the same one, as in a chain of layers, whose feature would tell
+each cell from all others, a cell's labels and edges are its features instead: the adjacency matrix encoding of White et al., A Study on Neural Architecture Encodings, NeurIPS 2020, Section 3.
 
 Shapes: N cells, F features.
 """
@@ -73,9 +73,9 @@ def paths_of(space: SearchSpace) -> Paths:
 def path_encoding(cells: Cells, space: SearchSpace, longest: int | None = None) -> NDArray[np.bool_]:
     """Return the features of valid cells, (N, F), of paths of at most `longest` operations, by default of all."""
     paths = paths_of(space)
-    if not paths.routes:
-        return _labels_and_edges(space.canonical(cells), len(space.operations))
     longest = paths.longest if longest is None else min(longest, paths.longest)
+    if len(paths.routes) < 2 or len(paths.routes[0]) > longest + 2:
+        return _labels_and_edges(space.canonical(cells), len(space.operations))
     offsets = np.cumsum([0, *paths.features(longest)])
     encoded = np.zeros((len(cells), int(offsets[-1])), bool)
     edges, labels = cells.adjacency > 0, cells.operations

@@ -5,6 +5,7 @@ Configuration n is proposed when Optuna has the results of all up to n - ahead a
 n. The same command therefore proposes the same configurations, however often it was killed and whatever runs at once.
 """
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from nadlab.benchmarks.oracle import Oracle, metric_of
+from nadlab.errors import UserError
 from nadlab.schedule.optuna_storage import open_study, wait_for_lock
 from nadlab.schedule.pruning import PruningRun, taus
 from nadlab.schedule.trial_schedule import STEPS_A_TRIAL, History
@@ -22,6 +24,7 @@ from nadlab.study.levels import value_of
 from nadlab.study.records import Record, Trial
 from nadlab.study.tuning import Tuning, pruner, sampler
 
+logger = logging.getLogger(__name__)
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
@@ -31,8 +34,8 @@ class Configuration:
 
     proposal: optuna.Trial | FrozenTrial
     """frozen once Optuna has its result"""
-    trials: Sequence[Trial]
-    """one a seed"""
+    trials: list[Trial]
+    """one a seed; none where its settings exclude one another"""
     pruning_run: PruningRun
     records: dict[int, Record] = field(default_factory=dict)
     """seed -> record"""
@@ -55,10 +58,11 @@ class Configuration:
         return len(self.records) == len(self.trials) or not self.statuses <= {"FINISHED"}
 
     def values(self, objectives: Sequence[str]) -> list[float] | None:
-        """Return the mean of each objective over the seeds, None when a trial failed, was pruned or is missing."""
-        if not self.complete or self.statuses != {"FINISHED"}:
+        """Return the mean of each objective over the seeds, None when a trial failed, was pruned, is missing or has no best cell."""
+        if not self.complete or not self.records or not all(record.is_judged for record in self.records.values()):
             return None
-        records = self.records.values()
+        # in the order of the seeds: a sum in the order of their ends would differ in its last digit
+        records = [self.records[trial.seed] for trial in self.trials]
         means = {
             "accuracy": float(np.mean([record.accuracy for record in records])),
             "queries": float(np.mean([len(record.ledger) for record in records])),
@@ -99,7 +103,7 @@ class OptunaSchedule:
         return self._queue.popleft() if self._queue else None
 
     def pruned_at(self, trial: Trial, history: History) -> int | None:
-        running = [each for each in self._configurations if each.trials[0].id == trial.id and not each.first_seed]
+        running = [each for each in self._configurations if each.trials[:1] == [trial] and not each.first_seed]
         return next((epoch for each in running if (epoch := each.pruning_run.pruned_at(history)) is not None), None)
 
     def ended(self, record: Record) -> None:
@@ -145,7 +149,11 @@ class OptunaSchedule:
         return found
 
     def _take(self, proposal: optuna.Trial | FrozenTrial) -> None:
-        trials = [self.tuning.trial(proposal.params, seed, self.oracle) for seed in self.tuning.seeds]
+        try:
+            trials = [self.tuning.trial(proposal.params, seed, self.oracle) for seed in self.tuning.seeds]
+        except UserError as error:  # values that are allowed one by one, but not together
+            logger.warning("configuration %d is left out: %s", len(self._configurations) + 1, error)
+            trials = []
         earlier = self._configurations[: max(0, len(self._configurations) - self.tuning.ahead + 1)]
         pruning_run = PruningRun(self._pruner, [each.first_seed for each in earlier if each.first_seed])
         configuration = Configuration(proposal, trials, pruning_run)
@@ -181,8 +189,9 @@ class OptunaSchedule:
         if isinstance(proposal, FrozenTrial) or not configuration.complete:
             return configuration.is_reported
         wait_for_lock(self.folder.path)
-        if len(self.tuning.objectives) == 1:  # Optuna takes intermediate values of one objective alone
-            for epoch, tau in taus(configuration.records[self.tuning.seeds[0]].history).items():
+        first = configuration.records.get(self.tuning.seeds[0])  # another seed may have failed before it ends
+        if first and len(self.tuning.objectives) == 1:  # Optuna takes intermediate values of one objective alone
+            for epoch, tau in taus(first.history).items():
                 proposal.report(tau, epoch)
         state = TrialState.PRUNED if "KILLED" in configuration.statuses else TrialState.FAIL
         configuration.proposal = self.study.tell(proposal, values, None if values else state)

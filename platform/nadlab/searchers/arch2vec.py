@@ -28,7 +28,8 @@ from torch import Tensor, nn
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.parameters.hyperparameters import at_least, between, positive, tunable
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import first_cells, one_of_each
+from nadlab.queries.pools import one_of_each
+from nadlab.queries.sampling import first_cells
 from nadlab.searchers.models.dngo import DNGO
 from nadlab.searchers.models.graph_vae import VAEPretraining, embed, pretrained
 from nadlab.searchers.models.training import descend, seeded, torch_generator
@@ -117,7 +118,7 @@ class Arch2vecRL:
             descend(optimizer, loss)
 
     def _constant(self, ledger: QueryLedger) -> float | None:
-        if self.baseline is None and ledger.metric.unit == "%":
+        if self.baseline is None and ledger.metric.unit == "%" and ledger.metric.maximise:
             return BASELINES.get(ledger.oracle.space.name)
         return self.baseline
 

@@ -24,7 +24,7 @@ from nadlab.semigan.networks.discriminator import Discriminator
 from nadlab.semigan.networks.ensemble import bound, predictor_of
 from nadlab.semigan.networks.generator import LATENT, Generator, Latents
 from nadlab.semigan.networks.predictor import Predictor
-from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank, width_of
+from nadlab.semigan.ranks import RANKS, SCALES, cuts, rank, threshold, width_of
 from nadlab.semigan.settings import Settings
 from nadlab.semigan.step import (
     Batch,
@@ -84,8 +84,7 @@ class BiArch2Perf:
         known = self._bytes(labelled)
         self.labelled, self.chosen = self.as_read(*known), self.decisions.of(*known)
         self.unlabelled = torch.from_numpy(unlabelled).to(self.device)
-        share = settings.rank0_share
-        self.t = float(np.quantile(y, 1 - share)) if settings.t is None else self.metric.score(settings.t)
+        self.t = threshold(y, settings.rank0_share) if settings.t is None else self.metric.score(settings.t)
         width = width_of(y, self.metric.unit)
         scale = SCALES[settings.scale](y)
         self.cuts = cuts(scale, self.t, width).to(self.device)

@@ -18,7 +18,8 @@ from nadlab.errors import UserError
 from nadlab.nets.graphs import read
 from nadlab.nets.nade import gumbel
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import enough_of, one_of_each, unqueried
+from nadlab.queries.pools import enough_of, one_of_each
+from nadlab.queries.sampling import unqueried
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.nacg import generate_cells
 from nadlab.semigan.networks.condition import rank_logits, right_rank_share
@@ -176,7 +177,7 @@ def judgements(model: BiArch2Perf, ledger: QueryLedger, count: int, seed: int) -
     oracle, networks, ranks = ledger.oracle, model.networks, model.ranks.argmax(dim=1)
     unseen = _unseen(ledger, count, seed)
     y = torch.from_numpy(search_accuracies(oracle, unseen))
-    true = rank(y, model.t, width_of(y.numpy(), ledger.metric.unit))
+    true = rank(y, model.t, width_of(ledger.accuracies, ledger.metric.unit))
     with torch.no_grad():
         noise = gumbel((len(ranks), *model.decisions.allowed.shape), model.random)
         made = read(networks.AG(model.latents(len(ranks)), noise, model.ranks))

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import one_of_each
+from nadlab.queries.pools import one_of_each
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.ranks import RANKS
 from nadlab.spaces import Cells, SearchSpace

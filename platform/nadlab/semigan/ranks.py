@@ -71,6 +71,16 @@ def normal_scale(y: NDArray[np.float64]) -> Scale:
 SCALES = {"normal": normal_scale, "linear": linear_scale}
 
 
+def threshold(y: NDArray[np.float64], share: float) -> float:
+    """Return the t that leaves a share of the labels (n,) above it, in rank 0; fewer where labels tie at t.
+
+    Where that would be none, since too many tie for the best, t is the next best label: AG is asked for rank 0 and must
+    have learned it. Labels that are all equal leave nothing above.
+    """
+    t = float(np.quantile(y, 1 - share))
+    return t if t < y.max() else float(y[y < y.max()].max(initial=y.min()))
+
+
 def width_of(y: NDArray[np.float64], unit: str) -> float:
     """Return the width of a rank: the paper's 2 percentage points, elsewhere half the labels' standard deviation."""
     return WIDTH if unit == "%" else max(0.5 * float(y.std()), 1e-9)

@@ -156,7 +156,7 @@ class Settings(Readings):
         if budget < 3:
             raise UserError(f"SemiGAN-NAD needs a budget of at least 3 queries, not {budget}")
         if self.per_round is None:
-            final_k = min(self.final_k, max(1, int(budget * self.final_share)))
+            final_k = min(self.final_k, budget - 2, max(1, int(budget * self.final_share)))
         else:
             most = max(budget // 4, budget * self.labels // self.budget)
             final_k = budget - max(2, min(self.labels, most))

@@ -49,6 +49,8 @@ def unchecked(own: Any) -> SearchSpace:
         raise UserError(
             f"{_class(own)} is not a search space: it lacks {', '.join(absent)} (nadlab.spaces.SearchSpace){listed}"
         )
+    if not hasattr(own, "enumerate") and own.size <= LISTED:
+        raise UserError(f"{_class(own)} has {own.size} cells, and up to {LISTED:,} are listed: give it `enumerate`")
     return cast(SearchSpace, DerivedSpace(own))
 
 

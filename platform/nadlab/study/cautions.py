@@ -26,7 +26,11 @@ def fitted(study: Study, oracle: Oracle, bfloat16: bool | None, kept: Collection
             vary[factor] = tuple(level for level in levels if level not in wrong)
             said += [f"A level of {factor} is left out: {reason}." for reason in wrong.values()]
     outcomes, left_out = fitting(study.outcomes, oracle)
-    return replace(study, vary=vary, outcomes=outcomes), [*said, *left_out]
+    effect = study.smallest_effect
+    if effect is not None and outcomes[0] != study.outcomes[0]:
+        left_out.append(f"The smallest effect {effect:g} is left out: it was one of {study.outcomes[0]}.")
+        effect = None
+    return replace(study, vary=vary, outcomes=outcomes, smallest_effect=effect), [*said, *left_out]
 
 
 def check(study: Study, oracle: Oracle, bfloat16: bool | None) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import pandas as pd
 
+from nadlab.benchmarks.files import short_digest
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
+from nadlab.json_text import read_json, write_json
 from nadlab.plugins import is_plugin
 from nadlab.processes import finished
 from nadlab.provenance.code import digest_of, git_revision, own_code_of
@@ -73,6 +75,7 @@ class SearchFile:
         anyway: keep rows of the methods that other code made. Raises UserError without it where there are some.
         """
         missing = self._missing(tasks, anyway)[1]
+        self._note({task[2] for task in missing})
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(",".join(self.columns) + "\n", encoding="utf-8")
@@ -91,6 +94,7 @@ class SearchFile:
         self, budgets: Collection[int], seeds: Collection[int], benchmarks: Collection[str], methods: Collection[str]
     ) -> pd.DataFrame:
         """Return the rows of these; raise UserError when there are none."""
+        self._digests(benchmarks)
         rows = self._rows()
         for name, wanted in zip(self.key, (budgets, seeds, benchmarks, methods), strict=True):
             rows = rows[rows[name].isin(wanted)]
@@ -146,6 +150,7 @@ class SearchFile:
     def _missing(self, tasks: Iterable[Task], anyway: bool) -> tuple[pd.DataFrame, list[Task]]:
         """Return the rows of the file and the tasks that are none; rows of other code count with `anyway` alone."""
         rows, asked = self._rows(), list(tasks)
+        self._digests({task[2] for task in asked})
         # a benchmark of one's own may be gone meanwhile, which is no matter to the others
         judged = rows[
             rows["benchmark"].isin({task[2] for task in asked}) | ~rows["benchmark"].map(is_plugin).astype(bool)
@@ -157,6 +162,28 @@ class SearchFile:
             )
         done = set(rows[self.key].itertuples(index=False, name=None))
         return rows, [task for task in asked if task not in done]
+
+    @property
+    def _versions(self) -> Path:
+        return self.path.with_suffix(".benchmarks.json")
+
+    def _digests(self, names: Collection[str]) -> dict[str, str]:
+        """Return benchmark -> digest, as noted; raise UserError where one of these is another version today."""
+        noted = read_json(self._versions) if self._versions.exists() else {}
+        for name in names:
+            if name in noted and noted[name] != (now := benchmark(name).digest):
+                raise UserError(
+                    f"{self.path} holds searches of another version of {name} (digest {short_digest(noted[name])}, here "
+                    f"{short_digest(now)}): choose another folder with --out"
+                )
+        return noted
+
+    def _note(self, names: Collection[str]) -> None:
+        """Note the digests of benchmarks that are about to be searched."""
+        noted = self._digests(names)
+        if set(names) - noted.keys():
+            self._versions.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self._versions, noted | {name: benchmark(name).digest for name in sorted(names)})
 
     def _changed(self, rows: pd.DataFrame) -> list[str]:
         made = rows[["method", "benchmark", "code"]].drop_duplicates().itertuples(index=False, name=None)

@@ -17,7 +17,7 @@ from nadlab.errors import UserError
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import coerced
 from nadlab.provenance.code import origin
-from nadlab.queries.sampling import distinct_cells
+from nadlab.queries.pools import distinct_cells
 from nadlab.semigan.settings import Settings
 from nadlab.study.levels import (
     Level,

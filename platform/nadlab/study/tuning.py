@@ -27,7 +27,7 @@ from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import coerced
 from nadlab.queries.goals import Goals
-from nadlab.queries.sampling import distinct_cells
+from nadlab.queries.pools import distinct_cells
 from nadlab.semigan.settings import Settings
 from nadlab.study.levels import Level, changed, distinct, flat, goals_of, level_type, names, value_of
 from nadlab.study.records import StudyRecord, Trial
@@ -158,10 +158,13 @@ class Tuning:
         return changed(self.settings, {**values, "labels": self.queries - final_k})
 
     def spending(self, queries: int) -> "Tuning":
-        """Return the same search with another budget for every configuration; labels and K of the default follow it."""
+        """Return the same search with another budget for every configuration; UserError where it is too small."""
         space = dict(self.space)
         if isinstance(split := space.get("final_k"), IntDistribution):
-            space["final_k"] = IntDistribution(split.low, min(split.high, queries - 2))
+            if queries < (least := split.low + 2):
+                raise UserError(f"{queries} queries are too few: two labels and the least K of the space take {least}")
+            high = min(split.high, queries - 2)
+            space["final_k"] = IntDistribution(split.low, high - (high - split.low) % split.step, split.log, split.step)
         return replace(self, settings=self.settings.within(queries), queries=queries, space=space)
 
     def trial(self, values: Mapping[str, Any], seed: int, oracle: Oracle) -> Trial:
@@ -176,9 +179,8 @@ def tuning_record(tuning: Tuning, oracle: Oracle, study_id: str) -> StudyRecord:
     Raises UserError when the benchmark is held out, or the largest budget is more than it has.
     """
     refuse_held_out(oracle)
-    most = {
-        factor: int(high) for factor, (_, high) in tuning.ends().items() if factor in ("labels", "final_k", "queries")
-    }
+    levels: dict[str, Sequence[Any]] = {**tuning.ends(), **tuning.choices()}
+    most: dict[str, Any] = {name: int(max(levels[name])) for name in ("labels", "final_k", "queries") if name in levels}
     budget = tuning.configured(most).budget
     if budget > (distinct := distinct_cells(oracle, budget)):
         raise UserError(f"up to {budget} queries are more than the {distinct} distinct cells of {oracle.name}")

@@ -14,7 +14,7 @@ from nadlab.analysis.cells.signatures import Signature, signature
 from nadlab.benchmarks.oracle import SPLITS, Oracle, Split, facts_of
 from nadlab.errors import UserError
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.sampling import one_of_each
+from nadlab.queries.pools import one_of_each
 from nadlab.semigan.diagnostics import scores
 from nadlab.semigan.divergence import check_weights
 from nadlab.semigan.method import trained

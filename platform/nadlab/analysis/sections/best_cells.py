@@ -24,6 +24,7 @@ SHOWN = 4
 def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     """Return the trials' best cells, isomorphic ones once, by reported accuracy."""
     study, metric = evidence.study, evidence.study.measured
+    trials = sum(map(len, evidence.groups.values()))
     found: dict[int, tuple[Query, list[Record]]] = {}
     for record in (each for group in evidence.groups.values() for each in group if each.ledger):
         query = best(feasible(record), study.search_split, study.measured)
@@ -36,7 +37,7 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         "best_cells",
         ("", f"{study.reported_by} {metric.heading}", "found by", "cell"),
         tuple(
-            (str(place), text, f"{len(records)} of {len(evidence.trials)} trials", query.cell)
+            (str(place), text, f"{len(records)} of {trials} trials", query.cell)
             for place, (text, (query, records)) in enumerate(zip(texts, shown, strict=True), 1)
         ),
         f"The cells with the best {study.searched_by} {metric.name} of their trials; of isomorphic cells, the first.",

@@ -53,7 +53,7 @@ def all_trials(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     if not evidence.records:
         return None
     ordered = [record for group in evidence.groups.values() for record in group]
-    ordered += [record for record in evidence.records if record.status != "FINISHED"]
+    ordered += [record for record in evidence.records if not record.is_judged]
     regret = () if evidence.study.optimum is None else ("regret",)
     table = Table(
         "trials",

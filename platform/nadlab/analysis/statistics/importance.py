@@ -15,6 +15,8 @@ from nadlab.errors import UserError
 FEWEST_TRIALS = 16
 """with fewer trials the importances are mostly noise of the forest"""
 GRID = 8
+SAME = 1e-9
+"""results no further apart differ by rounding alone"""
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,9 @@ class Importance:
     """Importance of each hyperparameter, and interaction of each pair."""
 
     fanova: Mapping[str, float]
-    """share of the objective's variation over the whole space (Hutter et al. 2014)"""
+    """share of the objective's variance over the whole space that each explains alone; the rest acts together (Hutter et al. 2014)"""
     ped_anova: Mapping[str, float]
-    """share of the difference between the best tenth of the trials and the others (Watanabe et al. 2023)"""
+    """how far the best tenth of the trials differs from all, relative: they sum to 1 (Watanabe et al. 2023)"""
     interactions: Mapping[tuple[str, str], float]
     """H squared: share of a pair's joint effect that is not additive (Friedman and Popescu 2008)"""
     trials: int
@@ -33,8 +35,8 @@ class Importance:
 def importance(study: optuna.Study, seed: int = 0) -> Importance:
     """Return the importance of the hyperparameters of a study with one objective, from its finished trials.
 
-    Only hyperparameters that every finished trial has count. Raises UserError for several objectives, too few trials, or
-    fewer than two such hyperparameters.
+    Only hyperparameters that every finished trial has count. Raises UserError for several objectives, too few trials,
+    fewer than two such hyperparameters, or trials that all have the same result.
     """
     if len(study.directions) > 1:
         raise UserError(f"the Optuna study {study.study_name!r} has several objectives: importance needs one")
@@ -46,9 +48,11 @@ def importance(study: optuna.Study, seed: int = 0) -> Importance:
             f"the Optuna study {study.study_name!r} has {len(trials)} finished trials with {len(varied)} varied "
             f"hyperparameters: importance needs at least {FEWEST_TRIALS} and 2"
         )
+    if np.ptp([trial.value for trial in trials]) < SAME:
+        raise UserError(f"the {len(trials)} finished trials of {study.study_name!r} all have the same result")
     fanova = optuna.importance.FanovaImportanceEvaluator(seed=seed)
     return Importance(
-        fanova=optuna.importance.get_param_importances(study, evaluator=fanova, params=varied),
+        fanova=fanova.evaluate(study, params=varied),
         ped_anova=optuna.importance.get_param_importances(
             study, evaluator=optuna.importance.PedAnovaImportanceEvaluator(), params=varied
         ),

@@ -26,7 +26,7 @@ from nadlab.queries.budget import Account, Budget
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import QueryLedger
 from nadlab.queries.opening import opened
-from nadlab.queries.sampling import distinct_cells
+from nadlab.queries.pools import distinct_cells
 from nadlab.study.search_file import code_of
 
 EVALUATIONS = Path("runs/evaluations")

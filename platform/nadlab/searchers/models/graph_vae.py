@@ -141,7 +141,7 @@ def split(space: SearchSpace, settings: VAEPretraining) -> tuple[Cells, Cells]:
     """Return the cells for training and those held out."""
     count = min(space.size, settings.cells)
     cells = space.unlabelled(count, np.random.default_rng(settings.seed))
-    kept = round(count * (1 - settings.held_out))
+    kept = max(1, round(count * (1 - settings.held_out)))
     return cells[:kept], cells[kept:]
 
 
@@ -171,7 +171,8 @@ def trained(cells: Cells, space: SearchSpace, settings: VAEPretraining) -> Graph
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, foreach=True)
     graphs = graphs_of(cells, space)
     steps = min(settings.epochs * math.ceil(graphs.number / settings.batch), settings.most_steps)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=settings.warm_up)
+    rise = settings.warm_up if settings.warm_up * steps > 1 else 0.0  # torch divides by zero where it is one step
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=rise)
     epochs = (torch.randperm(graphs.number, generator=random) for _ in range(settings.epochs))
     for rows in islice(chain.from_iterable(order.split(settings.batch) for order in epochs), steps):
         loss = model.loss(Graphs(graphs.A[rows], graphs.X[rows]), random)

@@ -5,7 +5,7 @@ here the same shares of the budget. In a round the best cells are moved up the p
 step and decoded; the step grows from 1 to 100 until there are enough new cells.
 
 Choices: a decoded cell that cannot be queried is replaced by one of its neighbourhood that can (`Neighbourhood`); when all
-steps together bring too few, mutants of the best cells fill the round. Accuracies enter as normal scores: the published
+steps together bring too few, mutants of the best cells fill the round, and random cells where these have too few. Accuracies enter as normal scores: the published
 code drops bad cells without counting their queries, and standardizes by constants of NAS-Bench-101.
 """
 
@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nadlab.parameters.hyperparameters import at_least, between, tunable
+from nadlab.parameters.hyperparameters import at_least, between, positive, tunable
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.neighbourhood import Neighbourhood
-from nadlab.queries.sampling import first_cells
+from nadlab.queries.neighbourhood import WALK, Neighbourhood
+from nadlab.queries.sampling import draw, first_cells
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.encoder_decoder import EncoderDecoder, Layers
 from nadlab.searchers.models.training import seeded
@@ -44,6 +44,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         between(0, 1, self, "first", "best")
+        positive(self, "best")
         at_least(1, self, "rounds", "largest_step")
 
 
@@ -85,8 +86,17 @@ def improved(model: EncoderDecoder, seeds: Cells, count: int, neighbourhood: Nei
                 _take(cell, neighbourhood, found)
             if len(found) == count:
                 return concatenate(list(found.values()))
-    while len(found) < count:
+    fruitless = 0
+    while len(found) < count and fruitless < WALK:
+        before = len(found)
         _take(neighbourhood.child(seeds[[int(neighbourhood.rng.integers(len(seeds)))]]), neighbourhood, found)
+        fruitless = 0 if len(found) > before else fruitless + 1
+    if missing := count - len(
+        found
+    ):  # few seeds have few children: as many random cells as asked for hold enough others
+        drawn = draw(neighbourhood.ledger, count, neighbourhood.rng)
+        others = drawn[~np.isin(space.keys(drawn), list(found))]
+        return concatenate([*found.values(), others[:missing]])
     return concatenate(list(found.values()))
 
 
