@@ -114,6 +114,8 @@ def test_text_of_the_study_is_no_markup(tmp_path: Path) -> None:
     [
         ("https://me:secret@host:5000/x", "https://host:5000/x"),
         ("postgresql://me:se@cret@db/runs", "postgresql://db/runs"),
+        ("postgresql://me:se/cret@db/runs", "postgresql://db/runs"),
+        ("postgresql://db/runs?user=me&password=secret&x=1", "postgresql://db/runs?user=me&password=***&x=1"),
         ("sqlite:////tmp/a@b/mlflow.db", "sqlite:////tmp/a@b/mlflow.db"),
     ],
 )

@@ -44,6 +44,25 @@ def test_diff_holds_changed_and_new_code_and_names_other_changes(checkout: Path)
     assert git_revision(checkout).endswith("+dirty")
 
 
+def test_odd_names_and_links_that_lead_nowhere_hide_no_change(checkout: Path) -> None:
+    (checkout / "one.py").write_text("x = 2\n")
+    (checkout / "ä ö.py").write_text("z = 4\n")
+    (checkout / "gone.py").symlink_to(checkout / "nowhere.py")
+    diff = git_diff(checkout)
+    for words in ("+x = 2", "+++ ä ö.py\nz = 4", "+++ gone.py\nunreadable: "):
+        assert words in diff
+
+
+def test_project_around_an_environment_is_not_the_checkout_of_its_packages(checkout: Path) -> None:
+    (checkout / ".gitignore").write_text(".venv\n")
+    (checkout / "secret.py").write_text("password = 1\n")
+    packages = checkout / ".venv" / "lib" / "nadlab"
+    packages.mkdir(parents=True)
+    (packages / "code.py").write_text("")
+    assert git_revision(packages) == "unknown"
+    assert git_diff(packages) == ""
+
+
 @pytest.mark.parametrize(
     ("cuda", "gpus", "compiler", "name"),
     [("13.0", "H200", "g++", "cuda"), (None, "H200", "g++", "accelerator"), ("13.0", "none", "none", "torch")],

@@ -161,6 +161,25 @@ def test_failure_of_a_later_seed_is_told_before_the_first_seed_ends(tmp_path: Pa
     assert open_study(tmp_path, TUNING.name, ("accuracy",)).trials[0].state == TrialState.FAIL
 
 
+def test_configuration_that_is_proposed_again_after_its_failure_fails_too_and_the_search_ends(tmp_path: Path) -> None:
+    space = {"predictor_depth": optuna.distributions.IntDistribution(2, 3)}
+    settings = changed(small().settings, {"predictor_depth": 2})
+    tuning = small(space=space, settings=settings, configurations=8, fresh=0, seeds=(0,))
+    for _ in range(2):  # and anew after a stop
+        driver = Driver(tuning, tmp_path)
+        schedule = OptunaSchedule(driver.tuning, benchmark(TOY), driver.folder)
+        while trial := schedule.next():
+            record = record_of(trial)
+            if trial.settings["predictor_depth"] == 3:
+                record = replace(record, status="FAILED", error="lost", metrics={}, history=[], ledger=[])
+            driver.folder.finish(record, None)
+            schedule.ended(record)
+        assert schedule.over
+    states = [each.state for each in open_study(tmp_path, TUNING.name, ("accuracy",)).trials]
+    assert states.count(TrialState.FAIL) > 1
+    assert len(states) == 8
+
+
 def test_value_of_a_configuration_depends_on_no_order_and_needs_a_best_cell_of_every_seed(tmp_path: Path) -> None:
     driver = Driver(small(seeds=(0, 1, 2)), tmp_path)
     schedule = OptunaSchedule(driver.tuning, benchmark(TOY), driver.folder)
@@ -280,6 +299,7 @@ def test_search_of_another_version_of_the_code_is_refused_but_anyway(tmp_path: P
     [
         ({"sampler": "magic"}, "unknown sampler 'magic'"),
         ({"objectives": ("queries",)}, "--objectives must be accuracy"),
+        ({"objectives": ("accuracy", "accuracy")}, "--objectives must be accuracy"),
         ({"configurations": 0}, "configurations must be at least 1"),
         ({"space": {"nonsense": TUNING.space["alpha"]}}, "'nonsense' is not a setting"),
         ({"space": {"alpha": optuna.distributions.FloatDistribution(0.6, 0.9)}}, "the default alpha = 0.5 is outside"),

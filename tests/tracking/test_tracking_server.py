@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,12 @@ def test_other_database_artifacts_and_hosts_reach_the_server(tmp_path: Path) -> 
     words = server.command()
     assert words[words.index("--artifacts-destination") + 1] == "s3://bucket"
     assert words[words.index("--allowed-hosts") + 1] == "127.0.0.1:*,localhost:*,a.example:*"
+
+
+def test_browser_reaches_an_ipv6_address_in_its_brackets(tmp_path: Path) -> None:
+    words = Server(folder=tmp_path, host="::1").command()
+    patterns = words[words.index("--allowed-hosts") + 1].split(",")
+    assert any(fnmatch("[::1]:5000", pattern) for pattern in patterns)
 
 
 @pytest.mark.parametrize(("given", "words"), [("short", "at least 12"), ("another-password", "is not the password in")])

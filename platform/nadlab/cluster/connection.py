@@ -53,7 +53,7 @@ def check_address(address: str) -> None:
     if address == "auto":
         return
     try:
-        socket.create_connection((host, int(port)), timeout=5).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
         raise UserError(f"no Ray cluster answers at {address!r} ({error}): check --address") from error
 

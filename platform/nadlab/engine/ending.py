@@ -24,10 +24,10 @@ def tracked(study: StudyRecord, execution: ExecutionConfig) -> Tracker:
     return Tracker.connect(uri, study, artifacts)
 
 
-def stopped(tracker: Tracker) -> None:
-    """Say in MLflow that the study was stopped; a store that is down must not prevent it."""
+def stopped(tracker: Tracker, status: str = "KILLED") -> None:
+    """Say in MLflow that the study was stopped, or FAILED; a store that is down must not prevent it."""
     with suppress(*STORE_ERRORS):
-        tracker.close("KILLED")
+        tracker.close(status)
 
 
 def conclude(

@@ -158,6 +158,9 @@ class RecordWriter(tune.Callback):
 
     def _finish(self, trial: Trial, status: Status, result: dict[str, Any], error: str | None) -> None:
         own = result.keys() - internals.added_by_tune(result).keys()
+        trained = result.get("trained", [])
+        # a trial without a GPU is not computed by its node's
+        computed = {"backend": trained[-1]["backend"]} if trained else {}
         record = Record(
             trial=trial,
             status=status,
@@ -167,9 +170,9 @@ class RecordWriter(tune.Callback):
             ledger=result.get("ledger", []),
             started=self.started.get(trial.id, time.time()),
             ended=time.time(),
-            provenance=self.provenance | hardware_at(result.get("node_ip", "")),
+            provenance=self.provenance | hardware_at(result.get("node_ip", "")) | computed,
             error=error,
-            trained=result.get("trained", []),
+            trained=trained,
             diverged="diverged" in result,
         )
         self.folder.finish(record, self.checkpoints.get(trial.id) if status == "FINISHED" else None)

@@ -67,12 +67,15 @@ def reproduce(run_id: str, tracking_uri: str, retrain: bool, anyway: bool) -> Re
     if unlike and not anyway:
         raise UserError(f"run {run_id} {unlike}: leave out --retrain, or try --anyway")
     notes = [*([f"the run {unlike}"] if unlike else []), *_notes(client, run, trial, anyway)]
+    reported = run.data.metrics.get(incumbent(oracle.report_split, metric_of(oracle)))
+    if reported is None:
+        raise UserError(f"no cell of run {run_id} keeps the trial's constraints: it has no number to reproduce")
     ledger = _retrained(trainable, trial) if retrain else _from_checkpoint(client, run, trial, oracle)
     again = [{name: query[name] for name in ("number", "key", "cell", "valid", "test")} for query in ledger]
     different = sum(not two.items() <= one.items() for one, two in zip(original, again, strict=False))
     different += abs(len(original) - len(ledger))
     return Reproduction(
-        run_id, run.data.metrics[incumbent(oracle.report_split, metric_of(oracle))], _best(ledger, oracle, Goals.in_settings(trial.settings)), len(original),
+        run_id, reported, _best(ledger, oracle, Goals.in_settings(trial.settings)), len(original),
         different, tuple(notes), metric_of(oracle).unit,
     )  # fmt: skip
 

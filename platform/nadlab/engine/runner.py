@@ -80,6 +80,12 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
                 stopped(opening.result())
             stopping.say()
             return 128 + number
+        except BaseException:
+            if opening and opening.done() and not opening.exception():
+                from nadlab.engine.ending import stopped
+
+                stopped(opening.result(), "FAILED")
+            raise
 
 
 def _tracker(study: StudyRecord, execution: ExecutionConfig) -> "Tracker":

@@ -114,8 +114,13 @@ def own_code_of(benchmark_name: str) -> str | None:
 
 
 def git_revision(folder: Path) -> str:
-    """Return the commit of the checkout around a folder, `+dirty` when tracked files differ from it."""
+    """Return the commit of the checkout whose files are in a folder, `+dirty` when tracked files differ from it.
+
+    `unknown` outside a checkout, and in another's ignored folder, such as an environment's packages in a project.
+    """
     try:
+        if not _git(folder, "ls-files", "--", "."):
+            return "unknown"
         commit = _git(folder, "rev-parse", "HEAD")
         return commit + ("+dirty" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
@@ -123,25 +128,31 @@ def git_revision(folder: Path) -> str:
 
 
 def git_diff(folder: Path) -> str:
-    """Return how the checkout around a folder differs from its commit; empty when it doesn't, or where there is none.
+    """Return how the checkout whose files are in a folder differs from its commit; empty when it doesn't, or where there is none.
 
     All changed and unknown files are named, the changes of code and dependencies follow, cut after `LONGEST_DIFF`.
     """
     try:
+        if not _git(folder, "ls-files", "--", "."):
+            return ""
         root = Path(_git(folder, "rev-parse", "--show-toplevel"))
         named = _git(root, "status", "--porcelain")
         code = ("--", "*.py", "*.toml", "*.yaml", "constraints.txt")
         changes = _git(root, "diff", "HEAD", *code)
-        unknown = _git(root, "ls-files", "--others", "--exclude-standard", "--", "*.py").splitlines()
-        texts = [
-            named,
-            changes,
-            *(f"+++ {path}\n{(root / path).read_text(errors='replace', encoding='utf-8')}" for path in unknown),
-        ]
+        unknown = _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", "*.py").split("\0")
+        texts = [named, changes, *(f"+++ {path}\n{_text(root / path)}" for path in unknown if path)]
     except (OSError, subprocess.CalledProcessError):
         return ""
     text = "\n".join(filter(None, texts))
     return text if len(text) <= LONGEST_DIFF else f"{text[:LONGEST_DIFF]}\n... cut: {len(text)} characters in all"
+
+
+def _text(path: Path) -> str:
+    """Return what a file holds, or why it can't be read: a link may lead nowhere."""
+    try:
+        return path.read_text(errors="replace", encoding="utf-8")
+    except OSError as error:
+        return f"unreadable: {error}"
 
 
 def _without(reach: Reach, other: Reach) -> Reach:

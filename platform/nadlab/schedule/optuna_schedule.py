@@ -84,6 +84,8 @@ class OptunaSchedule:
         self.total = tuning.trials
         self._pruner = pruner(tuning.pruner, max(1, tuning.epochs // STEPS_A_TRIAL))
         self._queue: deque[Trial] = deque()
+        self._pending: set[str] = set()
+        """ids of trials that are queued or run"""
         self._configurations: list[Configuration] = []
         self._fresh = False
         for proposal in self._proposed():
@@ -107,6 +109,7 @@ class OptunaSchedule:
         return next((epoch for each in running if (epoch := each.pruning_run.pruned_at(history)) is not None), None)
 
     def ended(self, record: Record) -> None:
+        self._pending.discard(record.trial.id)
         for each in self._configurations:
             if record.trial in each.trials:
                 self._note(each, record)
@@ -161,13 +164,17 @@ class OptunaSchedule:
         self._run(trials[:1] if self.prunes else trials, again=not configuration.is_reported)
 
     def _run(self, trials: Sequence[Trial], again: bool = True) -> None:
-        """Queue trials that have no record and, with `again`, those that failed; use the records of the others."""
+        """Queue trials that have no record and, with `again`, those that failed; use the records of the others.
+
+        A trial of two equal configurations runs once.
+        """
         for trial in trials:
-            record = self.folder.record(trial)
-            if record and (record.is_final or not again):
+            record, met = self.folder.record(trial), trial.id in self.trial_ids
+            if record and (record.is_final or not again or (met and trial.id not in self._pending)):
                 self.ended(record)
-            elif trial.id not in self.trial_ids:
+            elif not met:
                 self._queue.append(trial)
+                self._pending.add(trial.id)
             self.trial_ids.add(trial.id)
 
     def _note(self, configuration: Configuration, record: Record) -> None:

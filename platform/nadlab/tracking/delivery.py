@@ -24,6 +24,8 @@ class Delivery:
         self._queue: deque[Record] = deque()
         self._going: dict[str, tuple[Trial, Mapping[str, Any]]] = {}
         self._is_down = False
+        self._asked = False
+        """whether a delivery waits for its turn: one is enough, and a store that hangs is not asked once a record"""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
 
     def __enter__(self) -> "Delivery":
@@ -37,7 +39,9 @@ class Delivery:
         """Queue one record."""
         self._queue.append(record)
         self._going.pop(record.trial.id, None)
-        self._thread.submit(self._drain)
+        if not self._asked:
+            self._asked = True
+            self._thread.submit(self._drain)
 
     def going_on(self, trial: Trial, report: Mapping[str, Any]) -> None:
         """Queue the newest report of a trial that goes on."""
@@ -52,6 +56,7 @@ class Delivery:
         return len(self._queue)
 
     def _drain(self) -> None:
+        self._asked = False
         while batch := self._next():
             try:
                 self.tracker.deliver([(each, self.folder.trial_path(each.trial) / "checkpoint") for each in batch])

@@ -1,8 +1,8 @@
 """The runs of a study in MLflow."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from nadlab.tracking.mlflow_internals import run_link
 
@@ -34,6 +34,6 @@ class Runs:
 
 
 def without_password(uri: str) -> str:
-    """Return a store's URI as it may be printed."""
-    parts = urlsplit(uri)
-    return uri.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1) if "@" in parts.netloc else uri
+    """Return a store's URI as it may be printed: a password stands before the host, however it is written, or in the query."""
+    shown = uri if uri.startswith(("sqlite:", "file:")) else re.sub(r"(?<=://)[^?]*@", "", uri)
+    return re.sub(r"(?i)(?<=[?&])([^=&]*(?:password|pwd|token|secret)[^=&]*)=[^&]*", r"\1=***", shown)

@@ -54,11 +54,13 @@ class Server:
         """Return the command of the server; it contains no password."""
         # a page of another site can't reach the server by another name
         hosts = [LOOPBACK, "localhost", self.host, *filter(None, self.allowed_hosts.split(","))]
+        # they are patterns, in which a bracket stands for itself in brackets alone; browsers put an IPv6 address into some
+        patterns = [f"[[]{host}[]]:*" if ":" in host else f"{host}:*" for host in dict.fromkeys(hosts)]
         return [
             *RUN_PROGRAM,
             *(sys.executable, "-c", "from nadlab.tracking.ui import main; main()", "server"),
             *("--host", self.host, "--port", str(self.port), "--workers", str(self.workers)),
-            *("--allowed-hosts", ",".join(f"{host}:*" for host in dict.fromkeys(hosts))),
+            *("--allowed-hosts", ",".join(patterns)),
             *("--artifacts-destination", self.artifacts or (self.folder / "artifacts").absolute().as_uri()),
             *("--uvicorn-opts", "--log-level warning"),  # else a line a request
             *(("--app-name", "basic-auth") if self.auth else ()),
