@@ -118,7 +118,7 @@ def test_a_connection_that_stays_broken_ends_in_one_sentence(server: Server, tmp
     assert not (tmp_path / "file").exists()
 
 
-@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("status", [202, 403, 404])
 def test_a_refusal_is_reported_at_once(server: Server, tmp_path: Path, status: int) -> None:
     server.status = status
     with pytest.raises(UserError, match=f"the server answers {status}"):

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 
 from nadlab import search
 from nadlab.benchmarks.archive import Archive, write_archive
-from nadlab.benchmarks.oracle import optimum_of
+from nadlab.benchmarks.oracle import optimum_of, ranges_of, search_optimum_of
 from nadlab.benchmarks.packages import analognasbench, installed, nasbenchgraph
 from nadlab.benchmarks.packages.package import Package
+from nadlab.benchmarks.presets import under
 from nadlab.benchmarks.registry import benchmark, listing
 from nadlab.benchmarks.table import read_nasbench201
 from nadlab.benchmarks.tabular import open_benchmark
@@ -205,3 +207,21 @@ def test_a_benchmark_of_one_s_own_with_one_split_names_the_answer_that_is_missin
         benchmark("own_splits:other")
     assert benchmark("own_splits:other", "mine").preset == "mine"
     assert folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("split", "protocol", "known"),
+    [
+        ("test", "paper", (90.0, 90.0, 1)),
+        ("test", "validation", (90.0, None, 1)),
+        ("valid", "validation", (None, 90.0, 0)),
+    ],
+)
+def test_what_is_known_of_another_split_is_not_known_under_a_protocol(
+    split: str, protocol: str, known: tuple[float | None, float | None, int]
+) -> None:
+    own: Any = SimpleNamespace(
+        search_split=split, report_split=split, optimum=90.0, search_optimum=80.0, ranges={"accuracy": (0.0, 1.0)}
+    )
+    apart = under(own, protocol)
+    assert (optimum_of(apart), search_optimum_of(apart), len(ranges_of(apart))) == known

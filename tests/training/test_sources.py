@@ -107,6 +107,25 @@ def _two_sizes(folder: Path) -> str:
     return str(folder)
 
 
+def _deep(folder: Path) -> str:
+    (folder / "a").mkdir()
+    Image.fromarray(np.full((4, 4), 60_000, np.uint16)).save(folder / "a" / "b.png")
+    return str(folder)
+
+
+def _classes_apart(folder: Path) -> str:
+    for part, name in (("train", "cat"), ("train", "dog"), ("test", "Cat"), ("test", "dog")):
+        (folder / part / name).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(folder / part / name / "a.png")
+    return str(folder)
+
+
+def _bare_array(folder: Path) -> str:
+    np.save(folder / "a.npy", np.zeros(4))
+    (folder / "a.npy").rename(folder / "a.npz")
+    return str(folder / "a.npz")
+
+
 def _no_image(folder: Path) -> str:
     (folder / "a").mkdir()
     (folder / "a" / "b.png").write_text("no image")
@@ -134,6 +153,10 @@ WRONG: dict[str, Callable[[Path], str]] = {
     "one size": _two_sizes,
     "no images": str,
     "cannot be read as an image": _no_image,
+    "more than 8 bits": _deep,
+    "but Cat is in one alone": _classes_apart,
+    "not a readable .npz": _bare_array,
+    "six images": _arrays(images=IMAGES[:5], labels=LABELS[:5]),
     "images and labels": _arrays(images=IMAGES),
     r"must be \(N": _arrays(images=IMAGES, labels=LABELS[:-1]),
     "whole numbers": _arrays(images=IMAGES, labels=LABELS - 1),

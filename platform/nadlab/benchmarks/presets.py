@@ -33,14 +33,14 @@ training half and test accuracy from the training on both halves, as the officia
 reads both from the training on the training half alone, as NASLib does.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nadlab.benchmarks.oracle import Oracle, Split, optimum_of
+from nadlab.benchmarks.oracle import Oracle, Split, optimum_of, ranges_of, search_optimum_of
 from nadlab.errors import UserError, did_you_mean
 
 Runs = Literal["mean", "one"]
@@ -131,6 +131,16 @@ class Under:
     def optimum(self) -> float | None:
         """The benchmark's, which is by the split that it reports; None where that is another one."""
         return optimum_of(self.oracle) if self.report_split == self.oracle.report_split else None
+
+    @property
+    def search_optimum(self) -> float | None:
+        """The benchmark's, which is by the split that it searches; None where that is another one."""
+        return search_optimum_of(self.oracle) if self.search_split == self.oracle.search_split else None
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        """The benchmark's, which are by the split that it reports; none where that is another one."""
+        return ranges_of(self.oracle) if self.report_split == self.oracle.report_split else {}
 
     def __getattr__(self, name: str) -> Any:
         if name == "oracle":  # not yet there, as in a copy that is being made

@@ -90,6 +90,7 @@ def export(trial: Trial, queries: list[Query], folder: Path, name: str | None = 
         raise UserError("the trial has no query that keeps its constraints: there is no best cell")
     chosen = best(feasible, searched.search_split, metric_of(searched))
     cell = searched.space.parse(chosen.cell)
+    torch.set_num_threads(1)  # as in the query: with more the last digits differ
     network, trained = trainer.trained(cell)
     network.cpu().eval()
     canonical = trainer.space.canonical(cell)

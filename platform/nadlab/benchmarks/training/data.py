@@ -81,7 +81,7 @@ def dataset(source: str) -> Dataset:
     valid, train = _split(part, rng)
     classes = found.classes or tuple(map(str, range(int(max(part.labels.max(), test.labels.max())) + 1)))
     if not len(valid) or len(classes) < 2 or train.images.shape[1:] != test.images.shape[1:]:
-        raise UserError(f"{source}: it needs at least two classes, five images, and a test part of the same image size")
+        raise UserError(f"{source}: it needs at least two classes, six images, and a test part of the same image size")
     digest = hashlib.sha256()
     for each in (train, valid, test):
         for array in (each.images, each.labels):

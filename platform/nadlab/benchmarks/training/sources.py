@@ -44,7 +44,13 @@ def npz(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in names if name in file.files}
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        BadZipFile,
+    ) as error:  # TypeError: a .npy file, which opens otherwise
         raise UserError(f"{path} is not a readable .npz file of arrays: {error}") from error
     if len(found) not in (2, 4) or "images" not in found or "labels" not in found:
         raise UserError(
@@ -103,6 +109,8 @@ def image_folder(path: Path) -> Arrays:
     if not all(part.is_dir() for part in parts):
         return _classes(path, _subfolders(path))
     names = _subfolders(parts[0])
+    if others := set(names) ^ set(_subfolders(parts[1])):
+        raise UserError(f"{path}: train and test need folders of the same classes, but {min(others)} is in one alone")
     train, test = (_classes(part, names) for part in parts)
     return Arrays(train.images, train.labels, test.images, test.labels, train.classes)
 
@@ -120,6 +128,10 @@ def _classes(path: Path, names: list[str]) -> Arrays:
         for file in sorted(each for each in (path / name).glob("*") if each.suffix.lower() in SUFFIXES):
             try:
                 with open_image(file) as opened:
+                    if opened.mode.startswith(("I", "F")):
+                        raise UserError(
+                            f"{file} has pixels of more than 8 bits ({opened.mode}): reduce them, or write all images to an .npz file"
+                        )
                     images.append(np.asarray(opened.convert("L" if opened.mode in ("1", "L") else "RGB")))
             except (OSError, UnidentifiedImageError) as error:
                 raise UserError(f"{file} cannot be read as an image ({error}): remove or replace it") from error
