@@ -4,8 +4,9 @@ White et al., BANANAS, AAAI 2021, Section 4: one feature for each possible path,
 NAS-Bench-101. Paths come in the order of their lengths, so a truncated encoding is a prefix of the full one. As
 published for NAS-Bench-201, `none` counts as an operation. The two inputs of a DARTS cell start paths of their own.
 What is an input and what an operation is read off the cells of a space (`nadlab.spaces.structure`). Where every path of
-a space is too long to have a feature, or all cells have the same one, as in a chain of layers, whose feature would tell
-each cell from all others, a cell's labels and edges are its features instead: the adjacency matrix encoding of White et al., A Study on Neural Architecture Encodings, NeurIPS 2020, Section 3.
+a space is too long to have a feature, or there is one path alone, as in a chain of layers, so that no two cells would
+share a feature, a cell's labels and edges are its features instead: the adjacency matrix encoding of White et al., A
+Study on Neural Architecture Encodings, NeurIPS 2020, Section 3.
 
 Shapes: N cells, F features.
 """
