@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -70,7 +71,8 @@ def test_fetch_downloads_converts_and_tidies_up(cache: Path, source: Path, monke
         port = served.stdout.readline().split(" port ")[1].split()[0]
         entry = OfficialFile("nasbench101", source.name, f"http://127.0.0.1:{port}/{source.name}", "")
         monkeypatch.setitem(download.CATALOG, "nasbench101", entry)
-        assert run("fetch", "nasbench101") == 0
+        with ThreadPoolExecutor(2) as both:
+            assert list(both.map(run, ("fetch",) * 2, ("nasbench101",) * 2)) == [0, 0]
         assert run("fetch", "nasbench101") == 0
         served.terminate()
     assert [path.name for path in cache.glob("*.safetensors")] == ["nasbench101.safetensors"]

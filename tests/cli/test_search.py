@@ -57,6 +57,11 @@ def test_more_methods_and_seeds_run_only_what_is_missing() -> None:
     ]
 
 
+def test_a_cluster_for_a_search_that_trains_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(nadlab, [*ASKED, "--method", "random-search", "--address", "10.0.0.1:6379"]) == 2
+    assert "--address is for benchmarks that train on a cluster" in capsys.readouterr().err
+
+
 def test_a_changed_benchmark_of_one_s_own_is_searched_again() -> None:
     code = """
 from dataclasses import replace

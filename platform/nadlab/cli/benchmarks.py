@@ -26,15 +26,16 @@ def fetch(name: str, keep_download: bool) -> None:
     from nadlab.benchmarks.convert import convert
     from nadlab.benchmarks.download import download, official
     from nadlab.benchmarks.registry import archives
-    from nadlab.cache import cache_folder, is_there
+    from nadlab.cache import cache_folder, is_there, locked
 
     found, url = official(name)
     archive = cache_folder() / f"{found.name}{SUFFIX}"
-    if not is_there(archive):
-        source = download(url, cache_folder() / "downloads" / found.file, found.sha256)
-        archive = convert(source, found.name, url)
-        if not keep_download:
-            source.unlink(missing_ok=True)
+    source = cache_folder() / "downloads" / found.file
+    with locked(source.with_suffix(".fetch")):  # another process finds the archive, not a file that is gone
+        if not is_there(archive):
+            archive = convert(download(url, source, found.sha256), found.name, url)
+            if not keep_download:
+                source.unlink(missing_ok=True)
     archives(archive)  # one that lay there before may be damaged
     click.echo(f"{name} is ready: {archive}")
 

@@ -64,6 +64,10 @@ def searches(
         raise UserError(f"the method {twice!r} is named twice: leave one out")
     # here, so that the error is raised once and not in every process
     oracle = benchmark(benchmark_name, protocol)
+    if address and cost_of(oracle) is None:
+        raise UserError(
+            f"--address is for benchmarks that train on a cluster, and {benchmark_name} declares no cost: leave it out"
+        )
     budget = Budget(budget) if isinstance(budget, int) and budget > 0 else budget
     queries = Account(oracle, budget).remaining if isinstance(budget, Budget) else budget
     requests = [
