@@ -259,6 +259,17 @@ class Hostile:
         return os.mkdir, ("ran",)
 
 
+def test_several_versions_in_one_folder_are_refused_wherever_that_lies(tmp_path: Path) -> None:
+    place = tmp_path / "xgb_v0.8_and_others"
+    for version in ("xgb_v0.9", "xgb_v1.0"):
+        write_member(place / version / "0", None, "xgb")
+        (place / version / "0" / "surrogate_model.model").write_bytes((FILES / "xgboost-1.2.0.pickle").read_bytes())
+    with pytest.raises(UserError, match=r"several surrogates, xgb_v0\.9 and xgb_v1\.0: name the folder of one"):
+        read_nasbench301(place)
+    shutil.rmtree(place / "xgb_v0.9")
+    assert read_nasbench301(place).space == "darts"
+
+
 def damaged(folder: Path, name: str) -> Path:
     model = folder / "xgb_v1.0" / "0" / "surrogate_model.model"
     legacy = (FILES / "xgboost-1.2.0.pickle").read_bytes()

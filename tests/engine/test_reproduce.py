@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,15 @@ def test_run_that_is_no_finished_trial_is_refused(copy: Copy, capsys: pytest.Cap
     copy.id = "0" * 32
     assert copy.reproduce() == 2
     assert "can't be read" in capsys.readouterr().err
+
+
+def test_trial_without_a_cell_that_keeps_its_constraints_has_nothing_to_reproduce(
+    copy: Copy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
+        database.execute("delete from latest_metrics where key = 'incumbent/test_accuracy'")
+    assert copy.reproduce() == 2
+    assert f"no cell of run {copy.id} keeps the trial's constraints" in capsys.readouterr().err
 
 
 def test_damaged_checkpoint_or_ledger_of_a_run_is_one_sentence(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from nadlab.benchmarks.oracle import Evaluation
 from nadlab.benchmarks.table import tables
 from nadlab.cli.main import nadlab
 from nadlab.errors import UserError
+from nadlab.evaluations import exports
 from nadlab.evaluations.store import Ended, EvaluationStore, failure
 from tests.oracles import Counting, counting
 
@@ -52,6 +53,11 @@ def test_export_holds_every_row_with_the_further_quantities_as_columns(tmp_path:
     assert len(frame) == 4
     assert frame["latency"].dropna().tolist() == [0.5]
     assert frame["seed"].tolist() == [0, 0, 0, 1]
+
+
+def test_a_quantity_that_has_a_column_s_name_is_exported_beside_it() -> None:
+    row = {"seconds": 90.0, "valid": 61.5, "extras": '{"seconds": 0.5, "valid": 61.5, "latency": 2.0}'}
+    assert exports._extras(row) == {"extra_seconds": 0.5, "valid": 61.5, "latency": 2.0}
 
 
 def test_a_table_is_a_benchmark_whose_answers_are_the_means_over_training_seeds(tmp_path: Path) -> None:

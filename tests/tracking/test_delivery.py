@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -57,6 +57,25 @@ def test_records_submitted_while_the_server_is_down_are_delivered_once_when_it_i
         assert {run.info.status for run in found} == {"FINISHED"}
     finally:
         server.kill()
+
+
+def test_store_that_hangs_is_not_asked_once_a_record(folder: StudyFolder) -> None:
+    asked, released = [], Event()
+
+    class Hanging:
+        at_once = 1
+
+        def deliver(self, batch: list[Any]) -> None:
+            asked.append(batch)
+            released.wait(60)
+            raise ConnectionError("no answer")
+
+    with Delivery(Hanging(), folder) as delivery:  # type: ignore[arg-type]
+        for record in folder.records() * 10:
+            delivery.submit(record)
+        released.set()
+        assert delivery.wait() == 10 * len(folder.records())
+    assert len(asked) <= 3
 
 
 def test_records_of_several_trials_are_on_their_way_at_once_and_of_one_trial_the_last_stays(

@@ -16,13 +16,16 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
+from nadlab.benchmarks.registry import benchmark
+from nadlab.cluster.execution import ExecutionConfig
+from nadlab.engine.runner import run_study
 from nadlab.errors import UserError
 from nadlab.study.folder import StudyFolder, read_owner
 from nadlab.tracking.content import TRIAL
 from nadlab.tracking.mlflow_internals import PARENT
-from nadlab.tracking.store import DRAFT, check_store, made_store
+from nadlab.tracking.store import DRAFT, check_store, default_store, made_store, open_client
 from nadlab.tracking.tracker import Tracker
-from tests.conftest import records_of
+from tests.conftest import TOY, records_of, small
 
 pytestmark = pytest.mark.services
 
@@ -196,3 +199,12 @@ def test_database_of_another_mlflow_is_named_with_the_cause_and_what_to_do(
 def test_store_that_does_not_answer_is_one_sentence(uri: str) -> None:
     with pytest.raises(UserError, match="--tracking-uri"):
         check_store(uri)
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_study_that_ends_with_an_error_is_failed_in_its_store(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="GPUs"):
+        run_study(small(), benchmark(TOY), ExecutionConfig(tmp_path, gpus_per_trial=2))
+    client = open_client(default_store(tmp_path)[0])
+    (parent,) = client.search_runs([each.experiment_id for each in client.search_experiments()], "tags.kind = 'study'")
+    assert parent.info.status == "FAILED"

@@ -106,6 +106,10 @@ def test_protocols_without_a_meaning_and_batches_too_large_are_refused() -> None
         benchmark("train:digits", "naslib")
     with pytest.raises(UserError, match="batch must be at most the 1151 training images, not 5000: set @batch="):
         benchmark("train:digits@batch=5000")
+    oracle = opened()
+    network = oracle.network(oracle.space.unlabelled(1, np.random.default_rng(0)))
+    with pytest.raises(UserError, match="1151 training images"):
+        train(network, oracle.data, Recipe(batch=5000))
 
 
 def test_augmentation_moves_and_mirrors_each_image() -> None:

@@ -156,11 +156,10 @@ def _receive(url: str, part: Path, offset: int) -> bool:
                 return True
             part.unlink()  # longer than the file: not a part of it
             return False
-        if 400 <= answer.status_code < 500:
+        answered = answer.status_code in (requests.codes.ok, requests.codes.partial_content)
+        if not answered and answer.status_code < 500:  # refused, or such as 202, "not yet"
             raise UserError(f"{url} cannot be downloaded: the server answers {answer.status_code} {answer.reason}")
         answer.raise_for_status()
-        if answer.status_code not in (requests.codes.ok, requests.codes.partial_content):  # such as 202, "not yet"
-            raise UserError(f"{url} cannot be downloaded: the server answers {answer.status_code} {answer.reason}")
         if answer.status_code != requests.codes.partial_content:
             offset = 0  # the server sends the file from its start
         elif not answer.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):

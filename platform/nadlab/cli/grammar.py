@@ -10,6 +10,7 @@ import click
 
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
+from nadlab.parameters.values import Value, coerced
 from nadlab.study.levels import AnySettings, TrialSettings, changed, distinct, level_type, names, value_of
 from nadlab.study.records import level_text
 from nadlab.study.study import Study
@@ -40,6 +41,14 @@ def assigned(option: str, texts: Sequence[str]) -> dict[str, str]:
             raise UserError(f"{option} names {name} twice: write it once")
         found[name] = text
     return found
+
+
+def hyperparameters(texts: Sequence[str]) -> dict[str, Value]:
+    """Return name -> value of texts such as `bananas.ensemble=3`; raise UserError when there is no such setting or value."""
+    found = assigned("--set", texts)
+    if other := next((name for name in found if "." not in name), None):
+        raise UserError(f"{other!r} is not a setting: write METHOD.SETTING=VALUE, such as bananas.ensemble=3")
+    return {name: coerced(level_type(SearchRequest(), name), name, text) for name, text in found.items()}
 
 
 def varied(study: Study, texts: Sequence[str], baseline: Sequence[str]) -> Study:

@@ -13,10 +13,7 @@ from nadlab.benchmarks.presets import PAPER
 from nadlab.cli.evaluations import OPTIONS, evaluation_config
 from nadlab.cli.shared_options import protocol_option
 from nadlab.errors import UserError
-from nadlab.methods.request import SearchRequest
-from nadlab.parameters.values import Value, coerced
 from nadlab.queries.budget import Budget
-from nadlab.study.levels import level_type
 from nadlab.study.study import Study
 
 if TYPE_CHECKING:
@@ -110,14 +107,6 @@ def _execution(given: Mapping[str, Any], default_out: Path) -> "ExecutionConfig"
     names = ("tracking_uri", "address", "concurrent", "gpus_per_trial", "pack", "anyway")
     chosen = {name: given[name] for name in names if name in given}
     return ExecutionConfig(given["out"] or default_out, evaluation=evaluation_config(given), **chosen)
-
-
-def parse_hyperparameter(text: str) -> tuple[str, Value]:
-    """Return name and value of `bananas.ensemble=3`; raise UserError when there is no such setting or value."""
-    name, equals, level = text.partition("=")
-    if not equals or "." not in name:
-        raise UserError(f"{text!r} is not a setting: write METHOD.SETTING=VALUE, such as bananas.ensemble=3")
-    return name, coerced(level_type(SearchRequest(), name), name, level)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -24,8 +24,8 @@ def tracked(study: StudyRecord, execution: ExecutionConfig) -> Tracker:
     return Tracker.connect(uri, study, artifacts)
 
 
-def stopped(tracker: Tracker, status: str = "KILLED") -> None:
-    """Say in MLflow that the study was stopped, or FAILED; a store that is down must not prevent it."""
+def close(tracker: Tracker, status: str) -> None:
+    """Say in MLflow how a study ended early; a store that is down must not prevent it."""
     with suppress(*STORE_ERRORS):
         tracker.close(status)
 

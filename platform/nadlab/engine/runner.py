@@ -74,18 +74,20 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
                 return conclude(schedule, folder, opening.result(), execution, undelivered)
         except (Stopped, SystemExit) as stop:  # SystemExit: Ray's own answer to SIGTERM while it starts
             number = stop.number if isinstance(stop, Stopped) else signal.SIGTERM
-            if opening and opening.done() and not opening.exception():
-                from nadlab.engine.ending import stopped
-
-                stopped(opening.result())
+            _close(opening, "KILLED")
             stopping.say()
             return 128 + number
         except BaseException:
-            if opening and opening.done() and not opening.exception():
-                from nadlab.engine.ending import stopped
-
-                stopped(opening.result(), "FAILED")
+            _close(opening, "FAILED")
             raise
+
+
+def _close(opening: "Future[Tracker] | None", status: str) -> None:
+    """Say in MLflow how the study ended, where its store was opened."""
+    if opening and opening.done() and not opening.exception():
+        from nadlab.engine.ending import close
+
+        close(opening.result(), status)
 
 
 def _tracker(study: StudyRecord, execution: ExecutionConfig) -> "Tracker":

@@ -119,8 +119,7 @@ def git_revision(folder: Path) -> str:
     `unknown` outside a checkout, and in another's ignored folder, such as an environment's packages in a project.
     """
     try:
-        if not _git(folder, "ls-files", "--", "."):
-            return "unknown"
+        _git(folder, "ls-files", "--error-unmatch", ".")  # fails where none of its files is tracked
         commit = _git(folder, "rev-parse", "HEAD")
         return commit + ("+dirty" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
@@ -133,8 +132,7 @@ def git_diff(folder: Path) -> str:
     All changed and unknown files are named, the changes of code and dependencies follow, cut after `LONGEST_DIFF`.
     """
     try:
-        if not _git(folder, "ls-files", "--", "."):
-            return ""
+        _git(folder, "ls-files", "--error-unmatch", ".")  # fails where none of its files is tracked
         root = Path(_git(folder, "rev-parse", "--show-toplevel"))
         named = _git(root, "status", "--porcelain")
         code = ("--", "*.py", "*.toml", "*.yaml", "constraints.txt")

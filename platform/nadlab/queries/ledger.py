@@ -86,6 +86,7 @@ class QueryLedger:
         self._cells: list[Cells] = []
         self._distinct = 0
         """cells of the pool, counted as far as they were needed"""
+        self._all_counted = False
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -121,15 +122,13 @@ class QueryLedger:
 
     @property
     def remaining(self) -> int:
-        """Whole queries left in the budget; of seconds, as many as it pays at the benchmark's expected seconds of one.
-
-        Seconds may outlast the pool where trainings are cheaper than expected: then as many as the pool has left.
-        """
+        """Whole queries left in the budget; of seconds, as many as it pays at the expected seconds of one and the pool has left."""
         paid, asked = self.account.remaining, len(self._queries)
         if self.account.budget.unit != "seconds":
             return paid
-        if self._distinct < asked + paid:
+        if self._distinct < asked + paid and not self._all_counted:
             self._distinct = distinct_cells(self.oracle, asked + paid)
+            self._all_counted = self._distinct < asked + paid
         return min(paid, max(0, self._distinct - asked))
 
     def known(self, cells: Cells, fidelity: int | None = None) -> NDArray[np.bool_]:

@@ -34,7 +34,7 @@ class Configuration:
 
     proposal: optuna.Trial | FrozenTrial
     """frozen once Optuna has its result"""
-    trials: list[Trial]
+    trials: Sequence[Trial]
     """one a seed; none where its settings exclude one another"""
     pruning_run: PruningRun
     records: dict[int, Record] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class OptunaSchedule:
         return self._queue.popleft() if self._queue else None
 
     def pruned_at(self, trial: Trial, history: History) -> int | None:
-        running = [each for each in self._configurations if each.trials[:1] == [trial] and not each.first_seed]
+        running = [each for each in self._configurations if trial in each.trials[:1] and not each.first_seed]
         return next((epoch for each in running if (epoch := each.pruning_run.pruned_at(history)) is not None), None)
 
     def ended(self, record: Record) -> None:

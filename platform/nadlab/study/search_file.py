@@ -94,7 +94,7 @@ class SearchFile:
         self, budgets: Collection[int], seeds: Collection[int], benchmarks: Collection[str], methods: Collection[str]
     ) -> pd.DataFrame:
         """Return the rows of these; raise UserError when there are none."""
-        self._digests(benchmarks)
+        self._check_versions(benchmarks)
         rows = self._rows()
         for name, wanted in zip(self.key, (budgets, seeds, benchmarks, methods), strict=True):
             rows = rows[rows[name].isin(wanted)]
@@ -150,11 +150,10 @@ class SearchFile:
     def _missing(self, tasks: Iterable[Task], anyway: bool) -> tuple[pd.DataFrame, list[Task]]:
         """Return the rows of the file and the tasks that are none; rows of other code count with `anyway` alone."""
         rows, asked = self._rows(), list(tasks)
-        self._digests({task[2] for task in asked})
+        names = {task[2] for task in asked}
+        self._check_versions(names)
         # a benchmark of one's own may be gone meanwhile, which is no matter to the others
-        judged = rows[
-            rows["benchmark"].isin({task[2] for task in asked}) | ~rows["benchmark"].map(is_plugin).astype(bool)
-        ]
+        judged = rows[rows["benchmark"].isin(names) | ~rows["benchmark"].map(is_plugin).astype(bool)]
         if (others := self._changed(judged)) and not anyway:
             raise UserError(
                 f"{self.path} holds searches by other code of {', '.join(others)}: delete those rows, check out their "
@@ -165,25 +164,28 @@ class SearchFile:
 
     @property
     def _versions(self) -> Path:
+        """Where the digests of the benchmarks are noted."""
         return self.path.with_suffix(".benchmarks.json")
 
-    def _digests(self, names: Collection[str]) -> dict[str, str]:
-        """Return benchmark -> digest, as noted; raise UserError where one of these is another version today."""
-        noted = read_json(self._versions) if self._versions.exists() else {}
-        for name in names:
-            if name in noted and noted[name] != (now := benchmark(name).digest):
+    def _noted(self) -> dict[str, str]:
+        found: dict[str, str] = read_json(self._versions) if self._versions.exists() else {}
+        return found
+
+    def _check_versions(self, names: Iterable[str]) -> None:
+        """Raise UserError where one of these benchmarks is another version today."""
+        noted = self._noted()
+        for name in noted.keys() & set(names):
+            if noted[name] != (now := benchmark(name).digest):
                 raise UserError(
                     f"{self.path} holds searches of another version of {name} (digest {short_digest(noted[name])}, here "
                     f"{short_digest(now)}): choose another folder with --out"
                 )
-        return noted
 
-    def _note(self, names: Collection[str]) -> None:
-        """Note the digests of benchmarks that are about to be searched."""
-        noted = self._digests(names)
-        if set(names) - noted.keys():
-            self._versions.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self._versions, noted | {name: benchmark(name).digest for name in sorted(names)})
+    def _note(self, names: set[str]) -> None:
+        """Note the digests of benchmarks that are about to be searched, and were checked."""
+        noted = self._noted()
+        if new := names - noted.keys():
+            write_json(self._versions, noted | {name: benchmark(name).digest for name in sorted(new)})
 
     def _changed(self, rows: pd.DataFrame) -> list[str]:
         made = rows[["method", "benchmark", "code"]].drop_duplicates().itertuples(index=False, name=None)

@@ -10,13 +10,12 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import partial_dependence
 
+from nadlab.analysis.statistics.paired_tests import ROUNDING
 from nadlab.errors import UserError
 
 FEWEST_TRIALS = 16
 """with fewer trials the importances are mostly noise of the forest"""
 GRID = 8
-SAME = 1e-9
-"""results no further apart differ by rounding alone"""
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def importance(study: optuna.Study, seed: int = 0) -> Importance:
             f"the Optuna study {study.study_name!r} has {len(trials)} finished trials with {len(varied)} varied "
             f"hyperparameters: importance needs at least {FEWEST_TRIALS} and 2"
         )
-    if np.ptp([trial.value for trial in trials]) < SAME:
+    if not np.ptp(np.round([float(trial.value or 0) for trial in trials], ROUNDING)):
         raise UserError(f"the {len(trials)} finished trials of {study.study_name!r} all have the same result")
     fanova = optuna.importance.FanovaImportanceEvaluator(seed=seed)
     return Importance(

@@ -120,7 +120,7 @@ def read_nasbench301(source: Path) -> Surrogate:
             by_kind.get(_model_kind(member), []).append(member)
         if not by_kind["xgb"]:
             raise UserError(f"{source} has no XGBoost surrogate: it needs xgb_v*/…/{MODEL_FILE} and {CONFIGURATION}")
-        versions = {part for each in by_kind["xgb"] for part in each.path("").parts if part.startswith("xgb_v")}
+        versions = {part for each in by_kind["xgb"] for part in each.folder.split("/") if part.startswith("xgb_v")}
         if len(versions) > 1:
             raise UserError(
                 f"{source} has several surrogates, {' and '.join(sorted(versions))}: name the folder of one"

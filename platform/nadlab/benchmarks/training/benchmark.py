@@ -202,10 +202,7 @@ def training_benchmark(name: str, preset: str) -> TrainingBenchmark:
         raise UserError(
             f"{name}: images of {height} x {width} cannot be halved {made.skeleton.stages - 1} times: set @stages=, or crop them"
         )
-    if made.recipe.batch > len(made.data.train):
-        raise UserError(
-            f"{name}: batch must be at most the {len(made.data.train)} training images, not {made.recipe.batch}: set @batch="
-        )
+    made.recipe.check_batch(len(made.data.train))
     return made
 
 

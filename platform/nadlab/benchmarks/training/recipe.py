@@ -42,6 +42,11 @@ class Recipe:
         positive(self, "epochs", "batch", "learning_rate", "momentum")
         between(0, 1, self, "momentum", "weight_decay")
 
+    def check_batch(self, images: int) -> None:
+        """Raise UserError where a batch is larger than a training part of so many images."""
+        if self.batch > images:
+            raise UserError(f"batch must be at most the {images} training images, not {self.batch}: set @batch=")
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -67,8 +72,7 @@ def train(network: nn.Module, data: Dataset, recipe: Recipe, place: torch.device
     larger than the training part.
     """
     place = place or device()
-    if recipe.batch > len(data.train):
-        raise UserError(f"batch must be at most the {len(data.train)} training images, not {recipe.batch}")
+    recipe.check_batch(len(data.train))
     network.to(place).train()
     step_of = torch.compile(network) if recipe.compile else network
     optimizer = torch.optim.SGD(

@@ -44,13 +44,8 @@ def npz(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in names if name in file.files}
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        EOFError,
-        BadZipFile,
-    ) as error:  # TypeError: a .npy file, which opens otherwise
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        # TypeError: a .npy file by another name
         raise UserError(f"{path} is not a readable .npz file of arrays: {error}") from error
     if len(found) not in (2, 4) or "images" not in found or "labels" not in found:
         raise UserError(

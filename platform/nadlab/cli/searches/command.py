@@ -72,15 +72,14 @@ def search(
              nadlab search --benchmark train:digits --space nasbench201 --method semigan-nad-sequential --queries 40
     """
     from nadlab.benchmarks.registry import benchmark
-    from nadlab.cli.grammar import assigned
-    from nadlab.cli.options import RUNS, budget_of, parse_hyperparameter, parse_names, parse_seeds
+    from nadlab.cli.grammar import hyperparameters
+    from nadlab.cli.options import RUNS, budget_of, parse_names, parse_seeds
     from nadlab.engine.searches.comparison import fronts
     from nadlab.engine.searches.kept import KeptSearches
     from nadlab.engine.searches.run import searches
     from nadlab.queries.goals import Goals
 
-    assigned("--set", settings)  # refuses a name that is given twice
-    changes = dict(map(parse_hyperparameter, settings))
+    changes = hyperparameters(settings)
     benchmark_name = in_space(benchmark_name, space_name)
     limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
     kept = KeptSearches(out or RUNS / "search" / benchmark_name.replace("/", "-").replace(":", "-"))

@@ -5,8 +5,9 @@ here the same shares of the budget. In a round the best cells are moved up the p
 step and decoded; the step grows from 1 to 100 until there are enough new cells.
 
 Choices: a decoded cell that cannot be queried is replaced by one of its neighbourhood that can (`Neighbourhood`); when all
-steps together bring too few, mutants of the best cells fill the round, and random cells where these have too few. Accuracies enter as normal scores: the published
-code drops bad cells without counting their queries, and standardizes by constants of NAS-Bench-101.
+steps together bring too few, mutants of the best cells fill the round, and random cells where these are too few.
+Accuracies enter as normal scores: the published code drops bad cells without counting their queries, and standardizes by
+constants of NAS-Bench-101.
 """
 
 import math
@@ -91,13 +92,12 @@ def improved(model: EncoderDecoder, seeds: Cells, count: int, neighbourhood: Nei
         before = len(found)
         _take(neighbourhood.child(seeds[[int(neighbourhood.rng.integers(len(seeds)))]]), neighbourhood, found)
         fruitless = 0 if len(found) > before else fruitless + 1
-    if missing := count - len(
-        found
-    ):  # few seeds have few children: as many random cells as asked for hold enough others
+    parts = list(found.values())
+    if missing := count - len(found):
+        # few seeds have few children: as many random cells as asked for hold enough others
         drawn = draw(neighbourhood.ledger, count, neighbourhood.rng)
-        others = drawn[~np.isin(space.keys(drawn), list(found))]
-        return concatenate([*found.values(), others[:missing]])
-    return concatenate(list(found.values()))
+        parts.append(drawn[~np.isin(space.keys(drawn), list(found))][:missing])
+    return concatenate(parts)
 
 
 def _take(cell: Cells, neighbourhood: Neighbourhood, found: dict[int, Cells]) -> None:
