@@ -88,6 +88,9 @@ def test_trainable_that_trains_in_one_step_is_timed_by_its_epochs_too(data: Path
         (["--vary", "final_k=1,1e6"], "reduce them by --vary final_k=N"),
         (["--set", "labels=299"], "more than the 300 distinct cells"),
         (["--gpus-per-trial", "0.5"], "there are 0 GPUs"),
+        (["--retries", "3"], "--retries is for benchmarks that train"),
+        (["--address", "127.0.0.1:1"], "no Ray cluster answers"),
+        (["--tracking-uri", "http://127.0.0.1:1"], "127.0.0.1:1"),
     ],
 )
 def test_request_that_would_be_refused_is_refused(data: Path, arguments: list[str], words: str) -> None:  # noqa: ARG001

@@ -57,9 +57,21 @@ def test_more_methods_and_seeds_run_only_what_is_missing() -> None:
     ]
 
 
-def test_a_cluster_for_a_search_that_trains_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(nadlab, [*ASKED, "--method", "random-search", "--address", "10.0.0.1:6379"]) == 2
-    assert "--address is for benchmarks that train on a cluster" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--address", "10.0.0.1:6379"),
+        ("--retries", "0"),
+        ("--evaluation-timeout", "60"),
+        ("--cpus-per-evaluation", "2"),
+        ("--gpus-per-evaluation", "1"),
+    ],
+)
+def test_an_option_of_trainings_is_refused_where_nothing_trains(
+    capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    assert run_command(nadlab, [*ASKED, "--method", "random-search", option, value]) == 2
+    assert f"{option} is for benchmarks that train" in capsys.readouterr().err
 
 
 def test_a_changed_benchmark_of_one_s_own_is_searched_again() -> None:

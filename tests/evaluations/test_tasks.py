@@ -52,6 +52,16 @@ if trouble.exists():
 return [Evaluation(60.0 + 5 * int((cells.operations == 3).sum()), None)]
 """
 """trains a cell in a moment; files in PLACE say which cells fail, and how"""
+HARVEST = Study(
+    name="harvest",
+    question="?",
+    expectation="none",
+    trainable=SearcherTrainable,
+    settings=SearchRequest(method="random-search", queries=6),
+    vary={"method": ("random-search",)},
+    benchmark=OWN,
+    seeds=(0,),
+)
 
 
 @pytest.fixture(scope="session")
@@ -132,24 +142,20 @@ def test_another_version_on_a_node_is_one_sentence_and_nothing_is_recorded(oracl
     assert ledger.queries == ()
 
 
+def test_gpus_of_trials_are_refused_where_the_trainings_take_them(oracle: Oracle, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="use --gpus-per-evaluation instead"):
+        run_study(HARVEST, oracle, ExecutionConfig(tmp_path / "out", gpus_per_trial=1))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.timeout(600)
 def test_a_trial_that_waits_holds_nothing_its_trainings_need_and_the_report_counts_failures(
     oracle: Oracle, folder: Path, tmp_path: Path
 ) -> None:
     for key in oracle.space.keys(oracle.pool()[::2]).tolist():
         (folder / str(key)).write_text("raise")
-    study = Study(
-        name="harvest",
-        question="?",
-        expectation="none",
-        trainable=SearcherTrainable,
-        settings=SearchRequest(method="random-search", queries=6),
-        vary={"method": ("random-search",)},
-        benchmark=OWN,
-        seeds=(0,),
-    )
     out = tmp_path / "out"
-    assert run_study(study, oracle, ExecutionConfig(out, evaluation=EvaluationConfig(retries=0))) == 0
+    assert run_study(HARVEST, oracle, ExecutionConfig(out, evaluation=EvaluationConfig(retries=0))) == 0
     (record,) = records_of(out)
     assert len(record.queries) == 6
     assert trained(folder) == Counter(query.key for query in record.queries)

@@ -19,7 +19,7 @@ from nadlab.errors import UserError
 from nadlab.interrupts import descendants, kill
 from nadlab.provenance.reachable import reachable
 
-SENT_VARIABLES = ("NADLAB_DATA", OFF)
+SENT_VARIABLES = ("NADLAB_DATA", "NADLAB_CACHE", OFF)
 """that decide what a trial computes"""
 
 

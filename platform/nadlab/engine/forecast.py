@@ -18,9 +18,9 @@ from nadlab.cluster.resources import (
     resources_per_trial,
     trials_at_once,
 )
-from nadlab.engine.plans import StudyPlan, on_device, without_gpus
+from nadlab.engine.plans import StudyPlan, on_device
 from nadlab.engine.request import request
-from nadlab.engine.runner import check_packing
+from nadlab.engine.runner import checked
 from nadlab.engine.tune_internals import without_constructor
 from nadlab.study.folder import StudyFolder, check_same, read_owner
 from nadlab.study.levels import flat
@@ -76,8 +76,7 @@ class Forecast:
 
 def dry_run(plan: StudyPlan, execution: ExecutionConfig) -> list[str]:
     """Return what a study would do, a sentence each; raises UserError where `run` would before its trials."""
-    check_packing(plan, execution)
-    execution = without_gpus(plan, execution)
+    execution = checked(plan, execution)
     records = kept_records(execution, plan.record)
     done = plan.done(records)
     return [

@@ -4,8 +4,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from nadlab.benchmarks.oracle import Oracle, cost_of, facts_of
-from nadlab.cluster.execution import ExecutionConfig
+from nadlab.benchmarks.oracle import Oracle, facts_of
 from nadlab.errors import UserError
 from nadlab.provenance.hardware import backend
 from nadlab.schedule.optuna_schedule import OptunaSchedule
@@ -101,11 +100,6 @@ def _ceiling(study: StudyRecord, records: Sequence[Record]) -> list[str]:
     from nadlab.analysis.cautions import ceiling  # late: scipy takes a second
 
     return ceiling(study, records) if records else []
-
-
-def without_gpus(plan: StudyPlan, execution: ExecutionConfig) -> ExecutionConfig:
-    """Return how trials run: without GPUs where they wait for trainings on the same cluster, which may need them all."""
-    return execution if cost_of(plan.oracle) is None else replace(execution, gpus_per_trial=0)
 
 
 def on_device(study: StudyRecord, gpus_per_trial: float | None) -> StudyRecord:

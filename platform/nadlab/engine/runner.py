@@ -15,7 +15,7 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.cluster.connection import check_address, connected
 from nadlab.cluster.execution import ExecutionConfig
 from nadlab.cluster.resources import check_room
-from nadlab.engine.plans import StudyPlan, on_device, plan_study, without_gpus
+from nadlab.engine.plans import StudyPlan, on_device, plan_study
 from nadlab.engine.tune import run_trials
 from nadlab.engine.worker import check_tables, prepared
 from nadlab.errors import UserError
@@ -48,14 +48,7 @@ def run(plan: StudyPlan, execution: ExecutionConfig) -> int:
 
     Raises UserError before any trial when the study can't run with these options.
     """
-    check_packing(plan, execution)
-    execution = without_gpus(plan, execution)
-    if execution.address:
-        check_address(execution.address)
-    if execution.tracking_uri:
-        from nadlab.tracking.store import check_store
-
-        check_store(execution.tracking_uri)
+    execution = checked(plan, execution)
     stopping = Stopping(f"Stopped. The records are in {execution.out}: the same command resumes the study.")
     study = on_device(plan.record, execution.gpus_per_trial)
     with stopping.caught():
@@ -96,12 +89,28 @@ def _tracker(study: StudyRecord, execution: ExecutionConfig) -> "Tracker":
     return tracked(study, execution)
 
 
-def check_packing(plan: StudyPlan, execution: ExecutionConfig) -> None:
-    """Raise UserError when the trials can't share processes as `--pack` requires, or a plugin can't be loaded."""
+def checked(plan: StudyPlan, execution: ExecutionConfig) -> ExecutionConfig:
+    """Return how the trials run; raise UserError where the plan can't run with these options.
+
+    Trials that wait for trainings get no GPU: the trainings on the same cluster may need them all.
+    """
     plugin_names([plan.record.benchmark, *plan.plugins])
     packed(plan.study.trainable, execution.pack)
     if execution.pack > 1 and plan.prunes:
         raise UserError("trials that share a process (--pack) can't be pruned: leave out --pack or --pruner")
+    execution.evaluation.check(plan.oracle)
+    trains = cost_of(plan.oracle) is not None
+    if trains and execution.gpus_per_trial:
+        raise UserError(
+            f"{plan.oracle.name} trains on the GPUs, so its trials get none: use --gpus-per-evaluation instead of --gpus-per-trial"
+        )
+    if execution.address:
+        check_address(execution.address)
+    if execution.tracking_uri:
+        from nadlab.tracking.store import check_store
+
+        check_store(execution.tracking_uri)
+    return replace(execution, gpus_per_trial=0) if trains else execution
 
 
 def _run_trials(

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from nadlab.benchmarks.oracle import Cost
+from nadlab.benchmarks.oracle import Cost, Oracle, cost_of
+from nadlab.errors import UserError
+
+_OPTIONS = {
+    "retries": "--retries",
+    "timeout": "--evaluation-timeout",
+    "cpus": "--cpus-per-evaluation",
+    "gpus": "--gpus-per-evaluation",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +27,16 @@ class EvaluationConfig:
     """instead of what the benchmark declares"""
     gpus: float | None = None
     """the same"""
+
+    def check(self, oracle: Oracle) -> None:
+        """Raise UserError when it says how to train on a benchmark that declares no cost, and so trains nothing."""
+        given = [
+            option for name, option in _OPTIONS.items() if getattr(self, name) != getattr(EvaluationConfig(), name)
+        ]
+        if given and cost_of(oracle) is None:
+            raise UserError(
+                f"{given[0]} is for benchmarks that train, and {oracle.name} declares no cost of a training: leave it out"
+            )
 
     def granted(self, cost: Cost) -> Cost:
         """Return what each evaluation of a benchmark gets."""

@@ -68,6 +68,7 @@ def searches(
         raise UserError(
             f"--address is for benchmarks that train on a cluster, and {benchmark_name} declares no cost: leave it out"
         )
+    evaluation.check(oracle)
     budget = Budget(budget) if isinstance(budget, int) and budget > 0 else budget
     queries = Account(oracle, budget).remaining if isinstance(budget, Budget) else budget
     requests = [
