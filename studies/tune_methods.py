@@ -25,6 +25,7 @@ import click
 import numpy as np
 import optuna
 import pandas as pd
+from tqdm import tqdm
 
 from nadlab.analysis.statistics.intervals import paired_difference
 from nadlab.analysis.text import ends, listed, markdown_table, number, setting
@@ -98,6 +99,8 @@ def tune(file_options: SearchFileOptions, budget: Values, configurations: int, m
         search.tell(trial, mean := float(np.mean(list(found.values()))))
         done.append({"values": trial.params, "regrets": found, "mean": mean})
         write_json(path, kept)
+        said = f"{method}: configuration {len(done)} of {configurations}, mean regret {number(mean)}"
+        tqdm.write(said, file=sys.stderr)
     return list(done[:configurations])
 
 

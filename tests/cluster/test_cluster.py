@@ -42,7 +42,7 @@ def test_trial_takes_one_cpu_and_no_gpu_where_there_is_none() -> None:
 
 
 def test_cluster_that_is_small_at_first_is_asked_for_as_many_trials_as_were_named() -> None:
-    head = Resources(cpus=0, gpus=0)
+    head = Resources(cpus=0, gpus_by_node=())
     assert trials_at_once(32, 0.25, head) == 32
     assert resources_per_trial(32, 0.25, head) == {"cpu": 1.0, "gpu": 0.25}
     with pytest.raises(UserError, match="too few for one trial"):
@@ -50,10 +50,18 @@ def test_cluster_that_is_small_at_first_is_asked_for_as_many_trials_as_were_name
 
 
 def test_named_trials_are_at_most_what_the_devices_hold() -> None:
-    cluster = Resources(cpus=16, gpus=2)
+    cluster = Resources(cpus=16, gpus_by_node=(2,))
     assert trials_at_once(12, 0.25, cluster) == 8
     assert trials_at_once(3, 0.25, cluster) == 3
     assert trials_at_once(None, None, cluster) == 16
+
+
+def test_gpus_of_one_trial_are_of_one_node() -> None:
+    cluster = Resources(cpus=16, gpus_by_node=(2, 3))
+    assert trials_at_once(None, 2, cluster) == 2
+    assert trials_at_once(None, 0.5, cluster) == 10
+    with pytest.raises(UserError, match="3 GPUs on a node, too few for one trial"):
+        trials_at_once(None, 4, cluster)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nowhere", "ray://127.0.0.1:9"])

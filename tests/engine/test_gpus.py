@@ -21,7 +21,7 @@ from trainables.biarch2perf import BiArch2PerfTrainable
 pytestmark = pytest.mark.services
 
 ROOT = Path(__file__).parents[2]
-FOUR = Resources(cpus=16, gpus=4)
+FOUR = Resources(cpus=16, gpus_by_node=(4,))
 
 
 def placed(
@@ -73,7 +73,7 @@ def test_trials_use_the_devices_of_both_nodes(halves: list[dict[str, Any]]) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize(("cpus", "gpus"), [(6, 4), (8, 3)])
 def test_default_share_runs_as_many_trials_at_once_as_the_forecast_says(cpus: int, gpus: int, tmp_path: Path) -> None:
-    forecast = trials_at_once(None, None, Resources(cpus, gpus))
+    forecast = trials_at_once(None, None, Resources(cpus, (gpus,)))
     rows = placed(tmp_path, "none", forecast, nodes=1, node=(cpus, gpus), together=forecast)
     assert most_at_once(rows) == forecast == cpus
     assert max(Counter(row["devices"] for row in rows).values()) == ceil(cpus / gpus)
@@ -107,7 +107,7 @@ def test_forecast_is_what_ray_places_for_all_numbers_up_to_16() -> None:
     shares = [None, *(1 / n for n in range(1, 17)), *map(float, range(2, 17)), 0.3, 0.7, 0.9999, 0.33333, 0.0001]
     for cpus, gpus, asked in product(range(1, 17), range(1, 17), shares):
         if asked is None or asked <= gpus:
-            at_once = trials_at_once(None, asked, cluster := Resources(cpus, gpus))
+            at_once = trials_at_once(None, asked, cluster := Resources(cpus, (gpus,)))
             assert fitted(resources_per_trial(at_once, asked, cluster)["gpu"], cpus, gpus) == at_once, (
                 cpus,
                 gpus,
@@ -127,7 +127,7 @@ def test_ray_itself_places_the_default_shares() -> None:
         ray.init(address="local", num_cpus=17, num_gpus=17, include_dashboard=False, object_store_memory=80 * 2**20)
         for cpus in (6, 8, 11):  # a few: Ray takes its time, and the test before this one has them all
             for gpus in range(1, cpus):
-                share = resources_per_trial(cpus, None, Resources(cpus, gpus))
+                share = resources_per_trial(cpus, None, Resources(cpus, (gpus,)))
                 rest = group({"CPU": 17 - cpus, "GPU": 17 - gpus})  # so that the node has what is tested
                 assert rest.wait(30)
                 trials = [group({"CPU": 1, "GPU": share["gpu"]}) for _ in range(cpus)]

@@ -18,20 +18,25 @@ class Resources:
     """What trials can be placed on."""
 
     cpus: float
-    gpus: float
+    gpus_by_node: tuple[float, ...]
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of all nodes."""
+        return sum(self.gpus_by_node)
 
 
 def machine_resources(concurrent: int | None) -> Resources:
     """Return what a cluster of this process would have."""
     import torch  # late: a driver that joins a cluster does not need it
 
-    return Resources(concurrent or os.cpu_count() or 1, torch.cuda.device_count())
+    return Resources(concurrent or os.cpu_count() or 1, (torch.cuda.device_count(),))
 
 
 def cluster_resources() -> Resources:
     """Return what the connected cluster has."""
-    found = ray.cluster_resources()
-    return Resources(found.get("CPU", 1.0), found.get("GPU", 0.0))
+    gpus = tuple(node["Resources"].get("GPU", 0.0) for node in ray.nodes() if node["Alive"])
+    return Resources(ray.cluster_resources().get("CPU", 1.0), gpus)
 
 
 def check_room(cost: Cost) -> None:
@@ -83,10 +88,13 @@ def slots(gpus: float | None, cluster: Resources) -> int:
     share = share_of_gpus(gpus or 0.0)
     if not share:
         return max(1, int(cluster.cpus))
-    # a fraction is of one device: what is left of several can't be joined
-    fitting = int(cluster.gpus) * int(1 / share + 1e-9) if share <= 1 else int(cluster.gpus / share)
+    # a fraction is of one device, several are of one node: what is left of others can't be joined
+    fitting = sum(
+        int(gpus) * int(1 / share + 1e-9) if share <= 1 else int(gpus / share) for gpus in cluster.gpus_by_node
+    )
     if not fitting:
-        raise UserError(f"there are {cluster.gpus:g} GPUs, too few for one trial: lower --gpus-per-trial")
+        most = max(cluster.gpus_by_node, default=0)
+        raise UserError(f"there are {most:g} GPUs on a node, too few for one trial: lower --gpus-per-trial")
     return max(1, min(int(cluster.cpus), fitting))
 
 
