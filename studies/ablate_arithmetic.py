@@ -6,8 +6,6 @@ bfloat16 needs a GPU: without one that level is left out.
 python studies/ablate_arithmetic.py --smoke
 """
 
-from dataclasses import replace
-
 from nadlab import Study, main
 from nadlab.semigan.settings import Settings
 from trainables.biarch2perf import BiArch2PerfTrainable
@@ -18,7 +16,7 @@ STUDY = Study(
     expectation="no: rounding is small compared with the noise of adversarial training, and all have converged at half the "
     "steps. Both take less time.",
     trainable=BiArch2PerfTrainable,
-    settings=replace(Settings(), unlabelled_per_epoch=None, epochs=60),
+    settings=Settings(unlabelled_per_epoch=None, epochs=60),
     vary={"precision": ("float32", "bfloat16"), "unlabelled_batch": (512, 1024)},
 )
 

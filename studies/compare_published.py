@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import ends, listed, markdown_table
+from nadlab.benchmarks.download import how_to_get
 from nadlab.benchmarks.oracle import Oracle, optimum_of
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_names, parse_seeds
@@ -48,8 +49,6 @@ KNOWN = {
     "semigan-nad-paper": "gaps of the paper are filled by us",
 }
 """method -> what else may make a difference"""
-FETCH = {"nasbench101": "nasbench101", "nasbench201": "nasbench201", "nasbench301-v1.0": "nasbench301-v1.0"}
-"""benchmark without its data set -> what `nadlab benchmarks fetch` gets"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def lines_of(each: Published, rows: pd.DataFrame, oracle: Oracle | None) -> tupl
     """Return the row of one published number."""
     head = each.method, str(each.queries), f"{each.accuracy:.2f}"
     if oracle is None:
-        return *head, "", "", "0", "", f"needs `nadlab benchmarks fetch {FETCH[each.benchmark.partition('/')[0]]}`"
+        return *head, "", "", "0", "", f"not on this machine: {how_to_get(each.benchmark)}"
     own = rows[(rows["benchmark"] == each.benchmark) & (rows["method"] == each.method)]
     own = own[own["queries"] == each.queries]
     if own.empty:

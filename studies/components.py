@@ -44,8 +44,8 @@ from nadlab.study.search_file import SearchFile, Task, code_of, mean_regrets, re
 
 NAMES = ("random-search", "predictor-pool", "predictor-semi", "generator-likelihood", "semigan-nad")
 COMPONENTS: dict[str, Searcher] = {name: SEARCHERS[name] for name in NAMES} | {
-    "semigan-nad, pool": SemiGANNAD(replace(Settings(), candidates_from="pool")),
-    "semigan-nad, both": SemiGANNAD(replace(Settings(), candidates_from="both")),
+    "semigan-nad, pool": SemiGANNAD(Settings(candidates_from="pool")),
+    "semigan-nad, both": SemiGANNAD(Settings(candidates_from="both")),
     "predictor-pool, large": SemiGANNAD(replace(PREDICTOR_POOL, generated=200_000)),
 }
 """The parts; two have the trained AG and D of the full method, but choose from the pool. The last takes 40 times as many

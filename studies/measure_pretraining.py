@@ -7,7 +7,6 @@ import sys
 import time
 
 import click
-import numpy as np
 import torch
 
 from nadlab.cli.command_line import run_command
@@ -16,6 +15,7 @@ from nadlab.searchers.models import cell_decoder, graph_vae
 from nadlab.searchers.models.choices import choices_of
 from nadlab.searchers.models.graphs import graphs_of
 from nadlab.spaces import SPACES, SearchSpace
+from nadlab.spaces.cells import is_valid
 from nadlab.spaces.classes import classes
 
 GENERATED = 5000
@@ -45,7 +45,7 @@ def generation(space: SearchSpace) -> str:
     with torch.inference_mode():
         written = decoder.draw(torch.randn(GENERATED, 32, generator=random), random)
     cells = choices_of(space).decode(written.sequences.numpy())
-    valid = np.array([reason is None for reason in space.invalid_reasons(cells)])
+    valid = is_valid(cells, space)
     unique = len(one_of_each(cells[valid], space)) / valid.sum()
     return f"| {space.name} | {valid.mean():.2%} | {unique:.2%} | {seconds:.0f} |"
 

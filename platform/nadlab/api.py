@@ -1,5 +1,6 @@
 """The public functions that drive a whole search or study; what they need is imported when they are called."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
 
 def main(study: "Study | Tuning") -> None:
     """Run a study or a tuning study as a command: parse the command line, run what is missing, report, exit."""
+    from nadlab.cli.command_line import run_command
+
     if isinstance(study, Study):
-        from nadlab.cli.study import main as run_study
+        from nadlab.cli.study import command
 
-        run_study(study)
-    else:
-        from nadlab.cli.tuning import main as run_tuning
+        sys.exit(run_command(command(study)))
+    from nadlab.cli.tuning import tuning_command
 
-        run_tuning(study)
+    sys.exit(run_command(tuning_command(study)))
 
 
 def search(
@@ -38,20 +40,20 @@ def search(
 ) -> "pd.DataFrame":
     """Search a benchmark with one or more methods, once per seed; return one row per method and seed, in this order.
 
-    method: a name that `nadlab search --help` lists, `module:object` of your own, or several of them.
+    method: a name that `nadlab methods` lists, `module:object` of your own, or several of them.
+    benchmark: a name that `nadlab benchmarks` lists, or `module:object` of your own.
     queries: distinct architectures up to isomorphism that each search may evaluate, or a training budget as text:
         "20000epochs", "90min" or "6h"; the latter adds columns `trainings`, `epochs` and `training_seconds`.
+    seeds: of the searches; every method has the same ones.
     concurrent: searches in parallel; one runs in this process, more (None: one per core) in separate processes, so that
         a script needs `if __name__ == "__main__":`. Each search uses one torch thread.
     hyperparameters: `method.setting` -> value, such as {"bananas.ensemble": 3}, for settings to change; `nadlab methods`
         lists them.
-    objectives: names of several, the benchmark's metric first, such as ("accuracy", "latency").
-    at_most: quantity -> its maximum; a cell that violates a constraint is never the best.
-
-    evaluations: the store of a benchmark that is not free, a folder or postgresql://...; None: runs/evaluations.
-
     protocol: `paper` (as in the SemiGAN-NAD paper: NAS-Bench-201 by test accuracy only), `validation` (search by
         validation, report test accuracy, if the benchmark has both) or `naslib` (as in NASLib).
+    objectives: names of several, the benchmark's metric first, such as ("accuracy", "latency").
+    at_most: quantity -> its maximum; a cell that violates a constraint is never the best.
+    evaluations: the store of a benchmark that is not free, a folder or postgresql://...; None: runs/evaluations.
 
     Columns: `method`, `benchmark`, `protocol`, `seed`, `queries`; `best_valid` and `best_test`, percent, of the cell with the best
     search accuracy (missing where the benchmark has none); `regret`, percentage points (no column if the optimum is

@@ -59,7 +59,7 @@ def read_json_lines(path: Path, key: str) -> dict[Any, dict[str, Any]]:
             found[row[key]] = row
         except (ValueError, LookupError, TypeError) as error:
             raise UserError(
-                f"line {number} of {path} is damaged ({error!r}): delete it, and it is made anew"
+                f"line {number} of {path} is damaged ({error!r}): delete it, and it will be recreated"
             ) from error
     return found
 

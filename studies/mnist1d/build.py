@@ -1,6 +1,6 @@
-"""Train the cells of the embedded benchmarks on MNIST-1D; `embed_mnist1d.py` makes benchmarks of the result.
+"""Train the cells of the embedded benchmarks on MNIST-1D; `embed.py` makes benchmarks of the result.
 
-NAS-Bench-201: every one of the 6,466 classes. NAS-Bench-101 and DARTS: 2,400 random cells (2,000 of them so far), for a surrogate. Ray trains
+NAS-Bench-201: every one of the 6,466 classes. NAS-Bench-101 and DARTS: 2,400 random cells, for a surrogate. Ray trains
 on all cores, in an order drawn once, so that an unfinished file is a uniform sample of the space. Every cell is
 written as it ends; the same command goes on where it was stopped.
 

@@ -28,6 +28,7 @@ from nadlab.benchmarks.surrogates.features import VECTORS, darts_choices
 from nadlab.benchmarks.surrogates.surrogate import SurrogateBenchmark
 from nadlab.benchmarks.surrogates.trees import Model, Tree, ensemble
 from nadlab.errors import UserError
+from nadlab.queries.budget import Account, Budget
 from nadlab.queries.ledger import QueryLedger
 from nadlab.spaces import Cells, space
 from nadlab.spaces.cells import concatenate
@@ -174,6 +175,16 @@ def test_predictions_are_the_libraries_own(official: tuple[Path, list[Any], list
     assert all(booster.best_iteration < 60 for booster in slow)
     expected = np.mean([booster.predict(features) for booster in slow], axis=0)
     assert oracle.seconds(cells) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_budget_in_seconds_is_paid_by_the_runtime_surrogate(archive: Path) -> None:
+    oracle = opened(archive)
+    mean = oracle.fidelities.seconds
+    assert mean is not None
+    account = Account(oracle, Budget(10.5 * mean, "seconds"))
+    assert account.remaining == 10
+    cells = DARTS.sample(3, np.random.default_rng(1))
+    assert [each.seconds for each in oracle.evaluate(cells)] == oracle.seconds(cells).tolist()
 
 
 @pytest.mark.parametrize("version", ["1.0.2", "1.2.0"])

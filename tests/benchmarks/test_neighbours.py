@@ -74,7 +74,7 @@ STRAYS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "capitals": ("X.CSV", text("arch_str,x_valid_12\n"), "is not read: a table here is .*in small letters"),
     "a packed table": ("x.csv.gz", text(""), "is not read: a table here is an unpacked file"),
     "another ending": ("x.tsv", text(""), "is not read: a table here is .*with commas"),
-    "an archive among the tables": ("x.safetensors", text(""), r"belongs into \$NADLAB_CACHE"),
+    "an archive among the tables": ("x.safetensors", text(""), r"belongs in \$NADLAB_CACHE"),
     "a line break in its name": ("a\nb.csv", text(""), "characters that cannot be printed"),
     "bytes that are no text in its name": (os.fsdecode(b"\xff.csv"), text(""), "characters that cannot be printed"),
 }

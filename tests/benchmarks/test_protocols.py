@@ -144,16 +144,24 @@ def test_an_archive_gives_each_split_of_its_longest_training_that_has_it(folder:
     ledger = QueryLedger(open_benchmark(path, "x", "runs"), CELLS)
     ledger.query(cells())
     assert {query.valid for query in ledger.queries} == {None}
-    with pytest.raises(UserError, match=r"'naslib' needs validation answers, and runs .* has test alone"):
+    with pytest.raises(UserError, match=r"'naslib' needs validation answers, and runs .* has test answers only"):
         open_benchmark(path, "x", "runs", "naslib")
 
 
 @pytest.mark.parametrize(
     ("name", "protocol", "words"),
     [
-        ("mnist1d-darts", "validation", "needs validation and test answers, and mnist1d-darts has validation alone"),
-        ("nasbench201/x", "validation", "needs validation and test answers, and nasbench201/x .* has validation alone"),
-        ("nasbench201/x", "naslib", "holds means alone, and the protocol 'naslib' needs an archive of every run"),
+        (
+            "mnist1d-darts",
+            "validation",
+            "needs validation and test answers, and mnist1d-darts has validation answers only",
+        ),
+        (
+            "nasbench201/x",
+            "validation",
+            "needs validation and test answers, and nasbench201/x .* has validation answers only",
+        ),
+        ("nasbench201/x", "naslib", "holds only means, and the protocol 'naslib' needs an archive of every run"),
     ],
 )
 def test_a_benchmark_that_lacks_what_the_protocol_needs_says_so(
@@ -167,8 +175,12 @@ def test_a_benchmark_that_lacks_what_the_protocol_needs_says_so(
 @pytest.mark.parametrize(
     ("package", "protocol", "words"),
     [
-        (analognasbench.PACKAGE, "validation", "needs validation and test answers, and analog-nasbench has test alone"),
-        (analognasbench.PACKAGE, "naslib", "needs validation answers, and analog-nasbench has test alone"),
+        (
+            analognasbench.PACKAGE,
+            "validation",
+            "needs validation and test answers, and analog-nasbench has test answers only",
+        ),
+        (analognasbench.PACKAGE, "naslib", "needs validation answers, and analog-nasbench has test answers only"),
         (nasbenchgraph.PACKAGE, "naslib", "is not defined for nas-bench-graph"),
     ],
 )

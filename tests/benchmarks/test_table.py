@@ -51,7 +51,7 @@ def test_every_dataset_of_the_header_is_a_benchmark_and_the_longest_training_cou
         (f"{GOOD.replace('skip_connect', 'none')},,2", "row 2: x_valid_12 must be a number from 0 to 100, not nan"),
         (f"{GOOD.replace('skip_connect', 'none')},1,much", "row 2: x_test_12 must be a number"),
         (f"{GOOD.replace('skip_connect', 'none')},1,101", "row 2: x_test_12 must be a number from 0 to 100"),
-        (f"{GOOD},1,2", "row 2: the cell stands in the table twice"),
+        (f"{GOOD},1,2", "row 2: the table lists this cell twice"),
     ],
 )
 def test_malformed_row_is_named_with_what_is_wrong(tmp_path: Path, row: str, words: str) -> None:

@@ -97,7 +97,7 @@ def test_other_code_is_refused_with_the_revision_to_take(copy: Copy, capsys: pyt
     [
         ("digest", "f" * 64, "queried another version of nasbench201/toy"),
         ("benchmark", "nope", "unknown benchmark 'nope'"),
-        ("protocol", "naslib", "holds means alone, and the protocol 'naslib' needs an archive of every run"),
+        ("protocol", "naslib", "holds only means, and the protocol 'naslib' needs an archive of every run"),
         ("protocol", "nope", "unknown protocol 'nope'"),
         ("trainable", "trainables.nacg:Gone", "is not installed here"),
         ("trainable", "pathlib:Path", "is not a trainable"),

@@ -1,17 +1,29 @@
 """Failed trainings in a ledger: counted once, seen as the worst value, never the incumbent."""
 
+from dataclasses import dataclass
+from typing import cast
+
 import numpy as np
 
-from nadlab.benchmarks.oracle import Evaluation, Metric, quantity
+from nadlab.benchmarks.oracle import Evaluation, Metric, Oracle, metric_of, quantity
 from nadlab.queries.goals import Goals
 from nadlab.queries.ledger import QueryLedger
-from nadlab.queries.opening import Answered, answered
+from nadlab.queries.opening import Answered
 from nadlab.spaces import Cells
 from tests.oracles import counting
 
 ORACLE = counting("nasbench201", 30)
 CELLS = ORACLE.pool()[:4]
+PERCENT = Metric()
 FAILED = Evaluation(0.0, 0.0, failed="no memory")
+
+
+@dataclass(frozen=True)
+class TimedCells(Answered):
+    """A benchmark that declares a latency and its own metric."""
+
+    metric: Metric = PERCENT
+    quantities: tuple[Metric, ...] = (quantity("latency", "s"),)
 
 
 def ledger_of(answers: list[Evaluation], goals: Goals = Goals(), metric: Metric | None = None) -> QueryLedger:  # noqa: B008
@@ -20,10 +32,8 @@ def ledger_of(answers: list[Evaluation], goals: Goals = Goals(), metric: Metric 
     def evaluate(cells: Cells) -> list[Evaluation]:
         return [answers[keys.index(key)] for key in ORACLE.space.keys(cells).tolist()]
 
-    oracle = answered(ORACLE, evaluate)
-    assert isinstance(oracle, Answered)
-    known = {**vars(oracle), "quantities": (quantity("latency", "s"),), "metric": metric or oracle.metric}
-    return QueryLedger(Answered(**known), 4, goals)
+    oracle = TimedCells(ORACLE, evaluate, metric=metric or metric_of(ORACLE))
+    return QueryLedger(cast(Oracle, oracle), 4, goals)
 
 
 def test_a_failed_training_is_one_query_with_the_worst_score_and_never_the_best() -> None:

@@ -191,7 +191,7 @@ def test_quantity_that_is_undeclared_or_no_number_is_refused(extras: dict[str, f
 @pytest.mark.parametrize("goals", [BOTH, Goals.of(None, "latency=1")])
 def test_objective_or_constraint_that_an_answer_lacks_is_refused(goals: Goals) -> None:
     ledger = QueryLedger(answered(TRADED, lambda cells: [Evaluation(50.0, 50.0)] * len(cells)), 1, goals)
-    with pytest.raises(UserError, match=r"gave no latency for .*: its evaluate must return it among the extras"):
+    with pytest.raises(UserError, match=r"gave no latency for .*: its `evaluate` must return every quantity"):
         ledger.query(TRADED.pool()[:1])
     assert not ledger.queries
 

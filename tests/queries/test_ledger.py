@@ -86,7 +86,7 @@ def test_cell_that_breaks_a_rule_of_its_space_is_refused_though_the_benchmark_wo
     ledger = QueryLedger(error("toy"), 3)
     cells = ledger.oracle.pool()[:2]
     cells.operations[1, 1] = 4
-    with pytest.raises(UserError, match="the method queried what is no cell of perceptrons: a label is wrong"):
+    with pytest.raises(UserError, match="the method queried an invalid cell of perceptrons: a label is wrong"):
         ledger.query(cells)
     assert ledger.queries == ()
 

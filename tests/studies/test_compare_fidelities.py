@@ -26,5 +26,5 @@ def test_pairs_are_compared_at_equal_seconds_and_the_same_command_goes_on(data: 
     assert "Of 1 comparisons short trainings help significantly in 0 and hurt in 0." in shown
     assert "| hyperband - random-search |" in shown
     assert (tmp_path / "anytime.png").exists()
-    with pytest.raises(UserError, match="mnist1d-201 answers by full trainings alone"):
+    with pytest.raises(UserError, match="mnist1d-201 has only full trainings"):
         page("--benchmarks", "mnist1d-201")

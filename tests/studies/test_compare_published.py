@@ -45,4 +45,4 @@ def test_same_command_goes_on_with_cheap_methods_first_and_says_which_file_is_mi
         assert len(rows) == 2 * int(seeds)
     assert [row[3] for row in rows[:2]] == ["random-search"] * 2
     assert "| random-search | 12 | 60.00 |" in found.stdout
-    assert f"needs `nadlab benchmarks fetch {missing}`" in found.stdout
+    assert f"not on this machine: run `nadlab benchmarks fetch {missing}`" in found.stdout

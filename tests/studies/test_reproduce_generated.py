@@ -98,7 +98,9 @@ def test_figure_3_is_of_the_space_of_nasbench201_under_the_paper_s_preset(tmp_pa
 def test_line_that_is_no_row_is_named_and_nothing_is_added(tmp_path: Path, second: bytes) -> None:
     written = b'{"seed": 0, "code": "1"}\n' + second
     (tmp_path / "seeds.jsonl").write_bytes(written)
-    with pytest.raises(UserError, match=r"^line 2 of .*seeds.jsonl is damaged .*: delete it, and it is made anew$"):
+    with pytest.raises(
+        UserError, match=r"^line 2 of .*seeds.jsonl is damaged .*: delete it, and it will be recreated$"
+    ):
         run(reproduce_table4.command, tmp_path, "--benchmark", "mnist1d-201", "--seeds", "3")
     assert (tmp_path / "seeds.jsonl").read_bytes() == written
 

@@ -164,7 +164,7 @@ def test_damaged_template_is_made_anew(
     template.write_text("junk\n")
     (tmp_path / "out").mkdir()
     check_store(made_store(tmp_path / "out")[0])
-    assert "is damaged: it is made anew" in caplog.text
+    assert "is damaged: it will be recreated" in caplog.text
     assert internals.has_tables(template)
 
 

@@ -154,7 +154,7 @@ WRONG: dict[str, Callable[[Path], str]] = {
     "no images": str,
     "cannot be read as an image": _no_image,
     "more than 8 bits": _deep,
-    "but Cat is in one alone": _classes_apart,
+    "but Cat is in only one of them": _classes_apart,
     "not a readable .npz": _bare_array,
     "six images": _arrays(images=IMAGES[:5], labels=LABELS[:5]),
     "images and labels": _arrays(images=IMAGES),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nadlab.analysis.statistics.comparisons import fewest_seeds
 from nadlab.analysis.summary import by_level, finished
 from nadlab.analysis.text import listed
-from nadlab.study.outcomes import measured, primary, reaches_best, value
+from nadlab.study.outcomes import measured, primary, queries_to_best, value
 from nadlab.study.records import Record, StudyRecord
 
 CEILING = 0.5
@@ -16,14 +16,15 @@ FILLED = 0.5
 
 def ceiling(study: StudyRecord, records: Sequence[Record]) -> list[str]:
     """Return the sentence that says how many trials have the best value there is, or all the same, where these are many."""
-    found = [(record, value(record, study)) for record in finished(records)]
-    ended = [record for record, each in found if each is not None]
-    values = [each for _, each in found if each is not None]
+    valued = [(record, value(record, study)) for record in finished(records)]
+    ended = [record for record, each in valued if each is not None]
+    values = [each for _, each in valued if each is not None]
     levels = {study.level(record.trial) for record in ended}
     if len(levels) < 2 or not values:
         return []
     outcome, metric, count = primary(study), measured(study), len(values)
-    at_best = sum(reaches_best(record, study, outcome.queries) for record in ended) if outcome.has_ceiling else 0
+    found = [queries_to_best(record, study, outcome.queries) for record in ended] if outcome.has_ceiling else []
+    at_best = sum(number is not None for number in found)
     advice = "use fewer queries, another --benchmark or another --outcome."
     if at_best >= CEILING * count:
         # a pair differs only where one of its trials is not among them

@@ -87,13 +87,13 @@ class Evidence:
     @cached_property
     def curves(self) -> dict[str, Values]:
         """Level -> reported accuracy of the best cell so far, (seeds, queries)."""
-        return {level: _stack([incumbents(each, self.study) for each in group]) for level, group in self.groups.items()}
+        return {level: stack([incumbents(each, self.study) for each in group]) for level, group in self.groups.items()}
 
     @cached_property
     def search_curves(self) -> dict[str, Values]:
         """Level -> search accuracy of the best cell so far, (seeds, queries): it never falls."""
         return {
-            level: _stack([incumbents(each, self.study, self.study.search_split) for each in group])
+            level: stack([incumbents(each, self.study, self.study.search_split) for each in group])
             for level, group in self.groups.items()
         }
 
@@ -121,7 +121,7 @@ class Evidence:
 
     def seconds(self, level: str) -> Values:
         """Return the seconds that the trainings up to each query took, (seeds, queries); NaN where answers do not say."""
-        return _stack([
+        return stack([
             np.cumsum([query.extras.get(SECONDS.name, np.nan) for query in record.queries]).tolist()
             for record in self.groups[level]
         ])  # fmt: skip
@@ -143,6 +143,7 @@ class Evidence:
         return [row.level for row in rows if row in best]
 
 
-def _stack(curves: Sequence[Sequence[float]]) -> Values:
+def stack(curves: Sequence[Sequence[float]]) -> Values:
+    """Return curves of one length, (seeds, queries): a shorter one stays at its end."""
     longest = max(map(len, curves))
     return np.array([[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves])

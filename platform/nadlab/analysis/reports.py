@@ -37,19 +37,19 @@ def write_report(
     """Write a study's report into a folder; return it and its files, the page first. said: sentences that come first."""
     rng = np.random.default_rng(0)
     report = (report_on_tuning if study.is_tuning else report_on)(study, records, rng, runs)
-    if objectives := in_words(report.evidence, rng):
-        found = report.evidence
-        report = replace(report, evidence=replace(found, conclusions=(objectives, *found.conclusions)))
-    if mixed := mixture(records):
-        report = _with(report, mixed)
-    if diverged := [record for record in records if record.diverged]:
-        report = _with(report, _divergence(report.evidence.study, diverged))
-    if none := [record for record in records if record.status == "FINISHED" and not record.is_judged]:
-        report = _with(report, _infeasible(report.evidence.study, none))
-    for sentence in reversed(said):
-        report = _with(report, sentence)
-    if failed := _failures(records):
-        report = _with(report, failed)
+    found, objectives = report.evidence, in_words(report.evidence, rng)
+    diverged = [record for record in records if record.diverged]
+    none = [record for record in records if record.status == "FINISHED" and not record.is_judged]
+    cautions = [
+        *filter(None, [_failures(records)]),
+        *said,
+        *([_infeasible(found.study, none)] if none else []),
+        *([_divergence(found.study, diverged)] if diverged else []),
+        *filter(None, [mixture(records)]),
+    ]
+    conclusions = (*cautions, *([objectives] if objectives else []), *found.conclusions)
+    found = replace(found, conclusions=conclusions, cautions=found.cautions + len(cautions))
+    report = replace(report, evidence=found)
     return report, write(report, folder, rng)
 
 
@@ -128,15 +128,6 @@ def mixture(records: Sequence[Record]) -> str | None:
         if len(values) > 1:
             found.append(f"{len(values)} values of {name}, {'; '.join(values)}")
     return f"The results are mixed: they come from {', and from '.join(found)}." if found else None
-
-
-def _with(report: Report, sentence: str) -> Report:
-    """Return the report with one more caution, the first of the conclusions."""
-    found = report.evidence
-    return replace(
-        report,
-        evidence=replace(found, conclusions=(sentence, *found.conclusions), cautions=found.cautions + 1),
-    )
 
 
 def _failures(records: Sequence[Record]) -> str:

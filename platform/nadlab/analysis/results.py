@@ -60,7 +60,10 @@ class Results:
         study are its configurations, named by rank, at the seeds used to choose them.
         """
         # the report's generator: the same intervals
-        return level_table(summarize(self.study, _compared(self.study, self.records), np.random.default_rng(0)))
+        from nadlab.analysis.configurations import search_records  # late: optuna takes a second
+
+        compared = search_records(self.study, self.records) if self.study.is_tuning else list(self.records)
+        return level_table(summarize(self.study, compared, np.random.default_rng(0)))
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -95,11 +98,3 @@ def load(folder: str | Path) -> Results:
 
         study = named(study, records)
     return Results(study, tuple(records))
-
-
-def _compared(study: StudyRecord, records: tuple[Record, ...]) -> list[Record]:
-    if not study.is_tuning:
-        return list(records)
-    from nadlab.analysis.configurations import search_seeds
-
-    return [record for record in records if record.trial.seed in search_seeds(study)]

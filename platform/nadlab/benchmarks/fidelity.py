@@ -51,9 +51,9 @@ def lower_fidelities(oracle: Oracle) -> Sequence[int]:
 
 
 def one_fidelity(oracle: Oracle) -> str:
-    """Return the sentence that says that a benchmark has full trainings alone."""
+    """Return the sentence that says that a benchmark has only full trainings."""
     return (
-        f"{oracle.name} answers by full trainings alone, and the method needs shorter ones too: take another method, or a "
+        f"{oracle.name} has only full trainings, and the method needs shorter ones too: choose another method, or a "
         "benchmark with several fidelities, such as nasbench101"
     )
 

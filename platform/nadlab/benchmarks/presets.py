@@ -54,10 +54,9 @@ class Protocol:
     search_split: Split
     report_split: Split
     runs: Runs
-    """`mean` of an architecture's runs, or `one`, drawn per architecture by `seed` and then always the same"""
+    """`mean` of an architecture's runs, or `one`, drawn per architecture and then always the same"""
     noise: bool = False
-    """whether a surrogate adds its ensemble's spread, drawn per architecture by `seed`"""
-    seed: int = 0
+    """whether a surrogate adds its ensemble's spread, drawn per architecture"""
 
 
 PAPER, VALIDATION = "paper", "validation"
@@ -113,7 +112,7 @@ def protocol(preset: str, name: str, splits: Collection[str], *kinds: str) -> Pr
     if not needed <= set(splits):
         wanted, there = (" and ".join(WORDS[each] for each in WORDS if each in some) for some in (needed, splits))
         raise UserError(
-            f"the protocol {preset!r} needs {wanted} answers, and {name} has {there or 'none'} alone: choose another protocol"
+            f"the protocol {preset!r} needs {wanted} answers, and {name} has {there or 'no'} answers only: choose another protocol"
         )
     return found
 

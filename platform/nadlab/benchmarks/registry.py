@@ -186,7 +186,7 @@ def benchmark(name: str, protocol: str = "paper") -> Oracle:
     raise UserError(
         f"unknown benchmark {name!r}: {f'{official}; ' if official else did_you_mean(name, known.found)}choose from those on this machine, {listed}; "
         "others are looked up in $NADLAB_DATA, are downloaded with `nadlab benchmarks fetch`, "
-        + "".join(f"come by `pip install 'nadlab[{extra}]'`, " for extra in absent())
+        + "".join(f"are installed with `pip install 'nadlab[{extra}]'`, " for extra in absent())
         + "are trained as train:SOURCE, or are your own module:function"
         + "".join(f"; {sentence}" for sentence in near)
     )
@@ -196,11 +196,11 @@ def _places(preset: str) -> Iterator[_Place]:
     """Yield the folders, later ones before earlier ones for the same name."""
     check_protocol(preset)
     opened = partial(archives, preset=preset)
-    rule = f"an archive here is a file NAME{SUFFIX}, and a table NAME.csv belongs into $NADLAB_DATA"
+    rule = f"an archive here is a file NAME{SUFFIX}, and a table NAME.csv belongs in $NADLAB_DATA"
     yield _Place(EMBEDDED, SUFFIX, rule, opened)
     folder = data_folder()
     if folder:
-        table_rule = f"a table here is an unpacked file NAME.csv in small letters, with commas between its columns, and an archive NAME{SUFFIX} belongs into $NADLAB_CACHE"
+        table_rule = f"a table here is an unpacked file NAME.csv in small letters, with commas between its columns, and an archive NAME{SUFFIX} belongs in $NADLAB_CACHE"
         yield _Place(folder, ".csv", table_rule, partial(tables, preset=preset))
     yield _Place(cache_folder(), SUFFIX, rule, opened)
 

@@ -43,7 +43,7 @@ def tables(path: Path, preset: str = PAPER) -> dict[str, Callable[[], TableBench
     check_protocol(preset)
     if preset not in (PAPER, VALIDATION):
         raise UserError(
-            f"{path} holds means alone, and the protocol {preset!r} needs an archive of every run (`nadlab benchmarks fetch`)"
+            f"{path} holds only means, and the protocol {preset!r} needs an archive of every run (`nadlab benchmarks fetch`)"
         )
     columns, stem = _header(path), path.stem
     if "arch_str" in columns:
@@ -146,7 +146,7 @@ def _benchmark(
     identities, order = np.unique(cell_space.identities(cells), return_index=True)
     if len(identities) < len(cells):
         first = int(np.setdiff1d(np.arange(len(cells)), order)[0])
-        raise UserError(f"{path}, row {first + 1}: the cell stands in the table twice; remove one of the rows")
+        raise UserError(f"{path}, row {first + 1}: the table lists this cell twice; remove one of the rows")
     rule = Protocol(PAPER, search_split, "test", "mean")
     if preset != PAPER:
         rule = protocol(preset, f"{name} ({path})", accuracies, cell_space.name)
@@ -212,7 +212,7 @@ def _read(path: Path, needed: list[str]) -> pd.DataFrame:
 
 def _no_table(path: Path, error: Exception) -> str:
     reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-    return f"{path} is not a table: {reason}; move it out of the folder of tables, or write it anew as CSV in UTF-8"
+    return f"{path} is not a table: {reason}; move it out of the folder of tables, or save it again as CSV in UTF-8"
 
 
 @lru_cache(maxsize=2)  # several protocols and data sets of a table are opened one after the other

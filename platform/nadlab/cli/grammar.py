@@ -12,7 +12,7 @@ from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.values import Value, coerced
 from nadlab.study.levels import AnySettings, TrialSettings, changed, distinct, level_type, names, value_of
-from nadlab.study.records import level_text
+from nadlab.study.records import value_text
 from nadlab.study.study import Study
 
 Option = Callable[[Any], Any]
@@ -90,7 +90,7 @@ def held(settings: AnySettings, texts: Sequence[str], factors: Collection[str]) 
 
 def word(name: str, value: object) -> str:
     """Return a setting and its value as a part of a folder's name."""
-    text = f"{name}-{level_text({name: value})}"
+    text = f"{name}-{value_text(value)}"
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)
 
 
@@ -110,9 +110,7 @@ def settings_help(settings: TrialSettings, factors: Mapping[str, Any], options: 
                 name: value for method in methods for name, value in replace(settings, method=method).flat().items()
             }
         more = ["  and METHOD.SETTING, such as bananas.ensemble=3, as `nadlab methods` lists them"]
-    values = " ".join(
-        f"{name}={level_text({name: value})}" for name, value in held_values.items() if name not in factors
-    )
+    values = " ".join(f"{name}={value_text(value)}" for name, value in held_values.items() if name not in factors)
     lines = textwrap.wrap(values, 74, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(["\b", f"Settings, held at these values unless {options} names them:", *lines, *more])
 
@@ -120,8 +118,7 @@ def settings_help(settings: TrialSettings, factors: Mapping[str, Any], options: 
 def factors_help(study: Study) -> str:
     """Return the paragraph of the help that lists the factors."""
     lines = [
-        f"  {name}={','.join(level_text({name: level}) for level in levels)}"
-        f"  [default: {level_text({name: study.default[name]})}]"
+        f"  {name}={','.join(map(value_text, levels))}  [default: {value_text(study.default[name])}]"
         for name, levels in study.vary.items()
     ]
     return "\n".join(["\b", "Factors and their levels, unless --vary names others:", *lines])

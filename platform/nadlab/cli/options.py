@@ -134,7 +134,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def parse_names(option: str, text: str, separator: str = ",") -> list[str]:
-    """Return the names of a list; raise UserError for an empty one, or a name that stands twice."""
+    """Return the names of a list; raise UserError for an empty one, or a repeated name."""
     names = [part.strip() for part in text.split(separator)]
     if "" in names:
         raise UserError(f"{option} must list names separated by '{separator}', not {text!r}")

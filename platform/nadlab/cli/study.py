@@ -1,7 +1,6 @@
 """The command of a study: options change its settings, levels and seeds."""
 
 import inspect
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,14 +9,13 @@ import click
 
 from nadlab.benchmarks.oracle import cost_of
 from nadlab.benchmarks.registry import benchmark
-from nadlab.cli.command_line import run_command
 from nadlab.cli.grammar import BASELINE, SET, VARY, assigned, factors_help, further_words, held, settings_help, varied
 from nadlab.cli.options import seeds_of, study_command
 from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT
 from nadlab.provenance.hardware import has_bfloat16
 from nadlab.study.cautions import fitted
 from nadlab.study.levels import names
-from nadlab.study.records import level_text
+from nadlab.study.records import value_text
 from nadlab.study.smoke import smoke
 from nadlab.study.study import Study
 
@@ -30,15 +28,10 @@ ABOUT = """
     """
 
 
-def main(study: Study) -> None:
-    """Run a study as a command: parse the command line, run, report, exit."""
-    sys.exit(run_command(command(study)))
-
-
 def command(study: Study) -> click.Command:
     """Return the click command of a study; its value is the exit status."""
     factor, levels = next(iter(study.vary.items()))
-    two_levels = ",".join(level_text({factor: level}) for level in levels[:2])
+    two_levels = ",".join(map(value_text, levels[:2]))
     held_example = ("--set epochs=60",) if "epochs" in names(study.settings) and "epochs" not in study.vary else ()
     examples = (
         "--smoke", f"--seeds 10 --vary {factor}={two_levels}", *held_example, "--benchmark mnist1d-101 --seeds 0-9",

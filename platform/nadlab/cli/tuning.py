@@ -1,6 +1,5 @@
 """The command of a tuning study: options change its search, seeds and budget."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from nadlab.benchmarks.oracle import cost_of
 from nadlab.benchmarks.registry import benchmark
-from nadlab.cli.command_line import run_command
 from nadlab.cli.grammar import SET, held, settings_help
 from nadlab.cli.options import Option, seeds_of, study_command
 from nadlab.provenance.hardware import has_bfloat16
@@ -24,11 +22,6 @@ EXAMPLES = (
     "--configurations 100 --sampler gp --seeds 5",
     "--objectives accuracy,queries --sampler nsga2 --pruner asha",
 )
-
-
-def main(tuning: Tuning) -> None:
-    """Run a tuning study as a command: parse the command line, run, report, exit."""
-    sys.exit(run_command(tuning_command(tuning)))
 
 
 def tuning_command(tuning: Tuning) -> click.Command:

@@ -43,6 +43,6 @@ def export(trial: str, out: Path, tracking_uri: str | None, benchmark: str | Non
     click.echo(f"{done.folder}: {done.cell}, validation {done.valid:.2f} %, test {done.test:.2f} %")
     if done.same_benchmark:
         equal = done.recorded == (done.valid, done.test)
-        click.echo("as recorded" if equal else f"recorded {done.recorded}: another machine rounds otherwise")
+        click.echo("as recorded" if equal else f"recorded {done.recorded}: rounding differs between machines")
     if not done.onnx:
         click.echo("network.onnx is left out: it needs `pip install 'nadlab[onnx]'`", err=True)

@@ -9,7 +9,6 @@ import ast
 import inspect
 import textwrap
 import types
-import typing
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
@@ -17,7 +16,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from nadlab.errors import UserError
-from nadlab.parameters.values import Value, declared_types
+from nadlab.parameters.values import Value, alternatives, declared_types
 
 INLINE: Mapping[str, Any] = {"inline": True}
 """metadata of a field whose dataclass gives its hyperparameters as the method's own"""
@@ -82,7 +81,7 @@ def hyperparameters(method: object, inert: Collection[str] = ()) -> dict[str, Hy
             inline = bool(each.metadata.get("inline"))
             inner = hyperparameters(value, inert if inline else ())
             found |= {f"{'' if inline else f'{each.name}.'}{name}": one for name, one in inner.items()}
-        elif set(_alternatives(kind)) <= {*_SCALARS, types.NoneType}:
+        elif set(alternatives(kind)) <= {*_SCALARS, types.NoneType}:
             within = None if each.name in inert or value is None else each.metadata.get("range")
             found[each.name] = Hyperparameter(kind, value, meanings.get(each.name, ""), within)
     return found
@@ -129,14 +128,6 @@ def among(choices: Collection[Value], method: object, *names: str) -> None:
     for name in names:
         if (value := getattr(method, name)) not in choices:
             raise UserError(f"{name} must be one of {', '.join(map(str, choices))}, not {value!r}")
-
-
-def _alternatives(kind: Any) -> tuple[Any, ...]:
-    return (
-        typing.get_args(kind)
-        if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
-        else (kind,)
-    )
 
 
 @cache

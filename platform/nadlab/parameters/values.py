@@ -25,7 +25,7 @@ def coerced(declared: Any, name: str, value: object) -> Value:
 
     A type that is neither bool, int, float, str, None nor a union or Literal of them leaves the value as it is.
     """
-    kinds = _kinds(declared)
+    kinds = alternatives(declared)
     if type(None) in kinds and (value is None or (isinstance(value, str) and value.lower() == "none")):
         return None
     plain = [kind for kind in kinds if kind is not type(None)]
@@ -40,7 +40,8 @@ def coerced(declared: Any, name: str, value: object) -> Value:
     raise UserError(f"{value!r} is not a level of {name}: it must be {expected}")
 
 
-def _kinds(declared: Any) -> tuple[Any, ...]:
+def alternatives(declared: Any) -> tuple[Any, ...]:
+    """Return the types of a union, or the type alone."""
     union = isinstance(declared, types.UnionType) or typing.get_origin(declared) is typing.Union
     return typing.get_args(declared) if union else (declared,)
 

@@ -89,8 +89,8 @@ class Goals:
             for cell, answer in zip(cells, answers, strict=True):
                 if name not in answer.extras and not answer.failed:
                     raise UserError(
-                        f"{oracle.name} gave no {name} for {shown(cell, oracle.space)}: its evaluate must return it among the "
-                        "extras, as its quantities promise"
+                        f"{oracle.name} gave no {name} for {shown(cell, oracle.space)}: its `evaluate` must return every quantity "
+                        "that the benchmark declares in `extras`"
                     )
 
     def feasible(self, answer: Evaluated) -> bool:

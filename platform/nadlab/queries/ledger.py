@@ -153,8 +153,7 @@ class QueryLedger:
         found = self._found(fidelity)
         if reason := next(filter(None, self.oracle.space.invalid_reasons(cells)), None):
             raise UserError(
-                f"the method queried what is no cell of {self.oracle.space.name}: {reason}; its `invalid_reasons` tells so "
-                "before a query"
+                f"the method queried an invalid cell of {self.oracle.space.name}: {reason}; check cells by `invalid_reasons` first"
             )
         keys = self.oracle.space.keys(cells)
         allowed = np.asarray(self.oracle.queryable(cells))

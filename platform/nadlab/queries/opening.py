@@ -1,53 +1,38 @@
 """The benchmark of a trial, opened as its request says: every trainable opens it here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nadlab.benchmarks.fidelity import Fidelities, fidelities_of
 from nadlab.benchmarks.oracle import (
     Evaluation,
-    Facts,
-    Metric,
     Oracle,
-    Split,
     cost_of,
     facts_of,
     metric_of,
-    optimum_of,
     quantities_of,
-    ranges_of,
 )
 from nadlab.benchmarks.presets import PAPER, draw
 from nadlab.benchmarks.registry import benchmark
 from nadlab.evaluations.config import EvaluationConfig
-from nadlab.spaces import Cells, SearchSpace
+from nadlab.spaces import Cells
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A benchmark whose answers come from elsewhere; see `Oracle`."""
+    """A benchmark whose answers come from elsewhere, and cost nothing more; all else is the benchmark's."""
 
-    name: str
-    space: SearchSpace
-    search_split: Split
-    report_split: Split
-    preset: str
-    digest: str
-    optimum: float | None
-    facts: Facts
-    metric: Metric
-    quantities: Sequence[Metric]
-    ranges: Mapping[str, tuple[float, float]]
-    queryable_count: int
-    pool: Callable[[], Cells]
-    fidelities: Fidelities
-    queryable: Callable[[Cells], NDArray[np.bool_]]
+    oracle: Oracle
     evaluate: Callable[..., list[Evaluation]]
+    cost: None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "oracle":  # not yet there, as in a copy that is being made
+            raise AttributeError(name)
+        return getattr(self.oracle, name)
 
 
 def opened(trial: Mapping[str, Any]) -> Oracle:
@@ -73,11 +58,7 @@ def is_kept(oracle: Oracle) -> bool:
 
 def answered(oracle: Oracle, evaluate: Callable[..., list[Evaluation]]) -> Oracle:
     """Return a benchmark that is evaluated by another function."""
-    return Answered(
-        oracle.name, oracle.space, oracle.search_split, oracle.report_split, oracle.preset, oracle.digest,
-        optimum_of(oracle), facts_of(oracle), metric_of(oracle), quantities_of(oracle), ranges_of(oracle),
-        oracle.queryable_count, oracle.pool, fidelities_of(oracle), oracle.queryable, evaluate,
-    )  # fmt: skip
+    return cast(Oracle, Answered(oracle, evaluate))
 
 
 def made_up(oracle: Oracle, cells: Cells, fidelity: int | None = None) -> list[Evaluation]:  # noqa: ARG001 - an oracle's

@@ -24,7 +24,6 @@ from nadlab.queries.ledger import Query, QueryLedger
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.method import build, finish
 from nadlab.semigan.settings import DESIGN, Settings
-from nadlab.spaces.cells import concatenate
 
 WEIGHTS, MOMENTS, STATE = "weights.safetensors", "optimizers.safetensors", "state.json"
 """the files; the last one has all that is no tensor"""
@@ -121,8 +120,7 @@ class Checkpoint:
             state = replace(state, settings=design, design_random="", report=None)
         ledger = QueryLedger(oracle, state.settings.budget)
         ledger.load(queries)
-        labelled = concatenate([oracle.space.parse(query.cell) for query in queries[: state.settings.labels]])
-        model = build(ledger, state.settings, labelled, state.seed)
+        model = build(ledger, state.settings, ledger.cells[: state.settings.labels], state.seed)
         model.steps_taken = state.epoch * model.steps_per_epoch
         self._put_into(model)
         model.random.set_state(torch.from_numpy(np.frombuffer(bytes.fromhex(random), np.uint8).copy()))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nadlab.benchmarks.oracle import Metric, Oracle, facts_of, metric_of
+from nadlab.benchmarks.oracle import Metric, Oracle, facts_of, metric_of, optimum_of
 
 if TYPE_CHECKING:
     from nadlab.semigan.settings import Settings
@@ -80,7 +80,7 @@ def doubts(settings: "Settings", oracle: Oracle) -> list[str]:
 
 
 def _too_high(settings: "Settings", oracle: Oracle) -> bool:
-    best = _optimum(oracle)
+    best = optimum_of(oracle)
     score = metric_of(oracle).score
     return settings.t is not None and best is not None and score(settings.t) >= score(best)
 
@@ -98,19 +98,13 @@ def _wrong_unit(t: float, metric: Metric) -> str | None:
     return f"t is in percent{f': write {100 * t:g} for {t:g}' if 0 < t < 1 else ', between 1 and 100'}"
 
 
-def _optimum(oracle: Oracle) -> float | None:
-    """Return the best reported answer, None where the benchmark does not know it."""
-    best: float | None = getattr(oracle, "optimum", None)
-    return best
-
-
 def _is_sure(oracle: Oracle) -> bool:
     """Return whether no answer of a query can be better than the optimum."""
     return oracle.search_split == oracle.report_split and facts_of(oracle).answers == "stored"
 
 
 def _beyond(settings: "Settings", oracle: Oracle) -> str:
-    metric, best = metric_of(oracle), _optimum(oracle)
+    metric, best = metric_of(oracle), optimum_of(oracle)
     assert best is not None
     side = "below" if metric.maximise else "above"
     return f"t = {settings.t:g} is not {side} the best known {metric.name} of {oracle.name}, {metric.text(best)}"

@@ -17,7 +17,6 @@ from nadlab.semigan.divergence import check_weights, finite
 from nadlab.semigan.nacg import Generation, ask_best, design, over_rounds
 from nadlab.semigan.settings import Settings
 from nadlab.spaces import Cells, SearchSpace
-from nadlab.spaces.cells import concatenate
 from nadlab.spaces.classes import classes
 
 
@@ -84,9 +83,8 @@ def best_cells(ledger: QueryLedger, count: int) -> list[Cells]:
 def learn_more(model: BiArch2Perf, ledger: QueryLedger, epochs: int) -> None:
     """Train on for some epochs, with every answer of the ledger as a label; raise Diverged by a loss or weight."""
     space = ledger.oracle.space
-    labelled = concatenate([space.parse(query.cell) for query in ledger.queries])
-    y = np.array([ledger.answer(query) for query in ledger.queries])
-    model.learn_from(space.canonical(labelled), y, others(space, labelled)[1], epochs)
+    labelled = ledger.cells
+    model.learn_from(space.canonical(labelled), ledger.accuracies, others(space, labelled)[1], epochs)
     for number in range(1, epochs + 1):
         finite(asdict(model.epoch()), f"epoch {number} after {len(labelled)} queries")
     check_weights(model.networks, f"epoch {epochs} after {len(labelled)} queries")

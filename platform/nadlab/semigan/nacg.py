@@ -12,7 +12,7 @@ from nadlab.queries.pools import one_of_each
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.ranks import RANKS
 from nadlab.spaces import Cells, SearchSpace
-from nadlab.spaces.cells import concatenate
+from nadlab.spaces.cells import concatenate, is_valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def generate_cells(model: BiArch2Perf, space: SearchSpace, count: int, rank: int
             made = model.generate(ranks, model.settings.generation_temperature)
             parts.append(Cells(made.A.byte().cpu().numpy(), made.X.argmax(dim=2).byte().cpu().numpy()))
     cells = concatenate(parts)
-    return cells[np.array([reason is None for reason in space.invalid_reasons(cells)])]
+    return cells[is_valid(cells, space)]
 
 
 def over_rounds(rounds: Sequence[Generation]) -> Generation:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.errors import UserError
-from nadlab.spaces.cells import Cells, Keys, choose, first_broken
+from nadlab.spaces.cells import Cells, Keys, first_broken
 
 NODES = 4
 NODE_OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
@@ -46,19 +46,9 @@ class NASBenchGraph:
     name = "nasbenchgraph"
     operations = ("input", *NODE_OPERATIONS, "output")
     vertices = _VERTICES
-    size = CELL_COUNT
 
     def enumerate(self) -> Cells:
         return cells_of_keys(all_keys())
-
-    def all_keys(self) -> Keys:
-        return all_keys()
-
-    def unlabelled(self, count: int, rng: np.random.Generator) -> Cells:
-        return cells_of_keys(choose(all_keys(), count, rng))
-
-    def canonical(self, cells: Cells) -> Cells:
-        return cells_of_keys(self.keys(cells))
 
     def invalid_reasons(self, cells: Cells) -> list[str | None]:
         output = len(self.operations) - 1
@@ -86,9 +76,6 @@ class NASBenchGraph:
 
     def keys(self, cells: Cells) -> Keys:
         return _keys_of_strings()[_strings_of(cells)]
-
-    def identities(self, cells: Cells) -> Keys:
-        return self.keys(cells)
 
     def parse(self, text: str) -> Cells:
         found = _NOTATION.fullmatch(text.strip())
@@ -119,10 +106,6 @@ class NASBenchGraph:
     def format(self, cell: Cells) -> str:
         labels = [self.operations[label] for label in cell.operations[0, 1:-1]]
         return f"Arch({links_of(cell)[0].tolist()}, {labels})"
-
-    def sample(self, count: int, rng: np.random.Generator) -> Cells:
-        keys = all_keys()
-        return cells_of_keys(keys[rng.integers(0, len(keys), size=count)])
 
     def neighbours(self, cell: Cells) -> Cells:
         """Return the cells that another input or operation of one node makes of any string of this cell."""

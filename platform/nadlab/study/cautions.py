@@ -8,7 +8,7 @@ from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
 from nadlab.study.levels import Level, TrialSettings, changed, goals_of, names, value_of
 from nadlab.study.outcomes import fitting
-from nadlab.study.records import Record, StudyRecord, level_text
+from nadlab.study.records import Record, StudyRecord, value_text
 from nadlab.study.study import Study
 from nadlab.study.tuning import Tuning
 
@@ -54,7 +54,7 @@ def check(study: Study, oracle: Oracle, bfloat16: bool | None) -> None:
         value = value_of(study.settings, name)
         if name not in study.vary and value != default and all(name in found for found in reasons):
             raise UserError(
-                f"{name} = {_text(value)} changes nothing: {reasons[0][name]}; leave it at {_text(default)}"
+                f"{name} = {value_text(value)} changes nothing: {reasons[0][name]}; leave it at {value_text(default)}"
             )
 
 
@@ -94,7 +94,7 @@ def _uncompared(study: Study, record: StudyRecord, finished: Sequence[Record]) -
     there = {record.level(each.trial) for each in finished}
     if study.reference in combinations or record.default_level in there:
         return []
-    some = " ".join(f"--baseline {name}={_text(level)}" for name, level in combinations[0].items())
+    some = " ".join(f"--baseline {name}={value_text(level)}" for name, level in combinations[0].items())
     return [
         f"The default, {_listed(study.reference)}, is not among the levels: each level gets its mean and interval, but none "
         f"is compared; name the level to compare with, such as {some}."
@@ -137,8 +137,4 @@ def _doubts(settings: TrialSettings, oracle: Oracle) -> Sequence[str]:
 
 
 def _listed(values: Mapping[str, Level]) -> str:
-    return ", ".join(f"{name} = {_text(value)}" for name, value in values.items())
-
-
-def _text(value: object) -> str:
-    return level_text({"": value})
+    return ", ".join(f"{name} = {value_text(value)}" for name, value in values.items())

@@ -1,11 +1,12 @@
 """The checkpoints that unfinished trials have noted in their `progress.json`: whole or not, and which belong together."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from nadlab.benchmarks.files import file_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -15,12 +16,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 def fingerprints(folder: Path) -> dict[str, str]:
     """Return relative path -> SHA-256 of every file of a folder."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return {str(path.relative_to(folder)): file_sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def noted(path: Path) -> list[dict[str, Any]]:

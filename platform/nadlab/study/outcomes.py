@@ -11,7 +11,6 @@ from nadlab.errors import UserError, did_you_mean
 from nadlab.study.incumbents import feasible, incumbents, reaching
 from nadlab.study.records import Record, StudyRecord
 
-"""differences of answers below this are rounding"""
 BUDGETS = (20, 40, 80, 160)
 """queries after which regret is an outcome"""
 CENSORED = " A trial that does not find it counts as one query more than it made."
@@ -92,11 +91,6 @@ def smallest_effect(study: StudyRecord) -> float | None:
         return study.smallest_effect
     found, unit = primary(study).smallest_effect, measured(study).unit
     return None if primary(study).has_ceiling and unit not in ("%", "points") else found
-
-
-def reaches_best(record: Record, study: StudyRecord, queries: int | None = None) -> bool:
-    """Return whether a trial found the benchmark's best cell by the search split; False where that is unknown."""
-    return queries_to_best(record, study, queries) is not None
 
 
 def queries_to_best(record: Record, study: StudyRecord, queries: int | None = None) -> int | None:

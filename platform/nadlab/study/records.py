@@ -204,7 +204,7 @@ class StudyRecord:
         if not self.one_at_a_time:
             return self._named(level_text(values))
         changes = {factor: value for factor, value in values.items() if value != self.default[factor]}
-        return ", ".join(f"{factor} {level_text({factor: value})}" for factor, value in changes.items()) or UNCHANGED
+        return ", ".join(f"{factor} {value_text(value)}" for factor, value in changes.items()) or UNCHANGED
 
     @property
     def default_level(self) -> str:
@@ -227,9 +227,14 @@ def origin_text(origin: Mapping[str, str]) -> str:
     return f"revision {commit[:12]}{dirty and '+dirty'} (code {code})"
 
 
-def level_text(values: dict[str, Any]) -> str:
+def value_text(value: object) -> str:
+    """Return the level of a factor as text."""
+    return "none" if value is None else str(value)
+
+
+def level_text(values: Mapping[str, Any]) -> str:
     """Return levels of the factors, in their order, as text."""
-    return ", ".join("none" if value is None else str(value) for value in values.values())
+    return ", ".join(map(value_text, values.values()))
 
 
 def read_record(path: Path) -> Record:

@@ -34,7 +34,7 @@ from nadlab.study.levels import (
     value_of,
 )
 from nadlab.study.outcomes import check_outcomes
-from nadlab.study.records import StudyRecord, Trial, level_text
+from nadlab.study.records import StudyRecord, Trial, level_text, value_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ class Study:
         if self.one_at_a_time:
             raise UserError(f"study {self.name} changes one setting at a time from its default, which is its baseline")
         if self.reference not in self.combinations:
-            levels = "; ".join(f"{name} = {level_text({'': value})}" for name, value in self.reference.items())
+            levels = "; ".join(f"{name} = {value_text(value)}" for name, value in self.reference.items())
             raise UserError(
                 f"the baseline {levels} is none of the levels that study {self.name} runs: add it with --vary"
             )

@@ -3,7 +3,7 @@
 import re
 
 from nadlab.benchmarks.oracle import Metric, Split
-from nadlab.study.records import UNCHANGED, StudyRecord, Trial, level_text
+from nadlab.study.records import UNCHANGED, StudyRecord, Trial, value_text
 
 SHORT = {"valid": "val", "test": "test"}
 GROUPED = {
@@ -53,5 +53,5 @@ def run_name(study: StudyRecord, trial: Trial) -> str:
         values = {factor: value for factor, value in values.items() if value != study.default[factor]}
     elif study.names:
         values = {study.factor: study.level(trial)}
-    levels = [f"{factor} = {level_text({factor: value})}" for factor, value in values.items()]
+    levels = [f"{factor} = {value_text(value)}" for factor, value in values.items()]
     return ", ".join([*(levels or [f"{UNCHANGED} changed"]), f"seed {trial.seed}"])

@@ -48,7 +48,7 @@ class Server:
 
     def __post_init__(self) -> None:
         if not self.auth and not _is_loopback(self.host):
-            raise UserError(f"{self.host} can be reached from other machines: add --auth, or leave --host away")
+            raise UserError(f"{self.host} can be reached from other machines: add --auth, or leave out --host")
 
     def command(self) -> list[str]:
         """Return the command of the server; it contains no password."""

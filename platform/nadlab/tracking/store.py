@@ -80,7 +80,7 @@ def _tables() -> Path:
     if is_there(tables) and not internals.has_tables(tables):
         with locked(tables):
             if not internals.has_tables(tables):  # another process may have made it meanwhile
-                logger.warning("%s is damaged: it is made anew", tables)
+                logger.warning("%s is damaged: it will be recreated", tables)
                 with replacing(tables) as partial:
                     internals.make_tables(partial)
     return made_once(tables, internals.make_tables)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from nadlab.analysis.cells.printed import GROUPS, PRINTED, errors
 from nadlab.analysis.statistics.intervals import mean_interval
-from nadlab.analysis.text import markdown_table
+from nadlab.analysis.text import markdown_table, setting
 
 LEAST = 3
 """configurations with a level before the page says that it is excluded"""
@@ -31,7 +31,7 @@ def page(rows: pd.DataFrame, factors: Sequence[str], name: str, made_by: Sequenc
         "The distance is the mean of three errors: of the valid share, of the ratio (as a share of the printed one, at most 1) and",
         "of the five signatures together. 0 is the paper, 1 has nothing of it. The ratio counts new classes alone.",
         "",
-        f"The closest by its search seeds is configuration {best}: {', '.join(f'{each} = {_text(chosen[each])}' for each in factors)}.",
+        f"The closest by its search seeds is configuration {best}: {', '.join(f'{each} = {setting(chosen[each])}' for each in factors)}.",
         "",
         "## The closest reading and today's at fresh seeds",
         "",
@@ -49,10 +49,6 @@ def page(rows: pd.DataFrame, factors: Sequence[str], name: str, made_by: Sequenc
         "",
     ]
     return "\n".join(lines)
-
-
-def _text(level: object) -> str:
-    return f"{level:.3g}" if isinstance(level, float) else str(level)
 
 
 def _listed(seeds: pd.Series) -> str:
@@ -73,13 +69,9 @@ def _spread(values: pd.Series) -> str:
     return f"{known.mean():.3f} ({known.min():.3f} to {known.max():.3f})" if len(known) else "none"
 
 
-def _paired(best: pd.DataFrame, today: pd.DataFrame) -> pd.Series:
-    return (best.set_index("seed")["distance"] - today.set_index("seed")["distance"]).dropna()
-
-
 def _verdict(best: pd.DataFrame, today: pd.DataFrame) -> str:
     """Return whether the closest reading is closer than today's, paired by fresh seed."""
-    difference = _paired(best, today)
+    difference = (best.set_index("seed")["distance"] - today.set_index("seed")["distance"]).dropna()
     if not len(difference):
         return "Neither has run at fresh seeds."
     found = mean_interval(difference.to_numpy(), np.random.default_rng(0))
@@ -118,10 +110,10 @@ def _alike(values: pd.Series) -> Iterator[tuple[str, pd.Index]]:
     if values.dtype.kind == "f" and values.nunique() > LEAST:
         ascending = values.sort_values()
         for third in (ascending.iloc[part] for part in np.array_split(np.arange(len(values)), 3)):
-            yield f"{_text(third.iloc[0])} to {_text(third.iloc[-1])}", third.index
+            yield f"{setting(third.iloc[0])} to {setting(third.iloc[-1])}", third.index
     else:
         for level in sorted(set(values)):
-            yield _text(level), values.index[values == level]
+            yield setting(level), values.index[values == level]
 
 
 def _closest(searched: pd.DataFrame) -> list[str]:

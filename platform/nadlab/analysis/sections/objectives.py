@@ -4,19 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nadlab.analysis.evidence import Evidence
+from nadlab.analysis.evidence import Evidence, stack
 from nadlab.analysis.figures.objectives import fronts, hypervolume_curves
 from nadlab.analysis.sections.content import Picture, Section
-from nadlab.analysis.sections.tables import level_table
+from nadlab.analysis.sections.tables import level_table, marks_of
 from nadlab.analysis.statistics.hypervolume import Points, ends, points
 from nadlab.analysis.statistics.intervals import Values, mean_interval, paired_difference
 from nadlab.analysis.text import hypervolume_text
 from nadlab.benchmarks.oracle import Metric
 from nadlab.study.incumbents import feasible
 from nadlab.study.records import Record
-
-MARKS = (0.1, 0.25, 0.5, 1.0)
-"""parts of the budget at which the table reads the curves"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ def volumes(evidence: Evidence) -> Volumes | None:
         return None
     found = {level: [_points(evidence, each, metrics) for each in group] for level, group in evidence.groups.items()}
     best, worst = ends([each for group in found.values() for each in group], metrics)
-    curves = {level: _even([each.curve(best, worst) for each in group]) for level, group in found.items()}
+    curves = {level: stack([each.curve(best, worst).tolist() for each in group]) for level, group in found.items()}
     return Volumes(metrics, found, best, worst, curves)
 
 
@@ -57,7 +54,7 @@ def objectives(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     if (given := volumes(evidence)) is None:
         return None
     study, metrics, found, curves = evidence.study, given.metrics, given.found, given.curves
-    marks = sorted({max(1, round(part * max(each.shape[1] for each in curves.values()))) for part in MARKS})
+    marks = marks_of(max(each.shape[1] for each in curves.values()))
     shown = {level: [_front(each, metrics) for each in found[level]] for level in evidence.drawn or list(found)}
     final = {
         level: {record.trial.seed: float(curve[-1]) for record, curve in zip(group, curves[level], strict=True)}
@@ -109,12 +106,6 @@ def _points(evidence: Evidence, record: Record, metrics: list[Metric]) -> Points
 
 def _front(found: Points, metrics: list[Metric]) -> Values:
     return np.array([each for _, each in found.measured(metrics)]).reshape(-1, len(metrics))
-
-
-def _even(curves: list[Values]) -> Values:
-    """Return curves of one length, (seeds, queries): a shorter one stays at its end."""
-    longest = max(map(len, curves))
-    return np.array([[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves])
 
 
 def _scale(metrics: list[Metric], best: Values, worst: Values, searched: str, reported: str) -> str:

@@ -9,10 +9,8 @@ from nadlab.analysis.figures.levels import accuracy_by_number, parallel_coordina
 from nadlab.analysis.figures.search import anytime_curves
 from nadlab.analysis.figures.seconds import anytime_seconds
 from nadlab.analysis.sections.content import Picture, Section
-from nadlab.analysis.sections.tables import level_table
+from nadlab.analysis.sections.tables import level_table, marks_of
 
-MARKS = (0.1, 0.25, 0.5, 1.0)
-"""parts of the budget at which the table reads the curves"""
 SECONDS_CAPTION = (
     "The same by the summed seconds of the queries' trainings, even if some ran in parallel: a stored evaluation counts as if "
     "it had run. A line begins where all seeds have a cell, and ends where the first seed has spent its budget."
@@ -29,7 +27,7 @@ def anytime(evidence: Evidence, rng: np.random.Generator) -> Section | None:
     metric, known = evidence.study.measured, evidence.study.optimum is not None
     word, unit = ("regret", metric.difference_unit) if known else (metric.name, metric.unit)
     longest = max(evidence.curves[level].shape[1] for level in evidence.drawn)
-    marks = sorted({max(1, round(part * longest)) for part in MARKS})
+    marks = marks_of(longest)
     table = level_table(
         evidence,
         "anytime",

@@ -6,6 +6,13 @@ from nadlab.analysis.evidence import Evidence
 from nadlab.analysis.sections.content import RunLink, Table
 from nadlab.study.records import Record
 
+_MARKS = (0.1, 0.25, 0.5, 1.0)
+
+
+def marks_of(queries: int) -> list[int]:
+    """Return after how many of so many queries a table reads curves."""
+    return sorted({max(1, round(part * queries)) for part in _MARKS})
+
 
 def links(evidence: Evidence, records: Sequence[Record]) -> tuple[RunLink, ...]:
     """Return the MLflow runs of records; empty without a store."""

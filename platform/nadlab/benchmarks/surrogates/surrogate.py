@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nadlab.benchmarks.container import Container, facts_from, open_container
+from nadlab.benchmarks.fidelity import Fidelities
 from nadlab.benchmarks.oracle import PREDICTED, Evaluation, Facts, Split
 from nadlab.benchmarks.presets import Protocol, draw, protocol
 from nadlab.benchmarks.surrogates.features import VECTORS, WIDTHS
@@ -20,6 +21,8 @@ from nadlab.spaces import Cells, SearchSpace, space
 KIND = "nadlab-surrogate-2"
 POOL = 600_000
 """Cells of the pool: the paper's unlabelled set (arch2vec's number), drawn once and for all."""
+_DRAWN = 1_000
+"""cells whose predicted seconds give the mean of a training's"""
 _SEARCH = 2_000
 _STARTS = 5
 
@@ -95,7 +98,9 @@ class SurrogateBenchmark:
         return np.ones(len(cells), bool)
 
     def evaluate(self, cells: Cells) -> list[Evaluation]:
-        return [Evaluation(accuracy, None) for accuracy in self.accuracies(cells).tolist()]
+        seconds = [None] * len(cells) if self.surrogate.runtime is None else self.seconds(cells).tolist()
+        answers = zip(self.accuracies(cells).tolist(), seconds, strict=True)
+        return [Evaluation(accuracy, None, seconds=each) for accuracy, each in answers]
 
     def accuracies(self, cells: Cells) -> NDArray[np.float64]:
         """Return predictions in percent, (N,): the ensemble's mean, under a protocol with noise plus its spread times a normal draw."""
@@ -105,11 +110,18 @@ class SurrogateBenchmark:
         identities = self.space.identities(cells)
         # Box and Muller's normal from two uniform numbers in (0, 1] of the cell's own
         first, second = (
-            (draw(identities, 2 * self.protocol.seed + i) >> np.uint64(11)).astype(np.float64) * 2.0**-53 + 2.0**-54
-            for i in range(2)
+            (draw(identities, i) >> np.uint64(11)).astype(np.float64) * 2.0**-53 + 2.0**-54 for i in range(2)
         )
         normal = np.sqrt(-2 * np.log(first)) * np.cos(2 * np.pi * second)
         return np.asarray(members.mean(axis=1) + normal * members.std(axis=1))
+
+    @cached_property
+    def fidelities(self) -> Fidelities:
+        """What the runtime surrogate expects of a full training."""
+        if self.surrogate.runtime is None:
+            return Fidelities()
+        drawn = self.space.sample(_DRAWN, np.random.default_rng(0))
+        return Fidelities(seconds=float(self.seconds(drawn).mean()), estimate="predicted by the runtime surrogate")
 
     def seconds(self, cells: Cells) -> NDArray[np.float64]:
         """Return the predicted seconds of a training, (N,); raise UserError when there is no runtime surrogate."""

@@ -105,7 +105,9 @@ def image_folder(path: Path) -> Arrays:
         return _classes(path, _subfolders(path))
     names = _subfolders(parts[0])
     if others := set(names) ^ set(_subfolders(parts[1])):
-        raise UserError(f"{path}: train and test need folders of the same classes, but {min(others)} is in one alone")
+        raise UserError(
+            f"{path}: train and test need folders of the same classes, but {min(others)} is in only one of them"
+        )
     train, test = (_classes(part, names) for part in parts)
     return Arrays(train.images, train.labels, test.images, test.labels, train.classes)
 

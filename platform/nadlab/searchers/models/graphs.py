@@ -2,18 +2,18 @@
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
-from nadlab.nets.graphs import Graphs
+from nadlab.nets.graphs import Graphs, graphs_from_bytes
 from nadlab.searchers.models.choices import choices_of
 from nadlab.spaces import Cells, SearchSpace
 
 
 def graphs_of(cells: Cells, space: SearchSpace) -> Graphs:
     """Return cells as adjacency and one-hot operations."""
-    operations = torch.from_numpy(np.ascontiguousarray(cells.operations)).long()
-    adjacency = torch.from_numpy(np.ascontiguousarray(cells.adjacency)).float()
-    return Graphs(adjacency, F.one_hot(operations, len(space.operations)).float())
+    adjacency, operations = (
+        torch.from_numpy(np.ascontiguousarray(each)) for each in (cells.adjacency, cells.operations)
+    )
+    return graphs_from_bytes(adjacency, operations, len(space.operations))
 
 
 def sequences_of(cells: Cells, space: SearchSpace) -> torch.Tensor:

@@ -42,12 +42,6 @@ class DARTS:
     vertices = VERTICES
     size = CELL_COUNT
 
-    def enumerate(self) -> Cells:
-        raise UserError(f"the space 'darts' has {CELL_COUNT:,} cells, too many to list: draw some by `unlabelled`")
-
-    def all_keys(self) -> Keys:
-        return self.keys(self.enumerate())
-
     def unlabelled(self, count: int, rng: np.random.Generator) -> Cells:
         codes = rng.integers(0, CELL_COUNT, size=count + count // 50 + 16)
         _, first = np.unique(self.keys(cells_of(*decode(codes))), return_index=True)
