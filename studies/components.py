@@ -42,13 +42,16 @@ from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import PAPER, PAPER_T, PREDICTOR_POOL, PREDICTOR_SEQUENTIAL, SEQUENTIAL, Settings
 from nadlab.study.search_file import SearchFile, Task, code_of, mean_regrets, regrets_of
 
+CANDIDATE: dict[str, Any] = {"ensemble": 4, "epochs": 8, "learning_rate": 0.015}
 NAMES = ("random-search", "predictor-pool", "predictor-semi", "generator-likelihood", "semigan-nad")
 COMPONENTS: dict[str, Searcher] = {name: SEARCHERS[name] for name in NAMES} | {
     "semigan-nad, pool": SemiGANNAD(Settings(candidates_from="pool")),
     "semigan-nad, both": SemiGANNAD(Settings(candidates_from="both")),
     "predictor-pool, large": SemiGANNAD(replace(PREDICTOR_POOL, generated=200_000)),
+    "predictor-pool, ensemble of 4, 8 epochs": SemiGANNAD(replace(PREDICTOR_POOL, **CANDIDATE)),
+    "semigan-nad, ensemble of 4, 8 epochs": SemiGANNAD(Settings(**CANDIDATE)),
 }
-"""The parts; two have the trained AG and D of the full method, but choose from the pool. The last takes 40 times as many
+"""The parts; two have the trained AG and D of the full method, but choose from the pool. "large" takes 40 times as many
 random cells where the pool cannot be listed, which brings PP's cost to two thirds of that of AG by likelihood."""
 
 BATCHES: dict[str, Any] = {
@@ -112,11 +115,10 @@ CHANGES: dict[str, Mapping[str, Any]] = {
     "K half, AG and D": HALF | {"generator": True, "predictor_adversarial": True},
     "semigan-nad": FULL,
     "semigan-nad, ensemble of 4": FULL | {"ensemble": 4},
-    "semigan-nad, ensemble of 4, 8 epochs": FULL | {"ensemble": 4, "epochs": 8, "learning_rate": 0.015},
-    "semigan-nad, tuned": FULL
-    | {"alpha": 0.13, "alpha_p": 0.28, "rank0_share": 0.19, "final_share": 0.3, "epochs": 8, "width": 96, "ensemble": 4,
-       "generator_depth": 2, "predictor_depth": 3, "discriminator_depth": 6, "learning_rate": 0.015, "coverage": 0.66,
-       "temperature": 0.16},
+    "semigan-nad, ensemble of 4, 8 epochs": FULL | CANDIDATE,
+    "semigan-nad, tuned": FULL | CANDIDATE
+    | {"alpha": 0.13, "alpha_p": 0.28, "rank0_share": 0.19, "final_share": 0.3, "width": 96, "generator_depth": 2,
+       "predictor_depth": 3, "discriminator_depth": 6, "coverage": 0.66, "temperature": 0.16},
 }  # fmt: skip
 """name -> what differs from PP alone over the pool; tuned: the best of ten at 40 queries, results/tune_methods, rounded"""
 CHOICES: dict[str, Searcher] = {"random-search": SEARCHERS["random-search"]} | {

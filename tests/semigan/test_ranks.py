@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from nadlab.semigan.diagnostics import calibration_error
 from nadlab.semigan.ranks import RANKS, Scale, cuts, linear_scale, normal_scale, rank, soft_rank, threshold
 
 LABELS = np.array([10.0, 80.0, 86.0, 88.5, 90.0, 91.5, 92.0, 92.5, 93.2, 93.2, 94.0])
@@ -51,6 +52,15 @@ def test_soft_rank_has_the_values_of_equation_11_on_every_scale(scale: Scale) ->
     weights = soft_rank(torch.tensor(scale(y), dtype=torch.float32), cuts(scale, 93.0), temperature=0.3)
     assert torch.equal(weights.argmax(dim=1), rank(torch.from_numpy(y), t=93.0))
     assert torch.equal(weights.sum(dim=1), torch.ones(97))
+
+
+def test_probabilities_of_ranks_that_come_true_as_often_have_no_calibration_error() -> None:
+    ranks = np.repeat([0, 4], [7, 3])
+    assert calibration_error(np.full((10, 4), 0.7), ranks) == pytest.approx(0)
+    assert calibration_error(np.full((10, 4), 0.9), ranks) == pytest.approx(0.2)
+    apart = np.repeat([[1.0] * 4, [0.0] * 4], [7, 3], axis=0)
+    assert calibration_error(apart, ranks) == 0
+    assert calibration_error(apart[::-1], ranks) == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("y", [60.0, 85.0, 91.9, 94.0, 94.5])

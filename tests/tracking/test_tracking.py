@@ -66,7 +66,8 @@ def test_child_holds_parameters_metrics_tags_ledger_and_checkpoint(smoke_study: 
         assert record.trial.digest.startswith(data.digest)
         assert {name for name in run.data.metrics if not name.startswith("loss/")} == {
             *("incumbent/val_accuracy", "incumbent/test_accuracy", "regret", "time/train_seconds"),
-            *("predictor/val_tau", "predictor/val_tau_top", "generator/rank_fidelity", "generator/rank0_lift"),
+            *("predictor/val_tau", "predictor/val_tau_top", "predictor/calibration_error"),
+            *("generator/rank_fidelity", "generator/rank0_lift"),
             *("generator/valid_share", "generator/unique_share", "generator/novel_share", "generator/generated"),
             *("generator/candidates", "generator/pool_fallback"),
         }

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from scipy.stats import kendalltau
 
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.checkpoint import Checkpoint, redesigned
-from nadlab.semigan.diagnostics import diagnosis, held_out_tau
+from nadlab.semigan.diagnostics import diagnosis, search_accuracies
 from nadlab.semigan.losses import EpochLosses
 from nadlab.semigan.method import finish
 from nadlab.semigan.settings import Settings
@@ -50,7 +51,15 @@ def run(trainable: BiArch2PerfTrainable) -> dict[str, Any]:
 
 def results(result: dict[str, Any]) -> dict[str, Any]:
     kept = (
-        *("history", "ledger", "predictor_tau", "predictor_tau_top", "rank_fidelity", "rank0_lift"),
+        *(
+            "history",
+            "ledger",
+            "predictor_tau",
+            "predictor_tau_top",
+            "predictor_calibration",
+            "rank_fidelity",
+            "rank0_lift",
+        ),
         *("share_valid", "share_unique", "candidates", "best_test", "regret"),
     )
     return {key: result[key] for key in kept}
@@ -227,6 +236,10 @@ def test_diagnosis_moves_no_random_number_and_asks_the_ledger_nothing() -> None:
     found = diagnosis(opened.model, opened.ledger)
     assert torch.equal(opened.model.random.get_state(), before)
     assert len(opened.ledger.queries) == 20
-    assert found.keys() >= {"predictor_tau", "predictor_tau_top", "rank_fidelity"}
+    assert found.keys() >= {"predictor_tau", "predictor_tau_top", "predictor_calibration", "rank_fidelity"}
+    assert 0 <= found["predictor_calibration"] <= 1
     assert 0 <= found["rank_fidelity"] <= 1
-    assert found["predictor_tau"] == held_out_tau(opened.model, opened.ledger)
+    oracle, pool = opened.ledger.oracle, opened.ledger.oracle.pool()
+    others = pool[~opened.ledger.known(pool)]
+    predicted = opened.model.predict(oracle.space.canonical(others))
+    assert found["predictor_tau"] == pytest.approx(kendalltau(predicted, search_accuracies(oracle, others)).statistic)

@@ -23,7 +23,7 @@ from nadlab.queries.sampling import unqueried
 from nadlab.semigan.biarch2perf import BiArch2Perf
 from nadlab.semigan.nacg import generate_cells
 from nadlab.semigan.networks.condition import rank_logits, right_rank_share
-from nadlab.semigan.ranks import RANKS, rank, width_of
+from nadlab.semigan.ranks import RANKS, at_most, rank, width_of
 from nadlab.spaces import Cells
 
 
@@ -47,12 +47,16 @@ TOP = 0.05
 """share of the best cells among which PP's order decides a search"""
 DRAWS = 256
 """cells that AG generates under each rank"""
+BINS = 10
+HELD_OUT = 1000
+"""cells never queried, by which PP is judged"""
 
 
 def diagnosis(model: BiArch2Perf, ledger: QueryLedger) -> dict[str, float]:
     """Return what PP and AG know after training, before the first query of the design; without what is undefined.
 
-    predictor_tau, predictor_tau_top: Kendall's tau-b of PP on cells never queried, and on the best 5 % of them. rank_fidelity:
+    predictor_tau, predictor_tau_top: Kendall's tau-b of PP on cells never queried, and on the best 5 % of them.
+    predictor_calibration: the calibration error of the probabilities that PP gives ranks (`ranks.at_most`). rank_fidelity:
     of the classes without a label that AG generates under a rank, the share that has it (equation 11), the mean over ranks
     that cells never queried have; a rank that gives no such class counts 0. rank0_lift: that share of rank 0 over the share of
     rank 0 among cells never queried. Empty where the benchmark's answers are not free. The model's random numbers stay
@@ -74,10 +78,23 @@ def diagnosis(model: BiArch2Perf, ledger: QueryLedger) -> dict[str, float]:
     found = {
         "predictor_tau": _tau(predicted, y),
         "predictor_tau_top": _tau(predicted[top], y[top]),
+        "predictor_calibration": calibration_error(_shares(model, predicted), ranks_of(y)),
         "rank_fidelity": float(np.mean([share for share, there in zip(shares, base, strict=True) if there])),
         "rank0_lift": shares[0] / base[0] if base[0] else None,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def calibration_error(shares: NDArray[np.float64], ranks: NDArray[np.int64]) -> float:
+    """Return the expected calibration error of P(rank <= k), (N, 4), for ranks (N,), in ten bins (Guo et al. 2017)."""
+    gaps = (ranks[:, None] <= np.arange(shares.shape[1])) - shares
+    bins = np.minimum((BINS * shares).astype(np.int64), BINS - 1)
+    return float(np.abs(np.bincount(bins.ravel(), weights=gaps.ravel())).sum() / shares.size)
+
+
+def _shares(model: BiArch2Perf, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares = at_most(torch.from_numpy(predicted), model.cuts.cpu(), model.settings.temperature)
+    return np.asarray(shares.numpy(), np.float64)
 
 
 def _share_of_rank(
@@ -88,20 +105,17 @@ def _share_of_rank(
     return float(np.mean(ranks_of(search_accuracies(ledger.oracle, cells)) == asked)) if len(cells) else 0.0
 
 
-def held_out_tau(model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0) -> float | None:
-    """Return Kendall's tau-b between PP and the search accuracy on queryable cells that were not queried.
+def held_out_tau(model: BiArch2Perf, ledger: QueryLedger) -> float | None:
+    """Return Kendall's tau-b between PP and the search accuracy on queryable cells that were not queried, at most `HELD_OUT`.
 
-    The cells depend on `seed` and the queried cells alone; fewer than `count` are taken where fewer exist. None where the
-    benchmark's answers are not free, or where tau is undefined: PP or the accuracies are constant.
+    None where the benchmark's answers are not free, or where tau is undefined: PP or the accuracies are constant.
     """
-    return _tau(*_held_out(model, ledger, count, seed)) if facts_of(ledger.oracle).free else None
+    return _tau(*_held_out(model, ledger)) if facts_of(ledger.oracle).free else None
 
 
-def _held_out(
-    model: BiArch2Perf, ledger: QueryLedger, count: int = 1000, seed: int = 0
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _held_out(model: BiArch2Perf, ledger: QueryLedger) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return PP's scores and the search scores of cells that were not queried, each (N,)."""
-    oracle, chosen = ledger.oracle, _unseen(ledger, count, seed)
+    oracle, chosen = ledger.oracle, _unseen(ledger, HELD_OUT, seed=0)
     return model.predict(oracle.space.canonical(chosen)), search_accuracies(oracle, chosen)
 
 

@@ -91,13 +91,16 @@ def cuts(scale: Scale, t: float, width: float = WIDTH) -> Tensor:
     return torch.tensor(scale(t - width * np.arange(RANKS - 1)), dtype=torch.float32)
 
 
+def at_most(score: Tensor, cuts: Tensor, temperature: float) -> Tensor:
+    """Return P(rank <= k) for k from 0 to 3, (B, 4), of the cumulative logistic model (McCullagh 1980)."""
+    return torch.sigmoid((score[:, None] - cuts) / temperature)
+
+
 def soft_rank(score: Tensor, cuts: Tensor, temperature: float) -> Tensor:
     """Return rank weights (B, 5) whose value is the one-hot of equation 11 and whose gradient reaches the score.
 
-    Straight-through (Bengio et al. 2013): the gradient is that of the cumulative logistic model
-    P(rank <= k) = sigmoid((score - cut_k) / temperature).
+    Straight-through (Bengio et al. 2013): the gradient is that of `at_most`.
     """
-    difference = score[:, None] - cuts
-    soft = torch.sigmoid(difference / temperature)
-    above = (difference > 0).to(score.dtype) + (soft - soft.detach())
+    soft = at_most(score, cuts, temperature)
+    above = (score[:, None] > cuts).to(score.dtype) + (soft - soft.detach())
     return torch.diff(F.pad(F.pad(above, (1, 0)), (0, 1), value=1.0), dim=1)

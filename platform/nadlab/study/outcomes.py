@@ -126,8 +126,9 @@ def _queries_to_best(record: Record, study: StudyRecord) -> float | None:
     return float(queries_to_best(record, study) or len(record.ledger) + 1)
 
 
-def _of_metric(name: str, words: str, smallest: float) -> Outcome:
-    return Outcome(lambda record, _: record.metrics.get(name), _fixed(words), smallest, needs="free answers")
+def _of_metric(name: str, words: str, smallest: float, maximise: bool = True) -> Outcome:
+    metric = _fixed(words, maximise=maximise)
+    return Outcome(lambda record, _: record.metrics.get(name), metric, smallest, needs="free answers")
 
 
 def _novelty(record: Record, _: StudyRecord) -> float | None:
@@ -149,6 +150,7 @@ OUTCOMES: Mapping[str, Outcome] = MappingProxyType({
     "queries-to-best": Outcome(_queries_to_best, _fixed("time until the best cell", "queries", maximise=False), 5.0, needs="optimum", note=CENSORED),
     "predictor-tau": _of_metric("predictor_tau", "rank correlation of PP", 0.02),
     "predictor-tau-top": _of_metric("predictor_tau_top", "rank correlation of PP in the best 5 %", 0.05),
+    "calibration": _of_metric("predictor_calibration", "calibration error of PP", 0.02, maximise=False),
     "fidelity": _of_metric("rank_fidelity", "fidelity of AG to its rank", 0.05),
     "lift": _of_metric("rank0_lift", "rank-0 share of AG over the base rate", 0.5),
     "novelty": Outcome(_novelty, _fixed("new classes per valid cell of AG"), 0.05),
@@ -158,6 +160,7 @@ OUTCOMES: Mapping[str, Outcome] = MappingProxyType({
 
 `final`: the reported answer of the last incumbent. `regret-N`: how far that of the incumbent after N queries is from the
 optimum. `queries-to-best`: the number of the query that finds the benchmark's best cell by the search split; a trial that
-does not is censored, and counts as one query more than it made. `predictor-tau`, `predictor-tau-top`, `fidelity`, `lift`:
+does not is censored, and counts as one query more than it made. `predictor-tau`, `predictor-tau-top`,
+`calibration`, `fidelity`, `lift`:
 `nadlab.semigan.diagnostics`. `novelty`: classes up to isomorphism without a label a valid cell that AG generates under rank 0.
 """

@@ -9,6 +9,7 @@ SHORT = {"valid": "val", "test": "test"}
 GROUPED = {
     "predictor_tau": "predictor/val_tau",
     "predictor_tau_top": "predictor/val_tau_top",
+    "predictor_calibration": "predictor/calibration_error",
     "rank_fidelity": "generator/rank_fidelity",
     "rank0_lift": "generator/rank0_lift",
     "generated": "generator/generated",
@@ -25,6 +26,7 @@ GROUPED = {
 OF_OUTCOMES = {
     "predictor-tau": GROUPED["predictor_tau"],
     "predictor-tau-top": GROUPED["predictor_tau_top"],
+    "calibration": GROUPED["predictor_calibration"],
     "fidelity": GROUPED["rank_fidelity"],
     "lift": GROUPED["rank0_lift"],
 }
