@@ -20,18 +20,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
-from itertools import pairwise, product
+from itertools import product
 from typing import Any
 
 import click
 import numpy as np
 import pandas as pd
 
-from nadlab.analysis.statistics.comparisons import holm
-from nadlab.analysis.statistics.intervals import mean_interval, paired, paired_difference
-from nadlab.analysis.statistics.paired_tests import signed_rank
-from nadlab.analysis.text import ends, listed, markdown_table, p_equals
-from nadlab.benchmarks.oracle import metric_of
+from nadlab.analysis.sections.search_pages import at_ceiling, difference_table, how_chosen
+from nadlab.analysis.statistics.intervals import mean_interval
+from nadlab.analysis.text import ends, listed, markdown_table
+from nadlab.benchmarks.files import short_digest
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
 from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
@@ -40,7 +39,7 @@ from nadlab.methods.registry import SEARCHERS, Searcher, run_search
 from nadlab.queries.ledger import QueryLedger
 from nadlab.semigan.method import SemiGANNAD
 from nadlab.semigan.settings import PAPER, PAPER_T, PREDICTOR_POOL, PREDICTOR_SEQUENTIAL, SEQUENTIAL, Settings
-from nadlab.study.search_file import SearchFile, Task, code_of, mean_regrets, regrets_of
+from nadlab.study.search_file import SearchFile, Task, code_of
 
 CANDIDATE: dict[str, Any] = {"ensemble": 4, "epochs": 8, "learning_rate": 0.015}
 NAMES = ("random-search", "predictor-pool", "predictor-semi", "generator-likelihood", "semigan-nad")
@@ -148,6 +147,12 @@ def code(arm: Searcher) -> str:
     return hashlib.sha256(f"{code_of(arm)} {getattr(arm, '__name__', arm)}".encode()).hexdigest()[:16]
 
 
+def chosen_for(arm: Searcher) -> tuple[str, ...]:
+    """Return the benchmarks on which the settings of an arm, or of the preset nearest to them, were chosen."""
+    found = arm.settings.chosen_on(()).values() if isinstance(arm, SemiGANNAD) else ()
+    return tuple(name for names in found for name in names)
+
+
 def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None) -> list[str]:
     """Return the lines about one budget: mean regrets, and what each arm is behind another on the same seeds."""
     rng, means = np.random.default_rng(0), list[tuple[str, ...]]()
@@ -165,43 +170,21 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
     ]  # fmt: skip
 
 
-def difference_table(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None) -> list[str]:
-    """Return the lines about what each arm is behind the reference, or the arm before, on the same seeds, at one budget."""
-    rng, regrets, gaps = np.random.default_rng(0), regrets_of(rows), list[tuple[str, ...]]()
-    comparable = len(names) > 1 and len({metric_of(benchmark(name)).unit for name in names}) == 1
-    for before, arm in pairwise(["", *arms]):
-        other = reference or before
-        if other in ("", arm):
-            continue
-        pairs = {name: paired(regrets.get((arm, name), {}), regrets.get((other, name), {})) for name in names}
-        pairs = {name: each for name, each in pairs.items() if len(each)}
-        corrected = dict(zip(pairs, holm([signed_rank(each) for each in pairs.values()]), strict=True))
-        found = {name: mean_interval(each, rng) for name, each in pairs.items()}
-        texts = [f"{it.mean:+.2f} ({ends(it)}), {p_equals(corrected[name])}" if (it := found.get(name)) else ""
-                 for name in names]  # fmt: skip
-        if comparable:
-            own, others = (mean_regrets(regrets, each, names) for each in (arm, other))
-            gap = paired_difference(own, others, rng)
-            texts.append(f"{gap.mean:+.2f} ({ends(gap)})" if gap else "")
-        gaps += [(arm, *texts)] if pairs else []
-    return [
-        f"Regret minus that of {reference or 'the arm before'}, paired by seed; p from the signed-rank test, Holm-corrected "
-        "over benchmarks:", "",
-        *markdown_table(("method", *names, *(["mean of these"] if comparable else [])), gaps), "",
-    ]  # fmt: skip
-
-
 def page(
-    title: str, rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None, made_by: str
+    which: str, rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None, made_by: str
 ) -> str:
     """Return the page, budget by budget."""
     lines = [line for _, found in rows.groupby("queries") for line in section(found, arms, names, reference)]
-    digests = listed([f"{name} {benchmark(name).digest[:12]}" for name in names])
-    return f"""# SemiGAN-NAD: {title}
+    digests = listed([f"{name} {short_digest(benchmark(name).digest)}" for name in names])
+    cautions = [
+        *how_chosen({arm: chosen_for(SETS[which][0][arm]) for arm in rows["method"].unique()}, names),
+        *at_ceiling(rows),
+    ]
+    return f"""# SemiGAN-NAD: {which}
 
 Regret: the optimum minus the reported accuracy of the best cell by the search split; 95 % bootstrap intervals; n: seeds.
 
-{made_by} Benchmark digests: {digests}.
+{" ".join([*cautions, made_by])} Benchmark digests: {digests}.
 
 {chr(10).join(lines)}"""
 

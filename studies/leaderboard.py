@@ -28,6 +28,7 @@ import pandas as pd
 
 from nadlab.analysis.figures.comparisons import critical_differences
 from nadlab.analysis.figures.style import save
+from nadlab.analysis.sections.search_pages import at_ceiling, difference_table, how_chosen
 from nadlab.analysis.statistics.intervals import Interval, mean_interval
 from nadlab.analysis.statistics.rankings import rank
 from nadlab.analysis.text import ends, listed, markdown_table, number, p_equals
@@ -37,11 +38,10 @@ from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
 from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
 from nadlab.engine.searches.run import searches
-from nadlab.methods.registry import COMPARED, searcher
+from nadlab.methods.registry import COMPARED, chosen_on, searcher
 from nadlab.methods.request import SearchRequest
 from nadlab.semigan.diagnostics import search_accuracies
 from nadlab.study.search_file import SearchFile, Task, code_of
-from studies.components import difference_table
 
 REFERENCE = "random-search"
 
@@ -149,6 +149,7 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
 
 def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path, made_by: str) -> str:
     """Return the page, budget by budget."""
+    cautions = [*how_chosen({method: chosen_on(method) for method in methods}, names), *at_ceiling(rows)]
     digests = listed([f"{name} {short_digest(benchmark(name).digest)}" for name in names])
     lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
     return f"""# All methods on {listed(names)}
@@ -160,7 +161,7 @@ is below that cell by what the search sees.
 Methods have their default settings. An entry with fewer seeds says how many; an empty one has none, and its method is not
 ranked. CPU seconds: the median per search.
 
-{made_by} Benchmark digests: {digests}.
+{" ".join([*cautions, made_by])} Benchmark digests: {digests}.
 
 {chr(10).join(lines)}"""
 
