@@ -12,11 +12,11 @@ from nadlab.analysis.statistics.paired_tests import signed_rank
 from nadlab.analysis.text import ends, listed, markdown_table, p_equals
 from nadlab.benchmarks.oracle import facts_of, metric_of
 from nadlab.benchmarks.registry import benchmark
+from nadlab.study.incumbents import EQUAL
 from nadlab.study.search_file import mean_regrets, regrets_of
 
 CEILING = 0.5
 """share of searches at the optimum from which on that is said"""
-_ROUNDING = 1e-9
 
 
 def how_chosen(chosen: Mapping[str, Collection[str] | None], names: Sequence[str]) -> list[str]:
@@ -41,7 +41,7 @@ def at_ceiling(rows: pd.DataFrame) -> list[str]:
     """Return a sentence for each benchmark on which most searches with one budget end at the optimum."""
     said = []
     for (name, queries), group in rows.groupby(["benchmark", "queries"]):
-        reached = int((group["regret"].abs() < _ROUNDING).sum())
+        reached = int((group["regret"].abs() < EQUAL).sum())
         if reached >= CEILING * len(group):
             said.append(
                 f"On {name} {reached} of {len(group)} searches with {queries} queries find the optimum: their regrets can hardly "
