@@ -50,23 +50,25 @@ DEFAULT = 0
 """the number of the first configuration"""
 
 
-def stored(out: Path, budget: Values, method: str) -> tuple[Path, dict[str, Any]]:
+def stored(file_options: SearchFileOptions, budget: Values, method: str) -> tuple[Path, dict[str, Any]]:
     """Return the file of a method's configurations and its content, without configurations where there is none yet.
 
     Raises UserError when it holds results of another budget, which is all but the number of configurations, or of other
-    code.
+    code, unless these are kept anyway.
     """
-    path = out / "tuned" / f"{method.replace(':', '.')}.json"
+    path = file_options.out / "tuned" / f"{method.replace(':', '.')}.json"
     given = dict(budget) | {"code": code_of(searcher(method))}
     kept = read_json(path) if path.exists() else given | {"configurations": []}
+    given |= {"code": kept["code"]} if file_options.anyway else {}
     if other := [name for name, value in given.items() if kept.get(name) != value]:
-        raise UserError(f"{path} was made with another {other[0]}: choose another folder with --out")
+        kept_anyway = ", or keep its configurations with --anyway" if other == ["code"] else ""
+        raise UserError(f"{path} was made with another {other[0]}: choose another folder with --out{kept_anyway}")
     return path, kept
 
 
-def untuned(out: Path, budget: Values, methods: Sequence[str], configurations: int) -> str:
+def untuned(file_options: SearchFileOptions, budget: Values, methods: Sequence[str], configurations: int) -> str:
     """Return the sentence that says how many configurations are still to be tuned; empty if none."""
-    kept = [stored(out, budget, method)[1]["configurations"] for method in methods]
+    kept = [stored(file_options, budget, method)[1]["configurations"] for method in methods]
     left = sum(max(0, configurations - len(each)) for each in kept)
     said = f"{left} of {configurations * len(methods)} configurations would be tuned, then default and best run on the held-out benchmarks."
     return said if left else ""
@@ -77,7 +79,7 @@ def tune(file_options: SearchFileOptions, budget: Values, configurations: int, m
 
     Raises UserError as `stored` does, and when some are missing where only the page is asked for.
     """
-    (path, kept), space = stored(file_options.out, budget, method), tuning_space(method)
+    (path, kept), space = stored(file_options, budget, method), tuning_space(method)
     done, search = kept["configurations"], optuna.create_study(direction="minimize")
     for row in done:
         search.add_trial(optuna.trial.create_trial(params=row["values"], distributions=space, value=row["mean"]))
@@ -211,7 +213,7 @@ def command(file_options: SearchFileOptions, **given: Any) -> None:
         tuning_space(method)
     seeds, protocol = [*parse_seeds(given["seeds"])], given["protocol"]
     budget = {"queries": queries, "seeds": seeds, "tuned_on": tuned_on, "protocol": protocol}
-    if file_options.dry_run and (said := untuned(file_options.out, budget, methods, given["configurations"])):
+    if file_options.dry_run and (said := untuned(file_options, budget, methods, given["configurations"])):
         click.echo(said)
         return
     tuning = partial(tune, file_options, budget, given["configurations"])
