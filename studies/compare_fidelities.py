@@ -12,6 +12,7 @@ from nadlab.cli.command_line import run_command
 
 # isort: split
 import sys
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -28,9 +29,10 @@ from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import ends, listed, markdown_table, p_equals
 from nadlab.benchmarks.fidelity import fidelities_of, lower_fidelities
 from nadlab.benchmarks.oracle import metric_of, optimum_of
+from nadlab.benchmarks.presets import benchmark_text
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
-from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
+from nadlab.cli.shared_options import SearchFileOptions, protocol_option, search_file_options, write_page
 from nadlab.methods.registry import run_search, searcher
 from nadlab.queries.budget import Budget
 from nadlab.queries.ledger import QueryLedger
@@ -51,10 +53,10 @@ Cell = tuple[str, int, str, str]
 """benchmark, seconds, method and rival"""
 
 
-def search(task: Task) -> dict[str, Any]:
+def search(protocol: str, task: Task) -> dict[str, Any]:
     """Run one search with a method's default settings; `curve` is hour:regret whenever a better cell was trained in full."""
     seconds, seed, name, method = task
-    ledger = QueryLedger(benchmark(name), Budget(seconds, "seconds"))
+    ledger = QueryLedger(benchmark(name, protocol), Budget(seconds, "seconds"))
     run_search(searcher(method), ledger, np.random.default_rng(seed))
     counts = {"full": len(ledger.queries), "trainings": len(ledger.account.trainings)}
     return {**ledger.outcome(), **counts, "curve": curve(ledger)}
@@ -153,14 +155,22 @@ def hours_text(budget: int) -> str:
     return f"{budget / HOUR:g} h"
 
 
-def seconds_text(name: str) -> str:
+def seconds_text(name: str, protocol: str) -> str:
     """Return a sentence about a benchmark's lengths of training and where their seconds are from."""
-    found = fidelities_of(benchmark(name))
+    found = fidelities_of(benchmark(name, protocol))
     source = f"estimated: {found.estimate}" if found.estimate else "measured"
-    return f"- `{name}` ({benchmark(name).digest[:12]}): {listed(list(map(str, found.epochs)))} epochs; a full training takes {found.seconds:,.0f} s on average, {source}."
+    return f"- `{benchmark_text(name, protocol)}` ({benchmark(name).digest[:12]}): {listed(list(map(str, found.epochs)))} epochs; a full training takes {found.seconds:,.0f} s on average, {source}."
 
 
-def page(rows: pd.DataFrame, budgets: list[int], names: list[str], methods: list[str], seeds: int, made_by: str) -> str:
+def page(
+    rows: pd.DataFrame,
+    budgets: list[int],
+    names: list[str],
+    methods: list[str],
+    seeds: int,
+    protocol: str,
+    made_by: str,
+) -> str:
     """Return the page."""
     unit = listed(sorted({metric_of(benchmark(name)).difference_unit for name in names}))
     lines = "\n".join(tables(rows, budgets, names, methods, seeds))
@@ -172,7 +182,7 @@ where the method with short trainings is better; p-values are from Wilcoxon's si
 comparisons on this page. Each training length has its own schedule, so none resumes from a shorter one: each costs all of
 its seconds. A training that the end of the budget cuts off returns nothing.
 
-{chr(10).join(map(seconds_text, names))}
+{chr(10).join(seconds_text(name, protocol) for name in names)}
 
 {made_by}
 
@@ -184,31 +194,35 @@ its seconds. A training that the end of the budget cuts off returns nothing.
 @click.command(help=__doc__)
 @click.option("--methods", default=",".join(METHODS), show_default=True, help="separated by commas")
 @click.option("--benchmarks", default=",".join(BENCHMARKS), show_default=True, help="with several fidelities")
+@protocol_option()
 @click.option("--hours", default="6,12,24", show_default=True, help="budgets in hours of training")
 @click.option("--seeds", default="20", show_default=True, help="a count, a range or a list")
 @search_file_options("runs/compare_fidelities")
 def command(
     methods: str,
     benchmarks: str,
+    protocol: str,
     hours: str,
     seeds: str,
     file_options: SearchFileOptions,
 ) -> None:
     names, chosen = parse_names("--benchmarks", benchmarks), parse_names("--methods", methods)
     each = parse_seeds(seeds)
-    check_optima(names)
+    check_optima(names, protocol)
     budgets = [HOUR * number for number in parse_budgets(hours)]
     for name, budget in product(names, budgets):
-        lower_fidelities(benchmark(name))
-        QueryLedger(benchmark(name), Budget(budget, "seconds"))  # raises here rather than hours later
+        lower_fidelities(benchmark(name, protocol))
+        QueryLedger(benchmark(name, protocol), Budget(budget, "seconds"))  # raises here rather than hours later
     codes = {method: code_of(searcher(method)) for method in chosen}
-    file = SearchFile(file_options.out / "searches.csv", codes, "seconds", ("full", "trainings", "curve"))
+    file = SearchFile(file_options.out / "searches.csv", codes, "seconds", ("full", "trainings", "curve"), protocol)
     # by seeds, so that after a stop all have as many
     tasks = [(budget, *rest) for seed, budget in product(each, budgets) for rest in product([seed], names, chosen)]
-    file_options.fill(file, search, tasks)
+    file_options.fill(file, partial(search, protocol), tasks)
     rows = file.selected(budgets, each, names, chosen)
     save(figure(rows, names, chosen), file_options.out, "anytime")
-    write_page(file_options.out, page(rows, budgets, names, chosen, rows["seed"].nunique(), file.made_by(rows)))
+    write_page(
+        file_options.out, page(rows, budgets, names, chosen, rows["seed"].nunique(), protocol, file.made_by(rows))
+    )
 
 
 if __name__ == "__main__":

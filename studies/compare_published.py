@@ -1,7 +1,7 @@
 """Compare Tables 1 to 3 of the SemiGAN-NAD paper with ours: each method at its published queries and protocol.
 
 Each search is appended to OUT/searches.csv when it ends, cheap methods first; the same command resumes after a stop.
-Entries whose file is missing on this machine stay empty, with the command that gets the file. --page only writes the
+The protocol is the paper's, whose numbers they are. Entries whose file is missing on this machine stay empty, with the command that gets the file. --page only writes the
 page from stored results.
 
 \b
@@ -15,6 +15,7 @@ from nadlab.cli.command_line import run_command
 # isort: split
 import sys
 from dataclasses import dataclass
+from functools import partial
 
 import click
 import numpy as np
@@ -25,6 +26,7 @@ from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import ends, listed, markdown_table
 from nadlab.benchmarks.download import how_to_get
 from nadlab.benchmarks.oracle import Oracle, optimum_of
+from nadlab.benchmarks.presets import PAPER
 from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.options import parse_names, parse_seeds
 from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
@@ -154,7 +156,9 @@ def command(methods: str, benchmarks: str, seeds: str, file_options: SearchFileO
     each = parse_seeds(seeds)
     there = (number for number in numbers if opened(number.benchmark))  # asked for where something is searched
     file_options.fill(
-        file, search, ((number.queries, seed, number.benchmark, number.method) for number in there for seed in each)
+        file,
+        partial(search, PAPER),
+        ((number.queries, seed, number.benchmark, number.method) for number in there for seed in each),
     )
     rows = file.selected({number.queries for number in numbers}, each, names, chosen)
     write_page(file_options.out, page(rows, numbers, names, file.made_by(rows)))

@@ -31,9 +31,10 @@ from nadlab.analysis.sections.search_pages import at_ceiling, difference_table, 
 from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import ends, listed, markdown_table
 from nadlab.benchmarks.files import short_digest
+from nadlab.benchmarks.presets import benchmark_text
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
-from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
+from nadlab.cli.shared_options import SearchFileOptions, protocol_option, search_file_options, write_page
 from nadlab.errors import UserError
 from nadlab.methods.registry import SEARCHERS, Searcher, run_search
 from nadlab.queries.ledger import QueryLedger
@@ -134,10 +135,10 @@ SETS: dict[str, tuple[Mapping[str, Searcher], str | None, tuple[str, ...]]] = {
 """arms, the one that the others are compared with or None for the one before, and benchmarks"""
 
 
-def search(arms: Mapping[str, Searcher], task: Task) -> Mapping[str, Any]:
+def search(arms: Mapping[str, Searcher], protocol: str, task: Task) -> Mapping[str, Any]:
     """Run one search and return its row."""
     queries, seed, name, arm = task
-    ledger = QueryLedger(benchmark(name), queries)
+    ledger = QueryLedger(benchmark(name, protocol), queries)
     run_search(arms[arm], ledger, np.random.default_rng(seed))
     return ledger.outcome()
 
@@ -171,8 +172,9 @@ def section(rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], refer
 
 
 def page(
-    which: str, rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None, made_by: str
-) -> str:
+    which: str, rows: pd.DataFrame, arms: Sequence[str], names: Sequence[str], reference: str | None, protocol: str,
+    made_by: str,
+) -> str:  # fmt: skip
     """Return the page, budget by budget."""
     lines = [line for _, found in rows.groupby("queries") for line in section(found, arms, names, reference)]
     digests = listed([f"{name} {short_digest(benchmark(name).digest)}" for name in names])
@@ -180,7 +182,7 @@ def page(
         *how_chosen({arm: chosen_for(SETS[which][0][arm]) for arm in rows["method"].unique()}, names),
         *at_ceiling(rows),
     ]
-    return f"""# SemiGAN-NAD: {which}
+    return f"""# SemiGAN-NAD: {benchmark_text(which, protocol)}
 
 Regret: the optimum minus the reported accuracy of the best cell by the search split; 95 % bootstrap intervals; n: seeds.
 
@@ -197,6 +199,7 @@ Regret: the optimum minus the reported accuracy of the best cell by the search s
     help="the arm that the others are compared with  [default: that of the set; of the ladder the arm before]",
 )
 @click.option("--benchmarks", help="separated by commas  [default: those of the set]")
+@protocol_option()
 @click.option("--queries", default="20,40,60,110", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="6", show_default=True, help="a count, a range or a list")
 @search_file_options("runs/components")
@@ -205,6 +208,7 @@ def command(
     arms: str | None,
     reference: str | None,
     benchmarks: str | None,
+    protocol: str,
     queries: str,
     seeds: str,
     file_options: SearchFileOptions,
@@ -220,13 +224,14 @@ def command(
         raise UserError(f"nothing is chosen on {held.pop()}: use {listed(TUNED_ON)}")
     if unknown := [arm for arm in (*chosen, reference) if arm and arm not in every]:
         raise UserError(f"unknown arm {unknown[0]!r}: choose from {'; '.join(every)}")
-    check_optima(names)
+    check_optima(names, protocol)
     budgets = parse_budgets(queries)
-    file = SearchFile(file_options.out / which / "searches.csv", {arm: code(every[arm]) for arm in chosen})
+    codes = {arm: code(every[arm]) for arm in chosen}
+    file = SearchFile(file_options.out / which / "searches.csv", codes, protocol=protocol)
     tasks = [(count, seed, name, arm) for seed, count, name, arm in product(each, budgets, names, chosen)]
-    file_options.fill(file, partial(search, every), tasks)
+    file_options.fill(file, partial(search, every, protocol), tasks)
     rows = file.selected(budgets, each, names, chosen)
-    write_page(file.path.parent, page(which, rows, chosen, names, reference, file.made_by(rows)))
+    write_page(file.path.parent, page(which, rows, chosen, names, reference, protocol, file.made_by(rows)))
 
 
 if __name__ == "__main__":

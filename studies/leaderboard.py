@@ -17,7 +17,7 @@ from nadlab.cli.command_line import run_command
 
 # isort: split
 import sys
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,10 @@ from nadlab.analysis.statistics.rankings import rank
 from nadlab.analysis.text import ends, listed, markdown_table, number, p_equals
 from nadlab.benchmarks.oracle import accuracy, facts_of, metric_of, optimum_of
 from nadlab.benchmarks.packages.nasbenchgraph import DATASETS
+from nadlab.benchmarks.presets import benchmark_text
 from nadlab.benchmarks.registry import benchmark, check_optima
 from nadlab.cli.options import parse_budgets, parse_names, parse_seeds
-from nadlab.cli.shared_options import SearchFileOptions, search_file_options, write_page
+from nadlab.cli.shared_options import SearchFileOptions, protocol_option, search_file_options, write_page
 from nadlab.engine.searches.run import searches
 from nadlab.methods.registry import COMPARED, chosen_on, searcher
 from nadlab.methods.request import SearchRequest
@@ -46,17 +47,17 @@ from nadlab.study.search_file import SearchFile, Task, code_of
 REFERENCE = "random-search"
 
 
-def search(task: Task) -> dict[str, Any]:
+def search(protocol: str, task: Task) -> dict[str, Any]:
     """Run one search with a method's default settings and return its row."""
     queries, seed, name, method = task
-    (found,) = searches([method], name, queries, [seed], 1)
+    (found,) = searches([method], name, queries, [seed], 1, protocol=protocol)
     return found.row()
 
 
 @cache
-def exhaustive(name: str) -> tuple[float, float] | None:
+def exhaustive(name: str, protocol: str) -> tuple[float, float] | None:
     """Return the best search score of all cells, and the regret of that cell; None where answers are not stored."""
-    oracle = benchmark(name)
+    oracle = benchmark(name, protocol)
     optimum, score = optimum_of(oracle), metric_of(oracle).score
     if facts_of(oracle).answers != "stored" or optimum is None:
         return None
@@ -66,14 +67,14 @@ def exhaustive(name: str) -> tuple[float, float] | None:
     return float(scores[best]), score(optimum) - score(reported)
 
 
-def search_regret(row: Any) -> float:
+def search_regret(row: Any, protocol: str) -> float:
     """Return how far the best cell of a search is below the best of all by the search split; NaN if unknown."""
-    oracle, best = benchmark(row.benchmark), exhaustive(row.benchmark)
+    oracle, best = benchmark(row.benchmark, protocol), exhaustive(row.benchmark, protocol)
     found = row.best_valid if oracle.search_split == "valid" else row.best_test
     return np.nan if best is None else best[0] - metric_of(oracle).score(found)
 
 
-def ranked(rows: pd.DataFrame, names: list[str], column: str, seeds: int, out: Path) -> list[str]:
+def ranked(rows: pd.DataFrame, names: list[str], column: str, seeds: int, protocol: str, out: Path) -> list[str]:
     """Return the lines about a kind of regret at one budget, and draw its mean ranks; cells without a search stay empty."""
     means = rows.pivot_table(column, "method", "benchmark").reindex(columns=names)
     ranking = rank(-means.dropna().T.round(9))  # rounded: equal regrets tie whatever the order of their sum
@@ -86,7 +87,7 @@ def ranked(rows: pd.DataFrame, names: list[str], column: str, seeds: int, out: P
         cells = [_text(each, seeds) if each else "" for each in found]
         body.append((method, number(places.get(method)), *cells, f"{own['cpu_seconds'].median():.2f}"))
     if column == "regret":
-        floors = [number(best[1]) if (best := exhaustive(name)) else "" for name in names]
+        floors = [number(best[1]) if (best := exhaustive(name, protocol)) else "" for name in names]
         body.append(("every cell evaluated", "", *floors, ""))
     if ranking:
         save(critical_differences(ranking), out, picture := f"critical_differences_{column}_{rows['queries'].iloc[0]}")
@@ -123,7 +124,9 @@ def _text(found: Interval, seeds: int) -> str:
     return f"{found.mean:.2f} ({ends(found, '')}{'' if found.n == seeds else f', n = {found.n}'})"
 
 
-def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path) -> list[str]:
+def section(
+    rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, protocol: str, out: Path
+) -> list[str]:
     """Return the lines about one budget."""
     counts = rows.groupby(["method", "benchmark"]).size().unstack(fill_value=0)
     counts = counts.reindex(index=methods, columns=names, fill_value=0)
@@ -136,23 +139,32 @@ def section(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int
             "random search.",
             "",
         ]
-    held = [name for name in names if exhaustive(name) and benchmark(name).search_split != benchmark(name).report_split]
-    rows = rows.assign(search_regret=[search_regret(row) for row in rows.itertuples()])
+    oracles = {name: benchmark(name, protocol) for name in names if exhaustive(name, protocol)}
+    held = [name for name, oracle in oracles.items() if oracle.search_split != oracle.report_split]
+    rows = rows.assign(search_regret=[search_regret(row, protocol) for row in rows.itertuples()])
     lines = [f"## {rows['queries'].iloc[0]} queries", "", *said, "### Regret", ""]
-    lines += ranked(rows, names, "regret", seeds, out)
+    lines += ranked(rows, names, "regret", seeds, protocol, out)
     lines += difference_table(rows, methods, names, REFERENCE) if REFERENCE in methods else []
     if held:
         search_rows = rows[rows["benchmark"].isin(held)]
-        lines += ["### Regret by the search split", "", *ranked(search_rows, held, "search_regret", seeds, out)]
+        lines += [
+            "### Regret by the search split",
+            "",
+            *ranked(search_rows, held, "search_regret", seeds, protocol, out),
+        ]
     return lines
 
 
-def page(rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, out: Path, made_by: str) -> str:
+def page(
+    rows: pd.DataFrame, methods: list[str], names: list[str], seeds: int, protocol: str, out: Path, made_by: str
+) -> str:
     """Return the page, budget by budget."""
     cautions = [*how_chosen({method: chosen_on(method) for method in methods}, names), *at_ceiling(rows)]
     digests = listed([f"{name} {short_digest(benchmark(name).digest)}" for name in names])
-    lines = [line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, out)]
-    return f"""# All methods on {listed(names)}
+    lines = [
+        line for _, found in rows.groupby("queries") for line in section(found, methods, names, seeds, protocol, out)
+    ]
+    return f"""# All methods on {listed([benchmark_text(name, protocol) for name in names])}
 
 Means over up to {seeds} seeds with 95 % bootstrap intervals. Regret: the optimum minus the reported accuracy of the best cell by
 the search split. "Every cell evaluated" is the regret of the best of all cells by the search split: where it is as high as
@@ -171,26 +183,29 @@ ranked. CPU seconds: the median per search.
     "--methods", default=",".join(COMPARED), help="separated by commas  [default: all but the paper's settings]"
 )
 @click.option("--benchmarks", default=",".join(f"nas-bench-graph/{name}" for name in DATASETS), show_default=True)
+@protocol_option()
 @click.option("--queries", default="100", show_default=True, help="budgets, separated by commas")
 @click.option("--seeds", default="20", show_default=True, help="a count, a range or a list")
 @search_file_options("runs/leaderboard")
 def command(
     methods: str,
     benchmarks: str,
+    protocol: str,
     queries: str,
     seeds: str,
     file_options: SearchFileOptions,
 ) -> None:
     names, chosen = parse_names("--benchmarks", benchmarks), parse_names("--methods", methods)
     each = parse_seeds(seeds)
-    check_optima(names)
+    check_optima(names, protocol)
     budgets = parse_budgets(queries)
     for method, budget in product(chosen, budgets):
         SearchRequest(method=method, queries=budget)  # raises here rather than hours later
-    file = SearchFile(file_options.out / "searches.csv", {method: code_of(searcher(method)) for method in chosen})
-    file_options.fill(file, search, product(budgets, each, names, chosen))
+    codes = {method: code_of(searcher(method)) for method in chosen}
+    file = SearchFile(file_options.out / "searches.csv", codes, protocol=protocol)
+    file_options.fill(file, partial(search, protocol), product(budgets, each, names, chosen))
     rows = file.selected(budgets, each, names, chosen)
-    write_page(file_options.out, page(rows, chosen, names, len(each), file_options.out, file.made_by(rows)))
+    write_page(file_options.out, page(rows, chosen, names, len(each), protocol, file_options.out, file.made_by(rows)))
 
 
 if __name__ == "__main__":

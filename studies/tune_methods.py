@@ -203,11 +203,11 @@ def command(file_options: SearchFileOptions, **given: Any) -> None:
     tuned_on = parse_names("--tuned-on", given["tuned_on"])
     others = [name for name, (path, _) in sources(given["protocol"]).items() if path.parent != EMBEDDED]
     held = parse_names("--held-out", given["held_out"]) if given["held_out"] else others
+    for name in tuned_on:
+        refuse_held_out(benchmark(name, protocol=given["protocol"]))
     if not held or set(held) & set(tuned_on):
         raise UserError("--held-out must name benchmarks, and none of --tuned-on")
     check_optima({*held, *tuned_on}, given["protocol"])  # raises here rather than hours later
-    for name in tuned_on:
-        refuse_held_out(benchmark(name, protocol=given["protocol"]))
     for method in methods:
         SearchRequest(method=method, queries=queries)
         tuning_space(method)
@@ -225,7 +225,7 @@ def command(file_options: SearchFileOptions, **given: Any) -> None:
         for place in {DEFAULT, best[method]}
     }
     codes = {name: code_of(searcher(method)) for name, (method, _) in arms.items()}
-    file = SearchFile(file_options.out / "searches.csv", codes)
+    file = SearchFile(file_options.out / "searches.csv", codes, protocol=protocol)
     each = parse_seeds(given["held_out_seeds"])
     tasks = [(queries, seed, name, named) for seed, name, named in product(each, held, arms)]
     file_options.fill(file, partial(search, arms, protocol), tasks)

@@ -57,6 +57,17 @@ def test_more_methods_and_seeds_run_only_what_is_missing() -> None:
     ]
 
 
+def test_a_setting_that_the_others_leave_without_effect_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [*ASKED, "--method", "semigan-nad", "--set", "semigan-nad.local_queries=4"]
+    assert run_command(nadlab, asked) == 2
+    assert "semigan-nad.local_queries changes nothing: " in capsys.readouterr().err
+
+
+def test_an_empty_constraint_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(nadlab, [*ASKED, "--method", "random-search", "--at-most", ""]) == 2
+    assert "at_most is empty" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -203,4 +214,9 @@ def test_several_objectives_are_kept_with_their_fronts() -> None:
     asked += ["--method", "random-search", "--objectives", "accuracy,latency", "--json"]
     first, again = (CliRunner().invoke(nadlab, asked, catch_exceptions=False).stdout for _ in range(2))
     assert first == again
-    assert len(json.loads(first.splitlines()[0])["hypervolume"]) == 12
+    rows = [json.loads(line) for line in first.splitlines()]
+    assert len(rows[0]["hypervolume"]) == 12
+    CliRunner().invoke(nadlab, asked[:-1], catch_exceptions=False)
+    written = pd.read_csv("runs/search/nas-bench-graph-cora/fronts.csv")
+    assert len(written) == sum(len(row["front"]) for row in rows)
+    assert [*written.columns] == ["method", "seed", "cell", "accuracy", "latency"]

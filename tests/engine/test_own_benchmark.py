@@ -155,13 +155,29 @@ def test_an_optimum_that_is_no_accuracy_is_one_sentence(log: Path, optimum: str)
 
 @pytest.mark.parametrize(
     ("what", "value"),
-    [("facts", "'stored'"), ("cost", "3"), ("metric", "'accuracy'"), ("digest", "3"), ("search_split", "'train'"), ("queryable_count", "None")],
+    [("quantities", "('latency',)"), ("quantities", "3"), ("facts", "'stored'"), ("cost", "3"), ("metric", "'accuracy'"), ("digest", "3"), ("search_split", "'train'"), ("queryable_count", "None")],
 )  # fmt: skip
 def test_what_a_benchmark_declares_is_checked_before_it_evaluates(log: Path, what: str, value: str) -> None:
     code = Path("orchard.py").read_text()
     Path("orchard.py").write_text(
         code.replace("    @property\n", f"    {what}: object = {value}\n\n    @property\n", 1)
     )
-    with pytest.raises(UserError, match=f"the benchmark orchard:orchard has the {what} {value}: it must be "):
+    said = re.escape(f"the benchmark orchard:orchard has the {what} {value}: it must be ")
+    with pytest.raises(UserError, match=said):
+        benchmark(OWN)
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("names", [("valid",), ("a,b",), ("a=b",), ("size", "size"), ("accuracy",), ("",)])
+def test_quantities_whose_names_tables_or_options_could_not_tell_apart_are_refused(
+    log: Path, names: tuple[str, ...]
+) -> None:
+    declared = ", ".join(f"quantity({name!r}, 's')" for name in names)
+    code = Path("orchard.py").read_text()
+    value = f"    quantities: object = ({declared},)\n\n    @property\n"
+    Path("orchard.py").write_text(
+        "from nadlab.benchmarks.oracle import quantity\n" + code.replace("    @property\n", value, 1)
+    )
+    with pytest.raises(UserError, match=r"has the quantities' names .*: it must be different names without ','"):
         benchmark(OWN)
     assert not log.exists()

@@ -1,6 +1,7 @@
 """What every search space keeps, the package's and one's own; and the sentence for each broken promise."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from nadlab.errors import UserError
 from nadlab.queries.path_encoding import path_encoding
 from nadlab.searchers.models.choices import choices_of
-from nadlab.spaces import SPACES, Cells, SearchSpace, check_space, complete, space
+from nadlab.spaces import GROUP, SPACES, Cells, SearchSpace, check_space, complete, space
 from nadlab.spaces.cells import is_valid
 from nadlab.spaces.classes import classes
 from tests.spaces.toy import Perceptrons, toy_space
@@ -58,6 +59,12 @@ def test_two_spaces_of_one_name_are_not_mixed_up() -> None:
     class Chains(Perceptrons):
         def enumerate(self) -> Cells:
             return super().enumerate()[:27]
+
+        def invalid_reasons(self, cells: Cells) -> list[str | None]:
+            skips: list[bool] = cells.adjacency[:, [0, 1, 0], [2, 3, 3]].any(axis=1).tolist()  # type: ignore[assignment]
+            return [
+                "a skip" if each else said for each, said in zip(skips, super().invalid_reasons(cells), strict=True)
+            ]
 
     toy, chains = toy_space(), complete(Chains)
     assert toy.name == chains.name
@@ -112,6 +119,30 @@ def test_a_class_that_needs_arguments_is_named() -> None:
 
     with pytest.raises(UserError, match=r"Sized can't be called without arguments: .*'width'"):
         complete(Sized)
+
+
+def test_a_space_that_lists_a_part_of_what_it_calls_valid_is_refused() -> None:
+    class Part(Perceptrons):
+        def enumerate(self) -> Cells:
+            return super().enumerate()[:40]
+
+    (sentence,) = check_space(Part)
+    assert "accepts a cell that the space does not have" in sentence
+
+
+def test_an_installed_package_can_register_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "perceptrons-1.0.dist-info").mkdir()
+    points = "perceptrons = tests.spaces.toy:Perceptrons\ngone = no_such_module:Space\n"
+    (tmp_path / "perceptrons-1.0.dist-info" / "entry_points.txt").write_text(f"[{GROUP}]\n{points}")
+    (tmp_path / "perceptrons-1.0.dist-info" / "METADATA").write_text("Name: perceptrons\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert space("perceptrons").size == Perceptrons().enumerate().adjacency.shape[0]
+    with pytest.raises(UserError, match="did you mean perceptrons"):
+        space("perceptron")
+    with pytest.raises(
+        UserError, match="the search space 'gone' of perceptrons can't be loaded from no_such_module:Space"
+    ):
+        space("gone")
 
 
 def reasons_for_nothing(_: Any, cells: Cells) -> list[str | None]:

@@ -55,6 +55,15 @@ def test_searches_of_another_version_of_a_benchmark_are_not_mixed(tmp_path: Path
     leaderboard(tmp_path, "--methods", "random-search", "--seeds", "2", "--benchmarks", "mnist1d-201")
 
 
+def test_searches_of_two_protocols_are_not_mixed(tmp_path: Path) -> None:
+    asked = ("--methods", "random-search", "--seeds", "1", "--benchmarks", "mnist1d-201")
+    shown = leaderboard(tmp_path, *asked, "--protocol", "naslib")
+    assert "# All methods on mnist1d-201 (protocol naslib)" in shown
+    leaderboard(tmp_path, *asked, "--protocol", "naslib", "--page")
+    with pytest.raises(UserError, match="holds searches by the protocol 'naslib', not 'paper': choose another folder"):
+        leaderboard(tmp_path, *asked)
+
+
 def test_methods_that_equal_random_search_in_every_search_are_named() -> None:
     found = {"random-search": (1.0, 2.0), "pre-nas": (1.0, 2.0), "bananas": (1.0, 1.0), "reinforce": (1.0,)}
     rows = [
@@ -111,13 +120,13 @@ def test_searches_of_an_edited_benchmark_of_ones_own_are_not_taken_for_new_ones(
 
 
 def test_whole_benchmark_leaves_the_regret_of_its_best_cell_by_the_search_split() -> None:
-    oracle, found = benchmark("mnist1d-201"), exhaustive("mnist1d-201")
+    oracle, found = benchmark("mnist1d-201"), exhaustive("mnist1d-201", "paper")
     assert found is not None
     answers = oracle.evaluate(oracle.pool())
     best = max(answers, key=lambda each: accuracy(each, oracle.search_split))
     assert found[0] == accuracy(best, oracle.search_split)
     assert found[1] == pytest.approx((optimum_of(oracle) or 0) - accuracy(best, oracle.report_split))
-    assert exhaustive("mnist1d-darts") is None  # a surrogate
+    assert exhaustive("mnist1d-darts", "paper") is None  # a surrogate
 
 
 def test_bad_input_is_one_sentence_before_anything_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +135,7 @@ def test_bad_input_is_one_sentence_before_anything_is_searched(tmp_path: Path, m
     cheap = ["--methods", "random-search", "--seeds", "1"]
     for wrong, words in {
         ("--benchmarks", "meadow:meadow"): "meadow:meadow has no known optimum",
+        ("--queries", "12,12"): "--queries names 12 twice: write it once",
         ("--queries", "12,many"): "--queries must list numbers, such as 20,100, not '12,many'",
         ("--methods", "local-search,local-search"): "--methods names local-search twice: write it once",
         ("--benchmarks", "mnist1d-201,"): "--benchmarks must list names separated by ',', not 'mnist1d-201,'",

@@ -11,12 +11,13 @@ from click.testing import CliRunner
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from nadlab.benchmarks.registry import benchmark
+from nadlab.cli.study import command as study_command
 from nadlab.cluster.execution import ExecutionConfig
 from nadlab.engine.plans import plan_tuning
 from nadlab.engine.runner import run, run_study
 from nadlab.errors import UserError
 from nadlab.methods.request import SearchRequest
-from nadlab.study.levels import level_type, names
+from nadlab.study.levels import changed, level_type, names
 from nadlab.study.smoke import smoke
 from nadlab.study.study import Study, plan
 from nadlab.study.tuning import Tuning, smoke_tuning
@@ -109,6 +110,28 @@ def test_factor_that_changes_nothing_is_refused(data: Path) -> None:  # noqa: AR
         plan(quick(vary={"nao.epochs": (5,)}), benchmark(TOY))
     with pytest.raises(UserError, match=r"nao.epochs changes nothing: the method is bananas"):
         tuned(space={"nao.epochs": IntDistribution(5, 2000)})
+
+
+def test_setting_of_a_method_that_only_a_level_names_is_that_level_s(data: Path) -> None:  # noqa: ARG001
+    study = quick(vary={"method": ("bananas", "local-search")})
+    study = replace(study, settings=changed(study.settings, {"local-search.starts": 3}))
+    (_, searched, *_) = [trial.settings for trial in plan(study, benchmark(TOY))]
+    assert (searched["method"], searched["local-search.starts"]) == ("local-search", 3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("semigan-nad.local_queries", "= 4 changes nothing: .*as per_round is none"),
+        ("nao.epochs", "changes nothing: no trial of study settings runs this method"),
+    ],
+)
+@pytest.mark.usefixtures("data")
+def test_setting_that_changes_nothing_is_refused(setting: str, words: str) -> None:
+    asked = ["--set", f"{setting}=4", "--dry-run", "--benchmark", TOY]
+    study = quick(vary={"method": ("random-search", "semigan-nad")})
+    with pytest.raises(UserError, match=f"{setting} {words}"):
+        study_command(study).main(asked, standalone_mode=False)
 
 
 def test_names_and_types_of_settings_include_the_methods() -> None:

@@ -144,11 +144,13 @@ def parse_names(option: str, text: str, separator: str = ",") -> list[str]:
 
 
 def parse_budgets(text: str) -> list[int]:
-    """Return the budgets of `20,100`; UserError otherwise."""
+    """Return the budgets of `20,100`; UserError otherwise, and for one that stands twice."""
     try:
-        return [int(part) for part in text.strip().removesuffix(",").split(",")]
+        found = [int(part) for part in text.strip().removesuffix(",").split(",")]
     except ValueError:
         raise UserError(f"--queries must list numbers, such as 20,100, not {_short(text)}") from None
+    parse_names("--queries", ",".join(map(str, found)))
+    return found
 
 
 def budget_of(queries: int | None, text: str | None, oracle: Oracle) -> int | Budget:

@@ -12,9 +12,11 @@ from nadlab.benchmarks.registry import benchmark
 from nadlab.cli.grammar import BASELINE, SET, VARY, assigned, factors_help, further_words, held, settings_help, varied
 from nadlab.cli.options import seeds_of, study_command
 from nadlab.cli.shared_options import OUTCOME, SMALLEST_EFFECT
+from nadlab.errors import UserError
+from nadlab.parameters.hyperparameters import INERT
 from nadlab.provenance.hardware import has_bfloat16
 from nadlab.study.cautions import fitted
-from nadlab.study.levels import names
+from nadlab.study.levels import names, value_of
 from nadlab.study.records import value_text
 from nadlab.study.smoke import smoke
 from nadlab.study.study import Study
@@ -58,6 +60,9 @@ def _plan(study: Study, given: dict[str, Any]) -> tuple["StudyPlan", Sequence[st
         outcomes=given["outcome"] or chosen.outcomes,
         smallest_effect=given["smallest_effect"] or (None if given["outcome"] else chosen.smallest_effect),
     )
+    for name in assigned("--set", given["set_"]):
+        if all(value_of(each, name) == INERT for each in chosen.configurations):
+            raise UserError(f"--set {name} changes nothing: no trial of study {study.name} runs this method")
     chosen, said = fitted(chosen, oracle, bfloat16, named)
     chosen = replace(chosen, seeds=seeds_of(given, chosen.seeds), benchmark=oracle.name, protocol=oracle.preset)
     return plan_study(chosen, oracle, bfloat16, said), [*words, *further_words(chosen, own.vary), *changes]

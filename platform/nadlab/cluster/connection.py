@@ -54,7 +54,7 @@ def check_address(address: str) -> None:
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise UserError(f"no Ray cluster answers at {address!r} ({error}): check --address") from error
 
 

@@ -58,6 +58,12 @@ class SearchRequest:
             lacking["method"] = f"{self.method}: {one_fidelity(oracle)}"
         return lacking | {f"{self.method}.{name}": reason for name, reason in own.items()}
 
+    def inert(self) -> Mapping[str, str]:
+        """Return `method.setting` -> why its value changes nothing, given the method's others."""
+        found = self.searcher
+        own: Mapping[str, str] = found.inert() if hasattr(found, "inert") else {}
+        return {f"{self.method}.{name}": reason for name, reason in own.items()}
+
     @property
     def goals(self) -> Goals:
         """Objectives and constraints."""

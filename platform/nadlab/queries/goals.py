@@ -64,7 +64,10 @@ class Goals:
         has = f"{oracle.name} answers {metric}" + (f" and {', '.join(known)}" if known else " alone")
         if self.objectives and self.objectives[0] != metric:
             raise UserError(f"the first objective is the benchmark's metric, and {has}: write {metric} first")
-        for name in (*self.objectives[1:], *(name for name, _ in self.at_most)):
+        limited = [name for name, _ in self.at_most]
+        if metric in limited and metric not in known:
+            raise UserError(f"{metric} is the benchmark's metric, which can't be constrained: leave it out of at_most")
+        for name in (*self.objectives[1:], *limited):
             if name not in known:
                 raise UserError(f"there is no quantity {name!r}: {has}")
 

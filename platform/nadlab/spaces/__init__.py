@@ -56,7 +56,13 @@ def _named(name: str) -> Any:
     if is_plugin(name):
         return load_object(name)
     for entry in entry_points(group=GROUP, name=name):
-        return entry.load()
+        try:
+            return entry.load()
+        except (ImportError, AttributeError) as error:
+            package = entry.dist.name if entry.dist else "a package"
+            raise UserError(
+                f"the search space {name!r} of {package} can't be loaded from {entry.value} ({error}): mend its entry point"
+            ) from error
     known = [*SPACES, *sorted(entry_points(group=GROUP).names)]
     meant = did_you_mean(name, known)
     raise UserError(

@@ -143,3 +143,29 @@ def shown(cell: Cells, space: SearchSpace) -> str:
 def is_valid(cells: Cells, space: SearchSpace) -> NDArray[np.bool_]:
     """Return whether each cell keeps every rule of the space, (N,)."""
     return np.array([reason is None for reason in space.invalid_reasons(cells)], bool)
+
+
+def changes(cell: Cells, operations: int) -> Cells:
+    """Return one cell with one label changed, one edge turned on or off, or one edge led from another source."""
+    adjacency, labels = cell.adjacency[0], cell.operations[0]
+    vertices = len(labels)
+    parts: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+    for vertex in range(vertices):
+        for label in range(operations):
+            other = labels.copy()
+            other[vertex] = label
+            parts.append((adjacency, other))
+    for target in range(1, vertices):
+        before = adjacency[:target, target]
+        flips = before ^ np.eye(target, dtype=np.uint8)
+        moves = [
+            flip ^ again
+            for i, flip in enumerate(np.eye(target, dtype=np.uint8))
+            for again in np.eye(target, dtype=np.uint8)[:i]
+        ]
+        moved = [before ^ both for both in moves if (before & both).sum() == 1]
+        for column in [*flips, *moved]:
+            matrix = adjacency.copy()
+            matrix[:target, target] = column
+            parts.append((matrix, labels))
+    return Cells(*(np.stack(arrays) for arrays in zip(*parts, strict=True)))

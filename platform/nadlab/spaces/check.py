@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from nadlab.errors import UserError
-from nadlab.spaces.cells import Cells, SearchSpace
+from nadlab.spaces.cells import Cells, SearchSpace, changes, concatenate
 
 DRAWN = 24
 """cells that every promise is checked on"""
+NEAR = 4
+"""cells whose changes are proposed too: where few graphs are cells, those nearby are the likely ones"""
 LISTED = 20_000
 """cells up to which a space is listed for the check"""
 
@@ -68,7 +70,9 @@ def _any_cells(space: SearchSpace) -> Iterator[str]:
     adjacency = np.triu(rng.integers(0, 2, (DRAWN, vertices, vertices)), 1).astype(np.uint8)
     labels = rng.integers(0, len(space.operations), (DRAWN, vertices)).astype(np.uint8)
     drawn = _drawn(space)
-    proposed = Cells(np.concatenate([adjacency, drawn.adjacency]), np.concatenate([labels, labels]))
+    near = concatenate([changes(drawn[place : place + 1], len(space.operations)) for place in range(NEAR)])
+    any_cells = Cells(np.concatenate([adjacency, drawn.adjacency]), np.concatenate([labels, labels]))
+    proposed = concatenate([any_cells, near])
     reasons = space.invalid_reasons(proposed)
     if len(reasons) != len(proposed) or not all(reason is None or isinstance(reason, str) for reason in reasons):
         yield "`invalid_reasons` must return None or a sentence for any cell"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nadlab.errors import UserError
 from nadlab.plugins import instance
-from nadlab.spaces.cells import Cells, Keys, SearchSpace, choose, concatenate, is_valid, shown
+from nadlab.spaces.cells import Cells, Keys, SearchSpace, changes, choose, concatenate, is_valid, shown
 from nadlab.spaces.check import broken_promises
 from nadlab.spaces.structure import LISTED
 
@@ -159,32 +159,6 @@ class DerivedSpace:
             return near
         keys, first = np.unique(self.keys(near), return_index=True)
         return near[np.sort(first[keys != self.keys(cell)[0]])]
-
-
-def changes(cell: Cells, operations: int) -> Cells:
-    """Return one cell with one label changed, one edge turned on or off, or one edge led from another source."""
-    adjacency, labels = cell.adjacency[0], cell.operations[0]
-    vertices = len(labels)
-    parts: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
-    for vertex in range(vertices):
-        for label in range(operations):
-            other = labels.copy()
-            other[vertex] = label
-            parts.append((adjacency, other))
-    for target in range(1, vertices):
-        before = adjacency[:target, target]
-        flips = before ^ np.eye(target, dtype=np.uint8)
-        moves = [
-            flip ^ again
-            for i, flip in enumerate(np.eye(target, dtype=np.uint8))
-            for again in np.eye(target, dtype=np.uint8)[:i]
-        ]
-        moved = [before ^ both for both in moves if (before & both).sum() == 1]
-        for column in [*flips, *moved]:
-            matrix = adjacency.copy()
-            matrix[:target, target] = column
-            parts.append((matrix, labels))
-    return Cells(*(np.stack(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def distinct(cells: Cells) -> Cells:

@@ -6,7 +6,10 @@ from typing import Any
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
-from nadlab.study.levels import Level, TrialSettings, changed, goals_of, names, value_of
+from nadlab.methods.registry import hyperparameter
+from nadlab.methods.request import SearchRequest
+from nadlab.parameters.hyperparameters import INERT
+from nadlab.study.levels import Level, TrialSettings, changed, goals_of, value_of
 from nadlab.study.outcomes import fitting
 from nadlab.study.records import Record, StudyRecord, value_text
 from nadlab.study.study import Study
@@ -50,11 +53,13 @@ def check(study: Study, oracle: Oracle, bfloat16: bool | None) -> None:
             raise UserError(
                 f"{factor} changes nothing in this study: {others[0][factor]}; leave it out of what is varied"
             )
-    for name, default in _declared_defaults(study.settings).items():
-        value = value_of(study.settings, name)
-        if name not in study.vary and value != default and all(name in found for found in reasons):
+    for name, (value, default) in _changes(study.settings).items():
+        if name in study.vary:
+            continue
+        own = [found for each, found in zip(configurations, reasons, strict=True) if value_of(each, name) != INERT]
+        if own and all(name in found for found in own):
             raise UserError(
-                f"{name} = {value_text(value)} changes nothing: {reasons[0][name]}; leave it at {value_text(default)}"
+                f"{name} = {value_text(value)} changes nothing: {own[0][name]}; leave it at {value_text(default)}"
             )
 
 
@@ -115,9 +120,12 @@ def _equal_trials(study: Study) -> list[str]:
     return list(said.values())
 
 
-def _declared_defaults(settings: TrialSettings) -> dict[str, Any]:
-    known = names(settings)
-    return {each.name: each.default for each in fields(settings) if each.name in known}
+def _changes(settings: TrialSettings) -> dict[str, tuple[Any, Any]]:
+    """Return setting -> its value and default where they differ."""
+    if isinstance(settings, SearchRequest):
+        return {name: (value, hyperparameter(name).default) for name, value in settings.hyperparameters.items()}
+    found = {each.name: (getattr(settings, each.name), each.default) for each in fields(settings)}
+    return {name: (value, default) for name, (value, default) in found.items() if value != default}
 
 
 def _inert(settings: TrialSettings) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from nadlab.benchmarks.files import short_digest
+from nadlab.benchmarks.presets import PAPER
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.json_text import read_json, write_json
@@ -22,6 +23,8 @@ from nadlab.provenance.code import digest_of, git_revision, own_code_of
 from nadlab.provenance.hardware import hardware
 
 FOUND = ["best_valid", "best_test", "regret"]
+_PROTOCOL = "protocol"
+"""beside the digests, where it is not the paper's"""
 Task = tuple[int, int, str, str]
 """what names a search: budget, seed, benchmark, method"""
 Search = Callable[[Task], Mapping[str, Any]]
@@ -58,6 +61,8 @@ class SearchFile:
     """of budgets, and the name of their column"""
     own: tuple[str, ...] = ()
     """further columns"""
+    protocol: str = PAPER
+    """of all searches"""
 
     @property
     def key(self) -> list[str]:
@@ -168,7 +173,13 @@ class SearchFile:
         return self.path.with_suffix(".benchmarks.json")
 
     def _noted(self) -> dict[str, str]:
+        """Return the digests that are noted; raise UserError where the searches are by another protocol."""
         found: dict[str, str] = read_json(self._versions) if self._versions.exists() else {}
+        kept = found.pop(_PROTOCOL, PAPER)
+        if kept != self.protocol and self.path.exists():
+            raise UserError(
+                f"{self.path} holds searches by the protocol {kept!r}, not {self.protocol!r}: choose another folder with --out"
+            )
         return found
 
     def _check_versions(self, names: Iterable[str]) -> None:
@@ -185,7 +196,8 @@ class SearchFile:
         """Note the digests of benchmarks that are about to be searched, and were checked."""
         noted = self._noted()
         if new := names - noted.keys():
-            write_json(self._versions, noted | {name: benchmark(name).digest for name in sorted(new)})
+            digests = noted | {name: benchmark(name).digest for name in sorted(new)}
+            write_json(self._versions, digests if self.protocol == PAPER else digests | {_PROTOCOL: self.protocol})
 
     def _changed(self, rows: pd.DataFrame) -> list[str]:
         made = rows[["method", "benchmark", "code"]].drop_duplicates().itertuples(index=False, name=None)

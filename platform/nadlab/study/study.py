@@ -81,7 +81,8 @@ class Study:
             vary[factor] = distinct(factor, level_type(self.settings, factor), levels)
             for level in vary[factor]:
                 changed(self.settings, {factor: level})
-        own = {name: value_of(self.settings, name) for name in names(self.settings)}
+        # those of methods that only a level names stay as they are
+        own = {each: value for each in names(self.settings) if (value := value_of(self.settings, each)) != INERT}
         object.__setattr__(self, "settings", changed(self.settings, own))
         object.__setattr__(self, "vary", vary)
         if self.rows is not None:

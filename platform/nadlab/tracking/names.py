@@ -39,8 +39,16 @@ ANSWERS = ("best_valid", "best_test", "best_reported", "done")
 
 def incumbent(split: Split, metric: Metric) -> str:
     """Return the name of the incumbent's answer by a split, such as `incumbent/test_accuracy`."""
-    # MLflow refuses other characters
-    return f"incumbent/{SHORT[split]}_{re.sub(r'[^A-Za-z0-9]+', '_', metric.name).strip('_')}"
+    return f"incumbent/{SHORT[split]}_{_plain(metric.name)}"
+
+
+def incumbent_quantity(name: str) -> str:
+    """Return the name of what a benchmark knows of the incumbent besides its answer, such as `incumbent/latency`."""
+    return f"incumbent/{_plain(name)}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")  # MLflow refuses other characters
 
 
 def reported(study: StudyRecord) -> str:

@@ -1,6 +1,7 @@
 """The best cells that any trial found, drawn."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,11 +34,12 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     if not shown:
         return None
     texts = [f"{accuracy(query, study.report_split):.{metric.places}f}" for query, _ in shown]
+    quantities = sorted({name for query, _ in shown for name in query.extras})
     table = Table(
         "best_cells",
-        ("", f"{study.reported_by} {metric.heading}", "found by", "cell"),
+        ("", f"{study.reported_by} {metric.heading}", *quantities, "found by", "cell"),
         tuple(
-            (str(place), text, f"{len(records)} of {trials} trials", query.cell)
+            (str(place), text, *_values(query, quantities), f"{len(records)} of {trials} trials", query.cell)
             for place, (text, (query, records)) in enumerate(zip(texts, shown, strict=True), 1)
         ),
         f"The cells with the best {study.searched_by} {metric.name} of their trials; of isomorphic cells, the first.",
@@ -59,6 +61,10 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
         "best_cells", figure_of(panels[0]), "From input to output; operations that pass nothing on are left out."
     )
     return Section("Best cells", (), (picture,), (table,))
+
+
+def _values(query: Query, quantities: Sequence[str]) -> list[str]:
+    return [f"{query.extras[name]:.4g}" if name in query.extras else "" for name in quantities]
 
 
 def own_space(name: str) -> SearchSpace | None:

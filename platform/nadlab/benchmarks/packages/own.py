@@ -1,14 +1,20 @@
 """A benchmark of one's own, `module:function`: opened, and checked before anything relies on it."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
 
-from nadlab.benchmarks.oracle import SPLITS, Cost, Facts, Metric, Oracle, cost_of, facts_of, metric_of
-from nadlab.benchmarks.presets import under
+from nadlab.benchmarks.oracle import SPLITS, Cost, Facts, Metric, Oracle, cost_of, facts_of, metric_of, quantities_of
+from nadlab.benchmarks.presets import check_protocol, under
 from nadlab.errors import UserError
 from nadlab.plugins import check_call, load_object
 from nadlab.spaces import SearchSpace
+
+_COLUMNS = (
+    "number", "key", "cell", "valid", "test", "failed", "origin", "method", "seed", "trial", "level", "incumbent",
+)  # fmt: skip
+"""of tables of queries, to which each quantity adds one"""
 
 
 def own_benchmark(name: str, preset: str) -> Oracle:
@@ -27,6 +33,7 @@ def own_benchmark(name: str, preset: str) -> Oracle:
     if lacking or type(space).__hash__ is None:
         what = f"lacks {', '.join(lacking)}" if lacking else "cannot be hashed"
         raise UserError(f"the search space of the benchmark {name} {what}: complete it with nadlab.spaces.complete")
+    check_protocol(preset)
     oracle = under(oracle, preset)
     if oracle.name != name:
         raise UserError(f"the benchmark {name} has the name {oracle.name!r}: it must be {name!r}")
@@ -55,6 +62,15 @@ def _declared(oracle: Oracle) -> Iterator[tuple[str, object, bool, str]]:
     yield "facts", facts, isinstance(facts, Facts), "nadlab.benchmarks.oracle.Facts(...)"
     yield "metric", metric, isinstance(metric, Metric), "nadlab.benchmarks.oracle.Metric(...)"
     paid = cost is None or (isinstance(cost, Cost) and min(cost.cpus, cost.gpus) >= 0)
+    quantities = quantities_of(oracle)
+    listed = isinstance(quantities, tuple | list) and all(isinstance(each, Metric) for each in quantities)
+    yield "quantities", quantities, listed, "a tuple of nadlab.benchmarks.oracle.quantity(...)"
+    named = [each.name for each in quantities] if listed else []
+    taken = {*_COLUMNS, metric_of(oracle).name}
+    distinct = len(set(named)) == len(named) and not taken & set(named)
+    plain = all(re.fullmatch(r"[^\s,=]+( [^\s,=]+)*", name) for name in named)
+    form = f"different names without ',' and '=', and none of {', '.join(sorted(taken))}"
+    yield "quantities' names", named, distinct and plain, form
     yield "cost", cost, paid, "nadlab.benchmarks.oracle.Cost(...) of no negative number"
     worst = getattr(metric, "worst", None)
     yield "metric's worst value", worst, cost is None or worst is not None, "a number, which failed trainings count as"

@@ -41,7 +41,7 @@ from nadlab.cli.shared_options import in_space, protocol_option
 @click.option(
     "--objectives",
     metavar="NAMES",
-    help="several objectives, the benchmark's metric first, such as accuracy,latency: prints Pareto fronts and hypervolumes",
+    help="several objectives, the benchmark's metric first, such as accuracy,latency: prints hypervolumes, and stores the Pareto fronts",
 )
 @click.option(
     "--at-most",
@@ -81,7 +81,7 @@ def search(
 
     changes = hyperparameters(settings)
     benchmark_name = in_space(benchmark_name, space_name)
-    limits, oracle = ",".join(at_most) or None, benchmark(benchmark_name, protocol)
+    limits, oracle = ",".join(at_most) if at_most else None, benchmark(benchmark_name, protocol)
     kept = KeptSearches(out or RUNS / "search" / benchmark_name.replace("/", "-").replace(":", "-"))
     found = searches(
         parse_names("--method", methods), benchmark_name, budget_of(queries, budget, oracle), parse_seeds(seeds), concurrent, changes, protocol, objectives, limits,
@@ -100,5 +100,5 @@ def search(
             echo_json(row.row() | front)
         return
     print_searches(rows, oracle, limits, f"hypervolume of {objectives}, mean over seeds", several)
-    files = write_tables(kept.folder, rows, oracle, goals)
+    files = write_tables(kept.folder, rows, oracle, goals, several)
     click.echo(f"Stored in {kept.folder}, for the same command to reuse: {', '.join(files)}")

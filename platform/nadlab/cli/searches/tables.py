@@ -37,8 +37,13 @@ def print_searches(
         print_table(heading, hypervolumes(rows, several))
 
 
-def write_tables(folder: Path, rows: Sequence["Search"], oracle: "Oracle", goals: "Goals") -> list[str]:
-    """Write searches.csv, one row per search, queries.csv, one row per query, and anytime.png and .svg; return their names."""
+def write_tables(
+    folder: Path, rows: Sequence["Search"], oracle: "Oracle", goals: "Goals", several: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Write searches.csv, one row per search, queries.csv, one row per query, and anytime.png and .svg; return their names.
+
+    With several objectives (`fronts`) also fronts.csv, one row per cell of a search's Pareto front.
+    """
     import pandas as pd
 
     from nadlab.analysis.figures.searches import anytime
@@ -52,10 +57,17 @@ def write_tables(folder: Path, rows: Sequence["Search"], oracle: "Oracle", goals
         {"method": row.method, "seed": row.seed, **query_row(asdict(query))} for row in rows for query in row.ledger
     ]
     pd.DataFrame(queries).to_csv(folder / "queries.csv", index=False)
+    front = [
+        {"method": row.method, "seed": row.seed, **cell}
+        for row, found in zip(rows, several, strict=bool(several))
+        for cell in found["front"]
+    ]
+    if several:
+        pd.DataFrame(front).to_csv(folder / "fronts.csv", index=False)
     ledgers: dict[str, list[Any]] = {}
     for row in rows:
         ledgers.setdefault(row.method, []).append(row.ledger)
     metric, split = metric_of(oracle), oracle.report_split
     figure = anytime(ledgers, oracle.search_split, split, metric, goals, f"{WORDS[split]} {metric.heading}")
     drawn = [path.name for path in save(figure, folder, "anytime")[1]] if figure else []
-    return ["searches.csv", "queries.csv", *drawn]
+    return ["searches.csv", "queries.csv", *(["fronts.csv"] if several else []), *drawn]

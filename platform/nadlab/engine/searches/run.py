@@ -77,6 +77,9 @@ def searches(
         )
         for method in methods
     ]
+    for name, reason in ((name, reason) for each in requests for name, reason in each.inert().items()):
+        if any(name in each.hyperparameters for each in requests):
+            raise UserError(f"{name} changes nothing: {reason}; leave it out")
     Goals.of(objectives, at_most).check(oracle)
     if wrong := [reason for request in requests for reason in request.misfits(oracle, None).values()]:
         raise UserError(wrong[0])
