@@ -24,23 +24,23 @@ class Settings(Readings):
     """A trial of SemiGAN-NAD but for its seed and benchmark; the paper's gaps stand in `Readings`, settings as all others."""
 
     alpha: float = field(default=0.5, metadata=tunable(0.05, 0.95))
-    """share of PP's joint distribution, equations 3-10"""
+    """share of PP's joint distribution, equations 3-10; the paper"""
     alpha_p: float = field(default=0.5, metadata=tunable(0.05, 0.95))
-    """weight of PP's error on generated cells, equation 8"""
+    """weight of PP's error on generated cells, equation 8; the paper"""
     t: float | None = None
     """lower bound of rank 0, equation 11, in the metric's unit, percent for an accuracy; None takes `rank0_share` of the labels"""
     rank0_share: float = field(default=0.1, metadata=tunable(0.02, 0.3, log=True))
-    """share of the labelled cells that rank 0 gets when `t` is None"""
+    """share of the labelled cells that rank 0 gets when `t` is None; ours"""
     labels: int = field(default=120, metadata=tunable(5, 80, log=True))
-    """architectures queried for training"""
+    """architectures queried for training; ours, the paper 155 of 160"""
     final_k: int = 40
     """K: generated architectures queried at the end; labels + final_k is the budget, of which the paper takes 155 + 5"""
     final_share: float = field(default=0.25, metadata=tunable(0.1, 0.75))
-    """of a search's budget, the most that K may be; a trial with its own labels and K has no use for it"""
+    """of a search's budget, the most that K may be; a trial with its own labels and K has no use for it; ours"""
     epochs: int = field(default=40, metadata=tunable(5, 60, log=True))
-    """epochs of training, 40 to 60 in the paper"""
+    """epochs of training; the paper, 40 to 60"""
     width: int = field(default=64, metadata=tunable_among(32, 64, 96))
-    """hidden width of all three networks"""
+    """hidden width of all three networks; ours, as the paper says none"""
     generator_depth: int = field(default=5, metadata=tunable(2, 6))
     """GIN layers of AG; the paper"""
     predictor_depth: int = field(default=4, metadata=tunable(2, 6))
@@ -48,11 +48,12 @@ class Settings(Readings):
     discriminator_depth: int = field(default=3, metadata=tunable(2, 6))
     """GIN layers of D; the paper"""
     learning_rate: float = field(default=3e-3, metadata=tunable(5e-4, 2e-2, log=True))
-    """peak of the three Adam optimizers: a linear warm-up over a tenth of the steps, then a cosine to zero"""
+    """peak of the three Adam optimizers: a linear warm-up over a tenth of the steps, then a cosine to zero;
+    ours"""
     beta_1: float = 0.5
-    """Adam's first decay rate for AG and D; PP has 0.9"""
+    """Adam's first decay rate for AG and D; PP has 0.9; DCGAN (Radford et al. 2016)"""
     saturating: bool = False
-    """train AG and PP on E[log(1 - D)] as printed; by default on its non-saturating form -E[log D]"""
+    """train AG and PP on E[log(1 - D)] as printed; by default on its non-saturating form -E[log D]; Goodfellow et al. 2014"""
     generator: bool = True
     """train AG; false leaves out all that needs its cells: beta_3, gamma_3 and equation 10"""
     generator_adversarial: bool = True
@@ -70,38 +71,38 @@ class Settings(Readings):
     precision: str = "float32"
     """of training's matrix products: float32, or on a GPU bfloat16, by `torch.autocast`; a CPU refuses it"""
     unlabelled_batch: int = 512
-    """cells without a label in a batch"""
+    """cells without a label in a batch; ours"""
     unlabelled_per_epoch: int | None = 4096
-    """cells without a label in an epoch, drawn anew each time; None takes all of them, as the paper"""
+    """cells without a label in an epoch, drawn anew each time; None takes all of them, as the paper; ours"""
     scale: str = "normal"
-    """on which PP predicts: normal scores of the labels, or linear in their accuracy as in equation 9"""
+    """on which PP predicts: normal scores of the labels, or linear in their accuracy as in equation 9; ours"""
     temperature: float = field(default=0.3, metadata=tunable(0.1, 1.0, log=True))
-    """of the soft rank, in units of the scale, on which labels have a standard deviation of 1"""
+    """of the soft rank, in units of the scale, on which labels have a standard deviation of 1; ours"""
     ensemble: int = field(default=1, metadata=tunable(1, 5))
-    """PPs that differ in their first weights; the mean of their scores is PP's"""
+    """PPs that differ in their first weights, the mean of whose scores is PP's; ours (deep ensembles, Lakshminarayanan et al. 2017)"""
     optimism: float = 0.0
-    """standard deviations of the ensemble's scores that NACG adds to their mean; below 0 it is cautious"""
+    """standard deviations of the ensemble's scores that NACG adds to their mean, below 0 for caution; ours"""
     candidates_from: str = "generator"
     """where NACG's candidates come from: generator, the benchmark's pool, both, or `generated` random cells of the pool, which
-    also stand for a pool that can't be listed"""
+    also stand for a pool that can't be listed; the paper"""
     generated: int = 5000
-    """cells that NACG generates in a round"""
+    """cells that NACG generates in a round; ours"""
     generation_temperature: float = 1.0
-    """of AG's choices in NACG: below 1 it keeps to what it thinks likely under rank 0"""
+    """of AG's choices in NACG: below 1 it keeps to what it thinks likely under rank 0; ours"""
     candidates: int = 500
-    """new cells of the benchmark among which PP chooses: NACG generates another round until it has as many"""
+    """new cells of the benchmark among which PP chooses: NACG generates another round until it has as many; ours"""
     generation_rounds: int = 10
-    """rounds after which NACG makes do with the candidates that it has"""
+    """rounds after which NACG makes do with the candidates that it has; ours"""
     per_round: int | None = field(default=None, metadata=tunable(1, 20))
     """of the K queries, those that NACG asks before the networks go on learning, now from the answers too; None asks
     all K at once, as the paper"""
     round_epochs: int = field(default=4, metadata=tunable(1, 10))
-    """epochs of training between two such rounds of queries"""
+    """epochs of training between two such rounds of queries; ours"""
     neighbours_of: int = field(default=0, metadata=tunable(0, 10))
     """best cells so far whose neighbours PP ranks together with AG's cells; 0 is the paper"""
     local_queries: int = field(default=0, metadata=tunable(0, 10))
     """queries of a round that go to neighbours of the best cell, PP's favourites first, where the round before found no
-    better cell: PP may be wrong about all that is better"""
+    better cell: PP may be wrong about all that is better; ours"""
 
     @property
     def budget(self) -> int:

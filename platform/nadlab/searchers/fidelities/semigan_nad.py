@@ -37,11 +37,11 @@ class LowFidelitySemiGANNAD:
 
     settings: Settings = field(default=SEQUENTIAL, metadata=INLINE)
     low_share: float = field(default=0.25, metadata=tunable(0.05, 0.6))
-    """of the budget, what low-fidelity labels may cost"""
+    """of the budget, what low-fidelity labels may cost; ours"""
     low_epochs: int = field(default=40, metadata=tunable(5, 60, log=True))
-    """epochs of PP's training on low-fidelity labels"""
+    """epochs of PP's training on low-fidelity labels; ours"""
     promoted: float = field(default=0.5, metadata=tunable(0.0, 1.0))
-    """share of the first full labels that go to the cells that are best by low fidelity; the others are random"""
+    """share of the first full labels that go to the cells that are best by low fidelity; the others are random; ours"""
 
     def __post_init__(self) -> None:
         between(0, 1, self, "low_share", "promoted")
