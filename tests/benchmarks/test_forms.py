@@ -98,7 +98,7 @@ def test_naslibs_curves_of_nas_bench_201_are_validation_alone(tmp_path: Path) ->
         (answer,) = oracle.evaluate(cell)
         assert answer.valid == pytest.approx(by_dataset["cifar10-valid"]["eval_acc1es"][-1], rel=1e-6)
         assert answer.test is None
-    with pytest.raises(UserError, match=r"needs test answers, .* has validation alone: choose another protocol"):
+    with pytest.raises(UserError, match=r"needs test answers, .* has validation answers only: choose another protocol"):
         benchmark(path.stem)
 
 

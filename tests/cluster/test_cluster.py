@@ -28,10 +28,12 @@ def test_code_is_sent_as_folders_of_nadlab_and_of_the_trainables_package() -> No
     assert "working_dir" not in sent
 
 
-def test_folder_of_tables_is_told_to_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_of_tables_and_archives_are_told_to_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NADLAB_DATA", "/data")
-    assert runtime_env(BiArch2PerfTrainable)["env_vars"] == {"NADLAB_DATA": "/data"}
+    monkeypatch.setenv("NADLAB_CACHE", "/archives")
+    assert runtime_env(BiArch2PerfTrainable)["env_vars"] == {"NADLAB_DATA": "/data", "NADLAB_CACHE": "/archives"}
     monkeypatch.delenv("NADLAB_DATA")
+    monkeypatch.delenv("NADLAB_CACHE")
     assert runtime_env(BiArch2PerfTrainable)["env_vars"] == {}
 
 

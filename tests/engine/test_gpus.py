@@ -161,7 +161,7 @@ def test_a_fraction_counts_per_device(gpus: float | None, held: int) -> None:
             (gpus, f"{gpus:g} GPUs cannot be assigned")
             for gpus in (-1.0, 1.5, 1e-5, -1e-9, float("nan"), float("inf"), -float("inf"))
         ),
-        (5.0, "there are 4 GPUs, too few"),
+        (5.0, "there are 4 GPUs on a node, too few"),
     ],
 )
 def test_share_that_no_cluster_can_give_is_one_sentence(gpus: float, words: str) -> None:

@@ -33,11 +33,11 @@ def own_benchmark(name: str, preset: str) -> Oracle:
     if lacking or type(space).__hash__ is None:
         what = f"lacks {', '.join(lacking)}" if lacking else "cannot be hashed"
         raise UserError(f"the search space of the benchmark {name} {what}: complete it with nadlab.spaces.complete")
-    check_protocol(preset)
     oracle = under(oracle, preset)
     if oracle.name != name:
         raise UserError(f"the benchmark {name} has the name {oracle.name!r}: it must be {name!r}")
     if oracle.preset != preset:
+        check_protocol(preset)
         raise UserError(f"the benchmark {name} answers by the protocol {oracle.preset!r}, not {preset!r}")
     for what, got, right, needed_form in _declared(oracle):
         if not right:
