@@ -28,6 +28,7 @@ from nadlab.analysis.statistics.comparisons import SIGNIFICANCE, Comparison, com
 from nadlab.analysis.statistics.intervals import mean_interval
 from nadlab.analysis.text import ends, listed, markdown_table, p_equals
 from nadlab.benchmarks.fidelity import fidelities_of, lower_fidelities
+from nadlab.benchmarks.files import short_digest
 from nadlab.benchmarks.oracle import metric_of, optimum_of
 from nadlab.benchmarks.presets import benchmark_text
 from nadlab.benchmarks.registry import benchmark, check_optima
@@ -159,7 +160,7 @@ def seconds_text(name: str, protocol: str) -> str:
     """Return a sentence about a benchmark's lengths of training and where their seconds are from."""
     found = fidelities_of(benchmark(name, protocol))
     source = f"estimated: {found.estimate}" if found.estimate else "measured"
-    return f"- `{benchmark_text(name, protocol)}` ({benchmark(name).digest[:12]}): {listed(list(map(str, found.epochs)))} epochs; a full training takes {found.seconds:,.0f} s on average, {source}."
+    return f"- `{benchmark_text(name, protocol)}` ({short_digest(benchmark(name).digest)}): {listed(list(map(str, found.epochs)))} epochs; a full training takes {found.seconds:,.0f} s on average, {source}."
 
 
 def page(

@@ -1,8 +1,8 @@
 """Compare Tables 1 to 3 of the SemiGAN-NAD paper with ours: each method at its published queries and protocol.
 
 Each search is appended to OUT/searches.csv when it ends, cheap methods first; the same command resumes after a stop.
-The protocol is the paper's, whose numbers they are. Entries whose file is missing on this machine stay empty, with the command that gets the file. --page only writes the
-page from stored results.
+The protocol is the paper's, whose numbers they are. Entries whose file is missing on this machine stay empty, and say
+how to get the file. --page only writes the page from stored results.
 
 \b
     python studies/compare_published.py --seeds 5 --methods random-search,regularized-evolution,pre-nas

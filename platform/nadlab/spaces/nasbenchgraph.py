@@ -28,7 +28,6 @@ LINKS = (
     (0, 1, 2, 3),
 )  # fmt: skip
 """One for each of the nine shapes of a tree of the input and four nodes."""
-CELL_COUNT = 26_206
 
 _VERTICES = NODES + 2
 _PLACES = 10 ** np.arange(NODES)[::-1]

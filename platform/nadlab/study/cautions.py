@@ -1,15 +1,12 @@
 """Choices that cannot show anything: refused before a trial runs, or said where they may be meant."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 from nadlab.benchmarks.oracle import Oracle
 from nadlab.errors import UserError
-from nadlab.methods.registry import hyperparameter
-from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
-from nadlab.study.levels import Level, TrialSettings, changed, goals_of, value_of
+from nadlab.study.levels import Level, TrialSettings, changed, changes, goals_of, value_of
 from nadlab.study.outcomes import fitting
 from nadlab.study.records import Record, StudyRecord, value_text
 from nadlab.study.study import Study
@@ -53,7 +50,7 @@ def check(study: Study, oracle: Oracle, bfloat16: bool | None) -> None:
             raise UserError(
                 f"{factor} changes nothing in this study: {others[0][factor]}; leave it out of what is varied"
             )
-    for name, (value, default) in _changes(study.settings).items():
+    for name, (value, default) in changes(study.settings).items():
         if name in study.vary:
             continue
         own = [found for each, found in zip(configurations, reasons, strict=True) if value_of(each, name) != INERT]
@@ -118,14 +115,6 @@ def _equal_trials(study: Study) -> list[str]:
                 if any(len(levels) > 1 for levels in groups.values()):
                     said[factor] = f"Levels that differ only in {factor} are the same trials where {reason}."
     return list(said.values())
-
-
-def _changes(settings: TrialSettings) -> dict[str, tuple[Any, Any]]:
-    """Return setting -> its value and default where they differ."""
-    if isinstance(settings, SearchRequest):
-        return {name: (value, hyperparameter(name).default) for name, value in settings.hyperparameters.items()}
-    found = {each.name: (getattr(settings, each.name), each.default) for each in fields(settings)}
-    return {name: (value, default) for name, (value, default) in found.items() if value != default}
 
 
 def _inert(settings: TrialSettings) -> Mapping[str, str]:

@@ -38,6 +38,12 @@ def curve_of(
     return values
 
 
+def incumbent_of(record: Record, study: StudyRecord) -> Query | None:
+    """Return the query of the feasible cell that is best by its search score in the end; None where there is none."""
+    kept = feasible(record)
+    return best(kept, study.search_split, study.measured) if kept else None
+
+
 def feasible(record: Record) -> list[Query]:
     """Return the queries that keep the trial's constraints."""
     return list(filter(Goals.in_settings(record.trial.settings).feasible, record.queries))

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from nadlab.errors import UserError, did_you_mean
+from nadlab.methods.registry import hyperparameter
 from nadlab.methods.request import SearchRequest
 from nadlab.parameters.hyperparameters import INERT
 from nadlab.parameters.values import Value, coerced, declared_types
@@ -48,6 +49,14 @@ def value_of(settings: TrialSettings, name: str) -> Level:
     level_type(settings, name)
     value: Level = settings.value(name) if isinstance(settings, SearchRequest) else getattr(settings, name)
     return value
+
+
+def changes(settings: TrialSettings) -> dict[str, tuple[Any, Any]]:
+    """Return setting -> its value and default where they differ, of a study of methods those of the methods."""
+    if isinstance(settings, SearchRequest):
+        return {name: (value, hyperparameter(name).default) for name, value in settings.hyperparameters.items()}
+    found = {each.name: (getattr(settings, each.name), each.default) for each in fields(settings)}
+    return {name: (value, default) for name, (value, default) in found.items() if value != default}
 
 
 def flat(settings: TrialSettings) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from mlflow.entities import Metric, Param, RunTag
 from nadlab.benchmarks.oracle import SPLITS
 from nadlab.json_text import strict_json
 from nadlab.provenance.training import Segment, training_text
-from nadlab.queries.ledger import best
-from nadlab.study.incumbents import feasible, incumbents, query_row
+from nadlab.study.incumbents import incumbent_of, incumbents, query_row
 from nadlab.study.records import Record, StudyRecord, Trial
 from nadlab.tracking.mlflow_internals import ARTIFACTS, DESCRIPTION, artifacts_tag, source_tags, view_link
 from nadlab.tracking.names import ANSWERS, FACTS, GROUPED, incumbent, incumbent_quantity, reported
@@ -127,9 +126,8 @@ def trial_metrics(record: Record, study: StudyRecord) -> list[Metric]:
     by_query = [(reported(study), value, number) for number, value in enumerate(incumbents(record, study), 1)]
     others = {incumbent(split, study.measured): record.metrics.get(f"best_{split}") for split in SPLITS}
     others = {"regret": record.metrics.get("regret")} | others
-    if kept := feasible(record):
-        extras = best(kept, study.search_split, study.measured).extras
-        others |= {incumbent_quantity(name): value for name, value in extras.items()}
+    if found := incumbent_of(record, study):
+        others |= {incumbent_quantity(name): value for name, value in found.extras.items()}
     single = [(key, value, asked) for key, value in others.items() if key != reported(study) or not asked]
     known = {key for key, value, _ in by_epoch if value is not None}
     for key, value in record.metrics.items():

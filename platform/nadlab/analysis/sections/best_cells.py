@@ -14,9 +14,9 @@ from nadlab.benchmarks.oracle import accuracy
 from nadlab.benchmarks.registry import benchmark
 from nadlab.errors import UserError
 from nadlab.plugins import is_plugin
-from nadlab.queries.ledger import Query, best
+from nadlab.queries.ledger import Query
 from nadlab.spaces import SPACES, Cells, SearchSpace
-from nadlab.study.incumbents import feasible
+from nadlab.study.incumbents import incumbent_of
 from nadlab.study.records import Record
 
 SHOWN = 4
@@ -28,8 +28,8 @@ def best_cells(evidence: Evidence, _rng: np.random.Generator) -> Section | None:
     trials = sum(map(len, evidence.groups.values()))
     found: dict[int, tuple[Query, list[Record]]] = {}
     for record in (each for group in evidence.groups.values() for each in group if each.ledger):
-        query = best(feasible(record), study.search_split, study.measured)
-        found.setdefault(query.key, (query, []))[1].append(record)
+        if query := incumbent_of(record, study):
+            found.setdefault(query.key, (query, []))[1].append(record)
     shown = sorted(found.values(), key=lambda cell: -metric.score(accuracy(cell[0], study.report_split)))[:SHOWN]
     if not shown:
         return None
